@@ -1,0 +1,132 @@
+import { type Abi, decodeFunctionResult, encodeFunctionData, encodePacked, type Hex, keccak256 } from "viem";
+import erc20Abi from "../../abi/erc20.json" with { type: "json" };
+import pairAbi from "../../abi/uniswap-v2-pair.json" with { type: "json" };
+import poolAbi from "../../abi/uniswap-v3-pool.json" with { type: "json" };
+import managerAbi from "../../abi/uniswap-v3-position-manager.json" with { type: "json" };
+import { LpLedgerError } from "../core/errors.ts";
+import { type Address, toAddress } from "../core/hex.ts";
+import type { Question } from "../core/question.ts";
+import { hex } from "./node.ts";
+import type { Rpc } from "./rpc.ts";
+
+const CALLS_PER_REQUEST = 100;
+const REVERTED = /revert|invalid token id|nonexistent token|out of gas/i;
+
+interface Call {
+  readonly to: Address;
+  readonly abi: Abi;
+  readonly functionName: string;
+  readonly args: readonly unknown[];
+  /** Picks the answer out of what the function returns. */
+  readonly pick: (result: unknown) => string;
+}
+
+/** What a contract at an address says of itself; null where it does not answer. */
+export interface PoolFacts {
+  readonly tokens: readonly [Address | null, Address | null];
+  readonly hasCode: boolean;
+}
+
+/** Reads contract state with `eth_call`, many calls to a request. */
+export class ContractReader {
+  readonly #rpc: Rpc;
+
+  constructor(rpc: Rpc) {
+    this.#rpc = rpc;
+  }
+
+  /** Answers in the order of the questions, as of the end of a block; null where the call reverted. */
+  async ask(
+    questions: readonly Question[],
+    blockNumber: number,
+    signal: AbortSignal,
+  ): Promise<readonly (string | null)[]> {
+    return this.#callAll(questions.map(callOf), hex(blockNumber), signal);
+  }
+
+  /** Whether there is code at an address at a block; null where the node no longer knows. */
+  async hasCode(address: Address, blockNumber: number, signal: AbortSignal): Promise<boolean | null> {
+    const [outcome] = await this.#rpc.outcomes(
+      [{ method: "eth_getCode", params: [address, hex(blockNumber)] }],
+      signal,
+    );
+    if (outcome instanceof LpLedgerError) return null;
+    return typeof outcome?.result === "string" && outcome.result.length > 2;
+  }
+
+  /** token0 and token1 of a pool. */
+  async poolTokens(pool: Address, signal: AbortSignal): Promise<readonly (string | null)[]> {
+    const tokens = ["token0", "token1"].map((functionName) => view(pool, pairAbi as Abi, functionName, [], String));
+    const answers = await this.#callAll(tokens, "latest", signal);
+    return answers.map((answer) => (answer === null ? null : answer.toLowerCase()));
+  }
+
+  /** `decimals()` of a token. */
+  async decimals(token: Address, signal: AbortSignal): Promise<number | null> {
+    const [answer] = await this.#callAll([view(token, erc20Abi as Abi, "decimals", [], String)], "latest", signal);
+    return answer == null ? null : Number(answer);
+  }
+
+  async #callAll(calls: readonly Call[], block: string, signal: AbortSignal): Promise<readonly (string | null)[]> {
+    const answers: (string | null)[] = [];
+    for (let i = 0; i < calls.length; i += CALLS_PER_REQUEST) {
+      const some = calls.slice(i, i + CALLS_PER_REQUEST);
+      const requests = some.map(({ to, abi, functionName, args }) => ({
+        method: "eth_call",
+        params: [{ to, data: encodeFunctionData({ abi, functionName, args: [...args] }) }, block],
+      }));
+      const outcomes = await this.#rpc.outcomes(requests, signal);
+      outcomes.forEach((outcome, at) => {
+        const call = some[at];
+        if (call !== undefined) answers.push(answerOf(outcome, call));
+      });
+    }
+    return answers;
+  }
+}
+
+function answerOf(outcome: LpLedgerError | { result: unknown }, call: Call): string | null {
+  if (outcome instanceof LpLedgerError) {
+    const reverted = outcome.facts["code"] === 3 || REVERTED.test(String(outcome.facts["text"]));
+    if (reverted) return null;
+    throw outcome;
+  }
+  if (outcome.result === "0x") return null; // No contract there.
+  const { abi, functionName } = call;
+  try {
+    return call.pick(decodeFunctionResult({ abi, functionName, data: outcome.result as Hex }));
+  } catch {
+    return null;
+  }
+}
+
+function view(to: Address, abi: Abi, functionName: string, args: readonly unknown[], pick: Call["pick"]): Call {
+  return { to, abi, functionName, args, pick };
+}
+
+function callOf(question: Question): Call {
+  switch (question.kind) {
+    case "share-supply":
+      return view(question.pool, pairAbi as Abi, "totalSupply", [], String);
+    case "shares":
+      return view(question.pool, pairAbi as Abi, "balanceOf", [question.holder], String);
+    case "active-liquidity":
+      return view(question.pool, poolAbi as Abi, "liquidity", [], String);
+    case "range-liquidity": {
+      const { tickLower, tickUpper } = question.range;
+      const key = keccak256(encodePacked(["address", "int24", "int24"], [question.owner, tickLower, tickUpper]));
+      return view(question.pool, poolAbi as Abi, "positions", [key], field(0));
+    }
+    case "token-liquidity":
+      return view(question.manager, managerAbi as Abi, "positions", [BigInt(question.tokenId)], field(7));
+    case "token-owner":
+      return view(question.manager, managerAbi as Abi, "ownerOf", [BigInt(question.tokenId)], (owner) =>
+        toAddress(owner),
+      );
+  }
+}
+
+/** One field of a function that returns several. */
+function field(index: number): (result: unknown) => string {
+  return (result) => String((result as readonly unknown[])[index]);
+}

@@ -1,0 +1,82 @@
+import type { Log } from "../core/chain.ts";
+import { LpLedgerError } from "../core/errors.ts";
+import { type Address, type Hash, toAddress, toHash } from "../core/hex.ts";
+
+/** What we ask logs of, and what we check each answer against again. */
+export interface LogFilter {
+  readonly addresses: readonly Address[];
+  readonly topics: readonly string[];
+}
+
+/** A log with the block it claims to be in. */
+export interface PlacedLog {
+  readonly log: Log;
+  readonly blockNumber: number;
+  readonly blockHash: Hash;
+  /** Where the node gives `blockTimestamp`. */
+  readonly timestampSec: number | null;
+}
+
+/**
+ * Checks and sorts an answer to `eth_getLogs`: our filter once more, the block range, one hash per block, strictly
+ * rising log indexes. Removed and pending logs are dropped.
+ * @throws LOGS_INCONSISTENT when the answer cannot be of one chain.
+ */
+export function readLogs(answer: unknown, filter: LogFilter, from: number, to: number): readonly PlacedLog[] {
+  if (!Array.isArray(answer)) throw inconsistent(`eth_getLogs answered ${JSON.stringify(answer)?.slice(0, 80)}`);
+  const addresses = new Set<string>(filter.addresses);
+  const topics = new Set(filter.topics);
+  const placed: PlacedLog[] = [];
+  for (const raw of answer) {
+    const each = placeLog(raw);
+    if (each === null) continue;
+    if (each.blockNumber < from || each.blockNumber > to) {
+      throw inconsistent(`a log of block ${each.blockNumber} came for the range ${from} to ${to}`);
+    }
+    if (addresses.has(each.log.address) && topics.has(each.log.topics[0] ?? "")) placed.push(each);
+  }
+  placed.sort((a, b) => a.blockNumber - b.blockNumber || a.log.logIndex - b.log.logIndex);
+  placed.forEach((each, i) => {
+    const before = placed[i - 1];
+    if (before === undefined || before.blockNumber !== each.blockNumber) return;
+    if (before.blockHash !== each.blockHash)
+      throw inconsistent(`block ${each.blockNumber} has two hashes in one answer`);
+    if (before.log.logIndex === each.log.logIndex) {
+      throw inconsistent(`block ${each.blockNumber} has the log index ${each.log.logIndex} twice`);
+    }
+  });
+  return placed;
+}
+
+function placeLog(raw: unknown): PlacedLog | null {
+  const each = raw as Record<string, unknown>;
+  if (each["removed"] === true || each["blockHash"] === null || each["blockNumber"] === null) return null;
+  const topics = each["topics"];
+  if (!Array.isArray(topics) || typeof each["data"] !== "string") throw inconsistent("a log has no topics or data");
+  return {
+    blockNumber: quantity(each["blockNumber"], "blockNumber"),
+    blockHash: toHash(each["blockHash"]),
+    timestampSec:
+      each["blockTimestamp"] === undefined || each["blockTimestamp"] === null
+        ? null
+        : quantity(each["blockTimestamp"], "blockTimestamp"),
+    log: {
+      address: toAddress(each["address"]),
+      topics: topics.map((topic) => String(topic).toLowerCase()),
+      data: each["data"].toLowerCase(),
+      transactionHash: toHash(each["transactionHash"]),
+      logIndex: quantity(each["logIndex"], "logIndex"),
+    },
+  };
+}
+
+/** A JSON-RPC quantity as a number; anything else is the node's fault. */
+export function quantity(value: unknown, field: string): number {
+  const number = typeof value === "string" && /^0x[0-9a-fA-F]+$/.test(value) ? Number(value) : Number.NaN;
+  if (Number.isSafeInteger(number)) return number;
+  throw inconsistent(`${field} is ${JSON.stringify(value)}, not a quantity`);
+}
+
+export function inconsistent(message: string): LpLedgerError {
+  return new LpLedgerError("transient", "LOGS_INCONSISTENT", message);
+}

@@ -1,0 +1,107 @@
+import PQueue from "p-queue";
+import type { Clock, Range } from "../core/chain.ts";
+import { LpLedgerError } from "../core/errors.ts";
+import { reactionTo } from "./failures.ts";
+import type { ChainNode } from "./node.ts";
+
+export interface RangeLimits {
+  /** Ranges fetched or waiting to be committed at one time. */
+  readonly inFlightMax: number;
+  readonly blocksStart: number;
+  readonly blocksMax: number;
+  /** A range that brought more logs than this makes the next ones smaller. */
+  readonly logsWanted: number;
+  readonly attemptsMax: number;
+  readonly backoffMsMin: number;
+  readonly backoffMsMax: number;
+}
+
+export const RANGE_LIMITS: RangeLimits = {
+  inFlightMax: 4,
+  blocksStart: 500,
+  blocksMax: 50_000,
+  logsWanted: 4_000,
+  attemptsMax: 5,
+  backoffMsMin: 200,
+  backoffMsMax: 5_000,
+};
+
+/** Reads long stretches of the chain: ranges in parallel, handed out in order, their size fitted to what the node bears. */
+export class Ranges {
+  readonly #node: ChainNode;
+  readonly #clock: Clock;
+  readonly #random: () => number;
+  readonly #limits: RangeLimits;
+  #blocks: number;
+
+  constructor(node: ChainNode, clock: Clock, random: () => number, limits: RangeLimits = RANGE_LIMITS) {
+    this.#node = node;
+    this.#clock = clock;
+    this.#random = random;
+    this.#limits = limits;
+    this.#blocks = Math.min(limits.blocksStart, limits.blocksMax);
+  }
+
+  /** Every block from `from` to `to`, as consecutive complete ranges. Leaves nothing running when it is left. */
+  async *read(from: number, to: number, outer: AbortSignal): AsyncGenerator<Range> {
+    const queue = new PQueue({ concurrency: this.#limits.inFlightMax });
+    const left = new AbortController();
+    const signal = AbortSignal.any([outer, left.signal]);
+    const ahead: Promise<readonly Range[]>[] = [];
+    let next = from;
+    try {
+      while (next <= to || ahead.length > 0) {
+        while (next <= to && ahead.length < this.#limits.inFlightMax) {
+          const [first, last] = [next, Math.min(to, next + this.#blocks - 1)];
+          const task = queue.add(() => this.#fetch(first, last, signal));
+          task.catch(() => {}); // Awaited below in order; until then a failure must not count as unhandled.
+          ahead.push(task);
+          next = last + 1;
+        }
+        yield* (await ahead.shift()) ?? [];
+      }
+    } finally {
+      left.abort();
+      await Promise.allSettled(ahead);
+    }
+  }
+
+  /** One range, or the pieces it had to be cut into. */
+  async #fetch(from: number, to: number, signal: AbortSignal): Promise<readonly Range[]> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        const range = await this.#node.range(from, to, signal);
+        this.#fit(range);
+        return [range];
+      } catch (error) {
+        signal.throwIfAborted();
+        if (!(error instanceof LpLedgerError) || error.kind !== "transient") throw error;
+        const blocks = to - from + 1;
+        const reaction = reactionTo(error, blocks);
+        if (reaction === "smaller") {
+          const half = Math.floor(blocks / 2);
+          this.#blocks = Math.max(1, Math.min(this.#blocks, half));
+          const lower = await this.#fetch(from, from + half - 1, signal);
+          return [...lower, ...(await this.#fetch(from + half, to, signal))];
+        }
+        if (reaction === "wait" || attempt >= this.#limits.attemptsMax) throw error;
+        await this.#clock.sleep(this.#backoffMs(attempt), signal);
+      }
+    }
+  }
+
+  /** Grows while ranges are light, shrinks in proportion when they are heavy. */
+  #fit(range: Range): void {
+    const logs = range.blocks.reduce((sum, block) => sum + block.logs.length, 0);
+    const blocks = range.end.number - range.from + 1;
+    if (blocks < this.#blocks && logs < this.#limits.logsWanted) return;
+    const fitting = logs === 0 ? blocks * 2 : Math.floor((blocks * this.#limits.logsWanted) / logs);
+    this.#blocks = Math.max(1, Math.min(fitting, blocks * 2, this.#limits.blocksMax));
+  }
+
+  #backoffMs(attempt: number): number {
+    const { backoffMsMin, backoffMsMax } = this.#limits;
+    const full = Math.min(backoffMsMax, backoffMsMin * 2 ** (attempt - 1));
+    return full * (0.5 + this.#random() / 2);
+  }
+}

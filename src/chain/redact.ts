@@ -1,0 +1,30 @@
+const SEGMENT_MIN = 6;
+
+/**
+ * Every part of an endpoint's URL that must never be seen: the URL whole and without its scheme, its host unless
+ * loopback, user, password, path segments and query values, each also percent-decoded. Longest first.
+ */
+export function secretsOf(url: string): readonly string[] {
+  const parsed = new URL(url);
+  const secrets = new Set<string>([url, parsed.href, parsed.username, parsed.password]);
+  secrets.add(`${parsed.host}${parsed.pathname}${parsed.search}`);
+  const loopback = ["localhost", "[::1]"].includes(parsed.hostname) || parsed.hostname.startsWith("127.");
+  if (!loopback) secrets.add(parsed.hostname);
+  for (const segment of parsed.pathname.split("/")) if (segment.length >= SEGMENT_MIN) secrets.add(segment);
+  for (const value of parsed.searchParams.values()) secrets.add(value);
+  for (const secret of [...secrets]) secrets.add(decoded(secret));
+  return [...secrets].filter((secret) => secret.length > 2).sort((a, b) => b.length - a.length);
+}
+
+/** Replaces every secret in a text. */
+export function redact(text: string, secrets: readonly string[]): string {
+  return secrets.reduce((clean, secret) => clean.replaceAll(secret, "[redacted]"), text);
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}

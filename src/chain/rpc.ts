@@ -1,0 +1,165 @@
+import type { Clock } from "../core/chain.ts";
+import { LpLedgerError } from "../core/errors.ts";
+import { redact, secretsOf } from "./redact.ts";
+
+export interface RpcCall {
+  readonly method: string;
+  readonly params: readonly unknown[];
+}
+
+/** The part of `fetch` the transport needs, passed in so that tests can own it. */
+export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
+
+export interface Endpoint {
+  /** What logs, errors and metrics call it; never its URL. */
+  readonly id: string;
+  readonly url: string;
+  readonly fetch: Fetch;
+  readonly clock: Clock;
+  readonly timeoutMs: number;
+  readonly bodyBytesMax: number;
+}
+
+/**
+ * JSON-RPC over HTTP. Believes nothing: every answer must be a JSON-RPC 2.0 object with our id and a result of its
+ * own. Does not retry; every failure is a transient error that names the endpoint by id.
+ */
+export class Rpc {
+  readonly #endpoint: Endpoint;
+  readonly #secrets: readonly string[];
+  #nextId = 1;
+  #requests = 0;
+
+  constructor(endpoint: Endpoint) {
+    this.#endpoint = endpoint;
+    this.#secrets = secretsOf(endpoint.url);
+  }
+
+  /** HTTP requests sent so far. */
+  get requests(): number {
+    return this.#requests;
+  }
+
+  /** Sends calls as one request; results in the order of the calls. Throws if any of them failed. */
+  async batch(calls: readonly RpcCall[], signal: AbortSignal): Promise<readonly unknown[]> {
+    const outcomes = await this.outcomes(calls, signal);
+    return outcomes.map((outcome) => {
+      if (outcome instanceof LpLedgerError) throw outcome;
+      return outcome.result;
+    });
+  }
+
+  /** The same, with the failure of a single call in its place. */
+  async outcomes(
+    calls: readonly RpcCall[],
+    signal: AbortSignal,
+  ): Promise<readonly (LpLedgerError | { result: unknown })[]> {
+    const first = this.#nextId;
+    this.#nextId += calls.length;
+    const messages = calls.map((call, i) => ({ jsonrpc: "2.0", id: first + i, ...call }));
+    const answer = await this.#post(JSON.stringify(messages.length === 1 ? messages[0] : messages), signal);
+    const answers = Array.isArray(answer) ? answer : [answer];
+    const byId = new Map<unknown, { result?: unknown; error?: unknown }>();
+    for (const each of answers) {
+      const { id } = this.#checked(each, first, calls);
+      if (byId.has(id)) throw this.#failure("RPC_SHAPE", `answered the id ${String(id)} twice`, calls);
+      byId.set(id, each as { result?: unknown; error?: unknown });
+    }
+    return calls.map((call, i) => {
+      const found = byId.get(first + i);
+      if (found === undefined) throw this.#failure("RPC_SHAPE", "did not answer every call of a batch", [call]);
+      if (found.error !== undefined && found.error !== null) return this.#rpcError(found.error, call);
+      if (!Object.hasOwn(found, "result")) throw this.#failure("RPC_SHAPE", "answered without a result", [call]);
+      return { result: found.result };
+    });
+  }
+
+  #checked(each: unknown, first: number, calls: readonly RpcCall[]): { id: unknown } {
+    const shaped = typeof each === "object" && each !== null && (each as { jsonrpc?: unknown }).jsonrpc === "2.0";
+    if (!shaped) throw this.#failure("RPC_SHAPE", "answered with something that is not JSON-RPC 2.0", calls);
+    const { id, error } = each as { id?: unknown; error?: unknown };
+    if (typeof id === "number" && id >= first && id < first + calls.length) return { id };
+    // A batch refused as a whole comes as one error without an id.
+    if (id === null && error !== undefined) throw this.#rpcError(error, calls[0] ?? { method: "batch", params: [] });
+    throw this.#failure("RPC_SHAPE", `answered with the id ${JSON.stringify(id)}, which is not ours`, calls);
+  }
+
+  async #post(body: string, signal: AbortSignal): Promise<unknown> {
+    const { url, fetch, clock, timeoutMs } = this.#endpoint;
+    const deadline = clock.deadline(timeoutMs);
+    this.#requests += 1;
+    try {
+      const response = await fetch(url, {
+        method: "POST",
+        headers: { "content-type": "application/json" },
+        body,
+        signal: AbortSignal.any([signal, deadline.signal]),
+      });
+      const text = await this.#read(response);
+      return this.#parse(text, response);
+    } catch (error) {
+      signal.throwIfAborted();
+      if (error instanceof LpLedgerError) throw error;
+      if (deadline.signal.aborted) throw this.#failure("RPC_TIMEOUT", `did not answer within ${timeoutMs} ms`);
+      throw this.#failure("RPC_UNREACHABLE", `could not be reached (${causeOf(error)})`);
+    } finally {
+      deadline.clear();
+    }
+  }
+
+  async #read(response: Response): Promise<string> {
+    const chunks: Uint8Array[] = [];
+    let bytes = 0;
+    for await (const chunk of response.body ?? []) {
+      bytes += chunk.byteLength;
+      if (bytes > this.#endpoint.bodyBytesMax) {
+        throw this.#failure("RPC_TOO_LARGE", `answered more than ${this.#endpoint.bodyBytesMax} bytes`);
+      }
+      chunks.push(chunk);
+    }
+    return Buffer.concat(chunks).toString("utf8");
+  }
+
+  #parse(text: string, response: Response): unknown {
+    let parsed: unknown;
+    try {
+      parsed = JSON.parse(text);
+    } catch {
+      if (response.status === 429) throw this.#failure("RPC_RATE", "asks to slow down (HTTP 429)");
+      const what = text === "" ? "an empty body" : "a body that is not JSON or was cut off";
+      throw this.#failure("RPC_BODY", `answered with ${what} (HTTP ${response.status})`);
+    }
+    const hasError = !Array.isArray(parsed) && typeof parsed === "object" && parsed !== null && "error" in parsed;
+    if (response.status === 429 && !hasError) throw this.#failure("RPC_RATE", "asks to slow down (HTTP 429)");
+    return parsed;
+  }
+
+  #rpcError(error: unknown, call: RpcCall): LpLedgerError {
+    const { code, message } = (typeof error === "object" && error !== null ? error : {}) as {
+      code?: unknown;
+      message?: unknown;
+    };
+    const text = redact(String(message ?? "no message"), this.#secrets).slice(0, 300);
+    return this.#failure("RPC_ERROR", `refused ${call.method} with code ${String(code)}: ${text}`, [call], {
+      code,
+      text,
+    });
+  }
+
+  #failure(
+    code: string,
+    what: string,
+    calls: readonly RpcCall[] = [],
+    facts: Readonly<Record<string, unknown>> = {},
+  ): LpLedgerError {
+    const { id } = this.#endpoint;
+    return new LpLedgerError("transient", code, `the node ${id} ${what}`, {
+      facts: { endpoint: id, methods: calls.map((call) => call.method), ...facts },
+    });
+  }
+}
+
+function causeOf(error: unknown): string {
+  const cause = (error as { cause?: { code?: unknown } }).cause;
+  return String(cause?.code ?? (error as { name?: unknown }).name ?? "unknown cause");
+}

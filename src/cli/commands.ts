@@ -1,0 +1,101 @@
+import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
+import { LpLedgerError } from "../core/errors.ts";
+import { check } from "./check.ts";
+import { exportPositions } from "./export.ts";
+import { rebuild } from "./rebuild.ts";
+import { type StartOptions, start } from "./start.ts";
+import { status } from "./status.ts";
+import { type VerifyOptions, verify } from "./verify.ts";
+import type { CommonOptions, Io } from "./wiring.ts";
+
+const EXIT_USAGE = 64;
+
+/** Runs one command line to its exit code: results go to `io.out`, talk and errors to `io.talk`. */
+export async function runCli(argv: readonly string[], io: Io): Promise<number> {
+  const program = commandsOf(io);
+  try {
+    await program.parseAsync([...argv], { from: "user" });
+    return 0;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT_USAGE;
+    return report(error, io, argv.includes("--json"));
+  }
+}
+
+/** The edge that prints: message and hint for people, one JSON object with `--json`; a stack only for bugs. */
+function report(error: unknown, io: Io, asJson: boolean): number {
+  if (!(error instanceof LpLedgerError)) {
+    io.talk(`lp-ledger: a bug: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+    return 70;
+  }
+  const { kind, code, message, hint, facts, exitCode } = error;
+  if (asJson) io.talk(`${JSON.stringify({ error: { kind, code, message, hint, facts } })}\n`);
+  else io.talk(`lp-ledger: ${message}\n${hint === undefined ? "" : `  hint: ${hint}\n`}`);
+  return exitCode;
+}
+
+function commandsOf(io: Io): Command {
+  const program = new Command("lp-ledger")
+    .description("An exact, reorg-safe ledger of who provided how much liquidity, for how long.")
+    .configureOutput({ writeOut: (text) => io.out(text), writeErr: (text) => io.talk(text) })
+    .exitOverride()
+    .showHelpAfterError("(lp-ledger --help lists the commands)");
+
+  const command = (parent: Command, name: string, description: string, example: string): Command =>
+    parent
+      .command(name)
+      .description(description)
+      .option("--env-file <path>", "read settings from this file instead of .env")
+      .option("--json", "machine-readable output")
+      .addHelpText("after", `\nExample:\n  ${example}`)
+      .exitOverride();
+
+  command(program, "start", "follow the chain and keep the ledger", "lp-ledger start")
+    .option("--once", "stop at the present head")
+    .addOption(
+      new Option("--accept-deep-reorg <hash>", "undo final blocks: the hash that the refusal named").argParser(
+        blockHash,
+      ),
+    )
+    .action((options: StartOptions) => start(io, options));
+  command(program, "check", "check the configuration against its schema and the chain", "lp-ledger check").action(
+    (options: CommonOptions) => check(io, options),
+  );
+  command(program, "status", "show how the ledger stands, from the database alone", "lp-ledger status --json").action(
+    (options: CommonOptions) => status(io, options),
+  );
+  command(
+    program,
+    "verify",
+    "compare every position with what the contracts answer",
+    "lp-ledger verify --block 19000000",
+  )
+    .addOption(new Option("--block <number>", "as of this block instead of the tip").argParser(blockNumber))
+    .action((options: VerifyOptions) => verify(io, options));
+  command(
+    program,
+    "rebuild",
+    "compute derived state again from stored events, without the node",
+    "lp-ledger rebuild",
+  ).action((options: CommonOptions) => rebuild(io, options));
+
+  const exports = program.command("export").description("write the ledger's content to stdout").exitOverride();
+  command(
+    exports,
+    "positions",
+    "every open account, one JSON object a line",
+    "lp-ledger export positions > positions.jsonl",
+  ).action((options: CommonOptions) => exportPositions(io, options));
+  return program;
+}
+
+function blockNumber(text: string): number {
+  const number = Number(text);
+  if (/^\d+$/.test(text) && Number.isSafeInteger(number)) return number;
+  throw new InvalidArgumentError(`expected a block number, found ${JSON.stringify(text)}`);
+}
+
+function blockHash(text: string): string {
+  if (/^0x[0-9a-fA-F]{64}$/.test(text)) return text;
+  throw new InvalidArgumentError(`expected a block hash of 32 bytes, found ${JSON.stringify(text)}`);
+}

@@ -1,0 +1,31 @@
+import { createHash } from "node:crypto";
+import type { Clock } from "../core/chain.ts";
+import type { Sha256 } from "../core/digest.ts";
+
+/** The machine's clock and timers. */
+export const systemClock: Clock = {
+  nowMs: () => Date.now(),
+  sleep: (ms, signal) =>
+    new Promise((resolve, reject) => {
+      if (signal.aborted) {
+        reject(signal.reason);
+        return;
+      }
+      const onAbort = (): void => {
+        clearTimeout(timer);
+        reject(signal.reason);
+      };
+      const timer = setTimeout(() => {
+        signal.removeEventListener("abort", onAbort);
+        resolve();
+      }, ms);
+      signal.addEventListener("abort", onAbort, { once: true });
+    }),
+  deadline: (ms) => {
+    const controller = new AbortController();
+    const timer = setTimeout(() => controller.abort(), ms);
+    return { signal: controller.signal, clear: () => clearTimeout(timer) };
+  },
+};
+
+export const sha256: Sha256 = (text) => createHash("sha256").update(text).digest("hex");

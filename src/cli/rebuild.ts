@@ -1,0 +1,32 @@
+import { LpLedgerError } from "../core/errors.ts";
+import { adoptProgramme, compareProgramme } from "../daemon/adopt.ts";
+import { rebuild as rebuildLedger } from "../daemon/rebuild.ts";
+import { sha256 } from "./platform.ts";
+import { type CommonOptions, contextOf, type Io, withWriter } from "./wiring.ts";
+
+/** Computes all derived state again from stored events and pool states; takes up changed prices on the way. */
+export async function rebuild(io: Io, options: CommonOptions): Promise<void> {
+  const { settings, programme } = contextOf(io, options);
+  await withWriter(settings, async (store) => {
+    const { kind } = compareProgramme(store, programme);
+    if (kind === "new" || kind === "added") {
+      throw new LpLedgerError(
+        "usage",
+        "PROGRAMME_AHEAD",
+        "the programme file names pools whose history is not in the ledger",
+        {
+          hint: "run lp-ledger start: it fetches their history and rebuilds",
+        },
+      );
+    }
+    const rebuilt = store.write(() => {
+      adoptProgramme(store, programme, sha256);
+      return rebuildLedger(store, programme, sha256);
+    });
+    if (options.json) io.out(`${JSON.stringify(rebuilt)}\n`);
+    else
+      io.out(
+        `rebuilt ${rebuilt.events} events, ${rebuilt.postings} postings and ${rebuilt.days} days: state digest ${rebuilt.stateDigest}, as before\n`,
+      );
+  });
+}

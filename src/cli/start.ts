@@ -1,0 +1,157 @@
+import { rmSync } from "node:fs";
+import { secretsOf } from "../chain/redact.ts";
+import { LpLedgerError } from "../core/errors.ts";
+import { toHash } from "../core/hex.ts";
+import type { Programme } from "../core/programme.ts";
+import { addPools } from "../daemon/add-pools.ts";
+import { adoptProgramme, compareProgramme, onlyPools, withoutPools } from "../daemon/adopt.ts";
+import { Bookkeeper } from "../daemon/bookkeeper.ts";
+import { rebuild } from "../daemon/rebuild.ts";
+import { type RunOptions, run } from "../daemon/run.ts";
+import { createLogger, type Logger } from "../log.ts";
+import { openForWriting } from "../store/open.ts";
+import { Store } from "../store/store.ts";
+import { sha256, systemClock } from "./platform.ts";
+import { Progress } from "./progress.ts";
+import { type CommonOptions, type Context, chainOf, contextOf, type Io, rpcOf, withWriter } from "./wiring.ts";
+
+export interface StartOptions extends CommonOptions {
+  readonly once?: boolean;
+  readonly acceptDeepReorg?: string;
+}
+
+const GRACE_MS = 10_000;
+
+/** Follows the chain until it is told to stop, or with `--once` until the head is reached. */
+export async function start(io: Io, options: StartOptions): Promise<void> {
+  const context = contextOf(io, options);
+  const rpc = rpcOf(io, context.settings);
+  const { settings, programme } = context;
+  const log = createLogger({ level: settings.logLevel, secrets: secretsOf(settings.rpcUrl ?? ""), write: io.talk });
+  const stop = stopOnSignal(io);
+  try {
+    await withWriter(settings, async (store) => {
+      const progress = new Progress(io, log, systemClock);
+      const follow = (keeper: Bookkeeper, pools: Programme, more: Partial<RunOptions>): Promise<void> =>
+        run(keeper, chainOf(rpc, settings, pools), systemClock, stop.signal, {
+          pollIntervalMs: settings.pollIntervalMs,
+          giveUpMs: settings.giveUpMs,
+          once: options.once === true,
+          onCommit: (committed, head) => progress.committed(committed, head),
+          onStep: (step) => progress.stepped(step, store.blocks.tip()?.number),
+          onRetry: (error, waitMs) => progress.retrying(error, waitMs),
+          ...(options.acceptDeepReorg === undefined ? {} : { acceptDeepReorg: toHash(options.acceptDeepReorg) }),
+          ...more,
+        });
+      log.info(
+        { chainId: programme.chainId, pools: programme.pools.length, tip: store.blocks.tip()?.number },
+        "starting",
+      );
+      await takeUp(context, store, log, (keeper, pools, until) =>
+        follow(keeper, pools, { once: true, ...(until === undefined ? {} : { until }) }),
+      );
+      if (!stop.signal.aborted) await follow(new Bookkeeper(store, programme, sha256), programme, {});
+      progress.end();
+      log.info({ tip: store.blocks.tip()?.number, requests: rpc.requests }, "stopped");
+    });
+  } finally {
+    stop.end();
+  }
+}
+
+type Follow = (keeper: Bookkeeper, pools: Programme, until?: number) => Promise<void>;
+
+/** Makes the ledger follow the programme file: stores a first one, fetches the history of added pools. */
+async function takeUp({ settings, programme }: Context, store: Store, log: Logger, follow: Follow): Promise<void> {
+  const { kind, added } = compareProgramme(store, programme);
+  if (kind === "same") return;
+  if (kind === "revalued") {
+    throw new LpLedgerError(
+      "usage",
+      "PROGRAMME_REVALUED",
+      "the prices, quote or tokens of the programme file are not those the ledger was valued with",
+      {
+        hint: "run lp-ledger rebuild: it values the whole history anew (paid rewards stay as they are), then start again",
+      },
+    );
+  }
+  const tip = store.blocks.tip();
+  const late = programme.pools.filter((pool) => added.has(pool.address) && pool.startBlock <= (tip?.number ?? -1));
+  if (kind === "new" || late.length === 0) {
+    store.write(() => {
+      adoptProgramme(store, programme, sha256);
+      if (tip !== undefined) rebuild(store, programme, sha256, added);
+    });
+    return;
+  }
+  log.info({ pools: [...added] }, "fetching the history of added pools");
+  const path = `${settings.databasePath}.adding`;
+  const plan = {
+    main: new Bookkeeper(store, withoutPools(programme, added), sha256),
+    added: onlyPools(programme, added),
+    sha256,
+    openSide: () => openSide(path, onlyPools(programme, added)),
+    follow,
+    adopt: () => adoptProgramme(store, programme, sha256),
+  };
+  const rebuilt = await addPools(plan, programme);
+  log.info({ events: rebuilt.events, stateDigest: rebuilt.stateDigest }, "added pools and rebuilt");
+}
+
+/** Opens the side ledger; one that was begun for other pools is begun again. */
+function openSide(path: string, pools: Programme): ReturnType<Parameters<typeof addPools>[0]["openSide"]> {
+  const discard = (): void => {
+    for (const suffix of ["", "-wal", "-shm", ".lock", ".lock-journal"]) rmSync(`${path}${suffix}`, { force: true });
+  };
+  let opened = openForWriting(path);
+  let store = new Store(opened.db, systemClock);
+  const kind = store.config.get("programme") === undefined ? "new" : kindOf(store, pools);
+  if (kind !== "new" && kind !== "same") {
+    opened.close();
+    discard();
+    opened = openForWriting(path);
+    store = new Store(opened.db, systemClock);
+  }
+  if (kind !== "same") store.write(() => adoptProgramme(store, pools, sha256));
+  let open = true;
+  const close = (): void => {
+    if (open) opened.close();
+    open = false;
+  };
+  return {
+    path,
+    store,
+    close,
+    discard: () => {
+      close();
+      discard();
+    },
+  };
+}
+
+function kindOf(store: Store, pools: Programme): string {
+  try {
+    return compareProgramme(store, pools).kind;
+  } catch {
+    return "other";
+  }
+}
+
+/** The first signal ends gracefully within a bound, the second at once. */
+function stopOnSignal(io: Io): { readonly signal: AbortSignal; end(): void } {
+  const controller = new AbortController();
+  let timer: NodeJS.Timeout | undefined;
+  const unlisten = io.onSignal((name) => {
+    if (controller.signal.aborted) io.exit(130);
+    io.talk(`${name}: ending after the commit in progress, within ${GRACE_MS / 1000} s; once more ends at once\n`);
+    timer = setTimeout(() => io.exit(75), GRACE_MS);
+    controller.abort();
+  });
+  return {
+    signal: controller.signal,
+    end: () => {
+      unlisten();
+      clearTimeout(timer);
+    },
+  };
+}

@@ -1,0 +1,41 @@
+import { LpLedgerError } from "../core/errors.ts";
+import { verify as verifyLedger } from "../daemon/verify.ts";
+import { type CommonOptions, chainOf, contextOf, type Io, readerOf, rpcOf, withReader } from "./wiring.ts";
+
+export interface VerifyOptions extends CommonOptions {
+  readonly block?: number;
+}
+
+/** Compares the ledger with what the contracts answer; any difference ends with exit code 70. */
+export async function verify(io: Io, options: VerifyOptions): Promise<void> {
+  const { settings, programme } = contextOf(io, options);
+  const rpc = rpcOf(io, settings);
+  const { signal } = new AbortController();
+  const chain = chainOf(rpc, settings, programme);
+  const reader = readerOf(rpc);
+  const port = {
+    blocksAt: chain.blocksAt,
+    ask: (...args: Parameters<typeof reader.ask>) => reader.ask(...args),
+  };
+  const verdict = await withReader(settings, (store) => verifyLedger(store, programme, port, options.block, signal));
+  const { differences, positionsChecked, questionsAsked, blockNumber } = verdict;
+  if (options.json) io.out(`${JSON.stringify({ ...verdict, positionsWrong: differences.length })}\n`);
+  else {
+    const lines = differences.map(
+      (each) => `  ${each.question}: ledger ${each.ledger}, chain ${each.chain ?? "does not answer"}`,
+    );
+    const result = differences.length === 0 ? "all equal" : `${differences.length} DIFFER`;
+    io.out(
+      `block ${blockNumber}: ${positionsChecked} positions, ${questionsAsked} questions to the chain: ${result}\n${lines.map((line) => `${line}\n`).join("")}`,
+    );
+  }
+  if (differences.length === 0) return;
+  throw new LpLedgerError(
+    "invariant",
+    "VERIFY_DIFFERS",
+    `${differences.length} answers of the chain differ from the ledger at block ${blockNumber}`,
+    {
+      hint: "the ledger must not be paid by until this is explained; run lp-ledger rebuild, then verify again",
+    },
+  );
+}

@@ -1,0 +1,96 @@
+import { ContractReader } from "../chain/calls.ts";
+import { ChainNode } from "../chain/node.ts";
+import { RANGE_LIMITS, Ranges } from "../chain/ranges.ts";
+import { type Fetch, Rpc } from "../chain/rpc.ts";
+import { readProgramme, readSettings, type Settings } from "../config.ts";
+import { topicsHeard } from "../core/decode/transaction.ts";
+import { LpLedgerError } from "../core/errors.ts";
+import { addressesOf, type Programme } from "../core/programme.ts";
+import type { ChainPort } from "../daemon/chain-port.ts";
+import { openForReading, openForWriting } from "../store/open.ts";
+import { Store } from "../store/store.ts";
+import { systemClock } from "./platform.ts";
+
+/** Everything a command may touch of the process it runs in. */
+export interface Io {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly cwd: string;
+  readonly isTerminal: boolean;
+  readonly fetch: Fetch;
+  out(text: string): void;
+  talk(text: string): void;
+  /** Calls back on each SIGINT or SIGTERM; returns how to stop listening. */
+  onSignal(listener: (name: string) => void): () => void;
+  /** Ends the process at once. */
+  exit(code: number): never;
+}
+
+/** Options every command has. */
+export interface CommonOptions {
+  readonly envFile?: string;
+  readonly json?: boolean;
+}
+
+export interface Context {
+  readonly settings: Settings;
+  readonly programme: Programme;
+}
+
+export function contextOf(io: Io, options: CommonOptions): Context {
+  const settings = readSettings({ env: io.env, cwd: io.cwd, envFile: options.envFile });
+  return { settings, programme: readProgramme(settings.programmePath) };
+}
+
+/** Opens the ledger for writing, gives it to `use`, and closes it whatever happens. */
+export async function withWriter<T>(settings: Settings, use: (store: Store) => Promise<T>): Promise<T> {
+  const opened = openForWriting(settings.databasePath);
+  try {
+    return await use(new Store(opened.db, systemClock));
+  } finally {
+    opened.close();
+  }
+}
+
+/** The same, read-only, beside a running writer. */
+export async function withReader<T>(settings: Settings, use: (store: Store) => Promise<T>): Promise<T> {
+  const opened = openForReading(settings.databasePath);
+  try {
+    return await use(new Store(opened.db, systemClock));
+  } finally {
+    opened.close();
+  }
+}
+
+/** The node that RPC_URL names. @throws NO_RPC when it names none. */
+export function rpcOf(io: Io, settings: Settings): Rpc {
+  if (settings.rpcUrl === undefined) {
+    throw new LpLedgerError("usage", "NO_RPC", "RPC_URL is not set", {
+      hint: "put RPC_URL=http://... into .env, or name a file that holds it with RPC_URL_FILE",
+    });
+  }
+  return new Rpc({
+    id: "rpc-1",
+    url: settings.rpcUrl,
+    fetch: io.fetch,
+    clock: systemClock,
+    timeoutMs: settings.rpcTimeoutMs,
+    bodyBytesMax: settings.rpcBodyBytesMax,
+  });
+}
+
+/** The chain as the daemon wants it, for the pools of one programme. */
+export function chainOf(rpc: Rpc, settings: Settings, programme: Programme): ChainPort {
+  const node = new ChainNode(rpc, { addresses: addressesOf(programme), topics: topicsHeard(programme) });
+  const ranges = new Ranges(node, systemClock, Math.random, { ...RANGE_LIMITS, blocksMax: settings.rangeBlocksMax });
+  return {
+    identity: (signal) => node.identity(signal),
+    sight: (numbers, signal) => node.sight(numbers, signal),
+    blocksAt: (numbers, signal) => node.blocksAt(numbers, signal),
+    blockLogs: (hash, number, signal) => node.blockLogs(hash, number, signal),
+    ranges: (from, to, signal) => ranges.read(from, to, signal),
+  };
+}
+
+export function readerOf(rpc: Rpc): ContractReader {
+  return new ContractReader(rpc);
+}

@@ -1,0 +1,234 @@
+import type { PoolPrice } from "./amounts.ts";
+import { invariant } from "./errors.ts";
+import type { Address } from "./hex.ts";
+import type { Pool } from "./programme.ts";
+import { rangeId, TickMap, type TickRange } from "./ticks.ts";
+
+/** `issuance` is the contra side of a pool: minus the sum of all holders. */
+export type AccountKind = "holder" | "issuance";
+
+/** What identifies an account; `position` is "" for share tokens and for issuance. */
+export interface AccountKey {
+  readonly pool: Address;
+  readonly position: string;
+  readonly provider: Address;
+  readonly kind: AccountKind;
+}
+
+/** An account as the store keeps it; `balance` is in units of shares or of L. */
+export interface StoredAccount extends AccountKey {
+  readonly id: number;
+  readonly range: TickRange | null;
+  readonly balance: bigint;
+  readonly openedBlock: number;
+  readonly updatedBlock: number;
+}
+
+/** A position NFT: its pool and range never change, its owner does (zero once burned). */
+export interface PositionToken {
+  readonly manager: Address;
+  readonly tokenId: string;
+  readonly pool: Address;
+  readonly position: string;
+  readonly range: TickRange;
+  readonly owner: Address;
+  readonly openedBlock: number;
+}
+
+/** What a pool's own logs said at the end of a block. V2: reserves and share supply. V3: price, tick, active liquidity. */
+export type PoolState =
+  | { readonly kind: "reserves"; readonly reserve0: bigint; readonly reserve1: bigint; readonly supply: bigint }
+  | ({ readonly kind: "ticks"; readonly liquidity: bigint } & PoolPrice);
+
+/** The store's side of the books: what was committed last. */
+export interface BooksSource {
+  findAccount(key: AccountKey): StoredAccount | undefined;
+  findToken(manager: Address, tokenId: string): PositionToken | undefined;
+  /** The newest state of a pool, its digest, and every open holder account of it. */
+  poolState(pool: Address): PoolState | undefined;
+  poolDigest(pool: Address): string;
+  openAccounts(pool: Address): Iterable<StoredAccount & { readonly custodian: Address }>;
+  nextAccountId(): number;
+}
+
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+export type Account = Mutable<StoredAccount>;
+
+/** Running state of a Uniswap V2 pair. `before` is the reserve pair of the sync before the newest. */
+export interface ReservesBook {
+  supply: bigint;
+  reserves: readonly [bigint, bigint] | null;
+  before: readonly [bigint, bigint] | null;
+}
+
+/** Running state of a Uniswap V3 pool. `keys`: L by owner and range as the pool's logs say; `held`: as the accounts say. */
+export interface TicksBook {
+  price: PoolPrice | null;
+  readonly ticks: TickMap;
+  readonly keys: Map<string, bigint>;
+  readonly held: Map<string, bigint>;
+}
+
+/** Map key of one owner's range, as the pool itself knows positions. */
+export function custodyKey(custodian: Address, range: TickRange): string {
+  return `${custodian}|${rangeId(range)}`;
+}
+
+/** Adds to a map of sums; a sum that returns to zero leaves the map. */
+export function addTo(sums: Map<string, bigint>, key: string, delta: bigint): void {
+  const after = (sums.get(key) ?? 0n) + delta;
+  if (after === 0n) sums.delete(key);
+  else sums.set(key, after);
+}
+
+const CACHED_ACCOUNTS_MAX = 100_000;
+
+/**
+ * The working copy of the ledger while blocks are applied: read from the store on first use, written back by the
+ * store at the end of a batch. After a failed or undone batch it is thrown away whole and never repaired.
+ */
+export class Books {
+  readonly #source: BooksSource;
+  readonly #accounts = new Map<string, Account>();
+  readonly #tokens = new Map<string, PositionToken | null>();
+  readonly #reserves = new Map<Address, ReservesBook>();
+  readonly #ticks = new Map<Address, TicksBook>();
+  readonly #digests = new Map<Address, string>();
+  #dirtyAccounts = new Set<Account>();
+  #dirtyTokens = new Map<string, PositionToken>();
+  #nextAccountId: number;
+
+  constructor(source: BooksSource) {
+    this.#source = source;
+    this.#nextAccountId = source.nextAccountId();
+  }
+
+  /** The account of a key, opened at `blockNumber` with a zero balance where it does not exist. */
+  account(key: AccountKey, range: TickRange | null, blockNumber: number): Account {
+    const name = `${key.pool}|${key.kind}|${key.position}|${key.provider}`;
+    let account = this.#accounts.get(name);
+    if (account === undefined) {
+      const stored = this.#source.findAccount(key);
+      account = stored
+        ? { ...stored }
+        : {
+            ...key,
+            range,
+            id: this.#nextAccountId++,
+            balance: 0n,
+            openedBlock: blockNumber,
+            updatedBlock: blockNumber,
+          };
+      this.#accounts.set(name, account);
+    }
+    return account;
+  }
+
+  /** Sets a balance and marks the account for writing. */
+  setBalance(account: Account, balance: bigint, blockNumber: number): void {
+    account.balance = balance;
+    account.updatedBlock = blockNumber;
+    this.#dirtyAccounts.add(account);
+  }
+
+  token(manager: Address, tokenId: string): PositionToken | undefined {
+    const name = `${manager}|${tokenId}`;
+    let token = this.#tokens.get(name);
+    if (token === undefined) {
+      token = this.#source.findToken(manager, tokenId) ?? null;
+      this.#tokens.set(name, token);
+    }
+    return token ?? undefined;
+  }
+
+  putToken(token: PositionToken): void {
+    const name = `${token.manager}|${token.tokenId}`;
+    this.#tokens.set(name, token);
+    this.#dirtyTokens.set(name, token);
+  }
+
+  reserves(pool: Pool): ReservesBook {
+    let book = this.#reserves.get(pool.address);
+    if (book === undefined) {
+      const state = this.#source.poolState(pool.address);
+      book = { supply: 0n, reserves: null, before: null };
+      if (state?.kind === "reserves") {
+        const issuance = this.account(issuanceOf(pool), null, 0);
+        invariant(
+          issuance.balance === -state.supply,
+          "STATE_SUPPLY",
+          `the database has a share supply of ${state.supply} for pool ${pool.address}, but accounts of ${-issuance.balance}`,
+        );
+        book = { supply: state.supply, reserves: [state.reserve0, state.reserve1], before: null };
+      }
+      this.#reserves.set(pool.address, book);
+    }
+    return book;
+  }
+
+  ticks(pool: Pool): TicksBook {
+    let book = this.#ticks.get(pool.address);
+    if (book === undefined) {
+      const state = this.#source.poolState(pool.address);
+      const price = state?.kind === "ticks" ? { sqrtPriceX96: state.sqrtPriceX96, tick: state.tick } : null;
+      book = { price, ticks: new TickMap(price?.tick ?? 0), keys: new Map(), held: new Map() };
+      for (const account of this.#source.openAccounts(pool.address)) {
+        if (account.range === null) continue;
+        book.ticks.change(account.range, account.balance);
+        addTo(book.keys, custodyKey(account.custodian, account.range), account.balance);
+        addTo(book.held, custodyKey(account.custodian, account.range), account.balance);
+      }
+      invariant(
+        state?.kind !== "ticks" || state.liquidity === book.ticks.active,
+        "STATE_LIQUIDITY",
+        `the database has an active liquidity of ${state?.kind === "ticks" ? state.liquidity : 0n} for pool ${pool.address}, but positions of ${book.ticks.active}`,
+      );
+      this.#ticks.set(pool.address, book);
+    }
+    return book;
+  }
+
+  /** The state to store at the end of a block, or undefined before the pool's first price. */
+  stateOf(pool: Pool): PoolState | undefined {
+    if (pool.protocol === "uniswap-v2") {
+      const { supply, reserves } = this.reserves(pool);
+      return { kind: "reserves", supply, reserve0: reserves?.[0] ?? 0n, reserve1: reserves?.[1] ?? 0n };
+    }
+    const { price, ticks } = this.ticks(pool);
+    return price === null ? undefined : { kind: "ticks", ...price, liquidity: ticks.active };
+  }
+
+  digest(pool: Address): string {
+    let digest = this.#digests.get(pool);
+    if (digest === undefined) {
+      digest = this.#source.poolDigest(pool);
+      this.#digests.set(pool, digest);
+    }
+    return digest;
+  }
+
+  setDigest(pool: Address, digest: string): void {
+    this.#digests.set(pool, digest);
+  }
+
+  /** Accounts and tokens changed since the last call; the caller writes them. */
+  takeChanges(): { readonly accounts: Iterable<Account>; readonly tokens: Iterable<PositionToken> } {
+    const accounts = this.#dirtyAccounts;
+    const tokens = this.#dirtyTokens.values();
+    this.#dirtyAccounts = new Set();
+    this.#dirtyTokens = new Map();
+    return { accounts, tokens };
+  }
+
+  /** Keeps memory flat: forgets clean accounts and tokens once there are many. Call only after a commit. */
+  shrink(): void {
+    invariant(this.#dirtyAccounts.size === 0, "BOOKS_DIRTY", "the books were shrunk before their changes were written");
+    if (this.#accounts.size > CACHED_ACCOUNTS_MAX) this.#accounts.clear();
+    if (this.#tokens.size > CACHED_ACCOUNTS_MAX) this.#tokens.clear();
+  }
+}
+
+/** The contra account of a pool. */
+export function issuanceOf(pool: Pool): AccountKey {
+  return { pool: pool.address, position: "", provider: pool.address, kind: "issuance" };
+}

@@ -1,0 +1,45 @@
+import type { Address, Hash } from "./hex.ts";
+
+/** The facts of a block header that the ledger uses. */
+export interface Block {
+  readonly number: number;
+  readonly hash: Hash;
+  readonly parentHash: Hash;
+  readonly timestampSec: number;
+}
+
+/** One log of a block, checked and lower-cased; `data` and `topics` are 0x-hex. */
+export interface Log {
+  readonly address: Address;
+  readonly topics: readonly string[];
+  readonly data: string;
+  readonly transactionHash: Hash;
+  readonly logIndex: number;
+}
+
+/** A block with the logs our filter matched, in log order. `parentHash` is null where no header was needed. */
+export interface LogBlock {
+  readonly number: number;
+  readonly hash: Hash;
+  readonly parentHash: Hash | null;
+  readonly timestampSec: number;
+  readonly logs: readonly Log[];
+}
+
+/** The complete answer for blocks `from` to `end.number`, tied to the parent of the first and the hash of the last. */
+export interface Range {
+  readonly from: number;
+  readonly parentHash: Hash;
+  readonly end: Block;
+  /** Only blocks that have logs, ascending. */
+  readonly blocks: readonly LogBlock[];
+}
+
+/** Time as a value, so that tests can own it. */
+export interface Clock {
+  nowMs(): number;
+  /** Resolves after `ms`, rejects at once when the signal aborts. */
+  sleep(ms: number, signal: AbortSignal): Promise<void>;
+  /** A signal that aborts after `ms`, and a way to drop the timer. */
+  deadline(ms: number): { readonly signal: AbortSignal; clear(): void };
+}

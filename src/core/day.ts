@@ -1,0 +1,34 @@
+declare const brand: unique symbol;
+/** A UTC day as YYYY-MM-DD. */
+export type Day = string & { readonly [brand]: "Day" };
+
+export const DAY_SECONDS = 86_400;
+
+/** The UTC day that holds a block timestamp (seconds). */
+export function dayOf(timestampSec: number): Day {
+  return isoOf(timestampSec).slice(0, 10) as Day;
+}
+
+/** First second of a day. */
+export function dayStartSec(day: Day): number {
+  return Date.parse(`${day}T00:00:00Z`) / 1000;
+}
+
+/** First second after a day. */
+export function dayEndSec(day: Day): number {
+  return dayStartSec(day) + DAY_SECONDS;
+}
+
+export function nextDay(day: Day): Day {
+  return dayOf(dayEndSec(day));
+}
+
+/** Block timestamp in seconds as ISO-8601 UTC text without fractions. */
+export function isoOf(timestampSec: number): string {
+  return `${new Date(timestampSec * 1000).toISOString().slice(0, 19)}Z`;
+}
+
+/** The inverse of `isoOf`. */
+export function secOf(iso: string): number {
+  return Date.parse(iso) / 1000;
+}

@@ -1,0 +1,163 @@
+import { type Amounts, amountsOf } from "./amounts.ts";
+import type { PoolState } from "./books.ts";
+import type { Address } from "./hex.ts";
+import { type Holding, integralOf, type Stretch, secondsOpen, stretchesOf, unionOf, type Window } from "./holdings.ts";
+import { meanTickOf, type PoolMeans } from "./price.ts";
+import type { Pool } from "./programme.ts";
+import { TickTime } from "./tick-time.ts";
+import { sqrtRatioAtTick, type TickRange } from "./ticks.ts";
+
+/** A pool's state from `atSec` until the next one. */
+export interface TimedState {
+  readonly atSec: number;
+  readonly state: PoolState;
+}
+
+/** What one provider had in one pool during one day. */
+export interface DayShare {
+  readonly provider: Address;
+  /** Shares or L times seconds, summed over the provider's accounts. */
+  readonly liquiditySeconds: bigint;
+  /** Token base units times seconds: divided by 86,400 they are the day's average amounts. */
+  readonly tokenSeconds: Amounts;
+  /** Seconds with a balance above zero in any position. */
+  readonly secondsOpen: number;
+  /** Seconds in which any of its positions was in range; null for share tokens. */
+  readonly secondsInRange: number | null;
+}
+
+/** A pool's day: its own means and what each provider had, ascending by address. Providers with no seconds are left out. */
+export interface PoolDay {
+  readonly means: PoolMeans;
+  readonly shares: readonly DayShare[];
+}
+
+/**
+ * Closes one day of one pool. `states` begins with the state in force when the day began (at or before its start), if
+ * there was one, and goes on in order; `holdings` are all accounts that were open at any moment of the day.
+ */
+export function closePoolDay(
+  pool: Pool,
+  day: Window,
+  states: readonly TimedState[],
+  holdings: readonly Holding[],
+): PoolDay {
+  const spans = spansOf(day, states);
+  const byProvider = new Map<Address, Held[]>();
+  for (const holding of holdings) {
+    const stretches = stretchesOf(holding, day);
+    if (stretches.length === 0) continue;
+    const held = byProvider.get(holding.provider) ?? [];
+    held.push({ range: holding.range, stretches });
+    byProvider.set(holding.provider, held);
+  }
+  const means = pool.protocol === "uniswap-v3" ? tickMeans(spans) : reserveMeans(spans);
+  const time = new TickTime(
+    spans.flatMap(({ startSec, endSec, state }) =>
+      state.kind === "ticks" ? [{ startSec, endSec, tick: state.tick }] : [],
+    ),
+  );
+  const shares = [...byProvider.entries()]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([provider, held]) => shareOf(provider, held, means, day, time));
+  return { means, shares };
+}
+
+interface Held {
+  readonly range: TickRange | null;
+  readonly stretches: readonly Stretch[];
+}
+
+interface Span extends Window {
+  readonly state: PoolState;
+}
+
+function spansOf(day: Window, states: readonly TimedState[]): readonly Span[] {
+  const spans: Span[] = [];
+  states.forEach(({ atSec, state }, index) => {
+    const startSec = Math.max(atSec, day.startSec);
+    const endSec = Math.min(states[index + 1]?.atSec ?? day.endSec, day.endSec);
+    if (endSec > startSec) spans.push({ startSec, endSec, state });
+  });
+  return spans;
+}
+
+function tickMeans(spans: readonly Span[]): PoolMeans {
+  let seconds = 0;
+  let tickSeconds = 0n;
+  for (const { startSec, endSec, state } of spans) {
+    if (state.kind !== "ticks") continue;
+    seconds += endSec - startSec;
+    tickSeconds += BigInt(state.tick) * BigInt(endSec - startSec);
+  }
+  return { kind: "ticks", seconds, meanTick: seconds === 0 ? 0 : meanTickOf(tickSeconds, seconds) };
+}
+
+function reserveMeans(spans: readonly Span[]): PoolMeans {
+  const sums = {
+    seconds: 0,
+    price0Seconds: 0n,
+    price1Seconds: 0n,
+    reserve0Seconds: 0n,
+    reserve1Seconds: 0n,
+    supplySeconds: 0n,
+  };
+  for (const { startSec, endSec, state } of spans) {
+    if (state.kind !== "reserves") continue;
+    const duration = BigInt(endSec - startSec);
+    sums.reserve0Seconds += state.reserve0 * duration;
+    sums.reserve1Seconds += state.reserve1 * duration;
+    sums.supplySeconds += state.supply * duration;
+    if (state.reserve0 === 0n || state.reserve1 === 0n) continue;
+    sums.seconds += endSec - startSec;
+    sums.price0Seconds += ((state.reserve1 << 112n) / state.reserve0) * duration;
+    sums.price1Seconds += ((state.reserve0 << 112n) / state.reserve1) * duration;
+  }
+  return { kind: "reserves", ...sums };
+}
+
+function shareOf(provider: Address, held: readonly Held[], means: PoolMeans, day: Window, time: TickTime): DayShare {
+  const stretches = held.flatMap((each) => each.stretches);
+  const amounts = held.map((each) => tokenSecondsOf(integralOf(each.stretches), each.range, means));
+  return {
+    provider,
+    liquiditySeconds: integralOf(stretches),
+    tokenSeconds: [amounts.reduce((sum, each) => sum + each[0], 0n), amounts.reduce((sum, each) => sum + each[1], 0n)],
+    secondsOpen: secondsOpen(stretches),
+    secondsInRange: means.kind === "ticks" ? secondsInRange(held, day, time) : null,
+  };
+}
+
+/** Amounts x seconds behind an integral of liquidity: at the mean tick (V3), or its share of the mean reserves (V2). */
+function tokenSecondsOf(integral: bigint, range: TickRange | null, means: PoolMeans): Amounts {
+  if (means.kind === "ticks") {
+    if (range === null || means.seconds === 0) return [0n, 0n];
+    return amountsOf(integral, range, { sqrtPriceX96: sqrtRatioAtTick(means.meanTick), tick: means.meanTick }, "down");
+  }
+  if (means.supplySeconds === 0n) return [0n, 0n];
+  const { reserve0Seconds, reserve1Seconds, supplySeconds } = means;
+  return [(integral * reserve0Seconds) / supplySeconds, (integral * reserve1Seconds) / supplySeconds];
+}
+
+/** The union over a provider's positions: each stretch between two changes has one set of open ranges. */
+function secondsInRange(held: readonly Held[], day: Window, time: TickTime): number {
+  const cuts = new Set([day.startSec, day.endSec]);
+  for (const { stretches } of held) {
+    for (const { startSec, endSec } of stretches) cuts.add(startSec).add(endSec);
+  }
+  const sorted = [...cuts].sort((a, b) => a - b);
+  let seconds = 0;
+  for (let i = 0; i + 1 < sorted.length; i++) {
+    const startSec = sorted[i] ?? 0;
+    const endSec = sorted[i + 1] ?? 0;
+    const ranges: [number, number][] = [];
+    for (const { range, stretches } of held) {
+      const open = stretches.some((each) => each.startSec <= startSec && endSec <= each.endSec);
+      if (open && range !== null) ranges.push([range.tickLower, range.tickUpper]);
+    }
+    for (const [tickLower, tickUpper] of unionOf(ranges)) {
+      seconds += time.secondsIn({ tickLower, tickUpper }, { startSec, endSec });
+    }
+  }
+  return seconds;
+}

@@ -1,0 +1,141 @@
+import abi from "../../../abi/uniswap-v3-pool.json" with { type: "json" };
+import { amountsOf } from "../amounts.ts";
+import { addTo, type Books, custodyKey } from "../books.ts";
+import type { Log } from "../chain.ts";
+import { broken, identityBroken } from "../errors.ts";
+import type { Address } from "../hex.ts";
+import { eventOf, movementOf } from "../ledger.ts";
+import type { Pool } from "../programme.ts";
+import { rangeId, type TickRange } from "../ticks.ts";
+import type { Emit, Place } from "./reading.ts";
+import { decodeWords, eventShapes, losslessJson, type Values } from "./words.ts";
+
+/** The events of a Uniswap V3 pool, by topic0. */
+export const uniswapV3Shapes = eventShapes(abi, ["Initialize", "Mint", "Burn", "Collect", "Swap"]);
+
+/** A pool's `Mint` or `Burn`. */
+export interface LiquidityChange extends TickRange {
+  readonly name: "Mint" | "Burn";
+  readonly sender: Address;
+  readonly owner: Address;
+  readonly amount: bigint;
+  readonly amount0: bigint;
+  readonly amount1: bigint;
+}
+
+type PoolLog =
+  | LiquidityChange
+  | { readonly name: "Initialize"; readonly sqrtPriceX96: bigint; readonly tick: number }
+  | { readonly name: "Swap"; readonly sqrtPriceX96: bigint; readonly liquidity: bigint; readonly tick: number }
+  | ({ readonly name: "Collect"; readonly owner: Address } & TickRange);
+
+/** Hands over a change that a position manager made for one of its tokens: the manager's own log says for which. */
+export type Defer = (pool: Pool, log: Log, change: LiquidityChange) => void;
+
+/**
+ * The pool logs of one transaction (Uniswap v3-core, UniswapV3Pool). Liquidity belongs to `owner`, never to `sender`;
+ * a `Burn` of nothing is a poke; `Collect` moves tokens, not liquidity.
+ */
+export class PoolLogs {
+  readonly #books: Books;
+  readonly #place: Place;
+  readonly #emit: Emit;
+  readonly #defer: Defer;
+  readonly #touched = new Map<string, { pool: Pool; key: string; logIndex: number }>();
+
+  constructor(books: Books, place: Place, emit: Emit, defer: Defer) {
+    this.#books = books;
+    this.#place = place;
+    this.#emit = emit;
+    this.#defer = defer;
+  }
+
+  read(pool: Pool, log: Log): void {
+    const shape = uniswapV3Shapes.get(log.topics[0] ?? "");
+    if (shape === undefined) return;
+    const values = decodeWords(shape, log);
+    const decoded = { name: shape.name, ...values } as unknown as PoolLog;
+    const book = this.#books.ticks(pool);
+    if (decoded.name === "Initialize") {
+      book.price = { sqrtPriceX96: decoded.sqrtPriceX96, tick: decoded.tick };
+      book.ticks.moveTo(decoded.tick);
+      return;
+    }
+    if (book.price === null) {
+      const why = "the history is incomplete: start at or before the block that created the pool";
+      throw broken("V3-3", pool, this.#place, log, "Initialize as the pool's first log", decoded.name, why);
+    }
+    switch (decoded.name) {
+      case "Swap": {
+        book.price = { sqrtPriceX96: decoded.sqrtPriceX96, tick: decoded.tick };
+        book.ticks.moveTo(decoded.tick);
+        if (decoded.liquidity === book.ticks.active) return;
+        const why = "the positions in range do not sum to the liquidity the swap saw";
+        throw broken("V3-1", pool, this.#place, log, decoded.liquidity, book.ticks.active, why);
+      }
+      case "Collect": {
+        const range = rangeOf(decoded);
+        const event = { name: "Collect", provider: decoded.owner, position: rangeId(range), range, movement: null };
+        this.#emit(eventOf(pool, log, losslessJson(values), event));
+        return;
+      }
+      default:
+        this.#changeLiquidity(pool, log, values, decoded);
+    }
+  }
+
+  #changeLiquidity(pool: Pool, log: Log, values: Values, change: LiquidityChange): void {
+    const { name, owner, amount } = change;
+    const book = this.#books.ticks(pool);
+    const range = rangeOf(change);
+    const key = custodyKey(owner, range);
+    const minted = name === "Mint";
+    const held = book.keys.get(key) ?? 0n;
+    if (!minted && (held < amount || held === 0n)) {
+      const expected = amount === 0n ? "more than 0" : `at least ${amount}`;
+      const why = `${owner} burns at ${rangeId(range)} what it does not hold: the history is incomplete`;
+      throw broken("V3-2", pool, this.#place, log, expected, held, why);
+    }
+    this.#requireAmounts(pool, log, change);
+    addTo(book.keys, key, minted ? amount : -amount);
+    book.ticks.change(range, minted ? amount : -amount);
+    this.#touched.set(`${pool.address}|${key}`, { pool, key, logIndex: log.logIndex });
+    // What others mint to the manager's address has no token: a donation, which stays at that address for ever.
+    const deferred = amount > 0n && pool.managers.includes(owner) && (!minted || change.sender === owner);
+    const movement = deferred || amount === 0n ? null : movementOf(minted, owner, amount);
+    this.#emit(
+      eventOf(pool, log, losslessJson(values), { name, provider: owner, position: rangeId(range), range, movement }),
+    );
+    if (deferred) this.#defer(pool, log, change);
+  }
+
+  /** V3-3: the amounts of a deposit or withdrawal follow from liquidity, range and the pool's price, to the last unit. */
+  #requireAmounts(pool: Pool, log: Log, change: LiquidityChange): void {
+    const { price } = this.#books.ticks(pool);
+    if (price === null || change.amount === 0n) return;
+    const expected = amountsOf(change.amount, rangeOf(change), price, change.name === "Mint" ? "up" : "down");
+    if (expected[0] === change.amount0 && expected[1] === change.amount1) return;
+    const why = `the amounts of the ${change.name} do not follow from its liquidity at the pool's price`;
+    const actual = `${change.amount0} and ${change.amount1}`;
+    throw broken("V3-3", pool, this.#place, log, expected.join(" and "), actual, why);
+  }
+
+  /** V3-5 at the transaction's end: by owner and range, the accounts hold what the pool says. */
+  finish(): void {
+    for (const { pool, key, logIndex } of this.#touched.values()) {
+      const { keys, held } = this.#books.ticks(pool);
+      const [expected, actual] = [keys.get(key) ?? 0n, held.get(key) ?? 0n];
+      if (expected === actual) continue;
+      const { blockNumber } = this.#place;
+      throw identityBroken(
+        { identity: "V3-5", pool: pool.address, blockNumber, logIndex, expected: `${expected}`, actual: `${actual}` },
+        `the accounts at ${key} do not sum to the pool's liquidity there`,
+      );
+    }
+  }
+}
+
+/** The range alone. */
+export function rangeOf({ tickLower, tickUpper }: TickRange): TickRange {
+  return { tickLower, tickUpper };
+}

@@ -1,0 +1,33 @@
+import type { AccountKind } from "./books.ts";
+
+/** SHA-256 of text as lower-case hex; passed in, since hashing belongs to the platform. */
+export type Sha256 = (text: string) => string;
+
+/** One posting as the digest sees it. */
+export interface DigestLine {
+  readonly logIndex: number;
+  readonly kind: AccountKind;
+  readonly position: string;
+  readonly provider: string;
+  readonly delta: bigint;
+}
+
+/** Chains one block's postings of a pool to the pool's digest; `previous` is "" at the beginning. */
+export function chainDigest(
+  sha256: Sha256,
+  previous: string,
+  at: { readonly chainId: number; readonly blockHash: string },
+  lines: readonly DigestLine[],
+): string {
+  const text = lines.map(
+    (line) =>
+      `${at.chainId} ${at.blockHash} ${line.logIndex} ${line.kind} ${line.position} ${line.provider} ${line.delta}`,
+  );
+  return sha256([previous, ...text].join("\n"));
+}
+
+/** The digest of a state: the hash over its pools' digests in order of address. */
+export function stateDigest(sha256: Sha256, digests: Iterable<readonly [address: string, digest: string]>): string {
+  const lines = [...digests].sort(([a], [b]) => (a < b ? -1 : 1)).map(([address, digest]) => `${address} ${digest}`);
+  return sha256(lines.join("\n"));
+}

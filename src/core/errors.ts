@@ -1,0 +1,85 @@
+/** What happens next: usage = mend and run again (64/78); transient = try again (75); invariant = stop at once (70). */
+export type ErrorKind = "usage" | "transient" | "invariant";
+
+export interface ErrorOptions {
+  /** What the reader should do next. */
+  readonly hint?: string;
+  /** Facts for machines: logged and printed with `--json`, never secrets. */
+  readonly facts?: Readonly<Record<string, unknown>>;
+  /** Overrides the exit code that `kind` implies. */
+  readonly exitCode?: number;
+}
+
+const EXIT_OF_KIND: Record<ErrorKind, number> = { usage: 78, transient: 75, invariant: 70 };
+
+/** The one error of lp-ledger. `kind` decides what happens, `code` is for machines, `message` says what was found. */
+export class LpLedgerError extends Error {
+  readonly kind: ErrorKind;
+  readonly code: string;
+  readonly hint: string | undefined;
+  readonly facts: Readonly<Record<string, unknown>>;
+  readonly exitCode: number;
+
+  constructor(kind: ErrorKind, code: string, message: string, options: ErrorOptions = {}) {
+    super(message);
+    this.name = "LpLedgerError";
+    this.kind = kind;
+    this.code = code;
+    this.hint = options.hint;
+    this.facts = options.facts ?? {};
+    this.exitCode = options.exitCode ?? EXIT_OF_KIND[kind];
+  }
+}
+
+/** Stops the program when a fact that the code relies on does not hold. */
+export function invariant(
+  condition: unknown,
+  code: string,
+  message: string,
+  facts: Readonly<Record<string, unknown>> = {},
+): asserts condition {
+  if (!condition) throw new LpLedgerError("invariant", code, message, { facts });
+}
+
+/** One identity of the self-audit that did not hold; `expected` and `actual` are decimal or plain text. */
+export interface Finding {
+  readonly identity: string;
+  readonly pool: string;
+  readonly blockNumber: number;
+  readonly logIndex: number;
+  readonly expected: string;
+  readonly actual: string;
+}
+
+/** The error that carries a finding; its message names identity, pool, block, log, expected and actual. */
+export function identityBroken(finding: Finding, why: string): LpLedgerError {
+  const { identity, pool, blockNumber, logIndex, expected, actual } = finding;
+  return new LpLedgerError(
+    "invariant",
+    "IDENTITY_BROKEN",
+    `${identity} does not hold for pool ${pool} at block ${blockNumber} log ${logIndex}: ${why}; expected ${expected}, actual ${actual}`,
+    { facts: { finding } },
+  );
+}
+
+/** `identityBroken` for a log of a pool. */
+export function broken(
+  identity: string,
+  pool: { readonly address: string },
+  place: { readonly blockNumber: number },
+  log: { readonly logIndex: number },
+  expected: bigint | string,
+  actual: bigint | string,
+  why: string,
+): LpLedgerError {
+  const { blockNumber } = place;
+  const { logIndex } = log;
+  const finding = { identity, pool: pool.address, blockNumber, logIndex, expected: `${expected}`, actual: `${actual}` };
+  return identityBroken(finding, why);
+}
+
+/** The finding an error carries, or undefined. */
+export function findingOf(error: unknown): Finding | undefined {
+  if (!(error instanceof LpLedgerError) || error.code !== "IDENTITY_BROKEN") return undefined;
+  return error.facts["finding"] as Finding;
+}

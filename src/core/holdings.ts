@@ -1,0 +1,65 @@
+import type { Address } from "./hex.ts";
+import type { TickRange } from "./ticks.ts";
+
+/** A balance that holds from `atSec` on; of several in one second the last wins. */
+export interface BalanceChange {
+  readonly atSec: number;
+  readonly balance: bigint;
+}
+
+/** One account during a window: what it had at the start, and each change within, in ledger order. */
+export interface Holding {
+  readonly provider: Address;
+  readonly range: TickRange | null;
+  readonly opening: bigint;
+  readonly changes: readonly BalanceChange[];
+}
+
+/** Half-open seconds. */
+export interface Window {
+  readonly startSec: number;
+  readonly endSec: number;
+}
+
+/** A stretch of time with one balance. */
+export interface Stretch extends Window {
+  readonly balance: bigint;
+}
+
+/** The stretches of a holding in a window; those of no duration or no balance are left out. */
+export function stretchesOf(holding: Holding, window: Window): readonly Stretch[] {
+  const stretches: Stretch[] = [];
+  let startSec = window.startSec;
+  let balance = holding.opening;
+  const end = (endSec: number): void => {
+    if (endSec > startSec && balance > 0n) stretches.push({ startSec, endSec, balance });
+    startSec = endSec;
+  };
+  for (const change of holding.changes) {
+    end(Math.max(change.atSec, startSec));
+    balance = change.balance;
+  }
+  end(window.endSec);
+  return stretches;
+}
+
+/** The exact integral of a holding's balance over time, in balance x seconds. */
+export function integralOf(stretches: readonly Stretch[]): bigint {
+  return stretches.reduce((sum, each) => sum + each.balance * BigInt(each.endSec - each.startSec), 0n);
+}
+
+/** Merges half-open intervals [a, b) of numbers into disjoint ascending ones. */
+export function unionOf(intervals: readonly (readonly [number, number])[]): readonly (readonly [number, number])[] {
+  const merged: [number, number][] = [];
+  for (const [from, to] of [...intervals].sort((a, b) => a[0] - b[0])) {
+    const last = merged.at(-1);
+    if (last !== undefined && from <= last[1]) last[1] = Math.max(last[1], to);
+    else merged.push([from, to]);
+  }
+  return merged;
+}
+
+/** Seconds in which at least one of the stretches lasts. */
+export function secondsOpen(stretches: readonly Stretch[]): number {
+  return unionOf(stretches.map((each) => [each.startSec, each.endSec])).reduce((sum, [from, to]) => sum + to - from, 0);
+}

@@ -1,0 +1,115 @@
+import { divFloor } from "./amounts.ts";
+import { LpLedgerError } from "./errors.ts";
+import type { Address } from "./hex.ts";
+import type { Pool, PriceSource, Programme } from "./programme.ts";
+import { sqrtRatioAtTick } from "./ticks.ts";
+
+export const E18 = 10n ** 18n;
+const Q192 = 1n << 192n;
+const Q112 = 1n << 112n;
+
+/** A pool's own means over the seconds of a day in which it had a price. */
+export type PoolMeans =
+  | { readonly kind: "ticks"; readonly seconds: number; readonly meanTick: number }
+  | {
+      readonly kind: "reserves";
+      readonly seconds: number;
+      /** Sums of (UQ112.112 price x seconds): token0 in token1, token1 in token0. */
+      readonly price0Seconds: bigint;
+      readonly price1Seconds: bigint;
+      readonly reserve0Seconds: bigint;
+      readonly reserve1Seconds: bigint;
+      readonly supplySeconds: bigint;
+    };
+
+/** The mean tick of a span, rounded towards minus infinity as Uniswap's OracleLibrary does. */
+export function meanTickOf(tickSeconds: bigint, seconds: number): number {
+  return Number(divFloor(tickSeconds, BigInt(seconds)));
+}
+
+/** Whole units of the other token per whole unit of `side`'s token, scaled by 1e18 and floored; null without a price. */
+export function poolPriceE18(pool: Pool, side: 0 | 1, means: PoolMeans): bigint | null {
+  if (means.seconds === 0) return null;
+  const [base, quote] = side === 0 ? pool.tokens : [pool.tokens[1], pool.tokens[0]];
+  const scale = 10n ** BigInt(base.decimals) * E18;
+  const unit = 10n ** BigInt(quote.decimals);
+  if (means.kind === "ticks") {
+    const squared = sqrtRatioAtTick(means.meanTick) ** 2n;
+    return side === 0 ? (squared * scale) / (Q192 * unit) : (Q192 * scale) / (squared * unit);
+  }
+  const sum = side === 0 ? means.price0Seconds : means.price1Seconds;
+  return (sum * scale) / (Q112 * BigInt(means.seconds) * unit);
+}
+
+/** Prices of one day by token, in quote units per whole token scaled by 1e18, with where each came from. */
+export type DayPrices = ReadonlyMap<Address, { readonly priceE18: bigint; readonly source: string }>;
+
+/** Resolves every configured price of a day from the pools' means; a token whose pool had no price stays unpriced. */
+export function pricesOfDay(programme: Programme, meansOf: (pool: Pool) => PoolMeans | undefined): DayPrices {
+  const prices = new Map<Address, { priceE18: bigint; source: string }>();
+  for (const { token, source } of pricingOrder(programme)) {
+    if (source.kind === "fixed") {
+      prices.set(token, { priceE18: source.priceE18, source: "fixed" });
+      continue;
+    }
+    const pool = programme.pools.find((each) => each.address === source.pool);
+    const means = pool && meansOf(pool);
+    if (pool === undefined || means === undefined) continue;
+    const side = pool.tokens[0].address === token ? 0 : 1;
+    const other = prices.get(pool.tokens[side === 0 ? 1 : 0].address);
+    const inOther = poolPriceE18(pool, side, means);
+    if (other === undefined || inOther === null) continue;
+    prices.set(token, { priceE18: (inOther * other.priceE18) / E18, source: `pool ${pool.address}` });
+  }
+  return prices;
+}
+
+/**
+ * The tokens in an order in which each price rests only on earlier ones.
+ * @throws PRICE_CIRCLE when pools price each other in a circle.
+ */
+export function pricingOrder(
+  programme: Programme,
+): readonly { readonly token: Address; readonly source: PriceSource }[] {
+  const order: { token: Address; source: PriceSource }[] = [];
+  const state = new Map<Address, "open" | "done">();
+  const visit = (token: Address, path: readonly Address[]): void => {
+    const source = programme.prices.get(token);
+    if (source === undefined || state.get(token) === "done") return;
+    if (state.get(token) === "open") {
+      throw new LpLedgerError(
+        "usage",
+        "PRICE_CIRCLE",
+        `the prices rest on each other: ${[...path, token].join(" -> ")}`,
+        {
+          hint: "give one of these tokens a fixed price or another pool",
+        },
+      );
+    }
+    state.set(token, "open");
+    if (source.kind === "pool") {
+      const pool = programme.pools.find((each) => each.address === source.pool);
+      const other = pool?.tokens.find((each) => each.address !== token);
+      if (other !== undefined) visit(other.address, [...path, token]);
+    }
+    state.set(token, "done");
+    order.push({ token, source });
+  };
+  for (const token of programme.prices.keys()) visit(token, []);
+  return order;
+}
+
+const PRICE_TEXT = /^(0|[1-9]\d*)(?:\.(\d{1,18}))?$/;
+
+/** A price from decimal text, scaled by 1e18; undefined where the text is no such price. */
+export function parsePriceE18(text: string): bigint | undefined {
+  const match = PRICE_TEXT.exec(text);
+  if (match === null) return undefined;
+  return BigInt(match[1] ?? "0") * E18 + BigInt((match[2] ?? "").padEnd(18, "0"));
+}
+
+/** The decimal text of a price scaled by 1e18, without trailing zeros. */
+export function formatPriceE18(priceE18: bigint): string {
+  const fraction = (priceE18 % E18).toString().padStart(18, "0").replace(/0+$/, "");
+  return fraction === "" ? `${priceE18 / E18}` : `${priceE18 / E18}.${fraction}`;
+}

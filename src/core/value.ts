@@ -1,0 +1,47 @@
+import { type Amounts, amountsOf } from "./amounts.ts";
+import type { PoolState } from "./books.ts";
+import { LpLedgerError } from "./errors.ts";
+import type { Address } from "./hex.ts";
+import { E18 } from "./price.ts";
+import type { Pool, Token } from "./programme.ts";
+import type { TickRange } from "./ticks.ts";
+
+const VALUE_MAX = (1n << 63n) - 1n;
+
+export interface TokenAmount {
+  readonly token: Token;
+  /** Base units, or base units x seconds where `per` says so. */
+  readonly amount: bigint;
+}
+
+/**
+ * The value of token amounts in quote units scaled by 10^quoteDecimals, floored once at the end; null where a token
+ * with an amount has no price. `per` divides every amount (86,400 for amounts x seconds of a day).
+ */
+export function valueOfAmounts(
+  amounts: readonly TokenAmount[],
+  priceOf: (token: Address) => bigint | undefined,
+  quoteDecimals: number,
+  per = 1n,
+): bigint | null {
+  const decimalsMax = Math.max(0, ...amounts.map(({ token }) => token.decimals));
+  let sum = 0n;
+  for (const { token, amount } of amounts) {
+    if (amount === 0n) continue;
+    const price = priceOf(token.address);
+    if (price === undefined) return null;
+    sum += amount * price * 10n ** BigInt(decimalsMax - token.decimals);
+  }
+  const value = (sum * 10n ** BigInt(quoteDecimals)) / (10n ** BigInt(decimalsMax) * E18 * per);
+  if (value <= VALUE_MAX) return value;
+  throw new LpLedgerError("usage", "VALUE_TOO_LARGE", `a value of ${value} does not fit 63 bits`, {
+    hint: "lower quote.decimals in the programme file, or look at the prices of the tokens involved",
+  });
+}
+
+/** Token base units behind a balance at a pool's current state, rounded down as a withdrawal would be. */
+export function currentAmounts(pool: Pool, state: PoolState, balance: bigint, range: TickRange | null): Amounts {
+  if (state.kind === "ticks") return range === null ? [0n, 0n] : amountsOf(balance, range, state, "down");
+  if (pool.protocol !== "uniswap-v2" || state.supply === 0n) return [0n, 0n];
+  return [(balance * state.reserve0) / state.supply, (balance * state.reserve1) / state.supply];
+}

@@ -1,0 +1,73 @@
+import type { Sha256 } from "../core/digest.ts";
+import { LpLedgerError } from "../core/errors.ts";
+import type { Programme } from "../core/programme.ts";
+import { attach, copyCanonical } from "../store/merge.ts";
+import type { Store } from "../store/store.ts";
+import { Bookkeeper } from "./bookkeeper.ts";
+import { type Rebuilt, rebuild } from "./rebuild.ts";
+
+/** A ledger of its own for the pools that are added, beside the main one, until their history is in. */
+export interface SideLedger {
+  readonly path: string;
+  readonly store: Store;
+  /** Removes the file and everything in it. */
+  discard(): void;
+  close(): void;
+}
+
+export interface AddPoolsPlan {
+  /** The main ledger, still with the programme it has followed so far. */
+  readonly main: Bookkeeper;
+  readonly added: Programme;
+  readonly sha256: Sha256;
+  openSide(): SideLedger;
+  /** Brings a ledger to the head, or to `until`. */
+  follow(keeper: Bookkeeper, pools: Programme, until?: number): Promise<void>;
+  /** Stores the whole programme as the one the ledger follows now; runs inside the merge's transaction. */
+  adopt(): void;
+}
+
+const ATTEMPTS_MAX = 10;
+
+/**
+ * Adds pools to a ledger that has history: fetches only theirs, into a side ledger with all its checks and its own
+ * crash safety, up to the main tip; then copies it over and rebuilds, in one transaction.
+ */
+export async function addPools(plan: AddPoolsPlan, whole: Programme): Promise<Rebuilt> {
+  for (let attempt = 1; attempt <= ATTEMPTS_MAX; attempt++) {
+    await plan.follow(plan.main, plan.main.programme);
+    const tip = plan.main.store.blocks.tip();
+    if (tip === undefined) break;
+    const side = plan.openSide();
+    try {
+      await plan.follow(new Bookkeeper(side.store, plan.added, plan.sha256), plan.added, tip.number);
+      const reached = side.store.blocks.tip();
+      if (reached?.hash === tip.hash) return mergeSide(plan, whole, side);
+      // The chain moved, or the side ledger is from an earlier try that went further; begin it again.
+      side.discard();
+    } finally {
+      side.close();
+    }
+  }
+  throw new LpLedgerError("transient", "ADD_POOLS", "the chain kept moving while the history of new pools was read", {
+    hint: "start again; what was committed stays",
+  });
+}
+
+function mergeSide(plan: AddPoolsPlan, whole: Programme, side: SideLedger): Rebuilt {
+  const { store } = plan.main;
+  side.close();
+  const attached = attach(store.db, side.path);
+  let rebuilt: Rebuilt;
+  try {
+    rebuilt = store.write(() => {
+      copyCanonical(store.db);
+      plan.adopt();
+      return rebuild(store, whole, plan.sha256, new Set(plan.added.pools.map((pool) => pool.address)));
+    });
+  } finally {
+    attached.detach();
+  }
+  side.discard();
+  return rebuilt;
+}

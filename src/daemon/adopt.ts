@@ -1,0 +1,64 @@
+import { type CanonicalProgramme, canonicalProgramme } from "../core/canonical.ts";
+import type { Sha256 } from "../core/digest.ts";
+import { LpLedgerError } from "../core/errors.ts";
+import type { Address } from "../core/hex.ts";
+import type { Programme } from "../core/programme.ts";
+import type { Store } from "../store/store.ts";
+
+/** How the programme file stands to what the ledger has followed so far. */
+export interface Adoption {
+  readonly kind: "new" | "same" | "added" | "revalued";
+  /** Pools the ledger has not followed yet. */
+  readonly added: ReadonlySet<Address>;
+}
+
+/**
+ * Compares the programme file with the one the ledger was built with.
+ * @throws PROGRAMME_CHANGED when recorded history would no longer be true: a pool is gone or begins elsewhere.
+ */
+export function compareProgramme(store: Store, programme: Programme): Adoption {
+  const stored = store.config.get("programme") as CanonicalProgramme | undefined;
+  if (stored === undefined) return { kind: "new", added: new Set() };
+  const now = canonicalProgramme(programme);
+  const problems: string[] = [];
+  for (const pool of stored.pools) {
+    const here = now.pools.find((each) => each.address === pool.address);
+    if (here === undefined) problems.push(`pool ${pool.address} is gone`);
+    else if (JSON.stringify(here) !== JSON.stringify(pool)) {
+      problems.push(`pool ${pool.address} was ${JSON.stringify(pool)}, now it is ${JSON.stringify(here)}`);
+    }
+  }
+  if (problems.length > 0) {
+    throw new LpLedgerError(
+      "usage",
+      "PROGRAMME_CHANGED",
+      `the programme file would change recorded history: ${problems.join("; ")}`,
+      {
+        hint: "put the entry back as it was, or start a new DATABASE with this programme; pools can be added at any time",
+      },
+    );
+  }
+  const known = new Set<string>(stored.pools.map((pool) => pool.address));
+  const added = new Set(programme.pools.map((pool) => pool.address).filter((address) => !known.has(address)));
+  if (added.size > 0) return { kind: "added", added };
+  const revalued = JSON.stringify(stored.valuation) !== JSON.stringify(now.valuation);
+  return { kind: revalued ? "revalued" : "same", added };
+}
+
+/** Stores the programme and its hash as the one the ledger follows; the caller holds the transaction. */
+export function adoptProgramme(store: Store, programme: Programme, sha256: Sha256): void {
+  const canonical = canonicalProgramme(programme);
+  for (const pool of programme.pools) store.putPool(pool);
+  store.config.set("programme", canonical, store.nowIso());
+  store.config.set("programme_hash", sha256(JSON.stringify(canonical)), store.nowIso());
+}
+
+/** The programme without the pools the ledger does not follow yet. */
+export function withoutPools(programme: Programme, pools: ReadonlySet<Address>): Programme {
+  return { ...programme, pools: programme.pools.filter((pool) => !pools.has(pool.address)) };
+}
+
+/** Only the pools the ledger does not follow yet. */
+export function onlyPools(programme: Programme, pools: ReadonlySet<Address>): Programme {
+  return { ...programme, pools: programme.pools.filter((pool) => pools.has(pool.address)) };
+}

@@ -1,0 +1,76 @@
+import type { PoolState, StoredAccount } from "../core/books.ts";
+import { dayEndSec, isoOf } from "../core/day.ts";
+import { invariant } from "../core/errors.ts";
+import type { Address } from "../core/hex.ts";
+import type { Programme } from "../core/programme.ts";
+import { currentAmounts, valueOfAmounts } from "../core/value.ts";
+import type { Store } from "../store/store.ts";
+
+/**
+ * Rewrites `provider_balances` for some providers, or for all: current balances at newest known prices, and the pools'
+ * states at the provider's last change or the newest day's close, whichever came later. So a row depends on the chain
+ * alone, not on how blocks were batched.
+ */
+export class Balances {
+  readonly #store: Store;
+  readonly #programme: Programme;
+  readonly #special: ReadonlySet<Address>;
+
+  constructor(store: Store, programme: Programme, special: ReadonlySet<Address>) {
+    this.#store = store;
+    this.#programme = programme;
+    this.#special = special;
+  }
+
+  /** The caller holds the transaction, with the books written back. */
+  refresh(providers: Iterable<Address> | "all"): void {
+    const last = this.#store.days.last();
+    const close = last && { block: last.closedBlock, endSec: dayEndSec(last.date) };
+    const prices = new Map<Address, bigint | undefined>();
+    const states = new Map<string, PoolState | undefined>();
+    for (const provider of providers === "all" ? this.#store.balances.everyHolder() : new Set(providers)) {
+      if (this.#special.has(provider)) continue;
+      const accounts = this.#store.balances.accountsOf(provider);
+      const touched = Math.max(...accounts.map((account) => account.updatedBlock));
+      const atTouch = close === undefined || touched >= close.block;
+      const lastUpdated = atTouch ? this.#store.balances.timeOf(touched) : isoOf(close.endSec);
+      invariant(lastUpdated !== undefined, "BLOCK_MISSING", `block ${touched} has postings but no row`);
+      const stateOf = (pool: Address): PoolState | undefined => {
+        const key = `${pool}|${atTouch ? touched : "close"}`;
+        if (!states.has(key)) {
+          const { states: table } = this.#store;
+          states.set(key, atTouch ? table.atOrBelow(pool, touched) : table.before(pool, close.block, close.endSec));
+        }
+        return states.get(key);
+      };
+      const total = this.#valueOf(accounts, stateOf, prices);
+      // Until tiers exist everyone is in tier 1, whose multiplier is 1.
+      this.#store.balances.put({ provider, total, weighted: total, tier: 1, lastUpdated });
+    }
+  }
+
+  #valueOf(
+    accounts: readonly StoredAccount[],
+    stateOf: (pool: Address) => PoolState | undefined,
+    prices: Map<Address, bigint | undefined>,
+  ): bigint | null {
+    const pools = new Map(this.#programme.pools.map((pool) => [pool.address, pool]));
+    const amounts = accounts.flatMap((account) => {
+      const pool = pools.get(account.pool);
+      const state = stateOf(account.pool);
+      if (account.balance === 0n || pool === undefined || state === undefined) return [];
+      const pair = currentAmounts(pool, state, account.balance, account.range);
+      return pool.tokens.map((token, i) => ({ token, amount: pair[i] ?? 0n }));
+    });
+    return valueOfAmounts(amounts, (token) => this.#priceOf(token, prices), this.#programme.quote.decimals);
+  }
+
+  #priceOf(token: Address, known: Map<Address, bigint | undefined>): bigint | undefined {
+    if (!known.has(token)) {
+      const source = this.#programme.prices.get(token);
+      const newest = this.#store.days.newestPriceE18(token);
+      known.set(token, newest ?? (source?.kind === "fixed" ? source.priceE18 : undefined));
+    }
+    return known.get(token);
+  }
+}

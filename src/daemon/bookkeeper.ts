@@ -1,0 +1,228 @@
+import type { Books } from "../core/books.ts";
+import type { LogBlock, Range } from "../core/chain.ts";
+import { dayEndSec, dayOf, nextDay } from "../core/day.ts";
+import type { Routes } from "../core/decode/reading.ts";
+import { applyTransaction, routesOf } from "../core/decode/transaction.ts";
+import { chainDigest, type Sha256, stateDigest } from "../core/digest.ts";
+import { invariant, LpLedgerError } from "../core/errors.ts";
+import type { Address } from "../core/hex.ts";
+import type { LedgerEvent, Posting } from "../core/ledger.ts";
+import { type Pool, type Programme, specialAddresses } from "../core/programme.ts";
+import type { Store } from "../store/store.ts";
+import { Balances } from "./balances.ts";
+import { closeDay } from "./days.ts";
+
+/** What a commit added. */
+export interface Committed {
+  readonly blocks: number;
+  readonly events: number;
+  readonly postings: number;
+  readonly tip: number;
+}
+
+/** One posting with the event it belongs to. */
+export interface EventPosting {
+  readonly event: LedgerEvent;
+  readonly posting: Posting;
+}
+
+const HELD = "every identity held when the block was read again";
+
+/**
+ * Turns facts of the chain into the ledger: one range, one transaction, all of it or nothing. Keeps working copies
+ * between commits and throws them away whenever a commit fails or is undone.
+ */
+export class Bookkeeper {
+  readonly store: Store;
+  readonly programme: Programme;
+  readonly #sha256: Sha256;
+  readonly #routes: Routes;
+  readonly #special: ReadonlySet<Address>;
+  readonly #balances: Balances;
+  #books: Books | undefined;
+  #states = new Map<Pool, string>();
+  /** End of the day that is open; undefined until it is looked up, null before the first pool state. */
+  #dayEndSec: number | null | undefined;
+
+  constructor(store: Store, programme: Programme, sha256: Sha256) {
+    this.store = store;
+    this.programme = programme;
+    this.#sha256 = sha256;
+    this.#routes = routesOf(programme);
+    this.#special = specialAddresses(programme);
+    this.#balances = new Balances(store, programme, this.#special);
+  }
+
+  /** Commits one range that follows our tip. */
+  commit(range: Range): Committed {
+    return this.#write(() => this.#apply(range));
+  }
+
+  /** Undoes everything above `commonBlock` and commits its replacement, in one transaction. */
+  replace(commonBlock: number, ranges: readonly Range[]): Committed {
+    return this.#write(() => {
+      const before = this.store.blocks.tip();
+      const undone = this.store.undoAbove(commonBlock);
+      this.#forget();
+      let committed: Committed = { blocks: 0, events: 0, postings: 0, tip: commonBlock };
+      for (const range of ranges) {
+        const { blocks, events, postings, tip } = this.#apply(range);
+        committed = {
+          blocks: committed.blocks + blocks,
+          events: committed.events + events,
+          postings: committed.postings + postings,
+          tip,
+        };
+      }
+      this.#balances.refresh(undone.daysReopened > 0 ? "all" : undone.providers);
+      const depth = (before?.number ?? commonBlock) - commonBlock;
+      const newTip = ranges.at(-1)?.end.hash ?? "";
+      this.store.insertReorg({ commonBlock, depth, oldTip: before?.hash ?? "", newTip });
+      return committed;
+    });
+  }
+
+  /** Runs in one transaction; whatever fails leaves database and working copies as they were committed last. */
+  #write<T>(run: () => T): T {
+    try {
+      const result = this.store.write(run);
+      this.#books?.shrink();
+      return result;
+    } catch (error) {
+      this.#forget();
+      throw error;
+    }
+  }
+
+  #forget(): void {
+    this.#books = undefined;
+    this.#states = new Map();
+    this.#dayEndSec = undefined;
+  }
+
+  #apply(range: Range): Committed {
+    const tip = this.store.blocks.tip();
+    if (tip !== undefined && (range.from !== tip.number + 1 || range.parentHash !== tip.hash)) {
+      throw new LpLedgerError(
+        "transient",
+        "CHAIN_MOVED",
+        `block ${range.from} does not follow our tip ${tip.number}: the chain moved while it was read`,
+      );
+    }
+    this.#books ??= this.store.books();
+    const books = this.#books;
+    const touched = new Set<Address>();
+    const daysBefore = this.store.days.last()?.date;
+    let events = 0;
+    let postings = 0;
+    for (const block of range.blocks) {
+      this.#closeDaysUpTo(books, block.timestampSec, block.number);
+      const made = this.#applyBlock(books, block);
+      events += made.events;
+      postings += made.postings.length;
+      for (const { posting } of made.postings) touched.add(posting.account.provider);
+    }
+    this.#closeDaysUpTo(books, range.end.timestampSec, range.end.number);
+    if (this.store.blocks.at(range.end.number) === undefined) {
+      this.store.insertBlock({ ...range.end, eventCount: 0, stateDigest: this.#stateDigest(books) });
+    }
+    this.store.flush(books);
+    this.#balances.refresh(this.store.days.last()?.date === daysBefore ? touched : "all");
+    this.store.config.set("last_processed_block", range.end.number, this.store.nowIso());
+    this.store.findings.settleUpTo(range.end.number, HELD);
+    return { blocks: range.end.number - range.from + 1, events, postings, tip: range.end.number };
+  }
+
+  #applyBlock(books: Books, block: LogBlock): { readonly events: number; readonly postings: readonly EventPosting[] } {
+    const events: LedgerEvent[] = [];
+    const postings: EventPosting[] = [];
+    const pools = new Set<Pool>();
+    for (let i = 0; i < block.logs.length; ) {
+      const transactionHash = block.logs[i]?.transactionHash;
+      let end = i;
+      while (block.logs[end]?.transactionHash === transactionHash && end < block.logs.length) end += 1;
+      const applied = applyTransaction(books, this.#routes, block.logs.slice(i, end), { blockNumber: block.number });
+      events.push(...applied.events);
+      postings.push(...applied.postings);
+      for (const pool of applied.pools) pools.add(pool);
+      i = end;
+    }
+    for (const event of events) this.store.events.insert(block, event);
+    for (const pool of pools) this.#keepState(books, pool, block);
+    keepPostings(this.store, books, { sha256: this.#sha256, chainId: this.programme.chainId }, block, postings);
+    if (events.length > 0) {
+      this.store.insertBlock({ ...block, eventCount: events.length, stateDigest: this.#stateDigest(books) });
+    }
+    return { events: events.length, postings };
+  }
+
+  /** Writes a pool's state at the end of a block if it differs from the one before. */
+  #keepState(books: Books, pool: Pool, block: LogBlock): void {
+    const state = books.stateOf(pool);
+    if (state === undefined) return;
+    const stored = this.#states.get(pool) ?? fingerprint(this.store.states.atOrBelow(pool.address, block.number));
+    const now = fingerprint(state);
+    this.#states.set(pool, now);
+    if (now === stored) return;
+    this.store.states.insert(pool.address, block.number, block.timestampSec, state);
+    if (this.#dayEndSec === null) this.#dayEndSec = undefined;
+  }
+
+  #closeDaysUpTo(books: Books, timestampSec: number, blockNumber: number): void {
+    this.#dayEndSec ??= this.#findOpenDay();
+    if (this.#dayEndSec === null || timestampSec < this.#dayEndSec) return;
+    this.store.flush(books);
+    while (this.#dayEndSec <= timestampSec) {
+      const day = dayOf(this.#dayEndSec - 1);
+      closeDay(this.store, this.programme, this.#special, day, blockNumber);
+      this.#dayEndSec = dayEndSec(nextDay(day));
+    }
+  }
+
+  #findOpenDay(): number | null {
+    const last = this.store.days.last();
+    if (last !== undefined) return dayEndSec(nextDay(last.date));
+    const first = this.store.states.firstSec();
+    return first === undefined ? null : dayEndSec(dayOf(first));
+  }
+
+  #stateDigest(books: Books): string {
+    return stateDigest(
+      this.#sha256,
+      this.programme.pools.map((pool) => [pool.address, books.digest(pool.address)]),
+    );
+  }
+}
+
+function fingerprint(state: ReturnType<Books["stateOf"]>): string {
+  return state === undefined ? "" : Object.values(state).join(" ");
+}
+
+/** Writes a block's postings and chains them to the digests of their pools. */
+export function keepPostings(
+  store: Store,
+  books: Books,
+  digest: { readonly sha256: Sha256; readonly chainId: number },
+  block: { readonly number: number; readonly hash: string },
+  postings: readonly EventPosting[],
+): void {
+  const byPool = new Map<Address, Posting[]>();
+  let leg = 0;
+  let logIndex = -1;
+  for (const { event, posting } of postings) {
+    leg = posting.logIndex === logIndex ? leg + 1 : 0;
+    logIndex = posting.logIndex;
+    store.events.insertPosting(block.number, leg, posting);
+    const ofPool = byPool.get(event.pool.address) ?? [];
+    ofPool.push(posting);
+    byPool.set(event.pool.address, ofPool);
+  }
+  for (const [pool, made] of byPool) {
+    const lines = made.map(({ account, logIndex: index, delta }) => ({ ...account, logIndex: index, delta }));
+    const at = { chainId: digest.chainId, blockHash: block.hash };
+    const chained = chainDigest(digest.sha256, books.digest(pool), at, lines);
+    invariant(chained !== books.digest(pool), "DIGEST_STUCK", `the digest of ${pool} did not move`);
+    books.setDigest(pool, chained);
+    store.insertDigest(pool, block.number, chained);
+  }
+}

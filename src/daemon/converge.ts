@@ -1,0 +1,183 @@
+import type { Block, Range } from "../core/chain.ts";
+import { findingOf, LpLedgerError } from "../core/errors.ts";
+import type { Hash } from "../core/hex.ts";
+import { startBlockOf } from "../core/programme.ts";
+import { finalOf, judge, type Verdict } from "../core/verdict.ts";
+import type { Bookkeeper, Committed } from "./bookkeeper.ts";
+import type { ChainPort } from "./chain-port.ts";
+
+/** What one step found and did. */
+export interface Step {
+  readonly verdict: Verdict;
+  readonly head: number;
+  readonly final: number | null;
+}
+
+export interface ConvergeOptions {
+  /** Follow no further than this block. */
+  readonly until?: number;
+  /** The operator's consent to undo final blocks: the hash of the new chain's first block that differs from ours. */
+  readonly acceptDeepReorg?: Hash;
+  onCommit?(committed: Committed, head: number): void;
+}
+
+/** Exit code of a fork below the final block. */
+export const EXIT_DEEP_REORG = 76;
+const ANCESTOR_PAGE = 64;
+const REPLACEMENT_LOGS_MAX = 50_000;
+
+/**
+ * One step towards the head: look, judge, then follow, repair or wait. Safe to repeat after a crash anywhere in it,
+ * since all it leaves behind are whole commits.
+ */
+export async function converge(
+  keeper: Bookkeeper,
+  chain: ChainPort,
+  signal: AbortSignal,
+  options: ConvergeOptions = {},
+): Promise<Step> {
+  const { blocks } = keeper.store;
+  const tip = blocks.tip();
+  const sight = await chain.sight(tip === undefined ? [] : [tip.number], signal);
+  const { head } = sight;
+  const goal = Math.min(head.number, options.until ?? head.number);
+  const follow = async (from: number): Promise<void> => {
+    for await (const range of chain.ranges(from, goal, signal)) {
+      options.onCommit?.(await commitChecked(keeper, chain, range, signal), head.number);
+    }
+  };
+  if (tip === undefined) {
+    const from = startBlockOf(keeper.programme);
+    if (goal >= from) await follow(from);
+    return { verdict: goal >= from ? "extends" : "behind", head: head.number, final: keepFinal(keeper, sight) };
+  }
+  const reachable = head.number >= tip.number ? tip : blocks.atOrBelow(head.number);
+  const [there] =
+    reachable === undefined || reachable.number === tip.number
+      ? sight.blocks
+      : await chain.blocksAt([reachable.number], signal);
+  const verdict = judge({ tip, head, reachable, there: there ?? null });
+  if (verdict === "forked") await repair(keeper, chain, sight, signal, options);
+  const final = verdict === "behind" ? (keeper.store.config.get("final_block") ?? null) : keepFinal(keeper, sight);
+  if (verdict === "extends" && goal > tip.number) await follow(tip.number + 1);
+  return { verdict, head: head.number, final };
+}
+
+/** Commits a range; when an identity does not hold, reads its block again by hash before believing it. */
+async function commitChecked(
+  keeper: Bookkeeper,
+  chain: ChainPort,
+  range: Range,
+  signal: AbortSignal,
+): Promise<Committed> {
+  return await secondLook(keeper, chain, [range], signal, ([only]) => keeper.commit(only ?? range));
+}
+
+/** Tries a commit; on a broken identity once more with that block read again; then records the finding and stops. */
+async function secondLook(
+  keeper: Bookkeeper,
+  chain: ChainPort,
+  ranges: readonly Range[],
+  signal: AbortSignal,
+  attempt: (ranges: readonly Range[]) => Committed,
+): Promise<Committed> {
+  try {
+    return attempt(ranges);
+  } catch (error) {
+    const finding = findingOf(error);
+    const suspect = ranges.flatMap((range) => range.blocks).find((block) => block.number === finding?.blockNumber);
+    if (suspect === undefined) throw error;
+    const again = await chain.blockLogs(suspect.hash, suspect.number, signal);
+    const mended = ranges.map((range) => ({
+      ...range,
+      blocks: range.blocks.map((block) => (block === suspect ? again : block)),
+    }));
+    try {
+      return attempt(mended);
+    } catch (last) {
+      const final = findingOf(last);
+      if (final !== undefined) keeper.store.write(() => keeper.store.findings.insert(final));
+      throw last;
+    }
+  }
+}
+
+/** Stores what is final now; it never moves back. */
+function keepFinal(keeper: Bookkeeper, sight: { head: Block; finalized: number | null }): number | null {
+  const { store, programme } = keeper;
+  const before = store.config.get("final_block") ?? null;
+  const final = finalOf(before, sight.head.number, sight.finalized, programme.finality);
+  if (final !== null && final !== before) {
+    store.write(() => store.config.set("final_block", final, store.nowIso()));
+  }
+  return final;
+}
+
+/** Undoes a fork to its root and commits the replacement: fetched first, then undone and redone in one transaction. */
+async function repair(
+  keeper: Bookkeeper,
+  chain: ChainPort,
+  sight: { readonly head: Block },
+  signal: AbortSignal,
+  options: ConvergeOptions,
+): Promise<void> {
+  const start = startBlockOf(keeper.programme);
+  const common = (await commonBlock(keeper, chain, sight.head.number, signal)) ?? start - 1;
+  await refuseDeep(keeper, chain, common, signal, options);
+  const goal = Math.min(sight.head.number, options.until ?? sight.head.number);
+  const ranges: Range[] = [];
+  let logs = 0;
+  for await (const range of chain.ranges(common + 1, goal, signal)) {
+    ranges.push(range);
+    logs += range.blocks.reduce((sum, block) => sum + block.logs.length, 0);
+    if (logs > REPLACEMENT_LOGS_MAX) break;
+  }
+  const committed = await secondLook(keeper, chain, ranges, signal, (each) => keeper.replace(common, each));
+  options.onCommit?.(committed, sight.head.number);
+}
+
+/** The highest stored block that the node's chain shares with ours; undefined where there is none. */
+async function commonBlock(
+  keeper: Bookkeeper,
+  chain: ChainPort,
+  headNumber: number,
+  signal: AbortSignal,
+): Promise<number | undefined> {
+  for (let below = headNumber + 1; ; ) {
+    const ours = keeper.store.blocks.below(below, ANCESTOR_PAGE);
+    if (ours.length === 0) return undefined;
+    const theirs = await chain.blocksAt(
+      ours.map((block) => block.number),
+      signal,
+    );
+    const shared = ours.find((block, i) => theirs[i]?.hash === block.hash);
+    if (shared !== undefined) return shared.number;
+    below = ours.at(-1)?.number ?? 0;
+  }
+}
+
+/** A fork below `final` stops the ledger until the operator names the new chain's first block. */
+async function refuseDeep(
+  keeper: Bookkeeper,
+  chain: ChainPort,
+  common: number,
+  signal: AbortSignal,
+  options: ConvergeOptions,
+): Promise<void> {
+  const final = keeper.store.config.get("final_block");
+  if (final === undefined || common >= final) return;
+  const root = keeper.store.blocks.atOrBelow(final);
+  if (root !== undefined && root.number <= common) return; // Nothing of ours between the fork and `final` is undone.
+  const [first] = await chain.blocksAt([common + 1], signal);
+  if (first != null && first.hash === options.acceptDeepReorg) return;
+  const message = `the node's chain leaves ours after block ${common}, below the final block ${final}`;
+  const { store } = keeper;
+  store.write(() => store.config.set("halted", { code: "DEEP_REORG", message }, store.nowIso()));
+  throw new LpLedgerError("invariant", "DEEP_REORG", message, {
+    exitCode: EXIT_DEEP_REORG,
+    facts: { commonBlock: common, final, firstForeignHash: first?.hash ?? null },
+    hint:
+      `nothing was undone. Check the node against another one. If this is a local development chain that was reset, remove the database. ` +
+      `To follow the new chain and undo final blocks: lp-ledger start --accept-deep-reorg ${first?.hash ?? "HASH"}`,
+  });
+}

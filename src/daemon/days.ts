@@ -1,0 +1,41 @@
+import { type Day, dayEndSec, dayStartSec } from "../core/day.ts";
+import { closePoolDay, type PoolDay } from "../core/days.ts";
+import type { Address } from "../core/hex.ts";
+import { pricesOfDay } from "../core/price.ts";
+import type { Pool, Programme } from "../core/programme.ts";
+import { valueOfAmounts } from "../core/value.ts";
+import type { Store } from "../store/store.ts";
+
+/**
+ * Closes one day: every pool's means, the day's prices, and a row for every provider with seconds in it. The store
+ * must stand at the day's end, with the books written back; the caller holds the transaction.
+ */
+export function closeDay(
+  store: Store,
+  programme: Programme,
+  special: ReadonlySet<Address>,
+  day: Day,
+  closedBlock: number,
+): void {
+  const firstBlock = store.days.last()?.closedBlock ?? 0;
+  const window = { startSec: dayStartSec(day), endSec: dayEndSec(day) };
+  store.days.insertDay(day, closedBlock);
+  const closed = new Map<Pool, PoolDay>();
+  for (const pool of programme.pools) {
+    const states = store.states.timeline(pool.address, window.startSec, window.endSec, closedBlock);
+    if (states.length === 0) continue;
+    const holdings = store.days.holdings(pool, firstBlock).filter((each) => !special.has(each.provider));
+    const poolDay = closePoolDay(pool, window, states, holdings);
+    store.days.insertPoolDay(pool.address, day, poolDay.means);
+    closed.set(pool, poolDay);
+  }
+  const prices = pricesOfDay(programme, (pool) => closed.get(pool)?.means);
+  store.days.insertPrices(day, prices, store.nowIso());
+  for (const [pool, { shares }] of closed) {
+    for (const share of shares) {
+      const amounts = pool.tokens.map((token, i) => ({ token, amount: share.tokenSeconds[i] ?? 0n }));
+      const value = valueOfAmounts(amounts, (token) => prices.get(token)?.priceE18, programme.quote.decimals, 86_400n);
+      store.days.insertBalance(day, { pool, share, value });
+    }
+  }
+}

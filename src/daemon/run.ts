@@ -1,0 +1,77 @@
+import type { Clock } from "../core/chain.ts";
+import { LpLedgerError } from "../core/errors.ts";
+import type { Bookkeeper } from "./bookkeeper.ts";
+import type { ChainPort } from "./chain-port.ts";
+import { type ConvergeOptions, converge, type Step } from "./converge.ts";
+import { requireChain } from "./identity.ts";
+
+export interface RunOptions extends ConvergeOptions {
+  readonly pollIntervalMs: number;
+  /** Transient failures without any success for this long end the run with exit 75. */
+  readonly giveUpMs: number;
+  /** Return at the first step that finds nothing left to follow. */
+  readonly once: boolean;
+  onStep?(step: Step): void;
+  /** A transient failure that is about to be retried. */
+  onRetry?(error: LpLedgerError, waitMs: number): void;
+}
+
+const BACKOFF_MS_MIN = 250;
+const BACKOFF_MS_MAX = 15_000;
+
+/** Follows the chain until the signal aborts, or, with `once`, until the head is reached. */
+export async function run(
+  keeper: Bookkeeper,
+  chain: ChainPort,
+  clock: Clock,
+  signal: AbortSignal,
+  options: RunOptions,
+): Promise<void> {
+  let identified = false;
+  let failures = 0;
+  let lastSuccessMs = clock.nowMs();
+  while (!signal.aborted) {
+    try {
+      if (!identified) await requireChain(keeper, chain, signal);
+      identified = true;
+      const step = await converge(keeper, chain, signal, options);
+      failures = 0;
+      lastSuccessMs = clock.nowMs();
+      clearHalt(keeper, step);
+      options.onStep?.(step);
+      if (options.once && reached(keeper, step, options.until)) return;
+      if (step.verdict !== "forked") await clock.sleep(options.pollIntervalMs, signal);
+    } catch (error) {
+      if (signal.aborted) return;
+      if (!(error instanceof LpLedgerError) || error.kind !== "transient") throw error;
+      const silentMs = clock.nowMs() - lastSuccessMs;
+      if (silentMs >= options.giveUpMs) throw gaveUp(error, silentMs);
+      // Whatever answers next may be another chain behind the same URL.
+      identified = false;
+      const waitMs = Math.min(BACKOFF_MS_MAX, BACKOFF_MS_MIN * 2 ** Math.min(failures, 10));
+      failures += 1;
+      options.onRetry?.(error, waitMs);
+      await clock.sleep(waitMs, signal).catch(() => {}); // The loop's condition sees the abort.
+    }
+  }
+}
+
+function reached(keeper: Bookkeeper, step: Step, until: number | undefined): boolean {
+  const tip = keeper.store.blocks.tip()?.number ?? -1;
+  return step.verdict !== "forked" && tip >= Math.min(step.head, until ?? step.head);
+}
+
+function clearHalt(keeper: Bookkeeper, step: Step): void {
+  const { store } = keeper;
+  const halted = store.config.get("halted");
+  if (step.verdict === "behind" || halted === undefined || halted === null) return;
+  store.write(() => store.config.set("halted", null, store.nowIso()));
+}
+
+function gaveUp(error: LpLedgerError, silentMs: number): LpLedgerError {
+  const seconds = Math.round(silentMs / 1000);
+  return new LpLedgerError("transient", "GAVE_UP", `nothing could be read for ${seconds} s: ${error.message}`, {
+    facts: error.facts,
+    hint: "check the node, then start again: nothing is lost, the ledger goes on from its last commit",
+  });
+}

@@ -1,0 +1,36 @@
+#!/usr/bin/env node
+import { writeSync } from "node:fs";
+import { runCli } from "./cli/commands.ts";
+
+process.exitCode = await runCli(process.argv.slice(2), {
+  env: process.env,
+  cwd: process.cwd(),
+  isTerminal: process.stderr.isTTY === true,
+  fetch: globalThis.fetch,
+  out: (text) => writeAll(1, text),
+  talk: (text) => writeAll(2, text),
+  onSignal: (listener) => {
+    process.on("SIGINT", listener);
+    process.on("SIGTERM", listener);
+    return () => {
+      process.off("SIGINT", listener);
+      process.off("SIGTERM", listener);
+    };
+  },
+  exit: (code) => process.exit(code),
+});
+
+/** Writes all of a text at once; a full pipe is waited for, a closed one ends quietly. */
+function writeAll(descriptor: number, text: string): void {
+  let rest = Buffer.from(text);
+  while (rest.length > 0) {
+    try {
+      rest = rest.subarray(writeSync(descriptor, rest));
+    } catch (error) {
+      const { code } = error as { code?: string };
+      if (code === "EPIPE") return;
+      if (code !== "EAGAIN") throw error;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5);
+    }
+  }
+}

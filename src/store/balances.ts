@@ -1,0 +1,82 @@
+import type { Database } from "better-sqlite3";
+import type { StoredAccount } from "../core/books.ts";
+import type { Day } from "../core/day.ts";
+import { type Address, toAddress } from "../core/hex.ts";
+import { ACCOUNT_COLUMNS, type AccountRow, accountOf } from "./accounts.ts";
+
+/** A row of `provider_balances` to write. */
+export interface ProviderBalance {
+  readonly provider: Address;
+  readonly total: bigint | null;
+  readonly weighted: bigint | null;
+  readonly tier: number;
+  readonly lastUpdated: string;
+}
+
+/** `provider_balances`, and the accounts a provider's total is made of. */
+export class BalancesTable {
+  readonly #accountsOf;
+  readonly #all;
+  readonly #firstSeen;
+  readonly #known;
+  readonly #insert;
+  readonly #update;
+  readonly #timestamp;
+
+  constructor(db: Database) {
+    this.#accountsOf = db.prepare<[string], AccountRow>(`
+      select ${ACCOUNT_COLUMNS}
+      from accounts
+      where provider_address = ? and kind = 'holder'`);
+    this.#all = db.prepare<[], string>("select distinct provider_address from accounts where kind = 'holder'").pluck();
+    this.#firstSeen = db
+      .prepare<[string], Day | null>(`
+      select substr(processed_blocks.block_timestamp, 1, 10)
+      from processed_blocks
+      where block_number = (
+        select min(postings.block_number)
+        from accounts
+        join postings using (account_id)
+        where accounts.provider_address = ? and accounts.kind = 'holder' and postings.balance_after <> '0'
+      )`)
+      .pluck();
+    this.#known = db.prepare<[string], number>("select 1 from provider_balances where provider_address = ?").pluck();
+    this.#insert = db.prepare(`
+      insert into provider_balances
+        (provider_address, total_liquidity, weighted_liquidity, current_tier, first_seen_date, last_updated, metadata)
+      values (?, ?, ?, ?, ?, ?, '{}')`);
+    this.#update = db.prepare(`
+      update provider_balances
+      set total_liquidity = ?, weighted_liquidity = ?, current_tier = ?, last_updated = ?
+      where provider_address = ?`);
+    this.#timestamp = db
+      .prepare<[number], string>("select block_timestamp from processed_blocks where block_number = ?")
+      .pluck();
+  }
+
+  /** Every address with a holder account, special ones included. */
+  everyHolder(): readonly Address[] {
+    return this.#all.all().map(toAddress);
+  }
+
+  /** All accounts an address has or had. */
+  accountsOf(provider: Address): readonly StoredAccount[] {
+    return this.#accountsOf.all(provider).map(accountOf);
+  }
+
+  /** Block time of a stored block. */
+  timeOf(blockNumber: number): string | undefined {
+    return this.#timestamp.get(blockNumber);
+  }
+
+  /** Writes a balance; an address that never had anything gets no row. */
+  put(balance: ProviderBalance): void {
+    const { provider, total, weighted, tier, lastUpdated } = balance;
+    if (this.#known.get(provider) !== undefined) {
+      this.#update.run(total, weighted, tier, lastUpdated, provider);
+      return;
+    }
+    const firstSeen = this.#firstSeen.get(provider);
+    if (firstSeen) this.#insert.run(provider, total, weighted, tier, firstSeen, lastUpdated);
+  }
+}

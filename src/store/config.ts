@@ -1,0 +1,38 @@
+import type { Database } from "better-sqlite3";
+
+/** The settings and global state the ledger keeps, by key. */
+export interface ConfigValues {
+  readonly chain: { readonly chainId: number; readonly genesisHash: string };
+  /** The parts of the programme file that history rests on, as canonical JSON values. */
+  readonly programme: unknown;
+  readonly programme_hash: string;
+  readonly last_processed_block: number;
+  readonly final_block: number;
+  /** Why the ledger stopped, while it is stopped. */
+  readonly halted: { readonly code: string; readonly message: string } | null;
+}
+
+/** Reads and writes `program_config`; SQLite's page cache is the only cache, so a value is never stale. */
+export class ConfigTable {
+  readonly #get;
+  readonly #set;
+
+  constructor(db: Database) {
+    this.#get = db.prepare<[string], string>("select value from program_config where key = ?").pluck();
+    this.#set = db.prepare(`
+      insert into program_config (key, value, updated_at)
+      values (?, ?, ?)
+      on conflict (key) do update
+      set value = excluded.value, updated_at = excluded.updated_at
+      where value <> excluded.value`);
+  }
+
+  get<K extends keyof ConfigValues>(key: K): ConfigValues[K] | undefined {
+    const text = this.#get.get(key);
+    return text === undefined ? undefined : (JSON.parse(text) as ConfigValues[K]);
+  }
+
+  set<K extends keyof ConfigValues>(key: K, value: ConfigValues[K], nowIso: string): void {
+    this.#set.run(key, JSON.stringify(value), nowIso);
+  }
+}

@@ -1,0 +1,151 @@
+import type { Database } from "better-sqlite3";
+import { type Day, secOf } from "../core/day.ts";
+import type { DayShare } from "../core/days.ts";
+import { type Address, toAddress } from "../core/hex.ts";
+import type { Holding } from "../core/holdings.ts";
+import { type DayPrices, formatPriceE18, type PoolMeans, parsePriceE18 } from "../core/price.ts";
+import type { Pool } from "../core/programme.ts";
+import { ACCOUNT_COLUMNS, type AccountRow, accountOf } from "./accounts.ts";
+
+interface ChangeRow extends AccountRow {
+  readonly delta: string;
+  readonly balance_after: string;
+  readonly block_timestamp: string;
+}
+
+/** A day's row to write: a provider's share of a pool, and its value where every price is known. */
+export interface DailyBalance {
+  readonly pool: Pool;
+  readonly share: DayShare;
+  readonly value: bigint | null;
+}
+
+/** Closed days: what they are computed from, and what they leave behind. */
+export class DaysTable {
+  readonly #last;
+  readonly #open;
+  readonly #changes;
+  readonly #insertDay;
+  readonly #insertPoolDay;
+  readonly #insertBalance;
+  readonly #insertPrice;
+  readonly #newestPrice;
+
+  constructor(db: Database) {
+    this.#last = db.prepare<[], { date: Day; closed_block: number }>(
+      "select date, closed_block from days order by date desc limit 1",
+    );
+    this.#open = db.prepare<[string], AccountRow>(`
+      select ${ACCOUNT_COLUMNS}
+      from accounts
+      where pool_address = ? and kind = 'holder' and liquidity <> '0'`);
+    this.#changes = db.prepare<[number, string], ChangeRow>(`
+      select ${ACCOUNT_COLUMNS}, postings.delta, postings.balance_after, processed_blocks.block_timestamp
+      from postings
+      join accounts using (account_id)
+      join processed_blocks using (block_number)
+      where postings.block_number >= ? and accounts.pool_address = ? and accounts.kind = 'holder'
+      order by postings.block_number, postings.log_index, postings.leg`);
+    this.#insertDay = db.prepare("insert into days (date, closed_block) values (?, ?)");
+    this.#insertPoolDay = db.prepare(`
+      insert into pool_days
+        (pool_address, date, seconds_priced, mean_tick, price0_seconds, price1_seconds, reserve0_seconds,
+         reserve1_seconds, supply_seconds)
+      values (?, ?, ?, ?, ?, ?, ?, ?, ?)`);
+    this.#insertBalance = db.prepare(`
+      insert into daily_balances
+        (provider_address, date, pool_address, protocol, liquidity_amount, token_amounts, token_seconds,
+         liquidity_seconds, seconds_open, seconds_in_range)
+      values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`);
+    this.#insertPrice = db.prepare(`
+      insert into token_prices (token_address, date, price, source, observed_at)
+      values (?, ?, ?, ?, ?)`);
+    this.#newestPrice = db
+      .prepare<[string], string>("select price from token_prices where token_address = ? order by date desc limit 1")
+      .pluck();
+  }
+
+  /** The newest closed day and the block that closed it. */
+  last(): { readonly date: Day; readonly closedBlock: number } | undefined {
+    const row = this.#last.get();
+    return row && { date: row.date, closedBlock: row.closed_block };
+  }
+
+  /**
+   * Every account of a pool that was open at any moment since `firstBlock`, with its changes since. Must be called
+   * when the ledger stands at the end of that time.
+   */
+  holdings(pool: Pool, firstBlock: number): readonly Holding[] {
+    const changed = new Map<
+      number,
+      { provider: Address; range: Holding["range"]; opening: bigint; changes: { atSec: number; balance: bigint }[] }
+    >();
+    for (const row of this.#changes.all(firstBlock, pool.address)) {
+      let holding = changed.get(row.account_id);
+      if (holding === undefined) {
+        const { provider, range } = accountOf(row);
+        holding = { provider, range, opening: BigInt(row.balance_after) - BigInt(row.delta), changes: [] };
+        changed.set(row.account_id, holding);
+      }
+      holding.changes.push({ atSec: secOf(row.block_timestamp), balance: BigInt(row.balance_after) });
+    }
+    const still = this.#open.all(pool.address).filter((row) => !changed.has(row.account_id));
+    return [
+      ...changed.values(),
+      ...still.map((row) => ({
+        provider: toAddress(row.provider_address),
+        range: accountOf(row).range,
+        opening: BigInt(row.liquidity),
+        changes: [],
+      })),
+    ];
+  }
+
+  insertDay(day: Day, closedBlock: number): void {
+    this.#insertDay.run(day, closedBlock);
+  }
+
+  insertPoolDay(pool: Address, day: Day, means: PoolMeans): void {
+    const ticks = means.kind === "ticks" ? means : undefined;
+    const reserves = means.kind === "reserves" ? means : undefined;
+    this.#insertPoolDay.run(
+      pool,
+      day,
+      means.seconds,
+      ticks === undefined || ticks.seconds === 0 ? null : ticks.meanTick,
+      reserves?.price0Seconds.toString() ?? null,
+      reserves?.price1Seconds.toString() ?? null,
+      reserves?.reserve0Seconds.toString() ?? null,
+      reserves?.reserve1Seconds.toString() ?? null,
+      reserves?.supplySeconds.toString() ?? null,
+    );
+  }
+
+  insertBalance(day: Day, { pool, share, value }: DailyBalance): void {
+    const amounts = share.tokenSeconds.map((each) => (each / 86_400n).toString());
+    this.#insertBalance.run(
+      share.provider,
+      day,
+      pool.address,
+      pool.protocol,
+      value,
+      JSON.stringify(amounts),
+      JSON.stringify(share.tokenSeconds.map(String)),
+      share.liquiditySeconds.toString(),
+      share.secondsOpen,
+      share.secondsInRange,
+    );
+  }
+
+  insertPrices(day: Day, prices: DayPrices, nowIso: string): void {
+    for (const [token, { priceE18, source }] of prices) {
+      this.#insertPrice.run(token, day, formatPriceE18(priceE18), source, nowIso);
+    }
+  }
+
+  /** The price of the newest priced day, scaled by 1e18. */
+  newestPriceE18(token: Address): bigint | undefined {
+    const text = this.#newestPrice.get(token);
+    return text === undefined ? undefined : parsePriceE18(text);
+  }
+}

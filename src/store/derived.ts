@@ -1,0 +1,55 @@
+import type { Database } from "better-sqlite3";
+import { type Address, toAddress } from "../core/hex.ts";
+
+/** What must come out of a rebuild as it went in. */
+export interface DerivedSummary {
+  readonly pools: ReadonlyMap<Address, { readonly digest: string; readonly positions: string }>;
+  readonly stateDigest: string;
+}
+
+const DERIVED = [
+  "daily_balances",
+  "pool_days",
+  "token_prices",
+  "days",
+  "postings",
+  "accounts",
+  "position_tokens",
+  "pool_digests",
+  "provider_balances",
+];
+
+/** Empties every derived table; the caller holds the transaction and fills them again. */
+export function clearDerived(db: Database): void {
+  for (const table of DERIVED) db.prepare(`delete from ${table}`).run();
+}
+
+/** Digest and open positions of each pool, and the state digest of the tip. */
+export function summarise(db: Database): DerivedSummary {
+  const rows = db
+    .prepare<[], { pool_address: string; digest: string | null; positions: string | null }>(`
+      select
+        pools.pool_address,
+        (select digest
+         from pool_digests
+         where pool_digests.pool_address = pools.pool_address
+         order by block_number desc
+         limit 1) as digest,
+        (select group_concat(line, ';')
+         from (select coalesce(position_id, '') || ' ' || provider_address || ' ' || liquidity || ' ' || updated_block as line
+               from positions
+               where positions.pool_address = pools.pool_address
+               order by position_id, provider_address)) as positions
+      from pools`)
+    .all();
+  const stateDigest = db
+    .prepare<[], string>("select state_digest from processed_blocks order by block_number desc limit 1")
+    .pluck()
+    .get();
+  return {
+    pools: new Map(
+      rows.map((row) => [toAddress(row.pool_address), { digest: row.digest ?? "", positions: row.positions ?? "" }]),
+    ),
+    stateDigest: stateDigest ?? "",
+  };
+}

@@ -1,0 +1,137 @@
+import type { Database } from "better-sqlite3";
+import { isoOf, secOf } from "../core/day.ts";
+import { type Hash, toAddress, toHash } from "../core/hex.ts";
+import { type LedgerEvent, liquidityDelta, type Posting, type Side } from "../core/ledger.ts";
+import type { Pool } from "../core/programme.ts";
+
+/** The block an event stands in. */
+export interface EventBlock {
+  readonly number: number;
+  readonly hash: Hash;
+  readonly timestampSec: number;
+}
+
+interface Row {
+  readonly block_number: number;
+  readonly log_index: number;
+  readonly block_hash: string;
+  readonly transaction_hash: string;
+  readonly block_timestamp: string;
+  readonly pool_address: string;
+  readonly event: string;
+  readonly provider_address: string | null;
+  readonly position_id: string | null;
+  readonly liquidity_delta: string;
+  readonly args: string;
+  readonly log_address: string;
+  readonly from_side: string | null;
+  readonly tick_lower: number | null;
+  readonly tick_upper: number | null;
+}
+
+const PAGE = 2_000;
+
+/** `lp_events` and `postings`: what was heard, and what it changed. */
+export class EventsTable {
+  readonly #insertEvent;
+  readonly #insertPosting;
+  readonly #page;
+
+  constructor(db: Database) {
+    this.#insertEvent = db.prepare(`
+      insert into lp_events
+        (block_number, log_index, block_hash, transaction_hash, block_timestamp, pool_address, protocol, event,
+         provider_address, position_id, liquidity_delta, args, log_address, from_side, tick_lower, tick_upper)
+      values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`);
+    this.#insertPosting = db.prepare(`
+      insert into postings (block_number, log_index, leg, account_id, delta, balance_after)
+      values (?, ?, ?, ?, ?, ?)`);
+    this.#page = db.prepare<[number, number, number], Row>(`
+      select *
+      from lp_events
+      where (block_number, log_index) > (?, ?)
+      order by block_number, log_index
+      limit ?`);
+  }
+
+  insert(block: EventBlock, event: LedgerEvent): void {
+    this.#insertEvent.run(
+      block.number,
+      event.logIndex,
+      block.hash,
+      event.transactionHash,
+      isoOf(block.timestampSec),
+      event.pool.address,
+      event.pool.protocol,
+      event.name,
+      event.provider,
+      event.position === "" ? null : event.position,
+      liquidityDelta(event.movement).toString(),
+      JSON.stringify(event.args),
+      event.emitter,
+      event.movement?.from ?? null,
+      event.range?.tickLower ?? null,
+      event.range?.tickUpper ?? null,
+    );
+  }
+
+  /** Writes a posting; `leg` counts the postings of one log. */
+  insertPosting(blockNumber: number, leg: number, posting: Posting): void {
+    const { account, logIndex, delta, balanceAfter } = posting;
+    this.#insertPosting.run(blockNumber, logIndex, leg, account.id, delta.toString(), balanceAfter.toString());
+  }
+
+  /** Every stored event in order, one block at a time, in constant memory. */
+  *blocks(pools: ReadonlyMap<string, Pool>): Generator<EventBlock & { readonly events: readonly LedgerEvent[] }> {
+    let block: (EventBlock & { events: LedgerEvent[] }) | undefined;
+    let after: readonly [number, number] = [-1, -1];
+    for (;;) {
+      const rows = this.#page.all(...after, PAGE);
+      for (const row of rows) {
+        if (block !== undefined && block.number !== row.block_number) {
+          yield block;
+          block = undefined;
+        }
+        block ??= {
+          number: row.block_number,
+          hash: toHash(row.block_hash),
+          timestampSec: secOf(row.block_timestamp),
+          events: [],
+        };
+        const pool = pools.get(row.pool_address);
+        if (pool !== undefined) block.events.push(eventOf(row, pool));
+      }
+      const last = rows.at(-1);
+      if (last === undefined) break;
+      after = [last.block_number, last.log_index];
+    }
+    if (block !== undefined) yield block;
+  }
+}
+
+function eventOf(row: Row, pool: Pool): LedgerEvent {
+  const provider = row.provider_address === null ? null : toAddress(row.provider_address);
+  return {
+    pool,
+    emitter: toAddress(row.log_address),
+    name: row.event,
+    args: JSON.parse(row.args) as LedgerEvent["args"],
+    transactionHash: row.transaction_hash,
+    logIndex: row.log_index,
+    provider,
+    position: row.position_id ?? "",
+    range:
+      row.tick_lower === null || row.tick_upper === null
+        ? null
+        : { tickLower: row.tick_lower, tickUpper: row.tick_upper },
+    movement: movementOf(row, provider),
+  };
+}
+
+/** The movement a row describes: from `from_side` to the provider, or from the provider into nothing. */
+function movementOf(row: Row, provider: Side | null): LedgerEvent["movement"] {
+  if (row.from_side === null || provider === null) return null;
+  const delta = BigInt(row.liquidity_delta);
+  const from = row.from_side === "issuance" ? "issuance" : toAddress(row.from_side);
+  return delta < 0n ? { from, to: "issuance", amount: -delta } : { from, to: provider, amount: delta };
+}

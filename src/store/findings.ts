@@ -1,0 +1,53 @@
+import type { Database } from "better-sqlite3";
+import type { Finding } from "../core/errors.ts";
+
+/** `audit_findings`: identities that did not hold. */
+export class FindingsTable {
+  readonly #insert;
+  readonly #settle;
+  readonly #open;
+
+  constructor(db: Database) {
+    this.#insert = db.prepare(`
+      insert into audit_findings (block_number, log_index, identity, pool_address, expected, actual)
+      values (?, ?, ?, ?, ?, ?)
+      on conflict do update
+      set expected = excluded.expected, actual = excluded.actual, resolution = null`);
+    this.#settle = db.prepare(`
+      update audit_findings
+      set resolution = ?
+      where resolution is null and block_number <= ?`);
+    this.#open = db.prepare<
+      [],
+      {
+        block_number: number;
+        log_index: number;
+        identity: string;
+        pool_address: string;
+        expected: string;
+        actual: string;
+      }
+    >("select * from audit_findings where resolution is null order by block_number, log_index");
+  }
+
+  insert(finding: Finding): void {
+    const { blockNumber, logIndex, identity, pool, expected, actual } = finding;
+    this.#insert.run(blockNumber, logIndex, identity, pool, expected, actual);
+  }
+
+  /** Closes findings up to a block that has since been applied with every identity intact. */
+  settleUpTo(blockNumber: number, resolution: string): number {
+    return this.#settle.run(resolution, blockNumber).changes;
+  }
+
+  open(): readonly Finding[] {
+    return this.#open.all().map((row) => ({
+      identity: row.identity,
+      pool: row.pool_address,
+      blockNumber: row.block_number,
+      logIndex: row.log_index,
+      expected: row.expected,
+      actual: row.actual,
+    }));
+  }
+}

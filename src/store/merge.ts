@@ -1,0 +1,33 @@
+import type { Database } from "better-sqlite3";
+import { invariant } from "../core/errors.ts";
+
+/** Makes another ledger file readable as `side` until `detach`; must be called outside a transaction. */
+export function attach(db: Database, path: string): { detach(): void } {
+  db.prepare("attach database ? as side").run(path);
+  return {
+    detach: () => {
+      db.exec("detach database side");
+    },
+  };
+}
+
+/**
+ * Copies what the side ledger heard (pools, events, pool states, blocks) into this one; the caller holds the
+ * transaction and rebuilds what is derived. Both must have followed the same chain.
+ */
+export function copyCanonical(db: Database): void {
+  const foreign = db
+    .prepare(`
+      select ours.block_number
+      from main.processed_blocks as ours
+      join side.processed_blocks as theirs using (block_number)
+      where ours.block_hash <> theirs.block_hash
+      limit 1`)
+    .pluck()
+    .get();
+  invariant(foreign === undefined, "MERGE_FORKED", `the two ledgers have different blocks at ${String(foreign)}`);
+  for (const table of ["pools", "lp_events", "pool_states"]) {
+    db.exec(`insert into main.${table} select * from side.${table}`);
+  }
+  db.exec("insert or ignore into main.processed_blocks select * from side.processed_blocks");
+}

@@ -1,0 +1,109 @@
+import { existsSync } from "node:fs";
+import Database from "better-sqlite3";
+import { LpLedgerError } from "../core/errors.ts";
+import { takeLock } from "./lock.ts";
+import { checkSchema, knownMigrations, migrate } from "./migrate.ts";
+
+/** The first SQLite without the WAL-reset corruption bug. */
+const SQLITE_MIN = [3, 51, 3] as const;
+
+export interface OpenDatabase {
+  readonly db: Database.Database;
+  close(): void;
+}
+
+/** Opens (and creates or migrates) a ledger for writing; holds the writer's lock until `close`. */
+export function openForWriting(path: string): OpenDatabase {
+  const lock = takeLock(path);
+  let db: Database.Database | undefined;
+  try {
+    db = connect(path, false);
+    checkSchema(db, path);
+    db.pragma("journal_mode = wal");
+    db.pragma("synchronous = normal");
+    db.pragma("journal_size_limit = 67108864");
+    db.pragma("wal_autocheckpoint = 1000");
+    migrate(db, path);
+  } catch (error) {
+    db?.close();
+    lock.release();
+    throw error;
+  }
+  const opened = db;
+  return {
+    db: opened,
+    close: () => {
+      opened.pragma("optimize");
+      opened.close();
+      lock.release();
+    },
+  };
+}
+
+/** Opens a ledger for reading beside a running writer; refuses files that do not exist or are at another schema. */
+export function openForReading(path: string): OpenDatabase {
+  if (!existsSync(path)) {
+    throw new LpLedgerError("usage", "NO_DATABASE", `there is no database at ${path}`, {
+      hint: "run lp-ledger start first, or set DATABASE to the file you mean",
+    });
+  }
+  const db = connect(path, true);
+  try {
+    const applied = checkSchema(db, path);
+    const known = knownMigrations().at(-1)?.version ?? 0;
+    if (applied < known) {
+      throw new LpLedgerError("usage", "SCHEMA_OLDER", `the database ${path} is at schema ${applied}, not ${known}`, {
+        hint: "run lp-ledger start once: it migrates the file",
+      });
+    }
+  } catch (error) {
+    db.close();
+    throw error;
+  }
+  return { db, close: () => db.close() };
+}
+
+function connect(path: string, readonly: boolean): Database.Database {
+  let db: Database.Database;
+  try {
+    db = new Database(path, { readonly, timeout: 5000 });
+  } catch (error) {
+    throw new LpLedgerError("usage", "CANNOT_OPEN", `cannot open the database ${path}: ${(error as Error).message}`, {
+      hint: "check that its folder exists and that this user may write there",
+    });
+  }
+  try {
+    requireVersion(db);
+    db.pragma("user_version"); // The first read: a file that is no database fails here.
+    db.pragma("foreign_keys = on");
+    db.pragma("cell_size_check = on");
+    db.pragma("trusted_schema = off");
+    db.pragma("mmap_size = 0");
+    db.pragma("temp_store = memory");
+    return db;
+  } catch (error) {
+    db.close();
+    if ((error as { code?: string }).code === "SQLITE_NOTADB") {
+      throw new LpLedgerError("usage", "NOT_A_DATABASE", `${path} is not a SQLite database`, {
+        hint: "move it away or set DATABASE to another path; nothing was written",
+      });
+    }
+    throw error;
+  }
+}
+
+function requireVersion(db: Database.Database): void {
+  const version = String(db.prepare("select sqlite_version()").pluck().get());
+  const parts = version.split(".").map(Number);
+  const older = SQLITE_MIN.findIndex((min, i) => (parts[i] ?? 0) !== min);
+  if (older >= 0 && (parts[older] ?? 0) < (SQLITE_MIN[older] ?? 0)) {
+    throw new LpLedgerError(
+      "usage",
+      "SQLITE_TOO_OLD",
+      `SQLite ${version} can corrupt WAL files; 3.51.3 is the oldest safe one`,
+      {
+        hint: "run npm ci again: the lockfile names a better-sqlite3 that carries a newer SQLite",
+      },
+    );
+  }
+}

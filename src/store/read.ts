@@ -1,0 +1,107 @@
+import type { Database } from "better-sqlite3";
+import type { StoredAccount } from "../core/books.ts";
+import { type Address, toAddress } from "../core/hex.ts";
+import { ACCOUNT_COLUMNS, type AccountRow, accountOf } from "./accounts.ts";
+
+/** An account with who holds it on chain: the position manager of an NFT, else the provider. */
+export interface HeldAccount extends StoredAccount {
+  readonly custodian: Address;
+  readonly tokenId: string | null;
+}
+
+/** Every account as it stood at the end of a block, those with a zero balance left out. */
+export function accountsAt(db: Database, blockNumber: number): readonly HeldAccount[] {
+  const rows = db
+    .prepare<[number], AccountRow & { balance_then: string; manager_address: string | null; token_id: string | null }>(`
+      select
+        ${ACCOUNT_COLUMNS},
+        position_tokens.manager_address,
+        position_tokens.token_id,
+        (select balance_after
+         from postings
+         where postings.account_id = accounts.account_id and postings.block_number <= ?
+         order by block_number desc, log_index desc, leg desc
+         limit 1) as balance_then
+      from accounts
+      left join position_tokens
+        on position_tokens.pool_address = accounts.pool_address
+        and position_tokens.position_id = accounts.position_id
+      where balance_then is not null and balance_then <> '0'
+      order by accounts.pool_address, accounts.position_id, accounts.provider_address, accounts.kind`)
+    .all(blockNumber);
+  return rows.map((row) => {
+    const account = accountOf({ ...row, liquidity: row.balance_then });
+    const custodian = row.manager_address === null ? account.provider : toAddress(row.manager_address);
+    return { ...account, custodian, tokenId: row.token_id };
+  });
+}
+
+/** One line of `export positions`. */
+export interface PositionLine {
+  readonly pool: string;
+  readonly protocol: string;
+  readonly position: string | null;
+  readonly provider: string;
+  readonly tickLower: number | null;
+  readonly tickUpper: number | null;
+  readonly liquidity: string;
+}
+
+/** Every open account in canonical order: pool, position, provider, as text. */
+export function* positionLines(db: Database): Generator<PositionLine> {
+  yield* db
+    .prepare<[], PositionLine>(`
+      select
+        positions.pool_address as pool,
+        pools.protocol as protocol,
+        positions.position_id as position,
+        positions.provider_address as provider,
+        positions.tick_lower as tickLower,
+        positions.tick_upper as tickUpper,
+        positions.liquidity as liquidity
+      from positions
+      join pools using (pool_address)
+      order by positions.pool_address, positions.position_id, positions.provider_address`)
+    .iterate();
+}
+
+export interface Counts {
+  readonly events: number;
+  readonly postings: number;
+  readonly openPositions: number;
+  readonly providers: number;
+  readonly reorgs: number;
+  readonly daysClosed: number;
+  readonly unpricedRows: number;
+}
+
+/** How much the ledger holds. */
+export function countAll(db: Database): Counts {
+  return db
+    .prepare<[], Counts>(`
+      select
+        (select count(*) from lp_events) as events,
+        (select count(*) from postings) as postings,
+        (select count(*) from positions) as openPositions,
+        (select count(*) from provider_balances) as providers,
+        (select count(*) from reorgs) as reorgs,
+        (select count(*) from days) as daysClosed,
+        (select count(*) from daily_balances where liquidity_amount is null) as unpricedRows`)
+    .get() as Counts;
+}
+
+export interface LastReorg {
+  readonly commonBlock: number;
+  readonly depth: number;
+  readonly observedAt: string;
+}
+
+export function lastReorg(db: Database): LastReorg | undefined {
+  return db
+    .prepare<[], LastReorg>(`
+      select common_block as commonBlock, depth, observed_at as observedAt
+      from reorgs
+      order by reorg_id desc
+      limit 1`)
+    .get();
+}

@@ -1,0 +1,125 @@
+import type { Database } from "better-sqlite3";
+import type { PoolState } from "../core/books.ts";
+import { isoOf, secOf } from "../core/day.ts";
+import type { TimedState } from "../core/days.ts";
+import { invariant } from "../core/errors.ts";
+
+interface Row {
+  readonly block_number: number;
+  readonly block_timestamp: string;
+  readonly sqrt_price_x96: string | null;
+  readonly tick: number | null;
+  readonly liquidity: string | null;
+  readonly reserve0: string | null;
+  readonly reserve1: string | null;
+  readonly share_supply: string | null;
+}
+
+const COLUMNS = "block_number, block_timestamp, sqrt_price_x96, tick, liquidity, reserve0, reserve1, share_supply";
+
+/** `pool_states`: one row per pool and block, the state in force at the end of the block. */
+export class StatesTable {
+  readonly #insert;
+  readonly #last;
+  readonly #lastBefore;
+  readonly #lastUpTo;
+  readonly #between;
+  readonly #first;
+
+  constructor(db: Database) {
+    this.#insert = db.prepare(`
+      insert into pool_states
+        (pool_address, block_number, block_timestamp, sqrt_price_x96, tick, liquidity, reserve0, reserve1, share_supply)
+      values (?, ?, ?, ?, ?, ?, ?, ?, ?)`);
+    this.#last = db.prepare<[string, number], Row>(`
+      select ${COLUMNS}
+      from pool_states
+      where pool_address = ? and block_number <= ?
+      order by block_number desc
+      limit 1`);
+    this.#lastBefore = db.prepare<[string, number, string], Row>(`
+      select ${COLUMNS}
+      from pool_states
+      where pool_address = ? and block_number <= ? and block_timestamp < ?
+      order by block_number desc
+      limit 1`);
+    this.#lastUpTo = db.prepare<[string, number, string], Row>(`
+      select ${COLUMNS}
+      from pool_states
+      where pool_address = ? and block_number <= ? and block_timestamp <= ?
+      order by block_number desc
+      limit 1`);
+    this.#between = db.prepare<[string, number, string, string], Row>(`
+      select ${COLUMNS}
+      from pool_states
+      where pool_address = ? and block_number >= ? and block_timestamp > ? and block_timestamp < ?
+      order by block_number`);
+    this.#first = db.prepare<[], string | null>("select min(block_timestamp) from pool_states").pluck();
+  }
+
+  /** Time of the first state of any pool. */
+  firstSec(): number | undefined {
+    const first = this.#first.get();
+    return first == null ? undefined : secOf(first);
+  }
+
+  insert(pool: string, blockNumber: number, timestampSec: number, state: PoolState): void {
+    const ticks = state.kind === "ticks" ? state : undefined;
+    const reserves = state.kind === "reserves" ? state : undefined;
+    this.#insert.run(
+      pool,
+      blockNumber,
+      isoOf(timestampSec),
+      ticks?.sqrtPriceX96.toString() ?? null,
+      ticks?.tick ?? null,
+      ticks?.liquidity.toString() ?? null,
+      reserves?.reserve0.toString() ?? null,
+      reserves?.reserve1.toString() ?? null,
+      reserves?.supply.toString() ?? null,
+    );
+  }
+
+  /** The state at the end of a block, or of the last block before it that changed the pool. */
+  atOrBelow(pool: string, blockNumber: number): PoolState | undefined {
+    const row = this.#last.get(pool, blockNumber);
+    return row && stateOf(row);
+  }
+
+  /** The state in force in the last second before `endSec`; `closedBlock` is a block at or past it. */
+  before(pool: string, closedBlock: number, endSec: number): PoolState | undefined {
+    const row = this.#lastBefore.get(pool, closedBlock, isoOf(endSec));
+    return row && stateOf(row);
+  }
+
+  /** The states of a window in order, led by the one in force when it began. `closedBlock` is at or past its end. */
+  timeline(pool: string, startSec: number, endSec: number, closedBlock: number): readonly TimedState[] {
+    const opening = this.#lastUpTo.get(pool, closedBlock, isoOf(startSec));
+    const rows = this.#between.all(pool, opening?.block_number ?? 0, isoOf(startSec), isoOf(endSec));
+    return [...(opening === undefined ? [] : [opening]), ...rows].map((row) => ({
+      atSec: secOf(row.block_timestamp),
+      state: stateOf(row),
+    }));
+  }
+}
+
+function stateOf(row: Row): PoolState {
+  if (row.tick !== null && row.sqrt_price_x96 !== null && row.liquidity !== null) {
+    return {
+      kind: "ticks",
+      sqrtPriceX96: BigInt(row.sqrt_price_x96),
+      tick: row.tick,
+      liquidity: BigInt(row.liquidity),
+    };
+  }
+  invariant(
+    row.reserve0 !== null && row.reserve1 !== null && row.share_supply !== null,
+    "STATE_ROW",
+    `the pool state of block ${row.block_number} has neither ticks nor reserves`,
+  );
+  return {
+    kind: "reserves",
+    reserve0: BigInt(row.reserve0),
+    reserve1: BigInt(row.reserve1),
+    supply: BigInt(row.share_supply),
+  };
+}

@@ -1,0 +1,134 @@
+import type { Database } from "better-sqlite3";
+import { Books } from "../core/books.ts";
+import type { Clock } from "../core/chain.ts";
+import { isoOf } from "../core/day.ts";
+import { invariant } from "../core/errors.ts";
+import type { Address } from "../core/hex.ts";
+import type { Pool } from "../core/programme.ts";
+import { AccountsTable } from "./accounts.ts";
+import { BalancesTable } from "./balances.ts";
+import { BlocksTable } from "./blocks.ts";
+import { ConfigTable } from "./config.ts";
+import { DaysTable } from "./days.ts";
+import { EventsTable } from "./events.ts";
+import { FindingsTable } from "./findings.ts";
+import { StatesTable } from "./states.ts";
+import { type Undone, undoAbove } from "./undo.ts";
+
+/** A block as it is put into `processed_blocks`. */
+export interface NewBlock {
+  readonly number: number;
+  readonly hash: string;
+  readonly parentHash: string | null;
+  readonly timestampSec: number;
+  readonly eventCount: number;
+  readonly stateDigest: string;
+}
+
+/** The ledger in one SQLite file: every table with its statements, and the one way to write. */
+export class Store {
+  readonly db: Database;
+  readonly config: ConfigTable;
+  readonly blocks: BlocksTable;
+  readonly states: StatesTable;
+  readonly accounts: AccountsTable;
+  readonly events: EventsTable;
+  readonly days: DaysTable;
+  readonly balances: BalancesTable;
+  readonly findings: FindingsTable;
+  readonly #clock: Clock;
+  readonly #insertBlock;
+  readonly #insertDigest;
+  readonly #setDigest;
+  readonly #insertPool;
+  readonly #insertReorg;
+
+  constructor(db: Database, clock: Clock) {
+    this.db = db;
+    this.#clock = clock;
+    this.config = new ConfigTable(db);
+    this.blocks = new BlocksTable(db);
+    this.states = new StatesTable(db);
+    this.accounts = new AccountsTable(db, this.states);
+    this.events = new EventsTable(db);
+    this.days = new DaysTable(db);
+    this.balances = new BalancesTable(db);
+    this.findings = new FindingsTable(db);
+    this.#insertBlock = db.prepare(`
+      insert into processed_blocks
+        (block_number, block_hash, parent_hash, block_timestamp, processed_at, event_count, state_digest)
+      values (?, ?, ?, ?, ?, ?, ?)`);
+    this.#insertDigest = db.prepare("insert into pool_digests (pool_address, block_number, digest) values (?, ?, ?)");
+    this.#setDigest = db.prepare(`
+      update processed_blocks
+      set event_count = ?, state_digest = ?
+      where block_number = ?`);
+    this.#insertPool = db.prepare(`
+      insert into pools (pool_address, protocol, tokens, start_block, metadata)
+      values (?, ?, ?, ?, ?)
+      on conflict (pool_address) do update
+      set tokens = excluded.tokens, start_block = excluded.start_block, metadata = excluded.metadata`);
+    this.#insertReorg = db.prepare(`
+      insert into reorgs (common_block, depth, old_tip_hash, new_tip_hash, observed_at)
+      values (?, ?, ?, ?, ?)`);
+  }
+
+  /** Wall-clock time for the few columns that carry it. */
+  nowIso(): string {
+    return isoOf(Math.floor(this.#clock.nowMs() / 1000));
+  }
+
+  /**
+   * The only way to write: one immediate transaction around a synchronous function. An error rolls back and surfaces
+   * unchanged; a transaction inside another, or a function that returns a promise, is a bug.
+   */
+  write<T>(run: () => T): T {
+    invariant(!this.db.inTransaction, "NESTED_WRITE", "a write was begun inside another");
+    const whole = this.db.transaction(() => {
+      const result = run();
+      invariant(!(result instanceof Promise), "ASYNC_WRITE", "a write must not await");
+      return result;
+    });
+    return whole.immediate();
+  }
+
+  /** Fresh books over what is committed. */
+  books(): Books {
+    return new Books(this.accounts);
+  }
+
+  /** Writes the accounts and tokens that changed since the last call. */
+  flush(books: Books): void {
+    const { accounts, tokens } = books.takeChanges();
+    for (const account of accounts) this.accounts.put(account);
+    for (const token of tokens) this.accounts.putToken(token);
+  }
+
+  putPool(pool: Pool): void {
+    const metadata = JSON.stringify({ managers: pool.managers, caveats: pool.caveats });
+    this.#insertPool.run(pool.address, pool.protocol, JSON.stringify(pool.tokens), pool.startBlock, metadata);
+  }
+
+  insertBlock(block: NewBlock): void {
+    const { number, hash, parentHash, timestampSec, eventCount, stateDigest } = block;
+    this.#insertBlock.run(number, hash, parentHash, isoOf(timestampSec), this.nowIso(), eventCount, stateDigest);
+  }
+
+  insertDigest(pool: Address, blockNumber: number, digest: string): void {
+    this.#insertDigest.run(pool, blockNumber, digest);
+  }
+
+  /** Sets what a rebuild finds for a stored block. */
+  setDigest(blockNumber: number, eventCount: number, stateDigest: string): void {
+    this.#setDigest.run(eventCount, stateDigest, blockNumber);
+  }
+
+  insertReorg(reorg: { commonBlock: number; depth: number; oldTip: string; newTip: string }): void {
+    this.#insertReorg.run(reorg.commonBlock, reorg.depth, reorg.oldTip, reorg.newTip, this.nowIso());
+  }
+
+  /** Undoes all blocks above a number; see `undoAbove`. */
+  undoAbove(blockNumber: number): Undone {
+    return undoAbove(this.db, blockNumber);
+  }
+}

@@ -1,0 +1,90 @@
+import type { Database } from "better-sqlite3";
+import { type Address, toAddress } from "../core/hex.ts";
+
+/** What an undo touched: the caller refreshes these providers, or all of them when a closed day fell. */
+export interface Undone {
+  readonly providers: readonly Address[];
+  readonly daysReopened: number;
+  readonly blocks: number;
+}
+
+/**
+ * Takes back everything above block `above`: block-keyed rows, the days that blocks above it closed, and the balances
+ * and token owners that rested on them. The caller holds the transaction and throws the books away.
+ */
+export function undoAbove(db: Database, above: number): Undone {
+  const all = <T>(sql: string, ...args: unknown[]): T[] => db.prepare(sql).all(...args) as T[];
+  const run = (sql: string, ...args: unknown[]): number => db.prepare(sql).run(...args).changes;
+
+  const touched = all<{ account_id: number; provider_address: string; kind: string }>(
+    `select account_id, provider_address, kind
+     from accounts
+     where account_id in (select account_id from postings where block_number > ?)`,
+    above,
+  );
+  const tokens = all<{ log_address: string; position_id: string }>(
+    `select distinct log_address, position_id
+     from lp_events
+     where block_number > ? and event = 'Transfer' and tick_lower is not null`,
+    above,
+  );
+  const days = all<{ date: string }>("select date from days where closed_block > ?", above);
+
+  for (const { date } of days) {
+    for (const table of ["daily_balances", "pool_days", "token_prices", "days"]) {
+      run(`delete from ${table} where date = ?`, date);
+    }
+  }
+  for (const table of ["postings", "lp_events", "pool_states", "pool_digests"]) {
+    run(`delete from ${table} where block_number > ?`, above);
+  }
+  const blocks = run("delete from processed_blocks where block_number > ?", above);
+
+  for (const { account_id: id } of touched) restoreAccount(db, id);
+  for (const { log_address: manager, position_id: position } of tokens) restoreOwner(db, manager, position);
+
+  const providers = touched.filter(({ kind }) => kind === "holder").map((row) => toAddress(row.provider_address));
+  for (const provider of providers) run("delete from provider_balances where provider_address = ?", provider);
+  return { providers: [...new Set(providers)], daysReopened: days.length, blocks };
+}
+
+/** An account's balance is that of its last posting; without postings it never was. */
+function restoreAccount(db: Database, id: number): void {
+  const last = db
+    .prepare<[number], { balance_after: string; block_number: number }>(`
+      select balance_after, block_number
+      from postings
+      where account_id = ?
+      order by block_number desc, log_index desc, leg desc
+      limit 1`)
+    .get(id);
+  if (last === undefined) db.prepare("delete from accounts where account_id = ?").run(id);
+  else
+    db.prepare("update accounts set liquidity = ?, updated_block = ? where account_id = ?").run(
+      last.balance_after,
+      last.block_number,
+      id,
+    );
+}
+
+/** A token's owner is the receiver of its last transfer; without transfers it was never minted. */
+function restoreOwner(db: Database, manager: string, position: string): void {
+  const owner = db
+    .prepare<[string, string], string>(`
+      select args ->> '$.to'
+      from lp_events
+      where log_address = ? and position_id = ? and event = 'Transfer' and tick_lower is not null
+      order by block_number desc, log_index desc
+      limit 1`)
+    .pluck()
+    .get(manager, position);
+  if (owner === undefined) {
+    db.prepare("delete from position_tokens where manager_address = ? and position_id = ?").run(manager, position);
+  } else {
+    db.prepare("update position_tokens set owner_address = ? where manager_address = ? and position_id = ?").run(
+      owner,
+      manager,
+      position,
+    );
+  }
+}
