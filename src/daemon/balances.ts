@@ -31,6 +31,7 @@ export class Balances {
     for (const provider of providers === "all" ? this.#store.balances.everyHolder() : new Set(providers)) {
       if (this.#special.has(provider)) continue;
       const accounts = this.#store.balances.accountsOf(provider);
+      if (accounts.length === 0) continue; // A provider that a reorg took away altogether.
       const touched = Math.max(...accounts.map((account) => account.updatedBlock));
       const atTouch = close === undefined || touched >= close.block;
       const lastUpdated = atTouch ? this.#store.balances.timeOf(touched) : isoOf(close.endSec);

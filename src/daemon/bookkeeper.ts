@@ -1,4 +1,4 @@
-import type { Books } from "../core/books.ts";
+import type { Books, PoolState } from "../core/books.ts";
 import type { LogBlock, Range } from "../core/chain.ts";
 import { dayEndSec, dayOf, nextDay } from "../core/day.ts";
 import type { Routes } from "../core/decode/reading.ts";
@@ -194,8 +194,11 @@ export class Bookkeeper {
   }
 }
 
-function fingerprint(state: ReturnType<Books["stateOf"]>): string {
-  return state === undefined ? "" : Object.values(state).join(" ");
+/** Equal exactly for equal states. */
+function fingerprint(state: PoolState | undefined): string {
+  if (state === undefined) return "";
+  if (state.kind === "ticks") return `${state.sqrtPriceX96} ${state.tick} ${state.liquidity}`;
+  return `${state.reserve0} ${state.reserve1} ${state.supply}`;
 }
 
 /** Writes a block's postings and chains them to the digests of their pools. */

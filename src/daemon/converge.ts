@@ -43,7 +43,8 @@ export async function converge(
   const goal = Math.min(head.number, options.until ?? head.number);
   const follow = async (from: number): Promise<void> => {
     for await (const range of chain.ranges(from, goal, signal)) {
-      options.onCommit?.(await commitChecked(keeper, chain, range, signal), head.number);
+      const committed = await secondLook(keeper, chain, [range], signal, ([only]) => keeper.commit(only ?? range));
+      options.onCommit?.(committed, head.number);
     }
   };
   if (tip === undefined) {
@@ -61,16 +62,6 @@ export async function converge(
   const final = verdict === "behind" ? (keeper.store.config.get("final_block") ?? null) : keepFinal(keeper, sight);
   if (verdict === "extends" && goal > tip.number) await follow(tip.number + 1);
   return { verdict, head: head.number, final };
-}
-
-/** Commits a range; when an identity does not hold, reads its block again by hash before believing it. */
-async function commitChecked(
-  keeper: Bookkeeper,
-  chain: ChainPort,
-  range: Range,
-  signal: AbortSignal,
-): Promise<Committed> {
-  return await secondLook(keeper, chain, [range], signal, ([only]) => keeper.commit(only ?? range));
 }
 
 /** Tries a commit; on a broken identity once more with that block read again; then records the finding and stops. */

@@ -1,0 +1,187 @@
+import { createHash } from "node:crypto";
+import { seeded } from "../../demo/life.ts";
+import type { Fetch } from "../../src/chain/rpc.ts";
+import type { Draft } from "./logs.ts";
+import { World } from "./world.ts";
+
+/** One block of the fake chain, with the logs of its transactions and the world as it stood after it. */
+export interface FakeBlock {
+  readonly number: number;
+  readonly hash: string;
+  readonly parentHash: string;
+  readonly timestampSec: number;
+  readonly logs: readonly FakeLog[];
+  readonly world: World;
+}
+
+export interface FakeLog extends Draft {
+  readonly transactionHash: string;
+  readonly transactionIndex: number;
+  readonly logIndex: number;
+}
+
+/** Changes or replaces an answer: gets the method, its params and the honest result. */
+export type Fault = (method: string, params: readonly unknown[], result: unknown) => unknown;
+
+function hashOf(text: string): string {
+  return `0x${createHash("sha256").update(text).digest("hex")}`;
+}
+
+/**
+ * A block tree that is served like a node would, in memory. Blocks are named by single labels: the same label with
+ * the same parent is the same block, so a reorg is one line.
+ */
+export class FakeChain {
+  readonly #blocks = new Map<string, FakeBlock>();
+  #canonical: FakeBlock[];
+  readonly #secondsPerBlock: number;
+  finalized: number | null = null;
+  chainId = 31337;
+  fault: Fault | undefined;
+  withBlockTimestamp = true;
+  requests = 0;
+  calls: string[] = [];
+
+  constructor(
+    options: { readonly genesis?: string; readonly secondsPerBlock?: number; readonly startSec?: number } = {},
+  ) {
+    this.#secondsPerBlock = options.secondsPerBlock ?? 3600;
+    const hash = hashOf(options.genesis ?? "genesis");
+    const timestampSec = options.startSec ?? 1_767_225_600;
+    this.#canonical = [{ number: 0, hash, parentHash: hashOf("nothing"), timestampSec, logs: [], world: new World() }];
+  }
+
+  get head(): FakeBlock {
+    return this.#canonical.at(-1) as FakeBlock;
+  }
+
+  get blocks(): readonly FakeBlock[] {
+    return this.#canonical;
+  }
+
+  /** Makes the chain of these labels the canonical one; what it shares with the present one stays the same blocks. */
+  follow(labels: string): void {
+    let parent = this.#canonical[0] as FakeBlock;
+    const chain = [parent];
+    for (const label of labels.split(" ").filter((each) => each !== "")) {
+      parent = this.#child(parent, label);
+      chain.push(parent);
+    }
+    this.#canonical = chain;
+  }
+
+  /** Adds blocks with random life at the end. */
+  grow(count: number, seed = 1): void {
+    for (let i = 0; i < count; i++) this.#canonical.push(this.#child(this.head, `${seed}/${this.head.number + 1}`));
+  }
+
+  /** Goes back to a block and grows another branch from it. */
+  reorg(to: number, count: number, seed: number): void {
+    this.#canonical = this.#canonical.slice(0, to + 1);
+    this.grow(count, seed);
+  }
+
+  #child(parent: FakeBlock, label: string): FakeBlock {
+    const hash = hashOf(`${parent.hash} ${label}`);
+    const known = this.#blocks.get(hash);
+    if (known !== undefined) return known;
+    const random = seeded(Number.parseInt(hash.slice(2, 10), 16));
+    const world = parent.world.clone();
+    const logs: FakeLog[] = [];
+    const transactions = Math.floor(random() * 4); // Some blocks are empty.
+    for (let t = 0; t < transactions; t++) {
+      const transactionHash = hashOf(`${hash} ${t}`);
+      for (const each of world.transaction(random)) {
+        logs.push({ ...each, transactionHash, transactionIndex: t, logIndex: logs.length });
+      }
+    }
+    // Now and then two blocks share a second.
+    const timestampSec = parent.timestampSec + (random() < 0.1 ? 0 : this.#secondsPerBlock);
+    const block = { number: parent.number + 1, hash, parentHash: parent.hash, timestampSec, logs, world };
+    this.#blocks.set(hash, block);
+    return block;
+  }
+
+  /** The node's HTTP side. */
+  readonly fetch: Fetch = async (_url, init) => {
+    init.signal?.throwIfAborted();
+    this.requests += 1;
+    const body = JSON.parse(String(init.body)) as Call | Call[];
+    const answers = (Array.isArray(body) ? body : [body]).map((call) => this.#answer(call));
+    return new Response(JSON.stringify(Array.isArray(body) ? answers : answers[0]));
+  };
+
+  #answer({ id, method, params }: Call): unknown {
+    this.calls.push(method);
+    try {
+      const honest = this.#result(method, params);
+      const result = this.fault === undefined ? honest : this.fault(method, params, honest);
+      return { jsonrpc: "2.0", id, result };
+    } catch (error) {
+      return { jsonrpc: "2.0", id, error: { code: -32000, message: (error as Error).message } };
+    }
+  }
+
+  #result(method: string, params: readonly unknown[]): unknown {
+    switch (method) {
+      case "eth_chainId":
+        return hex(this.chainId);
+      case "eth_getBlockByNumber":
+        return header(this.#byTag(String(params[0])));
+      case "eth_getBlockByHash":
+        return header(this.#canonical.find((block) => block.hash === params[0]));
+      case "eth_getLogs":
+        return this.#logs(params[0] as Readonly<Record<string, unknown>>);
+      default:
+        throw new Error(`the method ${method} does not exist`);
+    }
+  }
+
+  #byTag(tag: string): FakeBlock | undefined {
+    if (tag === "latest") return this.head;
+    if (tag === "finalized") return this.finalized === null ? undefined : this.#canonical[this.finalized];
+    return this.#canonical[Number(tag)];
+  }
+
+  #logs(filter: Readonly<Record<string, unknown>>): unknown {
+    const byHash = filter["blockHash"];
+    const from = Number(filter["fromBlock"]);
+    const to = Number(filter["toBlock"]);
+    if (byHash === undefined && from > this.head.number)
+      throw new Error("block range extends beyond current head block");
+    const blocks = this.#canonical.filter((block) =>
+      byHash === undefined ? block.number >= from && block.number <= to : block.hash === byHash,
+    );
+    const addresses = filter["address"] as readonly string[];
+    const [topics] = filter["topics"] as readonly (readonly string[])[];
+    return blocks.flatMap((block) =>
+      block.logs
+        .filter((log) => addresses.includes(log.address) && topics?.includes(log.topics[0] ?? ""))
+        .map((log) => ({
+          ...log,
+          transactionIndex: hex(log.transactionIndex),
+          logIndex: hex(log.logIndex),
+          blockNumber: hex(block.number),
+          blockHash: block.hash,
+          removed: false,
+          ...(this.withBlockTimestamp ? { blockTimestamp: hex(block.timestampSec) } : {}),
+        })),
+    );
+  }
+}
+
+interface Call {
+  readonly id: number;
+  readonly method: string;
+  readonly params: readonly unknown[];
+}
+
+function hex(number: number): string {
+  return `0x${number.toString(16)}`;
+}
+
+function header(block: FakeBlock | undefined): unknown {
+  if (block === undefined) return null;
+  const { number, hash, parentHash, timestampSec } = block;
+  return { number: hex(number), hash, parentHash, timestamp: hex(timestampSec) };
+}

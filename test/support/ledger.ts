@@ -1,0 +1,145 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach } from "vitest";
+import { ChainNode } from "../../src/chain/node.ts";
+import { RANGE_LIMITS, type RangeLimits, Ranges } from "../../src/chain/ranges.ts";
+import { type Fetch, Rpc } from "../../src/chain/rpc.ts";
+import { sha256 } from "../../src/cli/platform.ts";
+import { parseProgramme } from "../../src/config.ts";
+import type { Clock } from "../../src/core/chain.ts";
+import { topicsHeard } from "../../src/core/decode/transaction.ts";
+import { addressesOf, type Programme } from "../../src/core/programme.ts";
+import { adoptProgramme } from "../../src/daemon/adopt.ts";
+import { Bookkeeper } from "../../src/daemon/bookkeeper.ts";
+import type { ChainPort } from "../../src/daemon/chain-port.ts";
+import { type ConvergeOptions, converge, type Step } from "../../src/daemon/converge.ts";
+import { openForWriting } from "../../src/store/open.ts";
+import { positionLines } from "../../src/store/read.ts";
+import { Store } from "../../src/store/store.ts";
+import { worldProgramme } from "./world.ts";
+
+/** A clock that stands still and whose sleeps end at once: nothing in a test waits for time to pass. */
+export const stillClock: Clock = {
+  nowMs: () => 1_800_000_000_000,
+  sleep: async (_ms, signal) => signal.throwIfAborted(),
+  deadline: () => ({ signal: new AbortController().signal, clear: () => {} }),
+};
+
+const cleanups: (() => void)[] = [];
+afterEach(() => {
+  for (const clean of cleanups.splice(0).reverse()) clean();
+});
+
+/** Runs at the end of the test, newest first. */
+export function atEnd(clean: () => void): void {
+  cleanups.push(clean);
+}
+
+/** A folder that is gone after the test. */
+export function temporaryFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), "lp-ledger-test-"));
+  atEnd(() => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+export function testProgramme(more: Readonly<Record<string, unknown>> = {}): Programme {
+  return parseProgramme(worldProgramme(more), "the test's programme");
+}
+
+/** Opens a store on a real SQLite file. */
+export function openStore(path: string): { store: Store; close(): void } {
+  const opened = openForWriting(path);
+  let open = true;
+  const close = (): void => {
+    if (open) opened.close();
+    open = false;
+  };
+  atEnd(close);
+  return { store: new Store(opened.db, stillClock), close };
+}
+
+export function chainPort(fetch: Fetch, programme: Programme, limits: Partial<RangeLimits> = {}): ChainPort {
+  const url = "http://127.0.0.1:1/";
+  const rpc = new Rpc({ id: "rpc-1", url, fetch, clock: stillClock, timeoutMs: 1000, bodyBytesMax: 2 ** 26 });
+  const node = new ChainNode(rpc, { addresses: addressesOf(programme), topics: topicsHeard(programme) });
+  const ranges = new Ranges(node, stillClock, () => 0.5, { ...RANGE_LIMITS, ...limits });
+  return {
+    identity: (signal) => node.identity(signal),
+    sight: (numbers, signal) => node.sight(numbers, signal),
+    blocksAt: (numbers, signal) => node.blocksAt(numbers, signal),
+    blockLogs: (hash, number, signal) => node.blockLogs(hash, number, signal),
+    ranges: (from, to, signal) => ranges.read(from, to, signal),
+  };
+}
+
+/** A ledger on a real file that follows a chain served by `fetch`. */
+export class TestLedger {
+  readonly store: Store;
+  readonly keeper: Bookkeeper;
+  readonly chain: ChainPort;
+  readonly close: () => void;
+
+  constructor(fetch: Fetch, options: { path?: string; programme?: Programme; limits?: Partial<RangeLimits> } = {}) {
+    const programme = options.programme ?? testProgramme();
+    const { store, close } = openStore(options.path ?? join(temporaryFolder(), "ledger.sqlite"));
+    this.store = store;
+    this.close = close;
+    if (store.config.get("programme") === undefined) store.write(() => adoptProgramme(store, programme, sha256));
+    this.keeper = new Bookkeeper(store, programme, sha256);
+    this.chain = chainPort(fetch, programme, options.limits);
+  }
+
+  step(options: ConvergeOptions = {}): Promise<Step> {
+    return converge(this.keeper, this.chain, new AbortController().signal, options);
+  }
+
+  /** Steps until nothing is left to do. */
+  async settle(): Promise<Step> {
+    for (let i = 0; i < 50; i++) {
+      const step = await this.step();
+      if (step.verdict !== "forked" && step.verdict !== "extends") return step;
+    }
+    throw new Error("the ledger does not settle");
+  }
+
+  dump(): string {
+    return dumpOf(this.store);
+  }
+}
+
+/** Tables whose every column follows from the chain alone, with the wall-clock and batching columns left out. */
+const DUMPED: Readonly<Record<string, string>> = {
+  lp_events: "*",
+  pool_states: "*",
+  accounts:
+    "pool_address, kind, position_id, provider_address, tick_lower, tick_upper, liquidity, opened_block, updated_block",
+  postings:
+    "block_number, log_index, leg, (select provider_address || position_id || kind from accounts where accounts.account_id = postings.account_id), delta, balance_after",
+  position_tokens: "*",
+  pool_digests: "*",
+  days: "date",
+  pool_days: "*",
+  token_prices: "token_address, date, price, source",
+  daily_balances: "*",
+  provider_balances: "*",
+};
+
+/** Everything the ledger says, as text that is equal exactly when two ledgers are. */
+export function dumpOf(store: Store): string {
+  const tables = Object.entries(DUMPED).map(([table, columns]) => {
+    const rows = store.db.prepare(`select ${columns} from ${table}`).safeIntegers().raw().all() as unknown[][];
+    return `${table}\n${rows
+      .map((row) => row.map(String).join(" "))
+      .sort()
+      .join("\n")}`;
+  });
+  return [...tables, `digest ${store.blocks.tip()?.stateDigest}`, `tip ${store.blocks.tip()?.hash}`].join("\n\n");
+}
+
+/** Open positions in the form `World.openPositions` gives. */
+export function openPositions(store: Store): readonly string[] {
+  return [...positionLines(store.db)]
+    .map((line) => `${line.pool} ${line.position} ${line.provider} ${line.liquidity}`)
+    .sort();
+}
