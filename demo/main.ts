@@ -1,0 +1,231 @@
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { parseArgs } from "node:util";
+import Database from "better-sqlite3";
+import { Anvil } from "./anvil.ts";
+import { Daemon, type Place, runCommand } from "./daemon.ts";
+import { Life } from "./life.ts";
+import { programmeOf, setStage } from "./stage.ts";
+
+const START_SEC = Date.parse("2026-01-01T00:00:00Z") / 1000;
+const DAY_SECONDS = 86_400;
+const DAYS = 6;
+const BLOCKS_PER_DAY = 24;
+const REORG_DEPTH = 7;
+const REACH_MS_MAX = 20_000;
+
+const USAGE = `npm run demo [-- --seed N] [-- --json] [-- --keep DIR]
+
+Plays ${DAYS} days of liquidity on a real anvil with the real Uniswap contracts, with the real daemon beside it, a reorg
+and a SIGKILL, and compares every position with the chain at the end.
+
+  --seed N    which life to play (default 1); the same seed gives the same chain and the same state digest
+  --json      print one JSON object as the last line instead of tables
+  --keep DIR  leave the database and the programme file in DIR
+`;
+
+interface Summary {
+  readonly events: number;
+  readonly postings: number;
+  readonly providers: number;
+  readonly reorgs: number;
+  readonly restarts: number;
+  readonly positionsChecked: number;
+  readonly positionsWrong: number;
+  readonly stateDigest: string;
+  readonly elapsedMs: number;
+}
+
+const startedMs = Date.now();
+const { values } = parseArgs({
+  options: {
+    seed: { type: "string", default: "1" },
+    json: { type: "boolean", default: false },
+    keep: { type: "string" },
+    help: { type: "boolean", default: false },
+  },
+});
+if (values.help) process.stdout.write(USAGE);
+else process.exitCode = await demo(Number(values.seed), values.json, values.keep);
+
+function say(text: string): void {
+  process.stderr.write(`${((Date.now() - startedMs) / 1000).toFixed(1).padStart(5)} s  ${text}\n`);
+}
+
+async function demo(seed: number, json: boolean, keep: string | undefined): Promise<number> {
+  if (!Number.isSafeInteger(seed) || seed < 0) {
+    process.stderr.write(`--seed: expected a whole number, found ${JSON.stringify(values.seed)}\n`);
+    return 64;
+  }
+  const folder = keep === undefined ? mkdtempSync(join(tmpdir(), "lp-ledger-demo-")) : resolve(keep);
+  mkdirSync(folder, { recursive: true });
+  const database = join(folder, "ledger.sqlite");
+  for (const suffix of ["", "-wal", "-shm", ".lock"]) rmSync(`${database}${suffix}`, { force: true });
+  say("starting anvil, a real local chain");
+  const anvil = await Anvil.start(START_SEC);
+  const place: Place = {
+    rpcUrl: anvil.url,
+    database,
+    programme: join(folder, "programme.json"),
+    logFile: join(folder, "daemon.log"),
+    more: { LOG_LEVEL: "warn" },
+  };
+  const daemon = new Daemon(place);
+  try {
+    const restarts = await play(anvil, daemon, place, seed);
+    return await judge(place, restarts, json);
+  } catch (error) {
+    say(`failed: ${(error as Error).message}`);
+    process.stderr.write(readFileSync(place.logFile, { encoding: "utf8", flag: "a+" }));
+    return 1;
+  } finally {
+    await daemon.end("SIGKILL");
+    await anvil.stop();
+    if (keep === undefined) rmSync(folder, { recursive: true, force: true });
+    else say(`left in ${folder}: ledger.sqlite, programme.json, daemon.log`);
+  }
+}
+
+/** Plays the days; returns how often the daemon was restarted. */
+async function play(anvil: Anvil, daemon: Daemon, place: Place, seed: number): Promise<number> {
+  say("deploying Uniswap V2 and V3: factories, a pair, two pools, routers and the position manager");
+  const stage = await setStage(anvil, START_SEC + 10);
+  writeFileSync(place.programme, `${JSON.stringify(programmeOf(stage), null, 2)}\n`);
+  daemon.start();
+  const life = new Life(stage, seed, START_SEC + 3600);
+  say("day 1: first mint, adds, removes, transfers, NFTs, pokes, swaps across ticks, direct minters, a donation");
+  await life.prelude();
+  let restarts = 0;
+  for (let day = 2; day <= DAYS; day++) {
+    if (day === 4) await reorg(anvil, daemon);
+    say(
+      `day ${day}: ${BLOCKS_PER_DAY} blocks of whatever providers do; the ledger is at block ${daemon.tip()?.number ?? "-"}`,
+    );
+    const pause = Math.floor((START_SEC + day * DAY_SECONDS - life.nowSec) / (BLOCKS_PER_DAY + 1));
+    for (let i = 0; i < BLOCKS_PER_DAY; i++) {
+      await life.randomBlock(pause);
+      if (day === 5 && i === BLOCKS_PER_DAY / 2) restarts += await kill(daemon);
+    }
+  }
+  await life.block(START_SEC + DAYS * DAY_SECONDS + 60 - life.nowSec, []);
+  const head = await headOf(anvil);
+  await daemon.reaches(head, REACH_MS_MAX);
+  say(`the ledger has reached the head, block ${head.number}`);
+  const code = await daemon.end("SIGTERM");
+  if (code !== 0) throw new Error(`the daemon ended with code ${code} on SIGTERM`);
+  return restarts;
+}
+
+async function headOf(anvil: Anvil): Promise<{ number: number; hash: string }> {
+  const block = (await anvil.rpc("eth_getBlockByNumber", ["latest", false])) as { number: string; hash: string };
+  return { number: Number(block.number), hash: block.hash };
+}
+
+async function reorg(anvil: Anvil, daemon: Daemon): Promise<void> {
+  const before = await headOf(anvil);
+  await daemon.reaches(before, REACH_MS_MAX);
+  await anvil.rpc("anvil_reorg", [REORG_DEPTH, []]);
+  anvil.forgetNonces();
+  const after = await headOf(anvil);
+  await daemon.reaches(after, REACH_MS_MAX);
+  say(`reorg: the last ${REORG_DEPTH} blocks were replaced; the ledger undid them and follows the new chain`);
+}
+
+async function kill(daemon: Daemon): Promise<number> {
+  await daemon.end("SIGKILL");
+  say(`kill -9: the daemon died with the ledger at block ${daemon.tip()?.number ?? "-"}; starting it again`);
+  daemon.start();
+  return 1;
+}
+
+/** Verifies against the chain, rebuilds without it, and prints the outcome. */
+async function judge(place: Place, restarts: number, json: boolean): Promise<number> {
+  const verified = await runCommand(place, ["verify", "--json"]);
+  const verdict = JSON.parse(verified.out) as { positionsChecked: number; positionsWrong: number; stateDigest: string };
+  const rebuilt = await runCommand(place, ["rebuild", "--json"]);
+  const status = JSON.parse((await runCommand(place, ["status", "--json"])).out) as Record<string, number>;
+  const sameDigest =
+    rebuilt.code === 0 && (JSON.parse(rebuilt.out) as { stateDigest: string }).stateDigest === verdict.stateDigest;
+  const { events = 0, postings = 0, providers = 0, reorgs = 0 } = status;
+  const summary: Summary = {
+    events,
+    postings,
+    providers,
+    reorgs,
+    restarts,
+    positionsChecked: verdict.positionsChecked,
+    positionsWrong: verdict.positionsWrong,
+    stateDigest: verdict.stateDigest,
+    elapsedMs: Date.now() - startedMs,
+  };
+  const good = verified.code === 0 && sameDigest && reorgs === 1 && restarts === 1 && events > 0;
+  if (json) process.stdout.write(`${JSON.stringify(summary)}\n`);
+  else process.stdout.write(tablesOf(place.database, summary, sameDigest));
+  if (!good)
+    say(
+      `WRONG: verify ended with ${verified.code}, rebuild with ${rebuilt.code}, ${reorgs} reorgs, ${restarts} restarts`,
+    );
+  return good ? 0 : 1;
+}
+
+function tablesOf(database: string, summary: Summary, sameDigest: boolean): string {
+  const db = new Database(database, { readonly: true });
+  try {
+    const providers = db
+      .prepare<[], { provider: string; since: string; days: number; total: number | null; open: number }>(`
+        select
+          provider_address as provider,
+          first_seen_date as since,
+          (select count(distinct date) from daily_balances where daily_balances.provider_address = provider_balances.provider_address) as days,
+          total_liquidity as total,
+          (select count(*) from positions where positions.provider_address = provider_balances.provider_address) as open
+        from provider_balances
+        order by total_liquidity desc`)
+      .all();
+    const days = db
+      .prepare<[], { date: string; providers: number; value: number; inRange: number }>(`
+        select
+          date,
+          count(distinct provider_address) as providers,
+          sum(liquidity_amount) as value,
+          cast(round(100.0 * avg(seconds_in_range) / 86400) as integer) as inRange
+        from daily_balances
+        group by date
+        order by date`)
+      .all();
+    const lines = [
+      "",
+      "provider                                    since       days  open positions          value now",
+      ...providers.map(
+        (row) => `${row.provider}  ${row.since}  ${pad(row.days, 4)}  ${pad(row.open, 14)}  ${dollars(row.total)}`,
+      ),
+      "",
+      "day         providers      value over the day   seconds in range",
+      ...days.map(
+        (row) => `${row.date}  ${pad(row.providers, 9)}  ${dollars(row.value)}  ${pad(`${row.inRange ?? 0} %`, 17)}`,
+      ),
+      "",
+      `events ${summary.events}, postings ${summary.postings}, reorgs ${summary.reorgs}, kills survived ${summary.restarts}`,
+      `verify: ${summary.positionsChecked} positions compared with the chain, ${summary.positionsWrong} wrong`,
+      `rebuild from stored events: ${sameDigest ? "the same state" : "ANOTHER STATE"}, digest ${summary.stateDigest}`,
+      `took ${(summary.elapsedMs / 1000).toFixed(1)} s`,
+      "",
+    ];
+    return lines.join("\n");
+  } finally {
+    db.close();
+  }
+}
+
+function pad(value: number | string, width: number): string {
+  return String(value).padStart(width);
+}
+
+/** A value scaled by six decimals, for people. */
+function dollars(value: number | null): string {
+  if (value === null) return "not priced".padStart(18);
+  return `$${(value / 1e6).toLocaleString("en-US", { minimumFractionDigits: 2, maximumFractionDigits: 2 })}`.padStart(
+    18,
+  );
+}
