@@ -1,0 +1,246 @@
+import { describe, expect, it } from "vitest";
+import { reactionTo } from "../../src/chain/failures.ts";
+import { readLogs } from "../../src/chain/logs.ts";
+import { redact, secretsOf } from "../../src/chain/redact.ts";
+import { type Fetch, Rpc } from "../../src/chain/rpc.ts";
+import { LpLedgerError } from "../../src/core/errors.ts";
+import { toAddress } from "../../src/core/hex.ts";
+import { createLogger } from "../../src/log.ts";
+import { FakeChain } from "../support/fake-chain.ts";
+import { stillClock, TestLedger } from "../support/ledger.ts";
+import { PAIR } from "../support/world.ts";
+
+const URL_WITH_KEY = "https://user:pass%20word@node-3f9a1b.example.org/v3/0123456789abcdef?apikey=s3cr3t-k3y";
+const PARTS = ["user", "pass%20word", "pass word", "node-3f9a1b", "0123456789abcdef", "s3cr3t-k3y"];
+const signal = new AbortController().signal;
+
+function rpcWith(fetch: Fetch, timeoutMs = 1000): Rpc {
+  return new Rpc({ id: "rpc-1", url: URL_WITH_KEY, fetch, clock: stillClock, timeoutMs, bodyBytesMax: 100_000 });
+}
+
+function answering(make: (ids: readonly number[]) => unknown, init?: ResponseInit): Fetch {
+  return async (_url, request) => {
+    const body = JSON.parse(String(request.body)) as { id: number } | { id: number }[];
+    const made = make((Array.isArray(body) ? body : [body]).map((call) => call.id));
+    return new Response(typeof made === "string" ? made : JSON.stringify(made), init);
+  };
+}
+
+async function failureOf(run: Promise<unknown>): Promise<LpLedgerError> {
+  const error = await run.then(
+    () => undefined,
+    (each: unknown) => each,
+  );
+  if (!(error instanceof LpLedgerError)) throw new Error(`expected an LpLedgerError, found ${String(error)}`);
+  return error;
+}
+
+describe("the transport", () => {
+  const CALLS = [
+    { method: "eth_chainId", params: [] },
+    { method: "eth_blockNumber", params: [] },
+  ];
+  const good = (id: number | undefined) => ({ jsonrpc: "2.0", id, result: "0x1" });
+
+  it("returns results in the order of the calls, however they are answered", async () => {
+    const fetch = answering((ids) => ids.map((id, i) => ({ jsonrpc: "2.0", id, result: i })).reverse());
+    expect(await rpcWith(fetch).batch(CALLS, signal)).toEqual([0, 1]);
+  });
+
+  const cases: { it: string; fetch: Fetch; code: string }[] = [
+    { it: "an empty body", fetch: answering(() => ""), code: "RPC_BODY" },
+    {
+      it: "a body cut off in the middle",
+      fetch: answering((ids) => JSON.stringify([good(ids[0])]).slice(0, 20)),
+      code: "RPC_BODY",
+    },
+    { it: "an HTML page", fetch: answering(() => "<html>busy</html>", { status: 502 }), code: "RPC_BODY" },
+    { it: "an empty object", fetch: answering(() => ({})), code: "RPC_SHAPE" },
+    { it: "a missing result", fetch: answering((ids) => ids.map((id) => ({ jsonrpc: "2.0", id }))), code: "RPC_SHAPE" },
+    { it: "a foreign id", fetch: answering((ids) => [good(ids[0]), good(999_999)]), code: "RPC_SHAPE" },
+    { it: "an id answered twice", fetch: answering((ids) => [good(ids[0]), good(ids[0])]), code: "RPC_SHAPE" },
+    { it: "a batch that is not answered whole", fetch: answering((ids) => [good(ids[0])]), code: "RPC_SHAPE" },
+    {
+      it: "another protocol version",
+      fetch: answering((ids) => ids.map((id) => ({ jsonrpc: "1.0", id, result: 1 }))),
+      code: "RPC_SHAPE",
+    },
+    { it: "too many requests", fetch: answering(() => "slow down", { status: 429 }), code: "RPC_RATE" },
+    { it: "a body beyond the limit", fetch: answering(() => "x".repeat(200_000)), code: "RPC_TOO_LARGE" },
+    {
+      it: "a batch refused as a whole",
+      fetch: answering(() => ({
+        jsonrpc: "2.0",
+        id: null,
+        error: { code: -32005, message: "in batch triggered rate limit" },
+      })),
+      code: "RPC_ERROR",
+    },
+    {
+      it: "an unreachable node",
+      fetch: () => Promise.reject(new TypeError("fetch failed", { cause: { code: "ECONNREFUSED" } })),
+      code: "RPC_UNREACHABLE",
+    },
+  ];
+  for (const { it: name, fetch, code } of cases) {
+    it(`refuses ${name}, as a transient failure that shows nothing of the URL`, async () => {
+      const error = await failureOf(rpcWith(fetch).batch(CALLS, signal));
+      expect([error.code, error.kind]).toEqual([code, "transient"]);
+      const shown = `${error.message} ${error.stack} ${JSON.stringify(error.facts)} ${error.hint}`;
+      for (const part of PARTS) expect(shown).not.toContain(part);
+      expect(error.message).toContain("rpc-1");
+    });
+  }
+
+  it("keeps an error of the node, without what it repeats of the URL", async () => {
+    const message = `query at ${URL_WITH_KEY} returned more than 10000 results`;
+    const error = await failureOf(
+      rpcWith(answering((ids) => ids.map((id) => ({ jsonrpc: "2.0", id, error: { code: -32005, message } })))).batch(
+        CALLS,
+        signal,
+      ),
+    );
+    expect(error.message).toContain("returned more than 10000 results");
+    for (const part of PARTS) expect(error.message).not.toContain(part);
+  });
+
+  it("gives up a call at its deadline, and at once when it is told to stop", async () => {
+    const hanging: Fetch = (_url, init) =>
+      new Promise((_resolve, reject) => init.signal?.addEventListener("abort", () => reject(init.signal?.reason)));
+    const now = { ...stillClock, deadline: () => ({ signal: AbortSignal.timeout(5), clear: () => {} }) };
+    const rpc = new Rpc({
+      id: "rpc-1",
+      url: URL_WITH_KEY,
+      fetch: hanging,
+      clock: now,
+      timeoutMs: 5,
+      bodyBytesMax: 1000,
+    });
+    expect((await failureOf(rpc.batch(CALLS, signal))).code).toBe("RPC_TIMEOUT");
+    const stop = new AbortController();
+    const waiting = rpcWith(hanging).batch(CALLS, stop.signal);
+    stop.abort(new Error("told to stop"));
+    await expect(waiting).rejects.toThrow("told to stop");
+  });
+});
+
+describe("secrets", () => {
+  it("are replaced in every log line, wherever they stand", () => {
+    const lines: string[] = [];
+    const log = createLogger({ level: "info", secrets: secretsOf(URL_WITH_KEY), write: (line) => lines.push(line) });
+    log.info(
+      { url: URL_WITH_KEY, deep: { error: new Error(`no answer from ${URL_WITH_KEY}`) } },
+      `asked ${URL_WITH_KEY}`,
+    );
+    expect(lines.length).toBe(1);
+    for (const part of PARTS) expect(lines[0]).not.toContain(part);
+  });
+
+  it("include the parts of a URL, longest first, but not a loopback host", () => {
+    expect(redact(`x ${URL_WITH_KEY} y`, secretsOf(URL_WITH_KEY))).toBe("x [redacted] y");
+    expect(secretsOf("http://127.0.0.1:8545")).not.toContain("127.0.0.1");
+  });
+});
+
+describe("logs of a range", () => {
+  const topic = `0x${"1".repeat(64)}`;
+  const filter = { addresses: [toAddress(PAIR)], topics: [topic] };
+  const raw = (block: number, logIndex: number, more: object = {}) => ({
+    address: PAIR,
+    topics: [topic],
+    data: "0x",
+    blockNumber: `0x${block.toString(16)}`,
+    blockHash: `0x${String(block).repeat(64).slice(0, 64)}`,
+    transactionHash: topic,
+    logIndex: `0x${logIndex.toString(16)}`,
+    ...more,
+  });
+
+  it("are sorted, filtered again, and rid of removed and pending ones", () => {
+    const answer = [
+      raw(3, 2),
+      raw(2, 5),
+      raw(3, 0),
+      raw(2, 1, { removed: true }),
+      raw(2, 2, { blockHash: null }),
+      raw(2, 7, { address: `0x${"9".repeat(40)}` }),
+    ];
+    expect(readLogs(answer, filter, 1, 5).map((each) => [each.blockNumber, each.log.logIndex])).toEqual([
+      [2, 5],
+      [3, 0],
+      [3, 2],
+    ]);
+  });
+
+  const bad: [string, unknown][] = [
+    ["are null", null],
+    ["lie outside the range", [raw(9, 0)]],
+    ["repeat a log index", [raw(2, 1), raw(2, 1)]],
+    ["give one block two hashes", [raw(2, 1), raw(2, 2, { blockHash: topic })]],
+    ["have numbers that are none", [raw(2, 1, { logIndex: "one" })]],
+  ];
+  it.each(bad)("that %s are refused", (_name, answer) => {
+    expect(() => readLogs(answer, filter, 1, 5)).toThrow(LpLedgerError);
+  });
+});
+
+describe("a failed range", () => {
+  const rpcError = (code: number, text: string) =>
+    new LpLedgerError("transient", "RPC_ERROR", text, { facts: { code, text } });
+  it.each([
+    ["Your app has exceeded its compute units per second capacity.", "slower"],
+    ["50/second request limit reached - reduce calls per second", "slower"],
+    ["block range extends beyond current head block", "wait"],
+    ["unknown block", "wait"],
+    ["query returned more than 10000 results", "smaller"],
+    ["something nobody has seen before", "smaller"],
+  ])("with %j makes us go %s", (text, reaction) => {
+    expect(reactionTo(rpcError(-32005, text), 100)).toBe(reaction);
+  });
+
+  it("is cut until it fits a node's limit, and everything arrives", async () => {
+    const chain = new FakeChain();
+    chain.grow(200, 5);
+    let widest = 0;
+    chain.fault = (method, [filter], result) => {
+      if (method !== "eth_getLogs") return result;
+      const { fromBlock, toBlock } = filter as { fromBlock: string; toBlock: string };
+      const blocks = Number(toBlock) - Number(fromBlock) + 1;
+      if (blocks > 7) throw new Error("query exceeds max block range 7");
+      widest = Math.max(widest, blocks);
+      return result;
+    };
+    const ledger = new TestLedger(chain.fetch);
+    await ledger.settle();
+    chain.fault = undefined;
+    const straight = new TestLedger(chain.fetch);
+    await straight.settle();
+    expect(ledger.dump()).toBe(straight.dump());
+    expect(widest).toBeLessThanOrEqual(7);
+  });
+
+  it("reads times from headers where logs carry none, and only for blocks with logs", async () => {
+    const chain = new FakeChain();
+    chain.grow(60, 6);
+    const straight = new TestLedger(chain.fetch);
+    await straight.settle();
+    chain.withBlockTimestamp = false;
+    const ledger = new TestLedger(chain.fetch);
+    await ledger.settle();
+    expect(ledger.dump()).toBe(straight.dump());
+  });
+
+  it("costs at most three requests a poll at the head, however many blocks passed", async () => {
+    const chain = new FakeChain();
+    chain.grow(20, 7);
+    const ledger = new TestLedger(chain.fetch);
+    await ledger.settle();
+    for (const blocks of [0, 1, 30]) {
+      chain.grow(blocks, 8);
+      chain.requests = 0;
+      await ledger.step();
+      expect(ledger.store.blocks.tip()?.hash).toBe(chain.head.hash);
+      expect(chain.requests).toBeLessThanOrEqual(3);
+    }
+  });
+});

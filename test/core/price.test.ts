@@ -1,0 +1,105 @@
+import { describe, expect, it } from "vitest";
+import { E18, formatPriceE18, parsePriceE18, poolPriceE18, pricesOfDay } from "../../src/core/price.ts";
+import { valueOfAmounts } from "../../src/core/value.ts";
+import { testProgramme } from "../support/ledger.ts";
+import { PAIR, POOL, TOKENS } from "../support/world.ts";
+
+const programme = testProgramme();
+const [pair, pool] = programme.pools;
+if (pair === undefined || pool === undefined) throw new Error("the test programme has two pools");
+const means = (meanTick: number) => ({ kind: "ticks" as const, seconds: 100, meanTick });
+
+describe("a price", () => {
+  it.each(["0", "1", "1.5", "0.000000000000000001", "123456789.123456789012345678"])(
+    "of %s survives as text",
+    (text) => {
+      const price = parsePriceE18(text);
+      expect(price).toBeDefined();
+      expect(formatPriceE18(price ?? -1n)).toBe(text);
+    },
+  );
+
+  it.each(["", "01", "1.", ".5", "-1", "1e3", "1.0000000000000000001", "abc", "NaN"])("is not read from %j", (text) => {
+    expect(parsePriceE18(text)).toBeUndefined();
+  });
+
+  it("of a V3 pool follows from its mean tick, in both directions", () => {
+    expect(poolPriceE18(pool, 0, means(0))).toBe(E18);
+    const up = poolPriceE18(pool, 0, means(6932)) ?? 0n; // 1.0001^6932 is a little more than 2.
+    const down = poolPriceE18(pool, 1, means(6932)) ?? 0n;
+    expect(up).toBeGreaterThan(2n * E18);
+    expect(up).toBeLessThan((20001n * E18) / 10000n);
+    expect((up * down) / E18).toBeGreaterThan(E18 - 10n);
+  });
+
+  it("counts whole tokens of different decimals", () => {
+    const [wide, narrow] = [
+      { ...pool.tokens[0], decimals: 18 },
+      { ...pool.tokens[1], decimals: 6 },
+    ];
+    const mixed = { ...pool, tokens: [wide, narrow] as const };
+    expect(poolPriceE18(mixed, 0, means(0))).toBe(10n ** 30n);
+    expect(poolPriceE18(mixed, 1, means(0))).toBe(10n ** 6n);
+  });
+
+  it("of a V2 pair is the mean of the priced token's own direction", () => {
+    const half = {
+      kind: "reserves" as const,
+      seconds: 10,
+      price0Seconds: 5n * (1n << 112n),
+      price1Seconds: 20n * (1n << 112n),
+      reserve0Seconds: 0n,
+      reserve1Seconds: 0n,
+      supplySeconds: 0n,
+    };
+    expect(poolPriceE18(pair, 0, half)).toBe(E18 / 2n);
+    expect(poolPriceE18(pair, 1, half)).toBe(2n * E18);
+  });
+
+  it("of a day chains through pools and is missing, never zero, where a pool had none", () => {
+    const prices = pricesOfDay(programme, (each) => (each.address === POOL ? means(0) : undefined));
+    expect([...prices.values()].map((each) => each.priceE18)).toEqual([2n * E18, 2n * E18]);
+    const without = pricesOfDay(programme, () => undefined);
+    expect([...without.keys()]).toEqual([TOKENS[0]]);
+    const nothing = pricesOfDay(programme, () => ({ ...means(0), seconds: 0 }));
+    expect([...nothing.keys()]).toEqual([TOKENS[0]]);
+  });
+
+  it("must not rest on itself", () => {
+    const circle = { [TOKENS[0]]: { pool: PAIR }, [TOKENS[1]]: { pool: POOL } };
+    expect(() => testProgramme({ prices: circle })).toThrow(/rest on each other/);
+  });
+});
+
+describe("a value", () => {
+  const [a, b] = pool.tokens;
+  const priceOf = (token: string): bigint | undefined =>
+    token === a.address ? 3n * E18 : token === b.address ? E18 / 3n : undefined;
+
+  it("is floored once, after everything was added: two parts below a unit can make one", () => {
+    const amounts = [
+      { token: a, amount: 1n },
+      { token: b, amount: 10n ** 18n },
+    ];
+    expect(valueOfAmounts(amounts, priceOf, 6)).toBe(333_333n);
+    expect(
+      valueOfAmounts(
+        [
+          { token: b, amount: 3n * 10n ** 18n },
+          { token: a, amount: 1n },
+        ],
+        priceOf,
+        6,
+      ),
+    ).toBe(1_000_000n);
+  });
+
+  it("is unknown as soon as one needed price is", () => {
+    expect(valueOfAmounts([{ token: a, amount: 5n }], () => undefined, 6)).toBeNull();
+    expect(valueOfAmounts([{ token: a, amount: 0n }], () => undefined, 6)).toBe(0n);
+  });
+
+  it("that does not fit the database is an error, never a wrong number", () => {
+    expect(() => valueOfAmounts([{ token: a, amount: 10n ** 40n }], priceOf, 6)).toThrow(/63 bits/);
+  });
+});

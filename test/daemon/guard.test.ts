@@ -1,0 +1,271 @@
+import { describe, expect, it } from "vitest";
+import type { LpLedgerError } from "../../src/core/errors.ts";
+import { toHash } from "../../src/core/hex.ts";
+import { finalOf, judge } from "../../src/core/verdict.ts";
+import { requireChain } from "../../src/daemon/identity.ts";
+import { FakeChain } from "../support/fake-chain.ts";
+import { openPositions, TestLedger, testProgramme } from "../support/ledger.ts";
+import { sharedFile } from "../support/shared.ts";
+
+const signal = new AbortController().signal;
+const codeOf = (run: Promise<unknown>): Promise<string> =>
+  run.then(
+    () => "nothing thrown",
+    (error: LpLedgerError) => error.code,
+  );
+
+/** A ledger that has every block of a chain as a tip of its own. */
+async function following(
+  chain: FakeChain,
+  labels: readonly string[],
+  options: ConstructorParameters<typeof TestLedger>[1] = {},
+): Promise<TestLedger> {
+  const ledger = new TestLedger(chain.fetch, options);
+  for (let i = 1; i <= labels.length; i++) {
+    chain.follow(labels.slice(0, i).join(" "));
+    await ledger.step();
+  }
+  return ledger;
+}
+
+async function expectStraight(ledger: TestLedger, chain: FakeChain): Promise<void> {
+  const straight = new TestLedger(chain.fetch, { programme: ledger.keeper.programme });
+  await straight.settle();
+  expect(ledger.store.blocks.tip()?.hash).toBe(chain.head.hash);
+  expect(ledger.dump()).toBe(straight.dump());
+  expect(openPositions(ledger.store)).toEqual(chain.head.world.openPositions());
+}
+
+describe("the verdict", () => {
+  const block = (number: number, hash: string) => ({
+    number,
+    hash: toHash(`0x${hash.repeat(64)}`),
+    parentHash: toHash(`0x${"0".repeat(64)}`),
+    timestampSec: 1,
+  });
+  const tip = { number: 10, hash: block(10, "a").hash };
+  const table = [
+    { it: "knows its own tip", head: block(10, "a"), reachable: tip, there: block(10, "a"), verdict: "known" },
+    {
+      it: "extends when the tip still stands below the head",
+      head: block(12, "c"),
+      reachable: tip,
+      there: block(10, "a"),
+      verdict: "extends",
+    },
+    {
+      it: "is a fork when the tip has another hash",
+      head: block(12, "c"),
+      reachable: tip,
+      there: block(10, "b"),
+      verdict: "forked",
+    },
+    {
+      it: "is a fork at equal height with another hash",
+      head: block(10, "b"),
+      reachable: tip,
+      there: block(10, "b"),
+      verdict: "forked",
+    },
+    {
+      it: "is behind when the node has no block at our tip",
+      head: block(12, "c"),
+      reachable: tip,
+      there: null,
+      verdict: "behind",
+    },
+    {
+      it: "is behind when a lower head still carries our block",
+      head: block(7, "d"),
+      reachable: { number: 6, hash: block(6, "e").hash },
+      there: block(6, "e"),
+      verdict: "behind",
+    },
+    {
+      it: "is a fork when a lower head carries another block at a height of ours",
+      head: block(7, "d"),
+      reachable: { number: 7, hash: block(7, "f").hash },
+      there: block(7, "d"),
+      verdict: "forked",
+    },
+    {
+      it: "is behind when the node is below everything of ours",
+      head: block(1, "d"),
+      reachable: undefined,
+      there: null,
+      verdict: "behind",
+    },
+  ] as const;
+  for (const { it: name, verdict, ...sighting } of table)
+    it(name, () => expect(judge({ tip, ...sighting })).toBe(verdict));
+});
+
+describe("the final block", () => {
+  const depths = { fallbackDepth: 10, minDepth: 2 };
+  it.each([
+    { it: "is the node's where it has one", previous: null, head: 100, tagged: 90, final: 90 },
+    { it: "is a depth of our own where the node has none", previous: null, head: 100, tagged: null, final: 90 },
+    { it: "is never nearer to the head than the depth floor", previous: null, head: 100, tagged: 100, final: 98 },
+    { it: "never moves back", previous: 95, head: 100, tagged: 3, final: 95 },
+    { it: "is none on a chain that is too short", previous: null, head: 5, tagged: null, final: null },
+  ])("$it", ({ previous, head, tagged, final }) => {
+    expect(finalOf(previous, head, tagged, depths)).toBe(final);
+  });
+});
+
+describe("the guard", () => {
+  const old = "a b c d e f g h".split(" ");
+
+  it("waits for a node that lags, and undoes nothing", async () => {
+    const chain = new FakeChain();
+    const ledger = await following(chain, old);
+    const before = ledger.dump();
+    chain.follow("a b c");
+    for (let i = 0; i < 3; i++) expect((await ledger.step()).verdict).toBe("behind");
+    expect(ledger.dump()).toBe(before);
+    chain.follow("a b c d e f g h i");
+    expect((await ledger.step()).verdict).toBe("extends");
+    await expectStraight(ledger, chain);
+  });
+
+  it("waits for a node that goes back to an older head and comes again", async () => {
+    const chain = new FakeChain();
+    const ledger = await following(chain, old);
+    for (const labels of ["a b c d e f g", "a b c d e", "a b c d e f g h", "a b c d e f g h i j"]) {
+      chain.follow(labels);
+      await ledger.step();
+      expect(ledger.store.blocks.tip()?.number).toBe(Math.max(8, labels.split(" ").length));
+    }
+    await expectStraight(ledger, chain);
+  });
+
+  it("comes home from a flap between two forks", async () => {
+    const chain = new FakeChain();
+    const ledger = await following(chain, old);
+    for (const labels of ["a b x y z w v u t", "a b c d e f g h i", "a b x y", "a b c d e f g h i j k"]) {
+      chain.follow(labels);
+      await ledger.settle();
+    }
+    await expectStraight(ledger, chain);
+    expect(ledger.store.db.prepare("select count(*) from reorgs").pluck().get()).toBe(4);
+  });
+
+  it("stops at a fork below the final block with a code of its own, changes nothing, and goes on only when told", async () => {
+    const chain = new FakeChain();
+    const programme = testProgramme({ finality: { fallbackDepth: 2, minDepth: 0 } });
+    const ledger = await following(chain, old, { programme });
+    expect(ledger.store.config.get("final_block")).toBe(6);
+    const before = ledger.dump();
+    chain.follow("a b c x y z w v u");
+    const error = await ledger.step().catch((each: LpLedgerError) => each);
+    expect(error).toMatchObject({ code: "DEEP_REORG", exitCode: 76, facts: { commonBlock: 3, final: 6 } });
+    expect(ledger.dump()).toBe(before);
+    expect(ledger.store.config.get("halted")).toMatchObject({ code: "DEEP_REORG" });
+    expect(await codeOf(ledger.step({ acceptDeepReorg: toHash(chain.head.hash) }))).toBe("DEEP_REORG");
+    const first = toHash(chain.blocks[4]?.hash);
+    expect((error as LpLedgerError).hint).toContain(first);
+    await ledger.step({ acceptDeepReorg: first });
+    await expectStraight(ledger, chain);
+    expect(ledger.store.config.get("final_block")).toBe(7);
+  });
+
+  it("does not take a gap that no stored block fills for a deep fork", async () => {
+    const chain = new FakeChain();
+    chain.finalized = 0;
+    chain.follow("a b");
+    const ledger = new TestLedger(chain.fetch);
+    await ledger.settle();
+    chain.follow("a b c d e f");
+    await ledger.settle(); // One sweep: only blocks with events and the end are stored.
+    chain.finalized = 4;
+    await ledger.step();
+    chain.follow("a b c d x y z");
+    await ledger.settle();
+    await expectStraight(ledger, chain);
+  });
+
+  it("notices when the chain moves while a range is read, and keeps nothing of it", async () => {
+    const chain = new FakeChain();
+    const ledger = await following(chain, old);
+    chain.follow("a b c d e f g h i j k");
+    chain.fault = (method, _params, result) => {
+      if (method === "eth_getLogs") chain.follow("a b c d e x y z w v u t");
+      return result;
+    };
+    expect(await codeOf(ledger.step())).toMatch(/LOGS_INCONSISTENT|CHAIN_MOVED/);
+    chain.fault = undefined;
+    await ledger.settle();
+    await expectStraight(ledger, chain);
+  });
+
+  it("names another chain behind the same URL, and a development chain that was reset", async () => {
+    const chain = new FakeChain();
+    const ledger = await following(chain, old);
+    await requireChain(ledger.keeper, ledger.chain, signal);
+    await requireChain(ledger.keeper, ledger.chain, signal);
+    const reset = new FakeChain({ genesis: "another" });
+    const over = new TestLedger(reset.fetch, { programme: ledger.keeper.programme });
+    const error = await requireChain(ledger.keeper, over.chain, signal).catch((each: LpLedgerError) => each);
+    expect(error).toMatchObject({ code: "WRONG_CHAIN", exitCode: 78 });
+    expect((error as LpLedgerError).hint).toMatch(/reset/);
+    reset.chainId = 1;
+    expect(await codeOf(requireChain(over.keeper, over.chain, signal))).toBe("WRONG_CHAIN");
+  });
+});
+
+interface ReorgCase {
+  readonly name: string;
+  readonly edges_parent_child?: readonly (readonly [string, string])[];
+  readonly blocks: readonly { readonly ref: string }[];
+  readonly expected?: { readonly Depth: number; readonly NumBlocks: number; readonly NumReplacedBlocks: number };
+}
+
+/** The branches of a case as label lists from the root, in the order in which a node would follow them. */
+function branchesOf(each: ReorgCase): readonly (readonly string[])[] {
+  const { edges_parent_child: edges, expected } = each;
+  if (edges !== undefined) {
+    const parents = new Map(edges.map(([parent, child]) => [child, parent]));
+    const children = new Set(edges.map(([parent]) => parent));
+    const pathOf = (label: string): string[] => [
+      ...(parents.has(label) ? pathOf(parents.get(label) ?? "") : []),
+      label,
+    ];
+    return [...parents.keys()]
+      .filter((label) => !children.has(label))
+      .map(pathOf)
+      .sort((a, b) => a.length - b.length);
+  }
+  if (expected === undefined) return [["p", "q", "r", "s", "t"]]; // Consecutive blocks, no reorg at all.
+  const { Depth: depth, NumReplacedBlocks: replaced } = expected;
+  const branch = (name: string, length: number): string[] => ["p", ...Array.from({ length }, (_, i) => `${name}${i}`)];
+  const losers = [branch("lost", depth)];
+  for (let left = replaced - depth, i = 0; left > 0; left -= depth, i++)
+    losers.push(branch(`lost${i}-`, Math.min(depth, left)));
+  return [...losers, branch("won", depth + 2)];
+}
+
+const cases = JSON.parse(sharedFile("reorg_cases.json") ?? "[]") as readonly ReorgCase[];
+
+describe.skipIf(cases.length === 0)("real reorg topologies", () => {
+  it.each(cases)("$name ends on the winning branch", async (each) => {
+    const branches = branchesOf(each);
+    const chain = new FakeChain();
+    const ledger = new TestLedger(chain.fetch);
+    for (const [i, branch] of branches.entries()) {
+      const from = i === 0 ? 1 : 2; // A fork shows only from its second block on.
+      for (let length = from; length <= branch.length; length++) {
+        chain.follow(branch.slice(0, length).join(" "));
+        await ledger.step();
+      }
+    }
+    await ledger.settle();
+    await expectStraight(ledger, chain);
+    const reorgs = ledger.store.db.prepare("select count(*) as count, max(depth) as depth from reorgs").get() as {
+      count: number;
+      depth: number | null;
+    };
+    if (branches.length === 1) expect(reorgs.count).toBe(0);
+    else expect(reorgs.count).toBeGreaterThanOrEqual(branches.length - 1);
+    if (each.expected !== undefined) expect(reorgs.depth).toBe(each.expected.Depth);
+  });
+});
