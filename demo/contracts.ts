@@ -69,11 +69,18 @@ export class Contract {
   }
 
   async read(functionName: string, args: readonly unknown[] = []): Promise<unknown> {
-    const data = (await this.#anvil.rpc("eth_call", [
-      { to: this.address, data: this.data(functionName, args) },
-      "latest",
-    ])) as Hex;
-    return decodeFunctionResult({ abi: this.#abi, functionName, data });
+    const [result] = await this.readAll(functionName, [args]);
+    return result;
+  }
+
+  /** Calls a view once for each list of arguments, in one request. */
+  async readAll(functionName: string, calls: readonly (readonly unknown[])[]): Promise<readonly unknown[]> {
+    const requests = calls.map((args) => ({
+      method: "eth_call",
+      params: [{ to: this.address, data: this.data(functionName, args) }, "latest"],
+    }));
+    const answers = (await this.#anvil.batch(requests)) as Hex[];
+    return answers.map((data) => decodeFunctionResult({ abi: this.#abi, functionName, data }));
   }
 }
 

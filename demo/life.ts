@@ -43,6 +43,12 @@ export class Life {
     return this.#nowSec;
   }
 
+  /** After the chain went back: goes on from an earlier time. */
+  rewind(nowSec: number): void {
+    this.#nowSec = nowSec;
+    this.stage.anvil.forgetNonces();
+  }
+
   pick<T>(from: readonly T[]): T {
     const chosen = from[Math.floor(this.#random() * from.length)];
     if (chosen === undefined) throw new Error("nothing to pick from");
@@ -179,17 +185,25 @@ export class Life {
   /** The position NFTs that exist, asked of the chain: after a reorg they may be others. */
   async nfts(): Promise<readonly Nft[]> {
     const { manager, actors, tokens } = this.stage;
-    const found: Nft[] = [];
-    for (const owner of actors) {
-      const count = Number(await manager.read("balanceOf", [owner]));
-      for (let i = 0; i < count; i++) {
-        const id = (await manager.read("tokenOfOwnerByIndex", [owner, BigInt(i)])) as bigint;
-        const position = (await manager.read("positions", [id])) as readonly unknown[];
-        const pool = String(position[2]).toLowerCase() === tokens[0].address ? 0 : 1;
-        found.push({ id, owner, liquidity: position[7] as bigint, pool });
-      }
-    }
-    return found;
+    const counts = await manager.readAll(
+      "balanceOf",
+      actors.map((owner) => [owner]),
+    );
+    const places = actors.flatMap((owner, i) => Array.from({ length: Number(counts[i]) }, (_, at) => ({ owner, at })));
+    const ids = await manager.readAll(
+      "tokenOfOwnerByIndex",
+      places.map(({ owner, at }) => [owner, BigInt(at)]),
+    );
+    const positions = (await manager.readAll(
+      "positions",
+      ids.map((id) => [id]),
+    )) as (readonly unknown[])[];
+    return positions.map((position, i) => ({
+      id: ids[i] as bigint,
+      owner: places[i]?.owner as Hex,
+      liquidity: position[7] as bigint,
+      pool: String(position[2]).toLowerCase() === tokens[0].address ? 0 : 1,
+    }));
   }
 
   /** The first day: each deed once, in an order in which each succeeds. */

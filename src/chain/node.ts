@@ -9,7 +9,7 @@ const HEADERS_PER_REQUEST = 100;
 /** What one poll sees: the head, the node's finalized block if it knows one, and its blocks at the numbers asked for. */
 export interface Sight {
   readonly head: Block;
-  readonly finalized: number | null;
+  readonly finalized: Block | null;
   readonly blocks: readonly (Block | null)[];
 }
 
@@ -49,7 +49,7 @@ export class ChainNode {
     const head = readBlock(results[0]);
     if (head === null) throw inconsistent("the node has no latest block");
     const blocks = numbers.map((_, i) => readBlock(results[1 + i]));
-    const finalized = tagged.length === 0 ? null : (readBlock(results[1 + numbers.length])?.number ?? null);
+    const finalized = tagged.length === 0 ? null : readBlock(results[1 + numbers.length]);
     return { head, finalized, blocks };
   }
 

@@ -32,14 +32,25 @@ export function judge({ tip, head, reachable, there }: Sighting): Verdict {
   return head.number === tip.number ? "known" : "extends";
 }
 
-/** What the node says of finality: the tag where it has one, else a depth of our own; never below the depth floor, never back. */
-export function finalOf(
-  previous: number | null,
-  head: number,
-  tagged: number | null,
-  depths: { readonly fallbackDepth: number; readonly minDepth: number },
-): number | null {
-  const said = Math.min(tagged ?? head - depths.fallbackDepth, head - depths.minDepth);
-  const final = Math.max(previous ?? -1, said);
-  return final < 0 ? null : final;
+/** What one endpoint shows of finality, all of one chain: null where it has no such block. */
+export interface FinalitySight {
+  readonly tagged: KnownBlock | null;
+  /** The blocks at the two depths of `Finality` below our tip. */
+  readonly atMinDepth: KnownBlock | null;
+  readonly atFallbackDepth: KnownBlock | null;
+}
+
+/**
+ * The newest block that can no longer be reorganised: the node's where it has one, else a depth of our own; never
+ * above the depth floor below our tip, and never back.
+ */
+export function finalOf(previous: KnownBlock | null, sight: FinalitySight): KnownBlock | null {
+  const { tagged, atMinDepth, atFallbackDepth } = sight;
+  const said = tagged === null ? atFallbackDepth : lower(tagged, atMinDepth);
+  return said === null || (previous !== null && said.number <= previous.number) ? previous : said;
+}
+
+function lower(a: KnownBlock, b: KnownBlock | null): KnownBlock | null {
+  if (b === null) return null;
+  return a.number <= b.number ? a : b;
 }

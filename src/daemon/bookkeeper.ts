@@ -58,8 +58,11 @@ export class Bookkeeper {
     return this.#write(() => this.#apply(range));
   }
 
-  /** Undoes everything above `commonBlock` and commits its replacement, in one transaction. */
-  replace(commonBlock: number, ranges: readonly Range[]): Committed {
+  /**
+   * Undoes everything above `commonBlock` and commits its replacement, in one transaction. `finalHash` is the final
+   * block's hash on the new chain, where the operator accepted a fork below it.
+   */
+  replace(commonBlock: number, ranges: readonly Range[], finalHash?: string): Committed {
     return this.#write(() => {
       const before = this.store.blocks.tip();
       const undone = this.store.undoAbove(commonBlock);
@@ -75,6 +78,7 @@ export class Bookkeeper {
         };
       }
       this.#balances.refresh(undone.daysReopened > 0 ? "all" : undone.providers);
+      if (finalHash !== undefined) this.store.config.set("final_hash", finalHash, this.store.nowIso());
       const depth = (before?.number ?? commonBlock) - commonBlock;
       const newTip = ranges.at(-1)?.end.hash ?? "";
       this.store.insertReorg({ commonBlock, depth, oldTip: before?.hash ?? "", newTip });

@@ -8,7 +8,7 @@ export interface ChainPort {
   sight(
     numbers: readonly number[],
     signal: AbortSignal,
-  ): Promise<{ readonly head: Block; readonly finalized: number | null; readonly blocks: readonly (Block | null)[] }>;
+  ): Promise<{ readonly head: Block; readonly finalized: Block | null; readonly blocks: readonly (Block | null)[] }>;
   blocksAt(numbers: readonly number[], signal: AbortSignal): Promise<readonly (Block | null)[]>;
   /** Every block from `from` to `to` as consecutive complete ranges, in order. */
   ranges(from: number, to: number, signal: AbortSignal): AsyncGenerator<Range>;

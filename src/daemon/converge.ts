@@ -2,7 +2,7 @@ import type { Block, Range } from "../core/chain.ts";
 import { findingOf, LpLedgerError } from "../core/errors.ts";
 import type { Hash } from "../core/hex.ts";
 import { startBlockOf } from "../core/programme.ts";
-import { finalOf, judge, type Verdict } from "../core/verdict.ts";
+import { type FinalitySight, finalOf, judge, type KnownBlock, type Verdict } from "../core/verdict.ts";
 import type { Bookkeeper, Committed } from "./bookkeeper.ts";
 import type { ChainPort } from "./chain-port.ts";
 
@@ -38,7 +38,7 @@ export async function converge(
 ): Promise<Step> {
   const { blocks } = keeper.store;
   const tip = blocks.tip();
-  const sight = await chain.sight(tip === undefined ? [] : [tip.number], signal);
+  const sight = await look(keeper, chain, tip, signal);
   const { head } = sight;
   const goal = Math.min(head.number, options.until ?? head.number);
   const follow = async (from: number): Promise<void> => {
@@ -50,18 +50,44 @@ export async function converge(
   if (tip === undefined) {
     const from = startBlockOf(keeper.programme);
     if (goal >= from) await follow(from);
-    return { verdict: goal >= from ? "extends" : "behind", head: head.number, final: keepFinal(keeper, sight) };
+    return { verdict: goal >= from ? "extends" : "behind", head: head.number, final: null };
   }
   const reachable = head.number >= tip.number ? tip : blocks.atOrBelow(head.number);
-  const [there] =
+  const [there = null] =
     reachable === undefined || reachable.number === tip.number
-      ? sight.blocks
+      ? [sight.atTip]
       : await chain.blocksAt([reachable.number], signal);
-  const verdict = judge({ tip, head, reachable, there: there ?? null });
+  const verdict = judge({ tip, head, reachable, there });
   if (verdict === "forked") await repair(keeper, chain, sight, signal, options);
-  const final = verdict === "behind" ? (keeper.store.config.get("final_block") ?? null) : keepFinal(keeper, sight);
+  // Only a chain that carries our tip may say what is final.
+  const sound = verdict === "known" || verdict === "extends";
+  const final = sound ? keepFinal(keeper, sight) : (keeper.store.config.get("final_block") ?? null);
   if (verdict === "extends" && goal > tip.number) await follow(tip.number + 1);
   return { verdict, head: head.number, final };
+}
+
+interface Look extends FinalitySight {
+  readonly head: Block;
+  readonly atTip: Block | null;
+}
+
+/** One request: the head, our tip as the node has it, and what may be final. */
+async function look(
+  keeper: Bookkeeper,
+  chain: ChainPort,
+  tip: KnownBlock | undefined,
+  signal: AbortSignal,
+): Promise<Look> {
+  if (tip === undefined) {
+    const { head } = await chain.sight([], signal);
+    return { head, atTip: null, tagged: null, atMinDepth: null, atFallbackDepth: null };
+  }
+  const { minDepth, fallbackDepth } = keeper.programme.finality;
+  const depths = [minDepth, Math.max(minDepth, fallbackDepth)];
+  const numbers = [tip.number, ...depths.map((depth) => Math.max(0, tip.number - depth))];
+  const { head, finalized: tagged, blocks } = await chain.sight(numbers, signal);
+  const [atTip = null, atMinDepth = null, atFallbackDepth = null] = blocks;
+  return { head, tagged, atTip, atMinDepth, atFallbackDepth };
 }
 
 /** Tries a commit; on a broken identity once more with that block read again; then records the finding and stops. */
@@ -94,14 +120,23 @@ async function secondLook(
 }
 
 /** Stores what is final now; it never moves back. */
-function keepFinal(keeper: Bookkeeper, sight: { head: Block; finalized: number | null }): number | null {
-  const { store, programme } = keeper;
-  const before = store.config.get("final_block") ?? null;
-  const final = finalOf(before, sight.head.number, sight.finalized, programme.finality);
-  if (final !== null && final !== before) {
-    store.write(() => store.config.set("final_block", final, store.nowIso()));
+function keepFinal(keeper: Bookkeeper, sight: FinalitySight): number | null {
+  const { store } = keeper;
+  const before = storedFinal(keeper);
+  const final = finalOf(before, sight);
+  if (final !== null && final.number !== before?.number) {
+    store.write(() => {
+      store.config.set("final_block", final.number, store.nowIso());
+      store.config.set("final_hash", final.hash, store.nowIso());
+    });
   }
-  return final;
+  return final?.number ?? null;
+}
+
+function storedFinal(keeper: Bookkeeper): KnownBlock | null {
+  const { config } = keeper.store;
+  const [number, hash] = [config.get("final_block"), config.get("final_hash")];
+  return number === undefined || hash === undefined ? null : { number, hash };
 }
 
 /** Undoes a fork to its root and commits the replacement: fetched first, then undone and redone in one transaction. */
@@ -114,7 +149,7 @@ async function repair(
 ): Promise<void> {
   const start = startBlockOf(keeper.programme);
   const common = (await commonBlock(keeper, chain, sight.head.number, signal)) ?? start - 1;
-  await refuseDeep(keeper, chain, common, signal, options);
+  const acceptedFinal = await refuseDeep(keeper, chain, common, signal, options);
   const goal = Math.min(sight.head.number, options.until ?? sight.head.number);
   const ranges: Range[] = [];
   let logs = 0;
@@ -123,7 +158,9 @@ async function repair(
     logs += range.blocks.reduce((sum, block) => sum + block.logs.length, 0);
     if (logs > REPLACEMENT_LOGS_MAX) break;
   }
-  const committed = await secondLook(keeper, chain, ranges, signal, (each) => keeper.replace(common, each));
+  const committed = await secondLook(keeper, chain, ranges, signal, (each) =>
+    keeper.replace(common, each, acceptedFinal),
+  );
   options.onCommit?.(committed, sight.head.number);
 }
 
@@ -147,26 +184,29 @@ async function commonBlock(
   }
 }
 
-/** A fork below `final` stops the ledger until the operator names the new chain's first block. */
+/**
+ * A fork below `final` stops the ledger until the operator names the new chain's first block.
+ * @returns the hash that the final block has on the new chain where that was accepted.
+ */
 async function refuseDeep(
   keeper: Bookkeeper,
   chain: ChainPort,
   common: number,
   signal: AbortSignal,
   options: ConvergeOptions,
-): Promise<void> {
-  const final = keeper.store.config.get("final_block");
-  if (final === undefined || common >= final) return;
-  const root = keeper.store.blocks.atOrBelow(final);
-  if (root !== undefined && root.number <= common) return; // Nothing of ours between the fork and `final` is undone.
-  const [first] = await chain.blocksAt([common + 1], signal);
-  if (first != null && first.hash === options.acceptDeepReorg) return;
-  const message = `the node's chain leaves ours after block ${common}, below the final block ${final}`;
+): Promise<Hash | undefined> {
+  const final = storedFinal(keeper);
+  if (final === null || common >= final.number) return undefined;
+  // Stored blocks are sparse: only the final block's own hash tells whether the fork is below or above it.
+  const [theirs, first] = await chain.blocksAt([final.number, common + 1], signal);
+  if (theirs?.hash === final.hash) return undefined;
+  if (theirs != null && first != null && first.hash === options.acceptDeepReorg) return theirs.hash;
+  const message = `the node's chain leaves ours after block ${common}, below the final block ${final.number}`;
   const { store } = keeper;
   store.write(() => store.config.set("halted", { code: "DEEP_REORG", message }, store.nowIso()));
   throw new LpLedgerError("invariant", "DEEP_REORG", message, {
     exitCode: EXIT_DEEP_REORG,
-    facts: { commonBlock: common, final, firstForeignHash: first?.hash ?? null },
+    facts: { commonBlock: common, final: final.number, firstForeignHash: first?.hash ?? null },
     hint:
       `nothing was undone. Check the node against another one. If this is a local development chain that was reset, remove the database. ` +
       `To follow the new chain and undo final blocks: lp-ledger start --accept-deep-reorg ${first?.hash ?? "HASH"}`,

@@ -29,6 +29,7 @@ export async function run(
 ): Promise<void> {
   let identified = false;
   let failures = 0;
+  let stepsAtHead = 0;
   let lastSuccessMs = clock.nowMs();
   while (!signal.aborted) {
     try {
@@ -39,8 +40,11 @@ export async function run(
       lastSuccessMs = clock.nowMs();
       clearHalt(keeper, step);
       options.onStep?.(step);
-      if (options.once && reached(keeper, step, options.until)) return;
-      if (step.verdict !== "forked") await clock.sleep(options.pollIntervalMs, signal);
+      stepsAtHead = reached(keeper, step, options.until) ? stepsAtHead + 1 : 0;
+      // The second look at the head is what finds out how much of the ledger is final.
+      if (options.once && stepsAtHead === 2) return;
+      if (step.verdict !== "forked" && !(options.once && stepsAtHead === 1))
+        await clock.sleep(options.pollIntervalMs, signal);
     } catch (error) {
       if (signal.aborted) return;
       if (!(error instanceof LpLedgerError) || error.kind !== "transient") throw error;

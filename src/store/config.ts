@@ -8,6 +8,8 @@ export interface ConfigValues {
   readonly programme_hash: string;
   readonly last_processed_block: number;
   readonly final_block: number;
+  /** Hash of the final block: what tells a fork below it from one above. */
+  readonly final_hash: string;
   /** Why the ledger stopped, while it is stopped. */
   readonly halted: { readonly code: string; readonly message: string } | null;
 }

@@ -7,7 +7,8 @@ import { LpLedgerError } from "../../src/core/errors.ts";
 import { toAddress } from "../../src/core/hex.ts";
 import { createLogger } from "../../src/log.ts";
 import { FakeChain } from "../support/fake-chain.ts";
-import { stillClock, TestLedger } from "../support/ledger.ts";
+import { TestLedger } from "../support/ledger.ts";
+import { stillClock } from "../support/port.ts";
 import { PAIR } from "../support/world.ts";
 
 const URL_WITH_KEY = "https://user:pass%20word@node-3f9a1b.example.org/v3/0123456789abcdef?apikey=s3cr3t-k3y";

@@ -101,15 +101,44 @@ describe("the verdict", () => {
 });
 
 describe("the final block", () => {
-  const depths = { fallbackDepth: 10, minDepth: 2 };
+  const at = (number: number | null) => (number === null ? null : { number, hash: `${number}` });
   it.each([
-    { it: "is the node's where it has one", previous: null, head: 100, tagged: 90, final: 90 },
-    { it: "is a depth of our own where the node has none", previous: null, head: 100, tagged: null, final: 90 },
-    { it: "is never nearer to the head than the depth floor", previous: null, head: 100, tagged: 100, final: 98 },
-    { it: "never moves back", previous: 95, head: 100, tagged: 3, final: 95 },
-    { it: "is none on a chain that is too short", previous: null, head: 5, tagged: null, final: null },
-  ])("$it", ({ previous, head, tagged, final }) => {
-    expect(finalOf(previous, head, tagged, depths)).toBe(final);
+    {
+      it: "is the node's where it has one",
+      previous: null,
+      tagged: 90,
+      atMinDepth: 98,
+      atFallbackDepth: 60,
+      final: 90,
+    },
+    {
+      it: "is a depth of our own where the node has none",
+      previous: null,
+      tagged: null,
+      atMinDepth: 98,
+      atFallbackDepth: 60,
+      final: 60,
+    },
+    {
+      it: "is never nearer to our tip than the depth floor",
+      previous: null,
+      tagged: 100,
+      atMinDepth: 98,
+      atFallbackDepth: 60,
+      final: 98,
+    },
+    { it: "never moves back", previous: 95, tagged: 3, atMinDepth: 98, atFallbackDepth: 60, final: 95 },
+    {
+      it: "is none where nobody knows a block",
+      previous: null,
+      tagged: null,
+      atMinDepth: null,
+      atFallbackDepth: null,
+      final: null,
+    },
+  ])("$it", ({ previous, tagged, atMinDepth, atFallbackDepth, final }) => {
+    const sight = { tagged: at(tagged), atMinDepth: at(atMinDepth), atFallbackDepth: at(atFallbackDepth) };
+    expect(finalOf(at(previous), sight)).toEqual(at(final));
   });
 });
 
@@ -154,6 +183,7 @@ describe("the guard", () => {
     const chain = new FakeChain();
     const programme = testProgramme({ finality: { fallbackDepth: 2, minDepth: 0 } });
     const ledger = await following(chain, old, { programme });
+    await ledger.step();
     expect(ledger.store.config.get("final_block")).toBe(6);
     const before = ledger.dump();
     chain.follow("a b c x y z w v u");
@@ -166,6 +196,8 @@ describe("the guard", () => {
     expect((error as LpLedgerError).hint).toContain(first);
     await ledger.step({ acceptDeepReorg: first });
     await expectStraight(ledger, chain);
+    expect(ledger.store.config.get("final_hash")).toBe(chain.blocks[6]?.hash);
+    await ledger.step();
     expect(ledger.store.config.get("final_block")).toBe(7);
   });
 

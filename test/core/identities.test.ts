@@ -1,0 +1,361 @@
+import { describe, expect, it } from "vitest";
+import { seeded } from "../../demo/life.ts";
+import { amountsOf } from "../../src/core/amounts.ts";
+import { Books, type BooksSource } from "../../src/core/books.ts";
+import { type AppliedTransaction, applyTransaction, routesOf } from "../../src/core/decode/transaction.ts";
+import { findingOf } from "../../src/core/errors.ts";
+import { toAddress, toHash } from "../../src/core/hex.ts";
+import { sqrtRatioAtTick } from "../../src/core/ticks.ts";
+import { testProgramme } from "../support/ledger.ts";
+import { addressOf, type Draft, draft } from "../support/logs.ts";
+import { MANAGER, PAIR, POOL, World, worldProgramme } from "../support/world.ts";
+
+const nothing: BooksSource = {
+  findAccount: () => undefined,
+  findToken: () => undefined,
+  poolState: () => undefined,
+  poolDigest: () => "",
+  openAccounts: () => [],
+  nextAccountId: () => 1,
+};
+const ZERO = addressOf(0);
+const [ann, bob] = [addressOf(0x1001), addressOf(0x1002)];
+const ROUTER = addressOf(0xcc);
+const TICKS = { tickLower: -60, tickUpper: 60 };
+const PRICE = { sqrtPriceX96: sqrtRatioAtTick(0), tick: 0 };
+
+/** Applies transactions, one block each, to an empty ledger. */
+function play(transactions: readonly (readonly Draft[])[], programme = testProgramme()): readonly AppliedTransaction[] {
+  const books = new Books(nothing);
+  const routes = routesOf(programme);
+  return transactions.map((drafts, i) =>
+    applyTransaction(
+      books,
+      routes,
+      drafts.map((each, logIndex) => ({
+        ...each,
+        address: toAddress(each.address),
+        transactionHash: toHash(`0x${"7".repeat(64)}`),
+        logIndex,
+      })),
+      { blockNumber: i + 1 },
+    ),
+  );
+}
+
+const transfer = (from: string, to: string, value: bigint) => draft("pair", PAIR, "Transfer", { from, to, value });
+const sync = (reserve0: bigint, reserve1: bigint) => draft("pair", PAIR, "Sync", { reserve0, reserve1 });
+const pairMint = (amount0: bigint, amount1: bigint) =>
+  draft("pair", PAIR, "Mint", { sender: ROUTER, amount0, amount1 });
+const firstMint = [
+  transfer(ZERO, ZERO, 1000n),
+  transfer(ZERO, ann, 9000n),
+  sync(10_000n, 10_000n),
+  pairMint(10_000n, 10_000n),
+];
+const pairSwap = (amount0In: bigint, amount1Out: bigint) =>
+  draft("pair", PAIR, "Swap", { sender: ROUTER, to: ROUTER, amount0In, amount1In: 0n, amount0Out: 0n, amount1Out });
+
+const initialize = [draft("pool", POOL, "Initialize", { ...PRICE })];
+const poolSwap = (liquidity: bigint, tick = 0) =>
+  draft("pool", POOL, "Swap", {
+    sender: ROUTER,
+    recipient: ROUTER,
+    amount0: 1n,
+    amount1: -1n,
+    sqrtPriceX96: sqrtRatioAtTick(tick),
+    liquidity,
+    tick,
+  });
+const change = (name: "Mint" | "Burn", owner: string, amount: bigint, sender = ROUTER, more = 0n, range = TICKS) => {
+  const [amount0, amount1] = amountsOf(amount, range, PRICE, name === "Mint" ? "up" : "down");
+  return draft("pool", POOL, name, { sender, owner, ...range, amount, amount0: amount0 + more, amount1 });
+};
+const token = (name: "IncreaseLiquidity" | "DecreaseLiquidity", tokenId: bigint, liquidity: bigint, more = 0n) => {
+  const [amount0, amount1] = amountsOf(liquidity, TICKS, PRICE, name === "IncreaseLiquidity" ? "up" : "down");
+  return draft("manager", MANAGER, name, { tokenId, liquidity, amount0: amount0 + more, amount1 });
+};
+const give = (from: string, to: string, tokenId: bigint) =>
+  draft("manager", MANAGER, "Transfer", { from, to, tokenId });
+const mintToken = (tokenId: bigint, owner: string, liquidity: bigint) => [
+  change("Mint", MANAGER, liquidity, MANAGER),
+  give(ZERO, owner, tokenId),
+  token("IncreaseLiquidity", tokenId, liquidity),
+];
+
+describe("an identity that does not hold stops the ledger", () => {
+  const table: {
+    identity: string;
+    it: string;
+    play: readonly (readonly Draft[])[];
+    expected?: string;
+    actual?: string;
+  }[] = [
+    { identity: "V2-1", it: "a pair whose first mint is missing", play: [[transfer(ZERO, ann, 500n)]] },
+    {
+      identity: "V2-1",
+      it: "shares that leave an account that never got them",
+      play: [firstMint, [transfer(bob, ann, 1n)]],
+      expected: "at least 1",
+      actual: "0",
+    },
+    {
+      identity: "V2-2",
+      it: "a swap whose reserves moved otherwise",
+      play: [firstMint, [sync(10_100n, 9_900n), pairSwap(100n, 99n)]],
+      expected: "-99",
+      actual: "-100",
+    },
+    {
+      identity: "V2-2",
+      it: "a swap without its Sync",
+      play: [firstMint, [sync(10_100n, 9_900n), pairSwap(100n, 100n)], [pairSwap(50n, 50n)]],
+    },
+    {
+      identity: "V2-2",
+      it: "a mint of other amounts than the reserves grew by",
+      play: [[...firstMint.slice(0, 3), pairMint(10_000n, 9_999n)]],
+      expected: "9999",
+      actual: "10000",
+    },
+    {
+      identity: "V3-1",
+      it: "a swap that saw liquidity we missed",
+      play: [initialize, [change("Mint", ann, 500n)], [poolSwap(700n)]],
+      expected: "700",
+      actual: "500",
+    },
+    {
+      identity: "V3-1",
+      it: "a swap that crossed a tick out of our only position",
+      play: [initialize, [change("Mint", ann, 500n)], [poolSwap(500n, 60)]],
+      expected: "500",
+      actual: "0",
+    },
+    {
+      identity: "V3-2",
+      it: "a burn of more than the owner has",
+      play: [initialize, [change("Mint", ann, 500n)], [change("Burn", ann, 501n)]],
+      expected: "at least 501",
+      actual: "500",
+    },
+    {
+      identity: "V3-2",
+      it: "a poke of a position that has nothing",
+      play: [initialize, [change("Burn", ann, 0n)]],
+      expected: "more than 0",
+      actual: "0",
+    },
+    {
+      identity: "V3-3",
+      it: "amounts that do not follow from the price",
+      play: [initialize, [change("Mint", ann, 10n ** 18n, ROUTER, 1n)]],
+    },
+    { identity: "V3-3", it: "a pool that begins without Initialize", play: [[change("Mint", ann, 5n)]] },
+    {
+      identity: "V3-5",
+      it: "a manager's mint that names no token",
+      play: [initialize, [change("Mint", MANAGER, 5n, MANAGER)]],
+    },
+    {
+      identity: "V3-5",
+      it: "a manager's increase of another amount",
+      play: [
+        initialize,
+        [
+          change("Mint", MANAGER, 10n ** 18n, MANAGER),
+          give(ZERO, ann, 1n),
+          token("IncreaseLiquidity", 1n, 10n ** 18n, 1n),
+        ],
+      ],
+    },
+    {
+      identity: "V3-5",
+      it: "a decrease without the pool's burn",
+      play: [initialize, mintToken(1n, ann, 900n), [token("DecreaseLiquidity", 1n, 900n)]],
+    },
+    {
+      identity: "V3-5",
+      it: "a token that changes its range",
+      play: [
+        initialize,
+        mintToken(1n, ann, 900n),
+        [
+          change("Mint", MANAGER, 900n, MANAGER, 0n, { tickLower: -60, tickUpper: 120 }),
+          draft("manager", MANAGER, "IncreaseLiquidity", {
+            tokenId: 1n,
+            liquidity: 900n,
+            amount0: amountsOf(900n, { tickLower: -60, tickUpper: 120 }, PRICE, "up")[0],
+            amount1: amountsOf(900n, { tickLower: -60, tickUpper: 120 }, PRICE, "up")[1],
+          }),
+        ],
+      ],
+    },
+    {
+      identity: "V3-9",
+      it: "a token transferred by another than its owner",
+      play: [initialize, mintToken(1n, ann, 900n), [give(bob, ann, 1n)]],
+      expected: ann,
+      actual: bob,
+    },
+    {
+      identity: "V3-9",
+      it: "a token burned with liquidity in it",
+      play: [initialize, mintToken(1n, ann, 900n), [give(ann, ZERO, 1n)]],
+      expected: "0",
+      actual: "900",
+    },
+    {
+      identity: "V3-9",
+      it: "a token whose mint we never saw",
+      play: [initialize, [change("Mint", MANAGER, 5n, MANAGER), token("IncreaseLiquidity", 8n, 5n)]],
+    },
+  ];
+  for (const { identity, it: name, play: transactions, expected, actual } of table) {
+    it(`${identity}: ${name}`, () => {
+      let error: unknown;
+      try {
+        play(transactions);
+      } catch (each) {
+        error = each;
+      }
+      const finding = findingOf(error);
+      expect(finding).toMatchObject({
+        identity,
+        blockNumber: transactions.length,
+        ...(expected === undefined ? {} : { expected }),
+        ...(actual === undefined ? {} : { actual }),
+      });
+      const message = (error as Error).message;
+      expect(message).toContain(`block ${transactions.length} log ${finding?.logIndex}`);
+      expect(message).toContain(`expected ${finding?.expected}`);
+      expect(message).toContain(`actual ${finding?.actual}`);
+    });
+  }
+
+  it("unless a caveat of the pool says why it cannot hold", () => {
+    const pools = (worldProgramme()["pools"] as Record<string, unknown>[]).map((pool) =>
+      pool["protocol"] === "uniswap-v2" ? { ...pool, caveats: ["fee-on-transfer"] } : pool,
+    );
+    const taxed = [firstMint, [sync(10_100n, 9_900n), pairSwap(100n, 99n)]];
+    expect(() => play(taxed, testProgramme({ pools }))).not.toThrow();
+    expect(() => play(taxed)).toThrow();
+  });
+});
+
+describe("attribution", () => {
+  const lastOf = (transactions: readonly (readonly Draft[])[]) =>
+    new Map(
+      play(transactions).flatMap(({ postings }) =>
+        postings.map(({ posting }) => [
+          `${posting.account.kind} ${posting.account.position} ${posting.account.provider}`,
+          posting.balanceAfter,
+        ]),
+      ),
+    );
+
+  it("locks the first minimum at the zero address and leaves shares sent there in the supply", () => {
+    const balances = lastOf([firstMint, [transfer(ann, ZERO, 4000n)]]);
+    expect(balances.get(`holder  ${ZERO}`)).toBe(5000n);
+    expect(balances.get(`issuance  ${PAIR}`)).toBe(-10_000n);
+  });
+
+  it("takes only shares that the pair itself gives up for burned", () => {
+    const balances = lastOf([
+      firstMint,
+      [transfer(ann, PAIR, 4000n)],
+      [transfer(PAIR, ZERO, 4000n), sync(6000n, 6000n)],
+    ]);
+    expect(balances.get(`holder  ${PAIR}`)).toBe(0n);
+    expect(balances.get(`issuance  ${PAIR}`)).toBe(-6000n);
+  });
+
+  it("makes nobody a provider by a transfer of nothing or to oneself", () => {
+    const applied = play([
+      firstMint,
+      [transfer(bob, addressOf(0x1003), 0n), transfer(ann, ann, 5n), transfer(ZERO, bob, 0n)],
+    ]);
+    expect(applied[1]?.postings).toEqual([]);
+    expect(applied[1]?.events.length).toBe(3);
+  });
+
+  it("credits the owner the pool names, not who paid", () => {
+    const balances = lastOf([initialize, [change("Mint", bob, 700n, ann)]]);
+    expect(balances.get(`holder -60:60 ${bob}`)).toBe(700n);
+    expect([...balances.keys()].some((key) => key.includes(ann))).toBe(false);
+  });
+
+  it("moves a position NFT's whole liquidity with its transfer", () => {
+    const balances = lastOf([initialize, mintToken(1n, ann, 900n), [give(ann, bob, 1n)]]);
+    expect([balances.get(`holder 1 ${ann}`), balances.get(`holder 1 ${bob}`)]).toEqual([0n, 900n]);
+  });
+
+  it("keeps what somebody else mints to the manager at the manager's address", () => {
+    const balances = lastOf([
+      initialize,
+      mintToken(1n, ann, 900n),
+      [change("Mint", MANAGER, 40n, ROUTER)],
+      [poolSwap(940n)],
+    ]);
+    expect(balances.get(`holder -60:60 ${MANAGER}`)).toBe(40n);
+    expect(balances.get(`holder 1 ${ann}`)).toBe(900n);
+  });
+
+  it("matches two mints of one transaction with their own tokens, newest first", () => {
+    const nested = [
+      change("Mint", MANAGER, 5n, MANAGER),
+      change("Mint", MANAGER, 7n, MANAGER),
+      give(ZERO, bob, 2n),
+      token("IncreaseLiquidity", 2n, 7n),
+      give(ZERO, ann, 1n),
+      token("IncreaseLiquidity", 1n, 5n),
+    ];
+    const balances = lastOf([initialize, nested]);
+    expect([balances.get(`holder 1 ${ann}`), balances.get(`holder 2 ${bob}`)]).toEqual([5n, 7n]);
+  });
+
+  it("drops what the manager says of tokens of pools that are not followed", () => {
+    const foreign = [
+      give(ZERO, ann, 77n),
+      token("IncreaseLiquidity", 77n, 5n),
+      give(ann, bob, 77n),
+      token("DecreaseLiquidity", 77n, 5n),
+    ];
+    const applied = play([initialize, foreign]);
+    expect([applied[1]?.events.length, applied[1]?.postings.length]).toEqual([0, 0]);
+  });
+
+  it("names tokens with their manager where a pool has several", () => {
+    const other = addressOf(0xa4);
+    const pools = (worldProgramme()["pools"] as Record<string, unknown>[]).map((pool) =>
+      pool["protocol"] === "uniswap-v3" ? { ...pool, managers: [MANAGER, other] } : pool,
+    );
+    const applied = play([initialize, mintToken(1n, ann, 900n)], testProgramme({ pools }));
+    expect(applied[1]?.events.at(-1)?.position).toBe(`${MANAGER}:1`);
+  });
+});
+
+describe("a random life", () => {
+  it("keeps every posting balanced, every account above zero, and ends with the model's positions", () => {
+    for (let seed = 1; seed <= 60; seed++) {
+      const random = seeded(seed);
+      const world = new World();
+      const applied = play(Array.from({ length: 150 }, () => world.transaction(random)));
+      const balances = new Map<string, bigint>();
+      for (const { postings, events } of applied) {
+        expect(events.map((event) => event.logIndex)).toEqual(
+          [...events.map((event) => event.logIndex)].sort((a, b) => a - b),
+        );
+        expect(postings.reduce((sum, { posting }) => sum + posting.delta, 0n)).toBe(0n);
+        for (const { posting } of postings) {
+          const { pool, kind, position, provider } = posting.account;
+          const key = `${pool} ${position === "" ? "null" : position} ${provider}`;
+          if (kind === "holder") balances.set(key, posting.balanceAfter);
+          expect(kind === "issuance" || posting.balanceAfter >= 0n).toBe(true);
+        }
+      }
+      const open = [...balances].filter(([, balance]) => balance > 0n).map(([key, balance]) => `${key} ${balance}`);
+      expect(open.sort()).toEqual(world.openPositions());
+    }
+  });
+});
