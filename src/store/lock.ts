@@ -7,19 +7,28 @@ import { LpLedgerError } from "../core/errors.ts";
  * @throws LOCKED (exit 75) while another process holds it.
  */
 export function takeLock(databasePath: string): { release(): void } {
-  const lock = new Database(`${databasePath}.lock`, { timeout: 0 });
+  let lock: Database.Database | undefined;
   try {
+    lock = new Database(`${databasePath}.lock`, { timeout: 0 });
     lock.exec("begin exclusive");
   } catch (error) {
-    lock.close();
-    if ((error as { code?: string }).code !== "SQLITE_BUSY") throw error;
+    lock?.close();
+    if ((error as { code?: string }).code !== "SQLITE_BUSY") throw cannotOpen(`${databasePath}.lock`, error);
     throw new LpLedgerError("transient", "LOCKED", `another lp-ledger process writes to ${databasePath}`, {
       hint: "stop it first, or give this one another DATABASE; a lock dies with its process and is never stale",
     });
   }
+  const held = lock;
   return {
     release: () => {
-      lock.close();
+      held.close();
     },
   };
+}
+
+/** A file that SQLite cannot open, for a reason of the file system. */
+export function cannotOpen(path: string, cause: unknown): LpLedgerError {
+  return new LpLedgerError("usage", "CANNOT_OPEN", `cannot open the database ${path}: ${(cause as Error).message}`, {
+    hint: "check that its folder exists and that this user may write there",
+  });
 }

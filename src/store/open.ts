@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import Database from "better-sqlite3";
 import { LpLedgerError } from "../core/errors.ts";
-import { takeLock } from "./lock.ts";
+import { cannotOpen, takeLock } from "./lock.ts";
 import { checkSchema, knownMigrations, migrate } from "./migrate.ts";
 
 /** The first SQLite without the WAL-reset corruption bug. */
@@ -68,9 +68,7 @@ function connect(path: string, readonly: boolean): Database.Database {
   try {
     db = new Database(path, { readonly, timeout: 5000 });
   } catch (error) {
-    throw new LpLedgerError("usage", "CANNOT_OPEN", `cannot open the database ${path}: ${(error as Error).message}`, {
-      hint: "check that its folder exists and that this user may write there",
-    });
+    throw cannotOpen(path, error);
   }
   try {
     requireVersion(db);

@@ -1,0 +1,173 @@
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { describe, expect, it } from "vitest";
+import { schemaText } from "../config/write-schema.ts";
+import { type Problem, parseProgramme, readProgramme, readSettings, SETTINGS } from "../src/config.ts";
+import type { LpLedgerError } from "../src/core/errors.ts";
+import { temporaryFolder } from "./support/ledger.ts";
+import { addressOf } from "./support/logs.ts";
+import { MANAGER, PAIR, POOL, TOKENS, worldProgramme } from "./support/world.ts";
+
+function problemsOf(run: () => unknown): readonly Problem[] {
+  try {
+    run();
+  } catch (error) {
+    const { facts, exitCode } = error as LpLedgerError;
+    expect(exitCode).toBe(78);
+    return facts["problems"] as readonly Problem[];
+  }
+  return [];
+}
+
+const fieldsOf = (run: () => unknown): readonly string[] => problemsOf(run).map((problem) => problem.field);
+const parse = (json: unknown) => () => parseProgramme(json, "the test's programme");
+const token = (address: string, more: object = {}) => ({ address, symbol: "T", decimals: 18, ...more });
+
+describe("a programme file", () => {
+  it("is read as it is meant", () => {
+    const programme = parseProgramme(worldProgramme(), "the test's programme");
+    expect(programme.quote).toEqual({ symbol: "USD", decimals: 6 });
+    expect(programme.pools.map((pool) => pool.managers)).toEqual([[], [MANAGER]]);
+    expect(programme.prices.get(programme.pools[0]?.tokens[0].address as never)).toEqual({
+      kind: "fixed",
+      priceE18: 2n * 10n ** 18n,
+    });
+  });
+
+  it("with many mistakes is refused with all of them at once, each with field, expectation and value", () => {
+    const json = {
+      chainId: 0,
+      quote: { symbol: "USD", decimals: 9 },
+      colour: "blue",
+      pools: [
+        {
+          protocol: "uniswap-v2",
+          address: "0x123",
+          tokens: [token(TOKENS[0]), token(TOKENS[1], { decimals: "18" })],
+          startBlock: -1,
+          managers: [],
+        },
+        { protocol: "uniswap-v3", address: POOL, tokens: [token(TOKENS[0])], startBlock: 1 },
+      ],
+      prices: { [TOKENS[0]]: { fixed: 1 } },
+    };
+    const problems = problemsOf(parse(json));
+    expect(problems.map((problem) => problem.field)).toEqual(
+      expect.arrayContaining([
+        "chainId",
+        "quote.decimals",
+        "colour",
+        "pools.0.address",
+        "pools.0.tokens.1.decimals",
+        "pools.0.startBlock",
+        "pools.0.managers",
+        "pools.1.tokens",
+        "pools.1.managers",
+      ]),
+    );
+    expect(problems.some((problem) => problem.field.startsWith(`prices.${TOKENS[0]}`))).toBe(true);
+    for (const { expected, found } of problems) expect([expected, found].every((text) => text !== "")).toBe(true);
+    const decimals = problems.find((problem) => problem.field === "quote.decimals");
+    expect(decimals).toEqual({ field: "quote.decimals", expected: "at most 8", found: "9" });
+  });
+
+  it.each([
+    [
+      "an unknown protocol",
+      {
+        pools: [{ protocol: "uniswap-v9", address: PAIR, tokens: [token(TOKENS[0]), token(TOKENS[1])], startBlock: 1 }],
+      },
+      "pools.0.protocol",
+    ],
+    ["no pool at all", { pools: [] }, "pools"],
+    [
+      "tokens in the wrong order",
+      {
+        pools: [{ protocol: "uniswap-v2", address: PAIR, tokens: [token(TOKENS[1]), token(TOKENS[0])], startBlock: 1 }],
+        prices: {},
+      },
+      "pools.0.tokens",
+    ],
+    [
+      "a wrong checksum",
+      {
+        pools: [
+          {
+            protocol: "uniswap-v2",
+            address: "0x186cF879186986A20aADFb7eAD50e3C20cb26CeD",
+            tokens: [token(TOKENS[0]), token(TOKENS[1])],
+            startBlock: 1,
+          },
+        ],
+        prices: {},
+      },
+      "pools.0.address",
+    ],
+    ["a price of an unknown token", { prices: { [addressOf(9)]: { fixed: "1" } } }, `prices.${addressOf(9)}`],
+    [
+      "a price from a pool that is not followed",
+      { prices: { [TOKENS[0]]: { pool: addressOf(9) } } },
+      `prices.${TOKENS[0]}.pool`,
+    ],
+    ["a price with an exponent", { prices: { [TOKENS[0]]: { fixed: "1e3" } } }, `prices.${TOKENS[0]}`],
+  ])("with %s names the field", (_name, more, field) => {
+    expect(fieldsOf(parse(worldProgramme(more)))).toEqual(expect.arrayContaining([expect.stringContaining(field)]));
+  });
+
+  it("with one token in two decimals, or one pool twice, is refused", () => {
+    const [pair, pool] = worldProgramme()["pools"] as Record<string, unknown>[];
+    const other = { ...pool, tokens: [token(TOKENS[0], { decimals: 6 }), token(TOKENS[1])] };
+    expect(fieldsOf(parse(worldProgramme({ pools: [pair, other] })))).toEqual(["pools.1.tokens.0.decimals"]);
+    expect(fieldsOf(parse(worldProgramme({ pools: [pair, pair, pool] })))).toEqual(["pools.1.address"]);
+  });
+
+  it("that cannot be read or is no JSON says so", () => {
+    const folder = temporaryFolder();
+    writeFileSync(join(folder, "bad.json"), "{ pools: ");
+    expect(fieldsOf(() => readProgramme(join(folder, "bad.json")))).toEqual(["(file)"]);
+    expect(fieldsOf(() => readProgramme(join(folder, "none.json")))).toEqual(["(file)"]);
+  });
+
+  it("has a JSON schema for editors that is the one we check by", () => {
+    const path = fileURLToPath(new URL("../config/programme.schema.json", import.meta.url));
+    expect(readFileSync(path, "utf8")).toBe(schemaText());
+  });
+
+  it("comes with an example that is valid", () => {
+    const path = fileURLToPath(new URL("../config/programme.example.json", import.meta.url));
+    expect(readProgramme(path).pools.length).toBeGreaterThan(1);
+  });
+});
+
+describe("settings", () => {
+  it("come from the environment, an env file, or files that variables name", () => {
+    const cwd = temporaryFolder();
+    writeFileSync(join(cwd, ".env"), "RPC_URL=http://127.0.0.1:1/from-file\nDATABASE=from-file.sqlite\n");
+    writeFileSync(join(cwd, "secret"), "http://127.0.0.1:1/from-secret\n");
+    expect(readSettings({ env: {}, cwd }).rpcUrl).toBe("http://127.0.0.1:1/from-file");
+    expect(readSettings({ env: { RPC_URL: "http://127.0.0.1:1/env" }, cwd }).rpcUrl).toBe("http://127.0.0.1:1/env");
+    const settings = readSettings({ env: { RPC_URL_FILE: "secret", DATABASE: "x.sqlite" }, cwd });
+    expect([settings.rpcUrl, settings.databasePath]).toEqual(["http://127.0.0.1:1/from-secret", join(cwd, "x.sqlite")]);
+  });
+
+  it("with mistakes are refused all at once, without showing a URL that may hold a key", () => {
+    const cwd = temporaryFolder();
+    writeFileSync(join(cwd, ".env"), "RPC_URLL=x\nPOLL_INTERVAL_MS=soon\n");
+    const env = { RPC_URL: "ftp://user:s3cret@host/key", LOG_LEVEL: "loud", RANGE_BLOCKS_MAX: "0" };
+    const problems = problemsOf(() => readSettings({ env, cwd }));
+    expect(problems.map((problem) => problem.field).sort()).toEqual([
+      "LOG_LEVEL",
+      "POLL_INTERVAL_MS",
+      "RANGE_BLOCKS_MAX",
+      "RPC_URL",
+      "RPC_URLL",
+    ]);
+    expect(JSON.stringify(problems)).not.toContain("s3cret");
+  });
+
+  it("are all shown in .env.example", () => {
+    const example = readFileSync(fileURLToPath(new URL("../.env.example", import.meta.url)), "utf8");
+    for (const { name } of SETTINGS) expect(example).toContain(`${name}=`);
+  });
+});
