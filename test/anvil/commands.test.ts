@@ -1,0 +1,309 @@
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname } from "node:path";
+import Database from "better-sqlite3";
+import { describe, expect, it } from "vitest";
+import { Anvil } from "../../demo/anvil.ts";
+import { Daemon, type Place, runCommand } from "../../demo/daemon.ts";
+import { programmeOf } from "../../demo/stage.ts";
+import { liveChain, placeFor, START_SEC } from "../support/anvil.ts";
+import { atEnd, TestLedger } from "../support/ledger.ts";
+
+type Json = Record<string, unknown>;
+interface ProgrammeJson extends Json {
+  pools: (Json & { tokens: Json[]; startBlock: number; address: string })[];
+  prices: Json;
+}
+
+const live = liveChain(41, async (life) => {
+  await life.prelude();
+  for (let i = 0; i < 25; i++) await life.randomBlock(3000 + life.upTo(4000));
+});
+
+const programme = (): ProgrammeJson => programmeOf(live().stage) as ProgrammeJson;
+const jsonOf = (text: string): Json => JSON.parse(text.trim().split("\n").at(-1) ?? "") as Json;
+const status = async (place: Place): Promise<Json> => jsonOf((await runCommand(place, ["status", "--json"])).out);
+
+describe("help", () => {
+  it.each([[["--help"]], [["start", "--help"]], [["export", "positions", "--help"]], [["verify", "--help"]]])(
+    "of %j goes to stdout with code 0",
+    async (args) => {
+      const { code, out, err } = await runCommand(placeFor(live()), args);
+      expect([code, err]).toEqual([0, ""]);
+      expect(out).toContain("Usage: lp-ledger");
+    },
+  );
+
+  it.each([
+    [["fly"], /unknown command 'fly'/],
+    [["start", "--fast"], /unknown option '--fast'/],
+    [["verify", "--block", "soon"], /expected a block number, found "soon"/],
+    [["export", "everything"], /unknown command 'everything'/],
+  ])("is pointed to after %j, with code 64 and nothing on stdout", async (args, message) => {
+    const { code, out, err } = await runCommand(placeFor(live()), args as string[]);
+    expect([code, out]).toEqual([64, ""]);
+    expect(err).toMatch(message as RegExp);
+  });
+});
+
+describe("check", () => {
+  it("passes a programme file that is right", async () => {
+    const { code, out } = await runCommand(placeFor(live()), ["check"]);
+    expect(code).toBe(0);
+    expect(out).toContain("chain 31337, 3 pools: all checks passed");
+  });
+
+  it("names everything that is wrong on the chain at once", async () => {
+    const wrong = programme();
+    const [pair, pool, other] = wrong.pools;
+    if (pair === undefined || pool === undefined || other === undefined) throw new Error("three pools");
+    pair.startBlock += 5;
+    (pool.tokens[0] ?? {})["decimals"] = 6;
+    (pair.tokens[0] ?? {})["decimals"] = 6;
+    other.address = `0x${"12".repeat(20)}`;
+    wrong.prices = {};
+    pool["managers"] = [`0x${"34".repeat(20)}`];
+    const { code, err } = await runCommand(placeFor(live(), { programme: wrong }), ["check"]);
+    expect(code).toBe(78);
+    expect(err).toMatch(/startBlock: expected a block not after the pool's creation/);
+    expect(err).toMatch(/tokens\.0\.decimals: expected 18, found 6/);
+    expect(err).toMatch(/no code at block/);
+    expect(err).toMatch(/managers: expected contracts, found no code at 0x3434/);
+  });
+
+  it("names tokens that are not the pool's, and a chain that is not the programme's", async () => {
+    const wrong = programme();
+    const [pair] = wrong.pools;
+    if (pair === undefined) throw new Error("a pair");
+    wrong.prices = {};
+    pair.tokens = [{ ...pair.tokens[0], address: `0x${"0".repeat(39)}2` }, { ...pair.tokens[1] }];
+    const tokens = await runCommand(placeFor(live(), { programme: wrong }), ["check"]);
+    expect(tokens.err).toMatch(/tokens\.0\.address: expected 0x[0-9a-f]{40}, found 0x0{39}2/);
+    const chain = await runCommand(placeFor(live(), { programme: { ...programme(), chainId: 10 } }), ["check"]);
+    expect([chain.code, chain.err.includes("chainId: expected 31337")]).toEqual([78, true]);
+  });
+
+  it("says what is missing without a node or a programme file", async () => {
+    const place = placeFor(live());
+    const noFile = await runCommand({ ...place, programme: `${place.programme}.none` }, ["check"]);
+    expect([noFile.code, noFile.err.includes("programme.json.none")]).toEqual([78, true]);
+    const noNode = await runCommand({ ...place, rpcUrl: "http://127.0.0.1:45671/v3/some-secret-key" }, ["check"]);
+    expect(noNode.code).toBe(75);
+    expect(noNode.err).toMatch(/the node rpc-1 could not be reached \(ECONNREFUSED\)/);
+    expect(noNode.err).not.toContain("some-secret-key");
+  });
+});
+
+describe("start", () => {
+  it("talks in JSON lines on stderr, keeps stdout for results, and never shows the URL", async () => {
+    const place = placeFor(live());
+    const { code, out, err } = await runCommand({ ...place, rpcUrl: `${place.rpcUrl}/?apikey=secret-path-key` }, [
+      "start",
+      "--once",
+    ]);
+    expect([code, out]).toEqual([0, ""]);
+    const lines = err
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line) as Json);
+    expect(lines.map((line) => line["msg"])).toEqual(expect.arrayContaining(["starting", "stopped"]));
+    expect(err).not.toContain("secret-path-key");
+  });
+
+  it("follows live, ends gracefully on the first signal, and is the only writer", async () => {
+    const place = placeFor(live());
+    const daemon = new Daemon(place);
+    atEnd(() => void daemon.end("SIGKILL"));
+    daemon.start();
+    const head = (await live().anvil.rpc("eth_getBlockByNumber", ["latest", false])) as {
+      number: string;
+      hash: string;
+    };
+    await daemon.reaches({ number: Number(head.number), hash: head.hash }, 20_000);
+    for (const command of [["start", "--once"], ["rebuild"]]) {
+      const second = await runCommand(place, command);
+      expect([second.code, second.err.includes("another lp-ledger process writes")]).toEqual([75, true]);
+    }
+    expect((await runCommand(place, ["status"])).code).toBe(0);
+    expect(await daemon.end("SIGTERM")).toBe(0);
+    expect(readFileSync(place.logFile, "utf8")).toContain("SIGTERM: ending after the commit in progress");
+  });
+
+  it("retries a node that is away, and gives up with code 75 after the time it was given", async () => {
+    const place = placeFor(live(), { more: { GIVE_UP_SECONDS: "1" } });
+    const { code, err } = await runCommand({ ...place, rpcUrl: "http://127.0.0.1:45671" }, ["start"]);
+    expect(code).toBe(75);
+    expect(err).toContain("nothing could be read for");
+  });
+
+  it("names a development chain that was reset, and touches nothing", async () => {
+    const place = placeFor(live());
+    expect((await runCommand(place, ["start", "--once"])).code).toBe(0);
+    const before = await status(place);
+    const other = await Anvil.start(START_SEC + 1);
+    atEnd(() => void other.stop());
+    const reset = await runCommand({ ...place, rpcUrl: other.url }, ["start", "--once"]);
+    expect(reset.code).toBe(78);
+    expect(reset.err).toMatch(/from genesis/);
+    expect(reset.err).toMatch(/hint: .*development chain that was reset/);
+    expect(await status(place)).toEqual(before);
+  });
+});
+
+describe("adding a pool later", () => {
+  it("fetches only its history, and gives the ledger that followed all pools from the start", async () => {
+    const whole = programme();
+    const some = {
+      ...whole,
+      pools: whole.pools.slice(0, 1),
+      prices: {
+        ...whole.prices,
+        [String(whole.pools[2]?.tokens[1]?.["address"])]: undefined,
+        [String(whole.pools[0]?.tokens[0]?.["address"])]: { fixed: "1" },
+      },
+    };
+    const place = placeFor(live(), { programme: JSON.parse(JSON.stringify(some)) as object });
+    expect((await runCommand(place, ["start", "--once"])).code).toBe(0);
+    const events = (await status(place))["events"];
+    writeFileSync(place.programme, JSON.stringify(whole));
+    const refused = await runCommand(place, ["rebuild"]);
+    expect([refused.code, refused.err.includes("pools whose history is not in the ledger")]).toEqual([78, true]);
+    const added = await runCommand(place, ["start", "--once"]);
+    expect([added.code, added.err.includes("added pools and rebuilt")]).toEqual([0, true]);
+    expect((await status(place))["events"]).toBeGreaterThan(Number(events));
+    expect(existsSync(`${place.database}.adding`)).toBe(false);
+    expect((await runCommand(place, ["verify"])).code).toBe(0);
+
+    const straight = new TestLedger(live().fetch, { programme: live().programme });
+    await straight.settle();
+    const db = new Database(place.database, { readonly: true });
+    const both = [db, straight.store.db].map((each) => each.prepare("select * from daily_balances").all());
+    db.close();
+    expect(both[0]).toEqual(both[1]);
+    expect((await status(place))["stateDigest"]).toBe(straight.store.blocks.tip()?.stateDigest);
+  });
+
+  it("also works for a pool that begins after the ledger's tip", async () => {
+    const whole = programme();
+    const late = { ...whole.pools[2], address: `0x${"56".repeat(20)}`, startBlock: 100_000 };
+    const place = placeFor(live());
+    expect((await runCommand(place, ["start", "--once"])).code).toBe(0);
+    writeFileSync(place.programme, JSON.stringify({ ...whole, pools: [...whole.pools, late] }));
+    expect((await runCommand(place, ["start", "--once"])).code).toBe(0);
+    expect((await runCommand(place, ["rebuild"])).code).toBe(0);
+  });
+
+  it("is not a way to change recorded history", async () => {
+    const whole = programme();
+    const place = placeFor(live());
+    expect((await runCommand(place, ["start", "--once"])).code).toBe(0);
+    writeFileSync(place.programme, JSON.stringify({ ...whole, pools: whole.pools.slice(0, 2), prices: {} }));
+    const gone = await runCommand(place, ["start", "--once"]);
+    expect([gone.code, gone.err.includes("is gone")]).toEqual([78, true]);
+  });
+});
+
+describe("rebuild", () => {
+  it("takes up changed prices and leaves the state digest as it was", async () => {
+    const whole = programme();
+    const place = placeFor(live());
+    expect((await runCommand(place, ["start", "--once"])).code).toBe(0);
+    const before = await status(place);
+    const totals = (): unknown[] => {
+      const db = new Database(place.database, { readonly: true });
+      const rows = db
+        .prepare(
+          "select sum(total_liquidity) from provider_balances union all select sum(liquidity_amount) from daily_balances",
+        )
+        .pluck()
+        .all();
+      db.close();
+      return rows;
+    };
+    const [balance, daily] = totals() as [number, number];
+    const prices = JSON.parse(JSON.stringify(whole.prices).replace('"fixed":"1"', '"fixed":"3"')) as Json;
+    writeFileSync(place.programme, JSON.stringify({ ...whole, prices }));
+    const refused = await runCommand(place, ["start", "--once"]);
+    expect([refused.code, refused.err.includes("run lp-ledger rebuild")]).toEqual([78, true]);
+    const rebuilt = await runCommand(place, ["rebuild", "--json"]);
+    expect([rebuilt.code, jsonOf(rebuilt.out)["stateDigest"]]).toEqual([0, before["stateDigest"]]);
+    const [tripled, trebled] = totals() as [number, number];
+    expect(Math.abs(tripled / balance - 3)).toBeLessThan(1e-6);
+    expect(Math.abs(trebled / daily - 3)).toBeLessThan(1e-6);
+    expect((await runCommand(place, ["start", "--once"])).code).toBe(0);
+  });
+
+  it("fails, and changes nothing, when stored events were tampered with", async () => {
+    const place = placeFor(live());
+    expect((await runCommand(place, ["start", "--once"])).code).toBe(0);
+    const db = new Database(place.database);
+    db.exec(
+      "update lp_events set liquidity_delta = liquidity_delta || '0' where (block_number, log_index) = (select block_number, log_index from lp_events where event = 'IncreaseLiquidity' limit 1)",
+    );
+    db.close();
+    const before = await status(place);
+    const { code, err } = await runCommand(place, ["rebuild"]);
+    expect(code).toBe(70);
+    expect(err).toMatch(/lp-ledger: /);
+    expect(await status(place)).toEqual(before);
+  });
+});
+
+describe("verify and export", () => {
+  it("agree with the chain, and say so with code 70 when they do not", async () => {
+    const place = placeFor(live());
+    expect((await runCommand(place, ["start", "--once"])).code).toBe(0);
+    const good = await runCommand(place, ["verify"]);
+    expect([good.code, good.out.includes("all equal")]).toEqual([0, true]);
+    const tip = (await status(place))["tip"] as { number: number };
+    const earlier = await runCommand(place, ["verify", "--block", `${tip.number - 10}`, "--json"]);
+    expect([earlier.code, jsonOf(earlier.out)["blockNumber"], jsonOf(earlier.out)["positionsWrong"]]).toEqual([
+      0,
+      tip.number - 10,
+      0,
+    ]);
+    const beyond = await runCommand(place, ["verify", "--block", `${tip.number + 1}`]);
+    expect([beyond.code, beyond.err.includes("beyond the ledger's tip")]).toEqual([78, true]);
+    const db = new Database(place.database);
+    db.exec(
+      "update postings set balance_after = balance_after || '7' where account_id = (select account_id from accounts where kind = 'holder' and liquidity <> '0' limit 1)",
+    );
+    db.close();
+    const bad = await runCommand(place, ["verify", "--json"]);
+    expect(bad.code).toBe(70);
+    expect(jsonOf(bad.out)["positionsWrong"]).toBeGreaterThan(0);
+    expect(jsonOf(bad.err)["error"]).toMatchObject({ code: "VERIFY_DIFFERS" });
+  });
+
+  it("positions come one JSON object a line, with these keys, in one order", async () => {
+    const place = placeFor(live());
+    expect((await runCommand(place, ["start", "--once"])).code).toBe(0);
+    const { code, out } = await runCommand(place, ["export", "positions"]);
+    expect(code).toBe(0);
+    const lines = out
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line) as Json);
+    expect(lines.length).toBe((await status(place))["openPositions"]);
+    for (const line of lines)
+      expect(Object.keys(line)).toEqual([
+        "pool",
+        "protocol",
+        "position",
+        "provider",
+        "tickLower",
+        "tickUpper",
+        "liquidity",
+      ]);
+    const keys = lines.map((line) => [line["pool"], line["position"] ?? "", line["provider"]].join(" "));
+    expect(keys).toEqual([...keys].sort());
+  });
+
+  it("without a database say what to do", async () => {
+    const place = placeFor(live());
+    for (const args of [["status"], ["verify"], ["export", "positions"]]) {
+      const { code, err } = await runCommand(place, args);
+      expect([code, err.includes("run lp-ledger start first")]).toEqual([78, true]);
+    }
+    expect(existsSync(dirname(place.database))).toBe(true);
+  });
+});

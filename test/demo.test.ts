@@ -1,0 +1,40 @@
+import { spawn } from "node:child_process";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { expect, it } from "vitest";
+import { temporaryFolder } from "./support/ledger.ts";
+
+const ROOT = fileURLToPath(new URL("..", import.meta.url));
+
+it("the demo survives its reorg and its kill, is right in every position, and keeps what it is asked to keep", async () => {
+  const folder = join(temporaryFolder(), "kept");
+  const child = spawn(
+    process.execPath,
+    ["--import", "tsx", "demo/main.ts", "--json", "--seed", "5", "--keep", folder],
+    { cwd: ROOT, stdio: ["ignore", "pipe", "pipe"] },
+  );
+  let out = "";
+  child.stdout.on("data", (chunk: Buffer) => {
+    out += chunk.toString();
+  });
+  child.stderr.resume();
+  const code = await new Promise((resolve) => child.once("close", resolve));
+  expect(code).toBe(0);
+  const summary = JSON.parse(out.trim().split("\n").at(-1) ?? "") as Record<string, unknown>;
+  expect(Object.keys(summary)).toEqual([
+    "events",
+    "postings",
+    "providers",
+    "reorgs",
+    "restarts",
+    "positionsChecked",
+    "positionsWrong",
+    "stateDigest",
+    "elapsedMs",
+  ]);
+  expect(summary).toMatchObject({ reorgs: 1, restarts: 1, positionsWrong: 0 });
+  expect(summary["positionsChecked"]).toBeGreaterThan(20);
+  expect(summary["stateDigest"]).toMatch(/^[0-9a-f]{64}$/);
+  expect(existsSync(join(folder, "ledger.sqlite")) && existsSync(join(folder, "programme.json"))).toBe(true);
+});
