@@ -17,10 +17,10 @@ export interface RangeLimits {
 }
 
 export const RANGE_LIMITS: RangeLimits = {
-  inFlightMax: 4,
+  inFlightMax: 3,
   blocksStart: 500,
   blocksMax: 50_000,
-  logsWanted: 4_000,
+  logsWanted: 2_000,
   attemptsMax: 5,
   backoffMsMin: 200,
   backoffMsMax: 5_000,
