@@ -21,12 +21,6 @@ interface Call {
   readonly pick: (result: unknown) => string;
 }
 
-/** What a contract at an address says of itself; null where it does not answer. */
-export interface PoolFacts {
-  readonly tokens: readonly [Address | null, Address | null];
-  readonly hasCode: boolean;
-}
-
 /** Reads contract state with `eth_call`, many calls to a request. */
 export class ContractReader {
   readonly #rpc: Rpc;

@@ -4,7 +4,7 @@ import { check } from "./check.ts";
 import { exportPositions } from "./export.ts";
 import { rebuild } from "./rebuild.ts";
 import { type StartOptions, start } from "./start.ts";
-import { status } from "./status.ts";
+import { type StatusOptions, status } from "./status.ts";
 import { type VerifyOptions, verify } from "./verify.ts";
 import type { CommonOptions, Io } from "./wiring.ts";
 
@@ -61,16 +61,23 @@ function commandsOf(io: Io): Command {
   command(program, "check", "check the configuration against its schema and the chain", "lp-ledger check").action(
     (options: CommonOptions) => check(io, options),
   );
-  command(program, "status", "show how the ledger stands, from the database alone", "lp-ledger status --json").action(
-    (options: CommonOptions) => status(io, options),
-  );
+  command(program, "status", "show how the ledger stands, from the database alone", "lp-ledger status --json")
+    .addOption(
+      new Option(
+        "--max-age <seconds>",
+        "for supervisors: fail when halted, or when nothing was committed for so long",
+      ).argParser(wholeNumber("seconds")),
+    )
+    .action((options: StatusOptions) => status(io, options));
   command(
     program,
     "verify",
     "compare every position with what the contracts answer",
     "lp-ledger verify --block 19000000",
   )
-    .addOption(new Option("--block <number>", "as of this block instead of the tip").argParser(blockNumber))
+    .addOption(
+      new Option("--block <number>", "as of this block instead of the tip").argParser(wholeNumber("a block number")),
+    )
     .action((options: VerifyOptions) => verify(io, options));
   command(
     program,
@@ -89,10 +96,12 @@ function commandsOf(io: Io): Command {
   return program;
 }
 
-function blockNumber(text: string): number {
-  const number = Number(text);
-  if (/^\d+$/.test(text) && Number.isSafeInteger(number)) return number;
-  throw new InvalidArgumentError(`expected a block number, found ${JSON.stringify(text)}`);
+function wholeNumber(what: string): (text: string) => number {
+  return (text) => {
+    const number = Number(text);
+    if (/^\d+$/.test(text) && Number.isSafeInteger(number)) return number;
+    throw new InvalidArgumentError(`expected ${what}, found ${JSON.stringify(text)}`);
+  };
 }
 
 function blockHash(text: string): string {

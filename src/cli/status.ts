@@ -1,53 +1,81 @@
 import { readSettings } from "../config.ts";
+import { isoOf } from "../core/day.ts";
+import { LpLedgerError } from "../core/errors.ts";
 import { countAll, lastReorg } from "../store/read.ts";
+import type { Store } from "../store/store.ts";
+import { systemClock } from "./platform.ts";
 import { type CommonOptions, type Io, withReader } from "./wiring.ts";
 
+export interface StatusOptions extends CommonOptions {
+  /** Seconds: fail when nothing was committed for longer, or while the ledger is halted. */
+  readonly maxAge?: number;
+}
+
 /** Shows how the ledger stands, from the database alone. */
-export async function status(io: Io, options: CommonOptions): Promise<void> {
+export async function status(io: Io, options: StatusOptions): Promise<void> {
   const settings = readSettings({ env: io.env, cwd: io.cwd, envFile: options.envFile });
   await withReader(settings, async (store) => {
-    const { db, config, blocks } = store;
-    const read = db.transaction(() => ({
-      tip: blocks.tip(),
-      counts: countAll(db),
-      reorg: lastReorg(db),
-      findings: store.findings.open(),
-    }));
-    const { tip, counts, reorg, findings } = read();
-    const facts = {
-      chainId: config.get("chain")?.chainId ?? null,
-      tip: tip === undefined ? null : { number: tip.number, hash: tip.hash, time: timeOf(tip.timestampSec) },
-      final: config.get("final_block") ?? null,
-      stateDigest: tip?.stateDigest ?? null,
-      programmeHash: config.get("programme_hash") ?? null,
-      ...counts,
-      lastReorg: reorg ?? null,
-      halted: config.get("halted") ?? null,
-      findings,
-    };
-    if (options.json) {
-      io.out(`${JSON.stringify(facts)}\n`);
-      return;
-    }
-    const lines = [
-      `chain           ${facts.chainId ?? "not seen yet"}`,
-      `tip             ${tip === undefined ? "none yet" : `block ${tip.number} of ${timeOf(tip.timestampSec)} (${tip.hash})`}`,
-      `final           ${facts.final ?? "none yet"}`,
-      `state digest    ${facts.stateDigest ?? "none yet"}`,
-      `events          ${counts.events} (${counts.postings} postings)`,
-      `positions       ${counts.openPositions} open, of ${counts.providers} providers seen`,
-      `days            ${counts.daysClosed} closed, ${counts.unpricedRows} rows without a price`,
-      `reorgs          ${counts.reorgs}${reorg === undefined ? "" : ` (last: ${reorg.depth} blocks above ${reorg.commonBlock}, ${reorg.observedAt})`}`,
-      `state           ${facts.halted === null ? "ok" : `HALTED: ${facts.halted.message}`}`,
-      ...findings.map(
-        (each) =>
-          `finding         ${each.identity} at block ${each.blockNumber} log ${each.logIndex} of ${each.pool}: expected ${each.expected}, actual ${each.actual}`,
-      ),
-    ];
-    io.out(`${lines.join("\n")}\n`);
+    const facts = store.db.transaction(() => factsOf(store))();
+    io.out(options.json ? `${JSON.stringify(facts)}\n` : textOf(facts));
+    if (options.maxAge !== undefined) requireFresh(options.maxAge, facts);
   });
 }
 
-function timeOf(timestampSec: number): string {
-  return new Date(timestampSec * 1000).toISOString().replace(".000Z", "Z");
+type Facts = ReturnType<typeof factsOf>;
+
+function factsOf(store: Store) {
+  const { config, blocks, db } = store;
+  const tip = blocks.tip();
+  return {
+    chainId: config.get("chain")?.chainId ?? null,
+    tip:
+      tip === undefined
+        ? null
+        : { number: tip.number, hash: tip.hash, time: isoOf(tip.timestampSec), processedAt: tip.processedAt },
+    final: config.get("final_block") ?? null,
+    stateDigest: tip?.stateDigest ?? null,
+    programmeHash: config.get("programme_hash") ?? null,
+    ...countAll(db),
+    lastReorg: lastReorg(db) ?? null,
+    halted: config.get("halted") ?? null,
+    findings: store.findings.open(),
+  };
+}
+
+function textOf({ tip, lastReorg: reorg, findings, ...facts }: Facts): string {
+  const last = reorg === null ? "" : ` (last: ${reorg.depth} blocks above ${reorg.commonBlock}, ${reorg.observedAt})`;
+  const lines = [
+    `chain           ${facts.chainId ?? "not seen yet"}`,
+    `tip             ${tip === null ? "none yet" : `block ${tip.number} of ${tip.time} (${tip.hash})`}`,
+    `committed       ${tip?.processedAt ?? "nothing yet"}`,
+    `final           ${facts.final ?? "none yet"}`,
+    `state digest    ${facts.stateDigest ?? "none yet"}`,
+    `events          ${facts.events} (${facts.postings} postings)`,
+    `positions       ${facts.openPositions} open, of ${facts.providers} providers seen`,
+    `days            ${facts.daysClosed} closed, ${facts.unpricedRows} rows without a price`,
+    `reorgs          ${facts.reorgs}${last}`,
+    `state           ${facts.halted === null ? "ok" : `HALTED: ${facts.halted.message}`}`,
+    ...findings.map(
+      (each) =>
+        `finding         ${each.identity} at block ${each.blockNumber} log ${each.logIndex} of ${each.pool}: expected ${each.expected}, actual ${each.actual}`,
+    ),
+  ];
+  return `${lines.join("\n")}\n`;
+}
+
+/** For supervisors: an error where the ledger is halted, broken, or has stood still for too long. */
+function requireFresh(maxAge: number, { tip, halted, findings }: Facts): void {
+  if (halted !== null || findings.length > 0) {
+    throw new LpLedgerError(
+      "invariant",
+      "HALTED",
+      `the ledger is halted: ${halted?.message ?? "an identity does not hold"}`,
+    );
+  }
+  const ageSec = tip === null ? null : Math.round((systemClock.nowMs() - Date.parse(tip.processedAt)) / 1000);
+  if (ageSec !== null && ageSec <= maxAge) return;
+  const what = ageSec === null ? "nothing was ever committed" : `the last commit was ${ageSec} s ago`;
+  throw new LpLedgerError("transient", "STALE", `${what}; at most ${maxAge} s are allowed`, {
+    hint: "look at the daemon's log: is it running, and does its node answer?",
+  });
 }

@@ -9,10 +9,6 @@ export type Hash = `0x${string}` & { readonly [brand]: "Hash" };
 const ADDRESS = /^0x[0-9a-fA-F]{40}$/;
 const HASH = /^0x[0-9a-fA-F]{64}$/;
 
-export function isAddress(text: string): boolean {
-  return ADDRESS.test(text);
-}
-
 /** Lower-cases an address once, at the edge; anything else is an error. */
 export function toAddress(text: unknown): Address {
   if (typeof text === "string" && ADDRESS.test(text)) return text.toLowerCase() as Address;

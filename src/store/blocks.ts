@@ -10,6 +10,8 @@ export interface ProcessedBlock {
   readonly timestampSec: number;
   readonly eventCount: number;
   readonly stateDigest: string;
+  /** Wall-clock time of the commit. */
+  readonly processedAt: string;
 }
 
 interface Row {
@@ -17,12 +19,13 @@ interface Row {
   readonly block_hash: string;
   readonly parent_hash: string | null;
   readonly block_timestamp: string;
+  readonly processed_at: string;
   readonly event_count: number;
   readonly state_digest: string;
 }
 
 const PAGE = 2_000;
-const COLUMNS = "block_number, block_hash, parent_hash, block_timestamp, event_count, state_digest";
+const COLUMNS = "block_number, block_hash, parent_hash, block_timestamp, processed_at, event_count, state_digest";
 
 /** Reads `processed_blocks`: sparse, so "the block at or below" is the usual question. */
 export class BlocksTable {
@@ -93,5 +96,6 @@ function blockOf(row: Row): ProcessedBlock {
     timestampSec: secOf(row.block_timestamp),
     eventCount: row.event_count,
     stateDigest: row.state_digest,
+    processedAt: row.processed_at,
   };
 }
