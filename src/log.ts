@@ -18,3 +18,22 @@ export function createLogger({ level, secrets, write }: LogOptions): Logger {
   };
   return pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime }, stream);
 }
+
+const LEVELS: Readonly<Record<number, string>> = {
+  10: "trace",
+  20: "debug",
+  30: "info",
+  40: "warn",
+  50: "error",
+  60: "fatal",
+};
+
+/** A JSON log line as a person would read it: time, level unless it is info, message, facts. */
+export function readableLine(line: string): string {
+  const { level, time, msg, ...facts } = JSON.parse(line) as Record<string, unknown>;
+  const name = LEVELS[Number(level)] ?? String(level);
+  const rest = Object.entries(facts).map(
+    ([key, value]) => `${key}=${typeof value === "string" ? value : JSON.stringify(value)}`,
+  );
+  return `${[String(time).slice(11, 19), ...(name === "info" ? [] : [name]), msg, ...rest].join("  ")}\n`;
+}

@@ -8,8 +8,11 @@ const SLOWER =
 const WAIT =
   /beyond current head|BlockOutOfRange|block out of range|unknown block|(?:block|header) not found|after last accepted block|not processed yet|cannot query unfinalized/i;
 
+/** A failure that may be the node's weather is tried again this often before the range is blamed for it. */
+const WEATHER_ATTEMPTS = 2;
+
 /** How to answer a failed request for a range of blocks: by data, and by asking for less where nothing is known. */
-export function reactionTo(error: LpLedgerError, blocks: number): Reaction {
+export function reactionTo(error: LpLedgerError, blocks: number, attempt: number): Reaction {
   switch (error.code) {
     case "RPC_RATE":
       return "slower";
@@ -23,10 +26,11 @@ export function reactionTo(error: LpLedgerError, blocks: number): Reaction {
       if (WAIT.test(text)) return "wait";
       return blocks > 1 ? "smaller" : "again";
     }
-    case "RPC_TIMEOUT":
     case "RPC_TOO_LARGE":
-    case "RPC_BODY":
       return blocks > 1 ? "smaller" : "again";
+    case "RPC_TIMEOUT":
+    case "RPC_BODY":
+      return blocks > 1 && attempt > WEATHER_ATTEMPTS ? "smaller" : "again";
     default:
       return "wait";
   }

@@ -46,10 +46,13 @@ export class Ranges {
   async *read(from: number, to: number, outer: AbortSignal): AsyncGenerator<Range> {
     const queue = new PQueue({ concurrency: this.#limits.inFlightMax });
     const left = new AbortController();
-    const signal = AbortSignal.any([outer, left.signal]);
+    const leave = (): void => left.abort(outer.reason);
+    outer.addEventListener("abort", leave);
+    const { signal } = left;
     const ahead: Promise<readonly Range[]>[] = [];
     let next = from;
     try {
+      outer.throwIfAborted();
       while (next <= to || ahead.length > 0) {
         while (next <= to && ahead.length < this.#limits.inFlightMax) {
           const [first, last] = [next, Math.min(to, next + this.#blocks - 1)];
@@ -61,6 +64,7 @@ export class Ranges {
         yield* (await ahead.shift()) ?? [];
       }
     } finally {
+      outer.removeEventListener("abort", leave);
       left.abort();
       await Promise.allSettled(ahead);
     }
@@ -77,7 +81,7 @@ export class Ranges {
         signal.throwIfAborted();
         if (!(error instanceof LpLedgerError) || error.kind !== "transient") throw error;
         const blocks = to - from + 1;
-        const reaction = reactionTo(error, blocks);
+        const reaction = reactionTo(error, blocks, attempt);
         if (reaction === "smaller") {
           const half = Math.floor(blocks / 2);
           this.#blocks = Math.max(1, Math.min(this.#blocks, half));

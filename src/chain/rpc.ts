@@ -87,13 +87,19 @@ export class Rpc {
   async #post(body: string, signal: AbortSignal): Promise<unknown> {
     const { url, fetch, clock, timeoutMs } = this.#endpoint;
     const deadline = clock.deadline(timeoutMs);
+    // Not AbortSignal.any: on Node 20 every such signal stays registered with a long-lived one for ever.
+    const either = new AbortController();
+    const abort = (): void => either.abort();
+    signal.addEventListener("abort", abort);
+    deadline.signal.addEventListener("abort", abort);
     this.#requests += 1;
     try {
+      signal.throwIfAborted();
       const response = await fetch(url, {
         method: "POST",
         headers: { "content-type": "application/json" },
         body,
-        signal: AbortSignal.any([signal, deadline.signal]),
+        signal: either.signal,
       });
       const text = await this.#read(response);
       return this.#parse(text, response);
@@ -103,6 +109,7 @@ export class Rpc {
       if (deadline.signal.aborted) throw this.#failure("RPC_TIMEOUT", `did not answer within ${timeoutMs} ms`);
       throw this.#failure("RPC_UNREACHABLE", `could not be reached (${causeOf(error)})`);
     } finally {
+      signal.removeEventListener("abort", abort);
       deadline.clear();
     }
   }
@@ -127,7 +134,9 @@ export class Rpc {
     } catch {
       if (response.status === 429) throw this.#failure("RPC_RATE", "asks to slow down (HTTP 429)");
       const what = text === "" ? "an empty body" : "a body that is not JSON or was cut off";
-      throw this.#failure("RPC_BODY", `answered with ${what} (HTTP ${response.status})`);
+      throw this.#failure("RPC_BODY", `answered with ${what} (HTTP ${response.status})`, [], {
+        status: response.status,
+      });
     }
     const hasError = !Array.isArray(parsed) && typeof parsed === "object" && parsed !== null && "error" in parsed;
     if (response.status === 429 && !hasError) throw this.#failure("RPC_RATE", "asks to slow down (HTTP 429)");

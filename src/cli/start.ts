@@ -8,7 +8,7 @@ import { adoptProgramme, compareProgramme, onlyPools, withoutPools } from "../da
 import { Bookkeeper } from "../daemon/bookkeeper.ts";
 import { rebuild } from "../daemon/rebuild.ts";
 import { type RunOptions, run } from "../daemon/run.ts";
-import { createLogger, type Logger } from "../log.ts";
+import { createLogger, type Logger, readableLine } from "../log.ts";
 import { openForWriting } from "../store/open.ts";
 import { Store } from "../store/store.ts";
 import { sha256, systemClock } from "./platform.ts";
@@ -27,7 +27,11 @@ export async function start(io: Io, options: StartOptions): Promise<void> {
   const context = contextOf(io, options);
   const rpc = rpcOf(io, context.settings);
   const { settings, programme } = context;
-  const log = createLogger({ level: settings.logLevel, secrets: secretsOf(settings.rpcUrl ?? ""), write: io.talk });
+  const log = createLogger({
+    level: settings.logLevel,
+    secrets: secretsOf(settings.rpcUrl ?? ""),
+    write: (line) => io.talk(io.isTerminal ? readableLine(line) : line),
+  });
   const stop = stopOnSignal(io);
   try {
     await withWriter(settings, async (store) => {

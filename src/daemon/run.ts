@@ -35,7 +35,14 @@ export async function run(
     try {
       if (!identified) await requireChain(keeper, chain, signal);
       identified = true;
-      const step = await converge(keeper, chain, signal, options);
+      const step = await converge(keeper, chain, signal, {
+        ...options,
+        onCommit: (committed, head) => {
+          lastSuccessMs = clock.nowMs(); // A backfill may take days: each commit is a success.
+          failures = 0;
+          options.onCommit?.(committed, head);
+        },
+      });
       failures = 0;
       lastSuccessMs = clock.nowMs();
       clearHalt(keeper, step);

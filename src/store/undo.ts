@@ -35,8 +35,11 @@ export function undoAbove(db: Database, above: number): Undone {
       run(`delete from ${table} where date = ?`, date);
     }
   }
-  for (const table of ["postings", "lp_events", "pool_states", "pool_digests"]) {
-    run(`delete from ${table} where block_number > ?`, above);
+  for (const table of ["postings", "lp_events"]) run(`delete from ${table} where block_number > ?`, above);
+  for (const { pool_address: pool } of all<{ pool_address: string }>("select pool_address from pools")) {
+    // Pool by pool, along the primary key: an undo must not cost what the whole history does.
+    run("delete from pool_states where pool_address = ? and block_number > ?", pool, above);
+    run("delete from pool_digests where pool_address = ? and block_number > ?", pool, above);
   }
   const blocks = run("delete from processed_blocks where block_number > ?", above);
 

@@ -196,7 +196,14 @@ describe("a failed range", () => {
     ["query returned more than 10000 results", "smaller"],
     ["something nobody has seen before", "smaller"],
   ])("with %j makes us go %s", (text, reaction) => {
-    expect(reactionTo(rpcError(-32005, text), 100)).toBe(reaction);
+    expect(reactionTo(rpcError(-32005, text), 100, 1)).toBe(reaction);
+  });
+
+  it("that may be the node's weather is tried again before the range is made smaller", () => {
+    const cut = new LpLedgerError("transient", "RPC_BODY", "a body that was cut off");
+    expect([1, 2, 3].map((attempt) => reactionTo(cut, 100, attempt))).toEqual(["again", "again", "smaller"]);
+    expect(reactionTo(cut, 1, 3)).toBe("again");
+    expect(reactionTo(new LpLedgerError("transient", "RPC_TOO_LARGE", "too large"), 100, 1)).toBe("smaller");
   });
 
   it("is cut until it fits a node's limit, and everything arrives", async () => {

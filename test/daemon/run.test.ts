@@ -1,0 +1,119 @@
+import { describe, expect, it } from "vitest";
+import type { Fetch } from "../../src/chain/rpc.ts";
+import type { Clock } from "../../src/core/chain.ts";
+import { LpLedgerError } from "../../src/core/errors.ts";
+import { type RunOptions, run } from "../../src/daemon/run.ts";
+import { FakeChain } from "../support/fake-chain.ts";
+import { openPositions, TestLedger } from "../support/ledger.ts";
+import { stillClock } from "../support/port.ts";
+
+/** A clock that moves only when somebody sleeps, or is told to. */
+class OwnClock implements Clock {
+  ms = 1_800_000_000_000;
+  nowMs = (): number => this.ms;
+  sleep = async (ms: number, signal: AbortSignal): Promise<void> => {
+    signal.throwIfAborted();
+    this.ms += ms;
+  };
+  deadline = stillClock.deadline;
+}
+
+const OPTIONS: RunOptions = { pollIntervalMs: 2000, giveUpMs: 600_000, once: true };
+const signal = new AbortController().signal;
+
+/** A chain whose node fails the requests that `fails` names, counted from 1. */
+function flaky(chain: FakeChain, fails: (request: number) => boolean, onRequest: () => void = () => {}): Fetch {
+  let requests = 0;
+  return async (url, init) => {
+    requests += 1;
+    onRequest();
+    if (fails(requests)) throw new TypeError("fetch failed", { cause: { code: "ECONNRESET" } });
+    return chain.fetch(url, init);
+  };
+}
+
+describe("the run", () => {
+  it("goes on through failures, from the last commit", async () => {
+    const chain = new FakeChain();
+    chain.grow(120, 9);
+    const retried: string[] = [];
+    // Every fourth request fails, and once six in a row.
+    const fetch = flaky(chain, (request) => request % 4 === 0 || (request > 30 && request < 37));
+    const ledger = new TestLedger(fetch, { limits: { blocksStart: 5, blocksMax: 5, attemptsMax: 1, inFlightMax: 1 } });
+    await run(ledger.keeper, ledger.chain, new OwnClock(), signal, {
+      ...OPTIONS,
+      onRetry: (error) => retried.push(error.code),
+    });
+    expect(openPositions(ledger.store)).toEqual(chain.head.world.openPositions());
+    expect(retried.length).toBeGreaterThan(5);
+  });
+
+  it("does not take a backfill that outlasts the give-up time for silence", async () => {
+    const chain = new FakeChain();
+    chain.grow(100, 10);
+    const clock = new OwnClock();
+    const fetch = flaky(
+      chain,
+      (request) => request % 9 === 0,
+      () => {
+        clock.ms += 200_000;
+      },
+    );
+    const ledger = new TestLedger(fetch, { limits: { blocksStart: 2, blocksMax: 2, attemptsMax: 1, inFlightMax: 1 } });
+    await run(ledger.keeper, ledger.chain, clock, signal, OPTIONS);
+    expect(ledger.store.blocks.tip()?.hash).toBe(chain.head.hash);
+  });
+
+  it("gives up with code 75 when nothing can be read for long enough", async () => {
+    const clock = new OwnClock();
+    const ledger = new TestLedger(flaky(new FakeChain(), () => true));
+    const error = await run(ledger.keeper, ledger.chain, clock, signal, OPTIONS).catch((each: unknown) => each);
+    expect(error).toMatchObject({ code: "GAVE_UP", exitCode: 75 });
+    expect(clock.ms - 1_800_000_000_000).toBeGreaterThanOrEqual(OPTIONS.giveUpMs);
+  });
+
+  it("asks again who the chain is after the connection was lost", async () => {
+    const chain = new FakeChain();
+    chain.grow(10, 11);
+    let away = false;
+    const ledger = new TestLedger(flaky(chain, () => away));
+    await run(ledger.keeper, ledger.chain, new OwnClock(), signal, OPTIONS);
+    const stop = new AbortController();
+    let steps = 0;
+    const error = await run(ledger.keeper, ledger.chain, new OwnClock(), stop.signal, {
+      ...OPTIONS,
+      once: false,
+      onStep: () => {
+        steps += 1;
+        away = steps === 3;
+        if (steps > 50) stop.abort();
+      },
+      onRetry: () => {
+        away = false;
+        chain.chainId = 5; // Another chain came up behind the URL.
+      },
+    }).catch((each: unknown) => each);
+    expect(error).toBeInstanceOf(LpLedgerError);
+    expect(error).toMatchObject({ code: "WRONG_CHAIN", exitCode: 78 });
+    expect(steps).toBe(3);
+  });
+
+  it("ends at once when it is told to, even while it waits", async () => {
+    const chain = new FakeChain();
+    chain.grow(5, 12);
+    const ledger = new TestLedger(chain.fetch);
+    const stop = new AbortController();
+    const clock: Clock = {
+      ...stillClock,
+      sleep: (_ms, abort) =>
+        new Promise((_resolve, reject) => abort.addEventListener("abort", () => reject(abort.reason))),
+    };
+    const running = run(ledger.keeper, ledger.chain, clock, stop.signal, {
+      ...OPTIONS,
+      once: false,
+      onStep: () => setImmediate(() => stop.abort()),
+    });
+    await expect(running).resolves.toBeUndefined();
+    expect(ledger.store.blocks.tip()?.hash).toBe(chain.head.hash);
+  });
+});
