@@ -7,6 +7,7 @@ import { Daemon, type Place, runCommand } from "../../demo/daemon.ts";
 import { programmeOf } from "../../demo/stage.ts";
 import { liveChain, placeFor, START_SEC } from "../support/anvil.ts";
 import { atEnd, TestLedger } from "../support/ledger.ts";
+import { lyingProxy } from "../support/proxy.ts";
 
 type Json = Record<string, unknown>;
 interface ProgrammeJson extends Json {
@@ -146,6 +147,31 @@ describe("start", () => {
     expect(reset.err).toMatch(/from genesis/);
     expect(reset.err).toMatch(/hint: .*development chain that was reset/);
     expect(await status(place)).toEqual(before);
+  });
+});
+
+describe("a node that leaves a log out", () => {
+  it("stops the daemon with code 70, a message that says where, and a finding that status shows", async () => {
+    const DECREASE = "0x26f6a048";
+    const url = await lyingProxy(live().anvil.url, (method, _params, result) => {
+      if (method !== "eth_getLogs") return result;
+      const logs = result as { topics: string[] }[];
+      return logs.filter((log) => !log.topics[0]?.startsWith(DECREASE));
+    });
+    const place = { ...placeFor(live()), rpcUrl: url };
+    const { code, err } = await runCommand(place, ["start"]);
+    expect(code).toBe(70);
+    expect(err).toMatch(
+      /V3-9 does not hold for pool 0x[0-9a-f]{40} at block \d+ log \d+: .* while it holds liquidity; expected 0, actual \d+/,
+    );
+    const shown = await status(place);
+    expect(shown["findings"]).toEqual([expect.objectContaining({ identity: "V3-9", expected: "0" })]);
+    expect((await runCommand(place, ["status", "--max-age", "999999"])).code).toBe(70);
+    expect((await runCommand({ ...place, rpcUrl: live().anvil.url }, ["start", "--once"])).code).toBe(0);
+    expect((await status(place))["findings"]).toEqual([]);
+    expect((await runCommand(place, ["status", "--max-age", "999999"])).code).toBe(0);
+    await new Promise((resolve) => setTimeout(resolve, 1100));
+    expect((await runCommand(place, ["status", "--max-age", "0"])).code).toBe(75);
   });
 });
 
