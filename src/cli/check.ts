@@ -1,7 +1,7 @@
-import type { ContractReader } from "../chain/calls.ts";
+import { ContractReader } from "../chain/calls.ts";
 import { configError, type Problem } from "../config.ts";
 import type { Pool } from "../core/programme.ts";
-import { type CommonOptions, chainOf, contextOf, type Io, readerOf, rpcOf } from "./wiring.ts";
+import { type CommonOptions, chainOf, contextOf, type Io, rpcOf } from "./wiring.ts";
 
 /** Checks the configuration against its schema and against the chain; reports every problem at once. */
 export async function check(io: Io, options: CommonOptions): Promise<void> {
@@ -16,7 +16,7 @@ export async function check(io: Io, options: CommonOptions): Promise<void> {
     problems.push({ field: "chainId", expected: `${chainId}, which the node serves`, found: `${programme.chainId}` });
   } else {
     const { head } = await chain.sight([], signal);
-    const reader = readerOf(rpc);
+    const reader = new ContractReader(rpc);
     for (const [i, pool] of programme.pools.entries()) {
       problems.push(...(await problemsOf(reader, pool, `pools.${pool.address}`, head.number, notes, signal)));
       if (i === programme.pools.length - 1) notes.push(`the node's head is block ${head.number}`);

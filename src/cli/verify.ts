@@ -1,6 +1,7 @@
+import { ContractReader } from "../chain/calls.ts";
 import { LpLedgerError } from "../core/errors.ts";
-import { verify as verifyLedger } from "../daemon/verify.ts";
-import { type CommonOptions, chainOf, contextOf, type Io, readerOf, rpcOf, withReader } from "./wiring.ts";
+import { type VerifyPort, verify as verifyLedger } from "../daemon/verify.ts";
+import { type CommonOptions, chainOf, contextOf, type Io, rpcOf, withReader } from "./wiring.ts";
 
 export interface VerifyOptions extends CommonOptions {
   readonly block?: number;
@@ -12,10 +13,10 @@ export async function verify(io: Io, options: VerifyOptions): Promise<void> {
   const rpc = rpcOf(io, settings);
   const { signal } = new AbortController();
   const chain = chainOf(rpc, settings, programme);
-  const reader = readerOf(rpc);
-  const port = {
-    blocksAt: chain.blocksAt,
-    ask: (...args: Parameters<typeof reader.ask>) => reader.ask(...args),
+  const reader = new ContractReader(rpc);
+  const port: VerifyPort = {
+    blocksAt: (...args) => chain.blocksAt(...args),
+    ask: (...args) => reader.ask(...args),
   };
   const verdict = await withReader(settings, (store) => verifyLedger(store, programme, port, options.block, signal));
   const { differences, positionsChecked, questionsAsked, blockNumber } = verdict;

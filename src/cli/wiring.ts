@@ -1,11 +1,9 @@
-import { ContractReader } from "../chain/calls.ts";
-import { ChainNode } from "../chain/node.ts";
-import { RANGE_LIMITS, Ranges } from "../chain/ranges.ts";
+import { FollowedChain } from "../chain/followed-chain.ts";
+import { RANGE_LIMITS } from "../chain/ranges.ts";
 import { type Fetch, Rpc } from "../chain/rpc.ts";
 import { readProgramme, readSettings, type Settings } from "../config.ts";
-import { topicsHeard } from "../core/decode/transaction.ts";
 import { LpLedgerError } from "../core/errors.ts";
-import { addressesOf, type Programme } from "../core/programme.ts";
+import type { Programme } from "../core/programme.ts";
 import type { ChainPort } from "../daemon/chain-port.ts";
 import { openForReading, openForWriting } from "../store/open.ts";
 import { Store } from "../store/store.ts";
@@ -80,17 +78,6 @@ export function rpcOf(io: Io, settings: Settings): Rpc {
 
 /** The chain as the daemon wants it, for the pools of one programme. */
 export function chainOf(rpc: Rpc, settings: Settings, programme: Programme): ChainPort {
-  const node = new ChainNode(rpc, { addresses: addressesOf(programme), topics: topicsHeard(programme) });
-  const ranges = new Ranges(node, systemClock, Math.random, { ...RANGE_LIMITS, blocksMax: settings.rangeBlocksMax });
-  return {
-    identity: (signal) => node.identity(signal),
-    sight: (numbers, signal) => node.sight(numbers, signal),
-    blocksAt: (numbers, signal) => node.blocksAt(numbers, signal),
-    blockLogs: (hash, number, signal) => node.blockLogs(hash, number, signal),
-    ranges: (from, to, signal) => ranges.read(from, to, signal),
-  };
-}
-
-export function readerOf(rpc: Rpc): ContractReader {
-  return new ContractReader(rpc);
+  const limits = { ...RANGE_LIMITS, blocksMax: settings.rangeBlocksMax };
+  return new FollowedChain(rpc, programme, systemClock, Math.random, limits);
 }

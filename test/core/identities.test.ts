@@ -1,23 +1,15 @@
 import { describe, expect, it } from "vitest";
 import { seeded } from "../../demo/life.ts";
 import { amountsOf } from "../../src/core/amounts.ts";
-import { Books, type BooksSource } from "../../src/core/books.ts";
 import { type AppliedTransaction, applyTransaction, routesOf } from "../../src/core/decode/transaction.ts";
 import { findingOf } from "../../src/core/errors.ts";
 import { toAddress, toHash } from "../../src/core/hex.ts";
 import { sqrtRatioAtTick } from "../../src/core/ticks.ts";
+import { emptyBooks } from "../support/empty-books.ts";
 import { testProgramme } from "../support/ledger.ts";
 import { addressOf, type Draft, draft } from "../support/logs.ts";
 import { MANAGER, PAIR, POOL, World, worldProgramme } from "../support/world.ts";
 
-const nothing: BooksSource = {
-  findAccount: () => undefined,
-  findToken: () => undefined,
-  poolState: () => undefined,
-  poolDigest: () => "",
-  openAccounts: () => [],
-  nextAccountId: () => 1,
-};
 const ZERO = addressOf(0);
 const [ann, bob] = [addressOf(0x1001), addressOf(0x1002)];
 const ROUTER = addressOf(0xcc);
@@ -26,7 +18,7 @@ const PRICE = { sqrtPriceX96: sqrtRatioAtTick(0), tick: 0 };
 
 /** Applies transactions, one block each, to an empty ledger. */
 function play(transactions: readonly (readonly Draft[])[], programme = testProgramme()): readonly AppliedTransaction[] {
-  const books = new Books(nothing);
+  const books = emptyBooks();
   const routes = routesOf(programme);
   return transactions.map((drafts, i) =>
     applyTransaction(

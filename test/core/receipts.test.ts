@@ -1,5 +1,4 @@
 import { describe, expect, it } from "vitest";
-import { Books, type BooksSource } from "../../src/core/books.ts";
 import type { Log } from "../../src/core/chain.ts";
 import { managerShapes } from "../../src/core/decode/position-manager.ts";
 import { applyTransaction, routesOf, topicsHeard } from "../../src/core/decode/transaction.ts";
@@ -7,6 +6,7 @@ import { uniswapV2Shapes } from "../../src/core/decode/uniswap-v2.ts";
 import { uniswapV3Shapes } from "../../src/core/decode/uniswap-v3.ts";
 import { decodeWords } from "../../src/core/decode/words.ts";
 import { toAddress, toHash } from "../../src/core/hex.ts";
+import { emptyBooks } from "../support/empty-books.ts";
 import { testProgramme } from "../support/ledger.ts";
 import { sharedFile } from "../support/shared.ts";
 
@@ -24,14 +24,6 @@ interface RawLog {
 
 const text = sharedFile("receipts.json");
 const receipts = Object.entries(JSON.parse(text ?? "{}") as Record<string, Receipt>);
-const nothing: BooksSource = {
-  findAccount: () => undefined,
-  findToken: () => undefined,
-  poolState: () => undefined,
-  poolDigest: () => "",
-  openAccounts: () => [],
-  nextAccountId: () => 1,
-};
 
 function logsOf({ receipt }: Receipt): readonly Log[] {
   return receipt.logs.map((raw) => ({
@@ -103,7 +95,7 @@ describe.skipIf(text === undefined)("real receipts", () => {
       const sync = logs.some((log) => uniswapV2Shapes.get(log.topics[0] ?? "")?.name === "Sync");
       if (logs.some((log) => log.topics[0] === mint) && !sync) lookAlikes += 1;
       expect(logs.some((log) => heard.has(log.topics[0] ?? ""))).toBe(true);
-      const { events, postings } = applyTransaction(new Books(nothing), routes, logs, { blockNumber: 1 });
+      const { events, postings } = applyTransaction(emptyBooks(), routes, logs, { blockNumber: 1 });
       expect([events.length, postings.length]).toEqual([0, 0]);
     }
     expect(lookAlikes).toBeGreaterThanOrEqual(2);

@@ -9,7 +9,7 @@ import { ContractReader } from "../../src/chain/calls.ts";
 import { type Fetch, Rpc } from "../../src/chain/rpc.ts";
 import { parseProgramme } from "../../src/config.ts";
 import type { Programme } from "../../src/core/programme.ts";
-import { type Verification, verify } from "../../src/daemon/verify.ts";
+import { type Verification, type VerifyPort, verify } from "../../src/daemon/verify.ts";
 import { type TestLedger, temporaryFolder } from "./ledger.ts";
 import { stillClock } from "./port.ts";
 
@@ -60,9 +60,9 @@ export function verifyLive(live: LiveChain, ledger: TestLedger, block?: number):
     bodyBytesMax: 2 ** 26,
   });
   const reader = new ContractReader(rpc);
-  const port = {
-    blocksAt: ledger.chain.blocksAt,
-    ask: (...args: Parameters<typeof reader.ask>) => reader.ask(...args),
+  const port: VerifyPort = {
+    blocksAt: (...args) => ledger.chain.blocksAt(...args),
+    ask: (...args) => reader.ask(...args),
   };
   return verify(ledger.store, ledger.keeper.programme, port, block, new AbortController().signal);
 }

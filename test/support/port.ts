@@ -1,9 +1,8 @@
-import { ChainNode } from "../../src/chain/node.ts";
-import { RANGE_LIMITS, type RangeLimits, Ranges } from "../../src/chain/ranges.ts";
+import { FollowedChain } from "../../src/chain/followed-chain.ts";
+import { RANGE_LIMITS, type RangeLimits } from "../../src/chain/ranges.ts";
 import { type Fetch, Rpc } from "../../src/chain/rpc.ts";
 import type { Clock } from "../../src/core/chain.ts";
-import { topicsHeard } from "../../src/core/decode/transaction.ts";
-import { addressesOf, type Programme } from "../../src/core/programme.ts";
+import type { Programme } from "../../src/core/programme.ts";
 import type { ChainPort } from "../../src/daemon/chain-port.ts";
 
 /** A clock that stands still and whose sleeps end at once: nothing in a test waits for time to pass. */
@@ -17,13 +16,5 @@ export const stillClock: Clock = {
 export function chainPort(fetch: Fetch, programme: Programme, limits: Partial<RangeLimits> = {}): ChainPort {
   const url = "http://127.0.0.1:1/";
   const rpc = new Rpc({ id: "rpc-1", url, fetch, clock: stillClock, timeoutMs: 1000, bodyBytesMax: 2 ** 26 });
-  const node = new ChainNode(rpc, { addresses: addressesOf(programme), topics: topicsHeard(programme) });
-  const ranges = new Ranges(node, stillClock, () => 0.5, { ...RANGE_LIMITS, ...limits });
-  return {
-    identity: (signal) => node.identity(signal),
-    sight: (numbers, signal) => node.sight(numbers, signal),
-    blocksAt: (numbers, signal) => node.blocksAt(numbers, signal),
-    blockLogs: (hash, number, signal) => node.blockLogs(hash, number, signal),
-    ranges: (from, to, signal) => ranges.read(from, to, signal),
-  };
+  return new FollowedChain(rpc, programme, stillClock, () => 0.5, { ...RANGE_LIMITS, ...limits });
 }

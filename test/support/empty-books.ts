@@ -1,0 +1,13 @@
+import { Books } from "../../src/core/books.ts";
+
+/** Books of a ledger that holds nothing yet. */
+export function emptyBooks(): Books {
+  return new Books({
+    findAccount: () => undefined,
+    findToken: () => undefined,
+    poolState: () => undefined,
+    poolDigest: () => "",
+    openAccounts: () => [],
+    nextAccountId: () => 1,
+  });
+}
