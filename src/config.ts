@@ -19,6 +19,11 @@ export interface Settings {
   readonly rpcBodyBytesMax: number;
   readonly rangeBlocksMax: number;
   readonly giveUpMs: number;
+  readonly backupFolder: string;
+  /** Zero: no scheduled backups. */
+  readonly backupIntervalSec: number;
+  readonly backupKeep: number;
+  readonly backupMaxAgeSec: number;
 }
 
 /** One thing wrong with the configuration. */
@@ -59,6 +64,10 @@ export const SETTINGS: readonly Setting[] = [
   { name: "RPC_BODY_BYTES_MAX", fallback: "67108864", expected: "bytes", bounds: [65_536, 1_073_741_824] },
   { name: "RANGE_BLOCKS_MAX", fallback: "50000", expected: "blocks", bounds: [1, 10_000_000] },
   { name: "GIVE_UP_SECONDS", fallback: "600", expected: "seconds", bounds: [1, 86_400] },
+  { name: "BACKUP_DIR", fallback: undefined, expected: "a path" },
+  { name: "BACKUP_INTERVAL_SECONDS", fallback: "86400", expected: "seconds", bounds: [0, 31_536_000] },
+  { name: "BACKUP_KEEP", fallback: "10", expected: "backups", bounds: [1, 10_000] },
+  { name: "BACKUP_MAX_AGE_DAYS", fallback: "365", expected: "days", bounds: [1, 36_500] },
 ];
 
 export interface SettingsSource {
@@ -93,6 +102,10 @@ export function readSettings({ env, cwd, envFile }: SettingsSource): Settings {
     rpcBodyBytesMax: number("RPC_BODY_BYTES_MAX"),
     rangeBlocksMax: number("RANGE_BLOCKS_MAX"),
     giveUpMs: number("GIVE_UP_SECONDS") * 1000,
+    backupFolder: resolve(cwd, values.get("BACKUP_DIR") ?? `${values.get("DATABASE")}.backups`),
+    backupIntervalSec: number("BACKUP_INTERVAL_SECONDS"),
+    backupKeep: number("BACKUP_KEEP"),
+    backupMaxAgeSec: number("BACKUP_MAX_AGE_DAYS") * 86_400,
   };
 }
 

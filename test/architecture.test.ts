@@ -23,12 +23,12 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 /** Packages each room may use; `node:` modules count as packages. */
 const MAY_USE: Readonly<Record<string, RegExp>> = {
   main: /^node:fs$/,
-  cli: /^(commander|node:(crypto|fs))$/,
+  cli: /^(commander|node:(crypto|fs|path))$/,
   config: /^(dotenv|viem|zod|node:(fs|path))$/,
   log: /^pino$/,
   daemon: /^$/,
   chain: /^(viem|p-queue)$/,
-  store: /^(better-sqlite3|node:fs)$/,
+  store: /^(better-sqlite3|node:(crypto|fs|path))$/,
   core: /^viem$/,
 };
 

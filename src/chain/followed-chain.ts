@@ -2,7 +2,7 @@ import type { Block, Clock, LogBlock, Range } from "../core/chain.ts";
 import { topicsHeard } from "../core/decode/transaction.ts";
 import type { Hash } from "../core/hex.ts";
 import { addressesOf, type Programme } from "../core/programme.ts";
-import { ChainNode, type Sight } from "./node.ts";
+import { ChainNode, type RangeBounds, type Sight } from "./node.ts";
 import { type RangeLimits, Ranges } from "./ranges.ts";
 import type { Rpc } from "./rpc.ts";
 
@@ -32,7 +32,7 @@ export class FollowedChain {
     return this.#node.blockLogs(hash, number, signal);
   }
 
-  ranges(from: number, to: number, signal: AbortSignal): AsyncGenerator<Range> {
-    return this.#ranges.read(from, to, signal);
+  ranges(from: number, to: number, bounds: RangeBounds, signal: AbortSignal): AsyncGenerator<Range> {
+    return this.#ranges.read(from, to, bounds, signal);
   }
 }

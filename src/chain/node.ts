@@ -1,6 +1,7 @@
 import type { Block, LogBlock, Range } from "../core/chain.ts";
 import { LpLedgerError } from "../core/errors.ts";
 import { type Hash, toHash } from "../core/hex.ts";
+import { reactionTo } from "./failures.ts";
 import { inconsistent, type LogFilter, type PlacedLog, quantity, readLogs } from "./logs.ts";
 import type { Rpc, RpcCall } from "./rpc.ts";
 
@@ -13,11 +14,18 @@ export interface Sight {
   readonly blocks: readonly (Block | null)[];
 }
 
+/** What is known of the chain when a range is asked for. */
+export interface RangeBounds {
+  /** The head as the poll saw it. */
+  readonly head: Block;
+  /** The node's own finality: no block up to here can change any more. */
+  readonly finalTo: number;
+}
+
 /** One node's chain, read with as few requests as the question allows. */
 export class ChainNode {
   readonly #rpc: Rpc;
   readonly #filter: LogFilter;
-  #finalizedKnown = true;
 
   constructor(rpc: Rpc, filter: LogFilter) {
     this.#rpc = rpc;
@@ -34,23 +42,14 @@ export class ChainNode {
 
   /** The head, finality, and the blocks at `numbers`, in one request. */
   async sight(numbers: readonly number[], signal: AbortSignal): Promise<Sight> {
-    const tagged: RpcCall[] = this.#finalizedKnown ? [tagCall("finalized")] : [];
-    const calls = [tagCall("latest"), ...numbers.map(blockCall), ...tagged];
-    let results: readonly unknown[];
-    try {
-      results = await this.#rpc.batch(calls, signal);
-    } catch (error) {
-      const refused = error instanceof LpLedgerError && error.code === "RPC_ERROR" && this.#finalizedKnown;
-      if (!refused) throw error;
-      // Some nodes refuse the tag instead of answering null; ask without it, and never again with it.
-      this.#finalizedKnown = false;
-      return this.sight(numbers, signal);
-    }
-    const head = readBlock(results[0]);
-    if (head === null) throw inconsistent("the node has no latest block");
-    const blocks = numbers.map((_, i) => readBlock(results[1 + i]));
-    const finalized = tagged.length === 0 ? null : readBlock(results[1 + numbers.length]);
-    return { head, finalized, blocks };
+    const calls = [tagCall("latest"), ...numbers.map(blockCall), tagCall("finalized")];
+    const outcomes = await this.#rpc.outcomes(calls, signal);
+    const [latest, ...blocks] = outcomes.slice(0, -1).map((outcome) => {
+      if (outcome instanceof LpLedgerError) throw outcome;
+      return readBlock(outcome.result);
+    });
+    if (latest == null) throw inconsistent("the node has no latest block");
+    return { head: latest, finalized: finalizedOf(outcomes.at(-1)), blocks };
   }
 
   /** Headers by number, null where the node has none. */
@@ -64,27 +63,46 @@ export class ChainNode {
   }
 
   /**
-   * All logs of the blocks `from` to `to`. The hash of `to` is read before and after the logs in one request, so the
-   * answer belongs to one chain; logs of the outer blocks must carry the hashes of their headers.
+   * All logs of the blocks `from` to `to`, of one chain. Below `finalTo` nothing moves, and one request does: the first
+   * and last header come with the logs. Above it the last header is also read in a request before and in one after,
+   * since nodes may answer the parts of a batch in any order, and every block with logs is compared with its header.
    */
-  async range(from: number, to: number, signal: AbortSignal): Promise<Range> {
+  async range(from: number, to: number, bounds: RangeBounds, signal: AbortSignal): Promise<Range> {
+    const moving = to > bounds.finalTo;
+    const known = moving ? await this.#knownHash(to, bounds.head, signal) : undefined;
     const logsCall = this.#logsCall({ fromBlock: hex(from), toBlock: hex(to) });
-    const calls = [blockCall(to), blockCall(from), logsCall, blockCall(to)];
-    const [before, first, logs, after] = await this.#rpc.batch(calls, signal);
-    const [endBefore, start, end] = [readBlock(before), readBlock(first), readBlock(after)];
-    if (endBefore === null || start === null || end === null) {
-      throw new LpLedgerError("transient", "NODE_BEHIND", `the node does not have the blocks ${from} to ${to}`);
-    }
-    if (endBefore.hash !== end.hash) throw inconsistent(`block ${to} changed while its logs were read`);
+    const [first, logs, last] = await this.#rpc.batch([blockCall(from), logsCall, blockCall(to)], signal);
+    const [start, end] = [readBlock(first), readBlock(last)];
+    if (start === null || end === null) throw behind(from, to);
+    if (known !== undefined && known !== end.hash) throw inconsistent(`block ${to} changed while its logs were read`);
     const placed = readLogs(logs, this.#filter, from, to);
-    for (const each of placed) {
-      for (const outer of [start, end]) {
-        if (each.blockNumber === outer.number && each.blockHash !== outer.hash) {
-          throw inconsistent(`the logs of block ${outer.number} are of another block ${each.blockHash}`);
-        }
-      }
+    const groups = groupByBlock(placed);
+    const wanted = [...groups].filter(
+      ([number, [log]]) => (moving && number > bounds.finalTo) || log?.timestampSec === null,
+    );
+    const headers = new Map([start, end].map((block) => [block.number, block]));
+    const numbers = [
+      ...(moving ? [to, from] : []),
+      ...wanted.map(([number]) => number).filter((number) => !headers.has(number)),
+    ];
+    for (const block of await this.blocksAt(numbers, signal)) {
+      if (block === null) throw behind(from, to);
+      const before = headers.get(block.number);
+      if (before !== undefined && before.hash !== block.hash)
+        throw inconsistent(`block ${block.number} changed while its range was read`);
+      headers.set(block.number, block);
     }
-    return { from, parentHash: start.parentHash, end, blocks: await this.#toBlocks(placed, [start, end], signal) };
+    const blocks = [...groups].map(([number, group]) => logBlock(number, group, headers.get(number)));
+    requireRisingTime([start, ...blocks, end]);
+    return { from, parentHash: start.parentHash, end, blocks };
+  }
+
+  /** The hash of a block as seen in an earlier request: the poll's, where it is the head. */
+  async #knownHash(number: number, head: Block, signal: AbortSignal): Promise<string> {
+    if (number === head.number) return head.hash;
+    const [block] = await this.blocksAt([number], signal);
+    if (block == null) throw behind(number, number);
+    return block.hash;
   }
 
   /** The logs of one block by its hash: the second look when an identity does not hold. */
@@ -101,28 +119,36 @@ export class ChainNode {
     const { addresses, topics } = this.#filter;
     return { method: "eth_getLogs", params: [{ ...where, address: addresses, topics: [topics] }] };
   }
+}
 
-  /** Groups logs by block; headers are read only for blocks whose logs carry no time. */
-  async #toBlocks(
-    placed: readonly PlacedLog[],
-    held: readonly Block[],
-    signal: AbortSignal,
-  ): Promise<readonly LogBlock[]> {
-    const groups = new Map<number, PlacedLog[]>();
-    for (const each of placed) {
-      const group = groups.get(each.blockNumber);
-      if (group === undefined) groups.set(each.blockNumber, [each]);
-      else group.push(each);
-    }
-    const headers = new Map(held.map((block) => [block.number, block]));
-    const timeless = [...groups].filter(([number, [first]]) => first?.timestampSec === null && !headers.has(number));
-    const read = await this.blocksAt(
-      timeless.map(([number]) => number),
-      signal,
-    );
-    for (const block of read) if (block !== null) headers.set(block.number, block);
-    return [...groups].map(([number, group]) => logBlock(number, group, headers.get(number)));
+/** A tag the node refuses or does not know is null; a node that is busy is an error. */
+function finalizedOf(outcome: LpLedgerError | { result: unknown } | undefined): Block | null {
+  if (!(outcome instanceof LpLedgerError)) return readBlock(outcome?.result);
+  if (reactionTo(outcome, 1, 1) === "slower") throw outcome;
+  return null;
+}
+
+function behind(from: number, to: number): LpLedgerError {
+  return new LpLedgerError("transient", "NODE_BEHIND", `the node does not have the blocks ${from} to ${to}`);
+}
+
+function groupByBlock(placed: readonly PlacedLog[]): ReadonlyMap<number, readonly PlacedLog[]> {
+  const groups = new Map<number, PlacedLog[]>();
+  for (const each of placed) {
+    const group = groups.get(each.blockNumber);
+    if (group === undefined) groups.set(each.blockNumber, [each]);
+    else group.push(each);
   }
+  return groups;
+}
+
+/** Time never runs back from block to block; days would be closed by a time that does. */
+function requireRisingTime(blocks: readonly { readonly number: number; readonly timestampSec: number }[]): void {
+  blocks.forEach((block, i) => {
+    const before = blocks[i - 1];
+    if (before === undefined || before.timestampSec <= block.timestampSec) return;
+    throw inconsistent(`block ${block.number} is said to be of an earlier time than block ${before.number}`);
+  });
 }
 
 function logBlock(number: number, group: readonly PlacedLog[], header: Block | undefined): LogBlock {

@@ -2,7 +2,7 @@ import PQueue from "p-queue";
 import type { Clock, Range } from "../core/chain.ts";
 import { LpLedgerError } from "../core/errors.ts";
 import { reactionTo } from "./failures.ts";
-import type { ChainNode } from "./node.ts";
+import type { ChainNode, RangeBounds } from "./node.ts";
 
 export interface RangeLimits {
   /** Ranges fetched or waiting to be committed at one time. */
@@ -26,6 +26,9 @@ export const RANGE_LIMITS: RangeLimits = {
   backoffMsMax: 5_000,
 };
 
+const CEILING_SHARE = 0.8;
+const CEILING_PATIENCE = 200;
+
 /** Reads long stretches of the chain: ranges in parallel, handed out in order, their size fitted to what the node bears. */
 export class Ranges {
   readonly #node: ChainNode;
@@ -33,6 +36,8 @@ export class Ranges {
   readonly #random: () => number;
   readonly #limits: RangeLimits;
   #blocks: number;
+  #ceiling = Number.MAX_SAFE_INTEGER;
+  #goodAtCeiling = 0;
 
   constructor(node: ChainNode, clock: Clock, random: () => number, limits: RangeLimits = RANGE_LIMITS) {
     this.#node = node;
@@ -43,7 +48,7 @@ export class Ranges {
   }
 
   /** Every block from `from` to `to`, as consecutive complete ranges. Leaves nothing running when it is left. */
-  async *read(from: number, to: number, outer: AbortSignal): AsyncGenerator<Range> {
+  async *read(from: number, to: number, bounds: RangeBounds, outer: AbortSignal): AsyncGenerator<Range> {
     const queue = new PQueue({ concurrency: this.#limits.inFlightMax });
     const left = new AbortController();
     const leave = (): void => left.abort(outer.reason);
@@ -56,7 +61,7 @@ export class Ranges {
       while (next <= to || ahead.length > 0) {
         while (next <= to && ahead.length < this.#limits.inFlightMax) {
           const [first, last] = [next, Math.min(to, next + this.#blocks - 1)];
-          const task = queue.add(() => this.#fetch(first, last, signal));
+          const task = queue.add(() => this.#fetch(first, last, bounds, signal));
           task.catch(() => {}); // Awaited below in order; until then a failure must not count as unhandled.
           ahead.push(task);
           next = last + 1;
@@ -71,10 +76,10 @@ export class Ranges {
   }
 
   /** One range, or the pieces it had to be cut into. */
-  async #fetch(from: number, to: number, signal: AbortSignal): Promise<readonly Range[]> {
+  async #fetch(from: number, to: number, bounds: RangeBounds, signal: AbortSignal): Promise<readonly Range[]> {
     for (let attempt = 1; ; attempt++) {
       try {
-        const range = await this.#node.range(from, to, signal);
+        const range = await this.#node.range(from, to, bounds, signal);
         this.#fit(range);
         return [range];
       } catch (error) {
@@ -85,8 +90,10 @@ export class Ranges {
         if (reaction === "smaller") {
           const half = Math.floor(blocks / 2);
           this.#blocks = Math.max(1, Math.min(this.#blocks, half));
-          const lower = await this.#fetch(from, from + half - 1, signal);
-          return [...lower, ...(await this.#fetch(from + half, to, signal))];
+          this.#ceiling = Math.max(1, Math.floor(blocks * CEILING_SHARE));
+          this.#goodAtCeiling = 0;
+          const lower = await this.#fetch(from, from + half - 1, bounds, signal);
+          return [...lower, ...(await this.#fetch(from + half, to, bounds, signal))];
         }
         if (reaction === "wait" || attempt >= this.#limits.attemptsMax) throw error;
         await this.#clock.sleep(this.#backoffMs(attempt), signal);
@@ -99,8 +106,14 @@ export class Ranges {
     const logs = range.blocks.reduce((sum, block) => sum + block.logs.length, 0);
     const blocks = range.end.number - range.from + 1;
     if (blocks < this.#blocks && logs < this.#limits.logsWanted) return;
+    // A size that was refused is not tried again soon: a node's limit is mostly the same tomorrow.
+    this.#goodAtCeiling += blocks >= this.#ceiling ? 1 : 0;
+    if (this.#goodAtCeiling >= CEILING_PATIENCE) {
+      this.#ceiling *= 2;
+      this.#goodAtCeiling = 0;
+    }
     const fitting = logs === 0 ? blocks * 2 : Math.floor((blocks * this.#limits.logsWanted) / logs);
-    this.#blocks = Math.max(1, Math.min(fitting, blocks * 2, this.#limits.blocksMax));
+    this.#blocks = Math.max(1, Math.min(fitting, blocks * 2, this.#ceiling, this.#limits.blocksMax));
   }
 
   #backoffMs(attempt: number): number {

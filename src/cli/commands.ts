@@ -1,5 +1,6 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { LpLedgerError } from "../core/errors.ts";
+import { backup, listAll, prune, type RestoreOptions, restore, verifyBackups } from "./backup.ts";
 import { check } from "./check.ts";
 import { exportPositions } from "./export.ts";
 import { rebuild } from "./rebuild.ts";
@@ -85,6 +86,30 @@ function commandsOf(io: Io): Command {
     "compute derived state again from stored events, without the node",
     "lp-ledger rebuild",
   ).action((options: CommonOptions) => rebuild(io, options));
+
+  command(
+    program,
+    "restore",
+    "put a backup in the place of the ledger, keeping the old file aside",
+    "lp-ledger restore --latest",
+  )
+    .argument("[file]", "a backup; or --latest")
+    .option("--latest", "the newest backup that is good")
+    .action((file: string | undefined, options: RestoreOptions) => restore(io, file, options));
+  const backups = command(program, "backup", "make a verified backup now", "lp-ledger backup").action(
+    (options: CommonOptions) => backup(io, options),
+  );
+  command(backups, "list", "list the backups, newest first", "lp-ledger backup list").action(
+    (_: CommonOptions, self: Command) => listAll(io, self.optsWithGlobals()),
+  );
+  command(backups, "verify", "check one backup, or all", "lp-ledger backup verify")
+    .argument("[file]", "a backup")
+    .action((file: string | undefined, _: CommonOptions, self: Command) =>
+      verifyBackups(io, file, self.optsWithGlobals()),
+    );
+  command(backups, "prune", "remove what the settings no longer want kept", "lp-ledger backup prune").action(
+    (_: CommonOptions, self: Command) => prune(io, self.optsWithGlobals()),
+  );
 
   const exports = program.command("export").description("write the ledger's content to stdout").exitOverride();
   command(

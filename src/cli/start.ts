@@ -1,5 +1,6 @@
 import { rmSync } from "node:fs";
 import { secretsOf } from "../chain/redact.ts";
+import type { Settings } from "../config.ts";
 import { LpLedgerError } from "../core/errors.ts";
 import { toHash } from "../core/hex.ts";
 import type { Programme } from "../core/programme.ts";
@@ -8,12 +9,23 @@ import { adoptProgramme, compareProgramme, onlyPools, withoutPools } from "../da
 import { Bookkeeper } from "../daemon/bookkeeper.ts";
 import { rebuild } from "../daemon/rebuild.ts";
 import { type RunOptions, run } from "../daemon/run.ts";
+import { ScheduledBackups } from "../daemon/scheduled-backups.ts";
 import { createLogger, type Logger, readableLine } from "../log.ts";
+import type { Backup } from "../store/backup.ts";
 import { openForWriting } from "../store/open.ts";
 import { Store } from "../store/store.ts";
 import { sha256, systemClock } from "./platform.ts";
 import { Progress } from "./progress.ts";
-import { type CommonOptions, type Context, chainOf, contextOf, type Io, rpcOf, withWriter } from "./wiring.ts";
+import {
+  backupsOf,
+  type CommonOptions,
+  type Context,
+  chainOf,
+  contextOf,
+  type Io,
+  rpcOf,
+  withWriter,
+} from "./wiring.ts";
 
 export interface StartOptions extends CommonOptions {
   readonly once?: boolean;
@@ -36,6 +48,7 @@ export async function start(io: Io, options: StartOptions): Promise<void> {
   try {
     await withWriter(settings, async (store) => {
       const progress = new Progress(io, log, systemClock);
+      const backups = scheduleOf(store, settings, log);
       const follow = (keeper: Bookkeeper, pools: Programme, more: Partial<RunOptions>): Promise<void> =>
         run(keeper, chainOf(rpc, settings, pools), systemClock, stop.signal, {
           pollIntervalMs: settings.pollIntervalMs,
@@ -54,13 +67,43 @@ export async function start(io: Io, options: StartOptions): Promise<void> {
       await takeUp(context, store, log, (keeper, pools, until) =>
         follow(keeper, pools, { once: true, ...(until === undefined ? {} : { until }) }),
       );
-      if (!stop.signal.aborted) await follow(new Bookkeeper(store, programme, sha256), programme, {});
+      if (!stop.signal.aborted) {
+        const keeper = new Bookkeeper(store, programme, sha256);
+        try {
+          await follow(keeper, programme, {
+            onStep: (step) => {
+              progress.stepped(step, store.blocks.tip()?.number);
+              if (options.once !== true) backups.tick(stop.signal);
+            },
+          });
+        } finally {
+          stop.abort();
+          await backups.settled();
+        }
+      }
       progress.end();
       log.info({ tip: store.blocks.tip()?.number, requests: rpc.requests }, "stopped");
     });
   } finally {
     stop.end();
   }
+}
+
+function scheduleOf(store: Store, settings: Settings, log: Logger): ScheduledBackups {
+  const { backupIntervalSec: intervalSec, backupKeep: keep, backupMaxAgeSec: maxAgeSec } = settings;
+  const schedule = {
+    intervalSec,
+    keep,
+    maxAgeSec,
+    onBackup: ({ path, manifest }: Backup, removed: readonly Backup[]) =>
+      log.info(
+        { path, block: manifest.blockNumber, bytes: manifest.bytes, removed: removed.length },
+        "backup made and verified",
+      ),
+    onFailure: (error: unknown) =>
+      log.error({ reason: (error as Error).message }, "THE BACKUP FAILED; the ledger goes on, and it is tried again"),
+  };
+  return new ScheduledBackups(store, backupsOf(settings), schedule, systemClock);
 }
 
 type Follow = (keeper: Bookkeeper, pools: Programme, until?: number) => Promise<void>;
@@ -142,7 +185,7 @@ function kindOf(store: Store, pools: Programme): string {
 }
 
 /** The first signal ends gracefully within a bound, the second at once. */
-function stopOnSignal(io: Io): { readonly signal: AbortSignal; end(): void } {
+function stopOnSignal(io: Io): { readonly signal: AbortSignal; abort(): void; end(): void } {
   const controller = new AbortController();
   let timer: NodeJS.Timeout | undefined;
   const unlisten = io.onSignal((name) => {
@@ -153,6 +196,7 @@ function stopOnSignal(io: Io): { readonly signal: AbortSignal; end(): void } {
   });
   return {
     signal: controller.signal,
+    abort: () => controller.abort(),
     end: () => {
       unlisten();
       clearTimeout(timer);

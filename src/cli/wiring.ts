@@ -2,12 +2,14 @@ import { FollowedChain } from "../chain/followed-chain.ts";
 import { RANGE_LIMITS } from "../chain/ranges.ts";
 import { type Fetch, Rpc } from "../chain/rpc.ts";
 import { readProgramme, readSettings, type Settings } from "../config.ts";
+import { isoOf } from "../core/day.ts";
 import { LpLedgerError } from "../core/errors.ts";
 import type { Programme } from "../core/programme.ts";
 import type { ChainPort } from "../daemon/chain-port.ts";
+import type { BackupFolder } from "../store/backup.ts";
 import { openForReading, openForWriting } from "../store/open.ts";
 import { Store } from "../store/store.ts";
-import { systemClock } from "./platform.ts";
+import { sha256, systemClock } from "./platform.ts";
 
 /** Everything a command may touch of the process it runs in. */
 export interface Io {
@@ -39,9 +41,18 @@ export function contextOf(io: Io, options: CommonOptions): Context {
   return { settings, programme: readProgramme(settings.programmePath) };
 }
 
+/** The folder of this deployment's backups. */
+export function backupsOf(settings: Settings): BackupFolder {
+  return {
+    folder: settings.backupFolder,
+    sha256,
+    nowIso: () => isoOf(Math.floor(systemClock.nowMs() / 1000)),
+  };
+}
+
 /** Opens the ledger for writing, gives it to `use`, and closes it whatever happens. */
 export async function withWriter<T>(settings: Settings, use: (store: Store) => Promise<T>): Promise<T> {
-  const opened = openForWriting(settings.databasePath);
+  const opened = openForWriting(settings.databasePath, backupsOf(settings));
   try {
     return await use(new Store(opened.db, systemClock));
   } finally {

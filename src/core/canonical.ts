@@ -11,6 +11,7 @@ export interface FollowedPool {
 
 /** A programme's parts that a ledger rests on, in one canonical form; the hash of its JSON names the programme. */
 export interface CanonicalProgramme {
+  readonly chainId: number;
   readonly pools: readonly FollowedPool[];
   /** What values rest on; a change is taken up by a rebuild. */
   readonly valuation: {
@@ -25,6 +26,7 @@ export function canonicalProgramme(programme: Programme): CanonicalProgramme {
   const tokens = new Map(programme.pools.flatMap((pool) => pool.tokens).map((token) => [token.address, token]));
   const byAddress = <T>([a]: readonly [string, T], [b]: readonly [string, T]): number => (a < b ? -1 : 1);
   return {
+    chainId: programme.chainId,
     pools: programme.pools.map(({ address, protocol, startBlock, managers }) => ({
       address,
       protocol,

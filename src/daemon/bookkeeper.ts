@@ -53,9 +53,9 @@ export class Bookkeeper {
     this.#balances = new Balances(store, programme, this.#special);
   }
 
-  /** Commits one range that follows our tip. */
-  commit(range: Range): Committed {
-    return this.#write(() => this.#apply(range));
+  /** Commits ranges that follow our tip, in one transaction. */
+  commitAll(ranges: readonly Range[]): Committed {
+    return this.#write(() => this.#applyAll(ranges));
   }
 
   /**
@@ -67,16 +67,7 @@ export class Bookkeeper {
       const before = this.store.blocks.tip();
       const undone = this.store.undoAbove(commonBlock);
       this.#forget();
-      let committed: Committed = { blocks: 0, events: 0, postings: 0, tip: commonBlock };
-      for (const range of ranges) {
-        const { blocks, events, postings, tip } = this.#apply(range);
-        committed = {
-          blocks: committed.blocks + blocks,
-          events: committed.events + events,
-          postings: committed.postings + postings,
-          tip,
-        };
-      }
+      const committed = this.#applyAll(ranges);
       this.#balances.refresh(undone.daysReopened > 0 ? "all" : undone.providers);
       if (finalHash !== undefined) this.store.config.set("final_hash", finalHash, this.store.nowIso());
       const depth = (before?.number ?? commonBlock) - commonBlock;
@@ -104,6 +95,15 @@ export class Bookkeeper {
     this.#dayEndSec = undefined;
   }
 
+  #applyAll(ranges: readonly Range[]): Committed {
+    let sum: Committed = { blocks: 0, events: 0, postings: 0, tip: this.store.blocks.tip()?.number ?? -1 };
+    for (const range of ranges) {
+      const { blocks, events, postings, tip } = this.#apply(range);
+      sum = { blocks: sum.blocks + blocks, events: sum.events + events, postings: sum.postings + postings, tip };
+    }
+    return sum;
+  }
+
   #apply(range: Range): Committed {
     const tip = this.store.blocks.tip();
     if (tip !== undefined && (range.from !== tip.number + 1 || range.parentHash !== tip.hash)) {
@@ -112,6 +112,17 @@ export class Bookkeeper {
         "CHAIN_MOVED",
         `block ${range.from} does not follow our tip ${tip.number}: the chain moved while it was read`,
       );
+    }
+    const firstSec = range.blocks[0]?.timestampSec ?? range.end.timestampSec;
+    if (tip !== undefined && firstSec < tip.timestampSec) {
+      throw new LpLedgerError(
+        "transient",
+        "TIME_RUNS_BACK",
+        `block ${range.from} is said to be of an earlier time than our tip`,
+      );
+    }
+    if (tip === undefined) {
+      this.store.config.set("anchor", { number: range.from - 1, hash: range.parentHash }, this.store.nowIso());
     }
     this.#books ??= this.store.books();
     const books = this.#books;

@@ -10,7 +10,15 @@ export interface ChainPort {
     signal: AbortSignal,
   ): Promise<{ readonly head: Block; readonly finalized: Block | null; readonly blocks: readonly (Block | null)[] }>;
   blocksAt(numbers: readonly number[], signal: AbortSignal): Promise<readonly (Block | null)[]>;
-  /** Every block from `from` to `to` as consecutive complete ranges, in order. */
-  ranges(from: number, to: number, signal: AbortSignal): AsyncGenerator<Range>;
+  /**
+   * Every block from `from` to `to` as consecutive complete ranges, in order. `head` is the head as the poll saw it;
+   * above `finalTo` the chain may still move while it is read.
+   */
+  ranges(
+    from: number,
+    to: number,
+    bounds: { readonly head: Block; readonly finalTo: number },
+    signal: AbortSignal,
+  ): AsyncGenerator<Range>;
   blockLogs(hash: Hash, number: number, signal: AbortSignal): Promise<LogBlock>;
 }

@@ -1,5 +1,5 @@
 import type { Block, Range } from "../core/chain.ts";
-import { findingOf, LpLedgerError } from "../core/errors.ts";
+import { type Finding, findingOf, LpLedgerError } from "../core/errors.ts";
 import type { Hash } from "../core/hex.ts";
 import { startBlockOf } from "../core/programme.ts";
 import { type FinalitySight, finalOf, judge, type KnownBlock, type Verdict } from "../core/verdict.ts";
@@ -42,8 +42,9 @@ export async function converge(
   const { head } = sight;
   const goal = Math.min(head.number, options.until ?? head.number);
   const follow = async (from: number): Promise<void> => {
-    for await (const range of chain.ranges(from, goal, signal)) {
-      const committed = await secondLook(keeper, chain, [range], signal, ([only]) => keeper.commit(only ?? range));
+    const bounds = boundsOf(keeper, sight);
+    for await (const range of chain.ranges(from, goal, bounds, signal)) {
+      const committed = await secondLook(keeper, chain, bounds, [range], signal, (each) => keeper.commitAll(each));
       options.onCommit?.(committed, head.number);
     }
   };
@@ -66,6 +67,17 @@ export async function converge(
   return { verdict, head: head.number, final };
 }
 
+interface Bounds {
+  readonly head: Block;
+  readonly finalTo: number;
+}
+
+/** How far the node's own finality reaches: below it, ranges need no second reading. */
+function boundsOf(keeper: Bookkeeper, { head, tagged }: Look): Bounds {
+  const { fallbackDepth, minDepth } = keeper.programme.finality;
+  return { head, finalTo: Math.min(tagged?.number ?? head.number - fallbackDepth, head.number - minDepth) };
+}
+
 interface Look extends FinalitySight {
   readonly head: Block;
   readonly atTip: Block | null;
@@ -79,44 +91,79 @@ async function look(
   signal: AbortSignal,
 ): Promise<Look> {
   if (tip === undefined) {
-    const { head } = await chain.sight([], signal);
-    return { head, atTip: null, tagged: null, atMinDepth: null, atFallbackDepth: null };
+    const { head, finalized: tagged } = await chain.sight([], signal);
+    return { head, atTip: null, tagged, atMinDepth: null, atFallbackDepth: null };
   }
   const { minDepth, fallbackDepth } = keeper.programme.finality;
   const depths = [minDepth, Math.max(minDepth, fallbackDepth)];
   const numbers = [tip.number, ...depths.map((depth) => Math.max(0, tip.number - depth))];
   const { head, finalized: tagged, blocks } = await chain.sight(numbers, signal);
   const [atTip = null, atMinDepth = null, atFallbackDepth = null] = blocks;
-  return { head, tagged, atTip, atMinDepth, atFallbackDepth };
+  // A node that has told finality once and now does not is stalled or confused; a depth must not overrule it.
+  const silent = tagged === null && keeper.store.config.get("finality_source") === "tag";
+  return { head, tagged, atTip, atMinDepth, atFallbackDepth: silent ? null : atFallbackDepth };
 }
 
-/** Tries a commit; on a broken identity once more with that block read again; then records the finding and stops. */
+/**
+ * Tries a commit. On a broken identity the block that shows it is read again by its hash, then the ranges whole, since
+ * a log that is missing earlier may show late; if it is still broken, the finding is recorded and the ledger stops.
+ */
 async function secondLook(
   keeper: Bookkeeper,
   chain: ChainPort,
+  bounds: Bounds,
   ranges: readonly Range[],
   signal: AbortSignal,
   attempt: (ranges: readonly Range[]) => Committed,
 ): Promise<Committed> {
-  try {
-    return attempt(ranges);
-  } catch (error) {
-    const finding = findingOf(error);
-    const suspect = ranges.flatMap((range) => range.blocks).find((block) => block.number === finding?.blockNumber);
-    if (suspect === undefined) throw error;
-    const again = await chain.blockLogs(suspect.hash, suspect.number, signal);
-    const mended = ranges.map((range) => ({
-      ...range,
-      blocks: range.blocks.map((block) => (block === suspect ? again : block)),
-    }));
+  const looks = [
+    async () => ranges,
+    async (finding: Finding) => await rereadBlock(chain, ranges, finding, signal),
+    async () => await rereadRanges(chain, ranges, bounds, signal),
+  ];
+  let finding: Finding | undefined;
+  for (const [i, look] of looks.entries()) {
+    const seen = await look(finding as Finding);
     try {
-      return attempt(mended);
-    } catch (last) {
-      const final = findingOf(last);
-      if (final !== undefined) keeper.store.write(() => keeper.store.findings.insert(final));
-      throw last;
+      return attempt(seen);
+    } catch (error) {
+      finding = findingOf(error);
+      if (finding === undefined) throw error;
+      if (i < looks.length - 1) continue;
+      const last = finding;
+      keeper.store.write(() => keeper.store.findings.insert(last));
+      throw error;
     }
   }
+  throw new LpLedgerError("invariant", "UNREACHABLE", "a commit neither succeeded nor failed");
+}
+
+async function rereadBlock(
+  chain: ChainPort,
+  ranges: readonly Range[],
+  finding: Finding,
+  signal: AbortSignal,
+): Promise<readonly Range[]> {
+  const suspect = ranges.flatMap((range) => range.blocks).find((block) => block.number === finding.blockNumber);
+  if (suspect === undefined) return ranges;
+  const again = await chain.blockLogs(suspect.hash, suspect.number, signal);
+  return ranges.map((range) => ({
+    ...range,
+    blocks: range.blocks.map((block) => (block === suspect ? again : block)),
+  }));
+}
+
+async function rereadRanges(
+  chain: ChainPort,
+  ranges: readonly Range[],
+  bounds: Bounds,
+  signal: AbortSignal,
+): Promise<readonly Range[]> {
+  const [first, last] = [ranges[0], ranges.at(-1)];
+  if (first === undefined || last === undefined) return ranges;
+  const again: Range[] = [];
+  for await (const range of chain.ranges(first.from, last.end.number, bounds, signal)) again.push(range);
+  return again;
 }
 
 /** Stores what is final now; it never moves back. */
@@ -128,6 +175,8 @@ function keepFinal(keeper: Bookkeeper, sight: FinalitySight): number | null {
     store.write(() => {
       store.config.set("final_block", final.number, store.nowIso());
       store.config.set("final_hash", final.hash, store.nowIso());
+      store.config.set("finality_source", sight.tagged === null ? "depth" : "tag", store.nowIso());
+      store.thinBlocks(before?.number ?? 0, final.number);
     });
   }
   return final?.number ?? null;
@@ -143,28 +192,30 @@ function storedFinal(keeper: Bookkeeper): KnownBlock | null {
 async function repair(
   keeper: Bookkeeper,
   chain: ChainPort,
-  sight: { readonly head: Block },
+  sight: Look,
   signal: AbortSignal,
   options: ConvergeOptions,
 ): Promise<void> {
   const start = startBlockOf(keeper.programme);
-  const common = (await commonBlock(keeper, chain, sight.head.number, signal)) ?? start - 1;
-  const acceptedFinal = await refuseDeep(keeper, chain, common, signal, options);
+  const shared = await commonBlock(keeper, chain, sight.head.number, signal);
+  const common = shared ?? start - 1;
+  const acceptedFinal = await refuseDeep(keeper, chain, { common, shared: shared !== undefined }, signal, options);
   const goal = Math.min(sight.head.number, options.until ?? sight.head.number);
   const ranges: Range[] = [];
   let logs = 0;
-  for await (const range of chain.ranges(common + 1, goal, signal)) {
+  const bounds = boundsOf(keeper, sight);
+  for await (const range of chain.ranges(common + 1, goal, bounds, signal)) {
     ranges.push(range);
     logs += range.blocks.reduce((sum, block) => sum + block.logs.length, 0);
     if (logs > REPLACEMENT_LOGS_MAX) break;
   }
-  const committed = await secondLook(keeper, chain, ranges, signal, (each) =>
+  const committed = await secondLook(keeper, chain, bounds, ranges, signal, (each) =>
     keeper.replace(common, each, acceptedFinal),
   );
   options.onCommit?.(committed, sight.head.number);
 }
 
-/** The highest stored block that the node's chain shares with ours; undefined where there is none. */
+/** The highest stored block that the node's chain shares with ours, or the block before our first; undefined where there is none. */
 async function commonBlock(
   keeper: Bookkeeper,
   chain: ChainPort,
@@ -173,7 +224,7 @@ async function commonBlock(
 ): Promise<number | undefined> {
   for (let below = headNumber + 1; ; ) {
     const ours = keeper.store.blocks.below(below, ANCESTOR_PAGE);
-    if (ours.length === 0) return undefined;
+    if (ours.length === 0) return await sharedAnchor(keeper, chain, signal);
     const theirs = await chain.blocksAt(
       ours.map((block) => block.number),
       signal,
@@ -184,6 +235,14 @@ async function commonBlock(
   }
 }
 
+/** The block before our first, where the node still has it: what a chain of the same history must share. */
+async function sharedAnchor(keeper: Bookkeeper, chain: ChainPort, signal: AbortSignal): Promise<number | undefined> {
+  const anchor = keeper.store.config.get("anchor");
+  if (anchor === undefined) return undefined;
+  const [theirs] = await chain.blocksAt([anchor.number], signal);
+  return theirs?.hash === anchor.hash ? anchor.number : undefined;
+}
+
 /**
  * A fork below `final` stops the ledger until the operator names the new chain's first block.
  * @returns the hash that the final block has on the new chain where that was accepted.
@@ -191,22 +250,24 @@ async function commonBlock(
 async function refuseDeep(
   keeper: Bookkeeper,
   chain: ChainPort,
-  common: number,
+  { common, shared }: { readonly common: number; readonly shared: boolean },
   signal: AbortSignal,
   options: ConvergeOptions,
 ): Promise<Hash | undefined> {
   const final = storedFinal(keeper);
-  if (final === null || common >= final.number) return undefined;
+  if (shared && (final === null || common >= final.number)) return undefined;
   // Stored blocks are sparse: only the final block's own hash tells whether the fork is below or above it.
-  const [theirs, first] = await chain.blocksAt([final.number, common + 1], signal);
-  if (theirs?.hash === final.hash) return undefined;
-  if (theirs != null && first != null && first.hash === options.acceptDeepReorg) return theirs.hash;
-  const message = `the node's chain leaves ours after block ${common}, below the final block ${final.number}`;
+  const [first = null, theirs = null] = await chain.blocksAt([common + 1, final?.number ?? common + 1], signal);
+  if (final !== null && theirs?.hash === final.hash) return undefined;
+  if (first !== null && theirs !== null && first.hash === options.acceptDeepReorg) return theirs.hash;
+  const message = shared
+    ? `the node's chain leaves ours after block ${common}, below the final block ${final?.number}`
+    : "the node's chain shares no block with ours";
   const { store } = keeper;
   store.write(() => store.config.set("halted", { code: "DEEP_REORG", message }, store.nowIso()));
   throw new LpLedgerError("invariant", "DEEP_REORG", message, {
     exitCode: EXIT_DEEP_REORG,
-    facts: { commonBlock: common, final: final.number, firstForeignHash: first?.hash ?? null },
+    facts: { commonBlock: common, final: final?.number ?? null, firstForeignHash: first?.hash ?? null },
     hint:
       `nothing was undone. Check the node against another one. If this is a local development chain that was reset, remove the database. ` +
       `To follow the new chain and undo final blocks: lp-ledger start --accept-deep-reorg ${first?.hash ?? "HASH"}`,

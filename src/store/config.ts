@@ -6,10 +6,14 @@ export interface ConfigValues {
   /** The parts of the programme file that history rests on, as canonical JSON values. */
   readonly programme: unknown;
   readonly programme_hash: string;
+  /** The block before the ledger's first. */
+  readonly anchor: { readonly number: number; readonly hash: string };
   readonly last_processed_block: number;
   readonly final_block: number;
   /** Hash of the final block: what tells a fork below it from one above. */
   readonly final_hash: string;
+  /** Where `final` came from: the node's tag, or a depth of our own. */
+  readonly finality_source: "tag" | "depth";
   /** Why the ledger stopped, while it is stopped. */
   readonly halted: { readonly code: string; readonly message: string } | null;
 }

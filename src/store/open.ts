@@ -1,8 +1,10 @@
 import { existsSync } from "node:fs";
 import Database from "better-sqlite3";
 import { LpLedgerError } from "../core/errors.ts";
+import { type BackupFolder, backupFromOutside } from "./backup.ts";
 import { cannotOpen, takeLock } from "./lock.ts";
 import { checkSchema, knownMigrations, migrate } from "./migrate.ts";
+import { finishRestore } from "./restore.ts";
 
 /** The first SQLite without the WAL-reset corruption bug. */
 const SQLITE_MIN = [3, 51, 3] as const;
@@ -12,13 +14,17 @@ export interface OpenDatabase {
   close(): void;
 }
 
-/** Opens (and creates or migrates) a ledger for writing; holds the writer's lock until `close`. */
-export function openForWriting(path: string): OpenDatabase {
+/**
+ * Opens (and creates or migrates) a ledger for writing; holds the writer's lock until `close`. Before a migration a
+ * verified backup is made in `backups`.
+ */
+export function openForWriting(path: string, backups?: BackupFolder): OpenDatabase {
   const lock = takeLock(path);
   let db: Database.Database | undefined;
   try {
+    finishRestore(path);
     db = connect(path, false);
-    checkSchema(db, path);
+    backupBeforeMigration(db, path, backups);
     db.pragma("journal_mode = wal");
     db.pragma("synchronous = normal");
     db.pragma("journal_size_limit = 67108864");
@@ -47,6 +53,11 @@ export function openForReading(path: string): OpenDatabase {
       hint: "run lp-ledger start first, or set DATABASE to the file you mean",
     });
   }
+  if (existsSync(`${path}.restore-pending`)) {
+    throw new LpLedgerError("transient", "RESTORING", `a restore of ${path} was begun and not finished`, {
+      hint: "wait for it, or run lp-ledger restore or start: either finishes it",
+    });
+  }
   const db = connect(path, true);
   try {
     const applied = checkSchema(db, path);
@@ -61,6 +72,13 @@ export function openForReading(path: string): OpenDatabase {
     throw error;
   }
   return { db, close: () => db.close() };
+}
+
+/** A file that is about to be migrated is copied and checked first. */
+function backupBeforeMigration(db: Database.Database, path: string, backups: BackupFolder | undefined): void {
+  const applied = checkSchema(db, path);
+  const known = knownMigrations().at(-1)?.version ?? 0;
+  if (applied > 0 && applied < known && backups !== undefined) backupFromOutside(db, backups);
 }
 
 function connect(path: string, readonly: boolean): Database.Database {

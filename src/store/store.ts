@@ -38,10 +38,12 @@ export class Store {
   readonly findings: FindingsTable;
   readonly #clock: Clock;
   readonly #insertBlock;
+  readonly #thinBlocks;
   readonly #insertDigest;
   readonly #setDigest;
   readonly #insertPool;
   readonly #insertReorg;
+  readonly #insertMaintenance;
 
   constructor(db: Database, clock: Clock) {
     this.db = db;
@@ -58,6 +60,9 @@ export class Store {
       insert into processed_blocks
         (block_number, block_hash, parent_hash, block_timestamp, processed_at, event_count, state_digest)
       values (?, ?, ?, ?, ?, ?, ?)`);
+    this.#thinBlocks = db.prepare(
+      "delete from processed_blocks where block_number >= ? and block_number < ? and event_count = 0",
+    );
     this.#insertDigest = db.prepare("insert into pool_digests (pool_address, block_number, digest) values (?, ?, ?)");
     this.#setDigest = db.prepare(`
       update processed_blocks
@@ -71,6 +76,9 @@ export class Store {
     this.#insertReorg = db.prepare(`
       insert into reorgs (common_block, depth, old_tip_hash, new_tip_hash, observed_at)
       values (?, ?, ?, ?, ?)`);
+    this.#insertMaintenance = db.prepare(`
+      insert into maintenance_runs (kind, started_at, seconds, outcome)
+      values (?, ?, ?, ?)`);
   }
 
   /** Wall-clock time for the few columns that carry it. */
@@ -114,6 +122,11 @@ export class Store {
     this.#insertBlock.run(number, hash, parentHash, isoOf(timestampSec), this.nowIso(), eventCount, stateDigest);
   }
 
+  /** Forgets blocks without events from `from` up to below `to`: once final, only events and the final block matter. */
+  thinBlocks(from: number, to: number): void {
+    this.#thinBlocks.run(from, to);
+  }
+
   insertDigest(pool: Address, blockNumber: number, digest: string): void {
     this.#insertDigest.run(pool, blockNumber, digest);
   }
@@ -125,6 +138,16 @@ export class Store {
 
   insertReorg(reorg: { commonBlock: number; depth: number; oldTip: string; newTip: string }): void {
     this.#insertReorg.run(reorg.commonBlock, reorg.depth, reorg.oldTip, reorg.newTip, this.nowIso());
+  }
+
+  /** Records what was done to the file itself. */
+  insertMaintenance(run: {
+    kind: "backup" | "optimize" | "vacuum";
+    startedAt: string;
+    seconds: number;
+    outcome: object;
+  }): void {
+    this.#insertMaintenance.run(run.kind, run.startedAt, run.seconds, JSON.stringify(run.outcome));
   }
 
   /** Undoes all blocks above a number; see `undoAbove`. */

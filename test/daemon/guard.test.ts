@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { LpLedgerError } from "../../src/core/errors.ts";
 import { toHash } from "../../src/core/hex.ts";
 import { finalOf, judge } from "../../src/core/verdict.ts";
+import { converge } from "../../src/daemon/converge.ts";
 import { requireChain } from "../../src/daemon/identity.ts";
 import { FakeChain } from "../support/fake-chain.ts";
 import { openPositions, TestLedger, testProgramme } from "../support/ledger.ts";
@@ -228,6 +229,81 @@ describe("the guard", () => {
     chain.fault = undefined;
     await ledger.settle();
     await expectStraight(ledger, chain);
+  });
+
+  it("stops at a chain of which it shares nothing, though nothing is final yet", async () => {
+    const chain = new FakeChain();
+    const ledger = await following(chain, ["a", "b", "c"]);
+    const before = ledger.dump();
+    const other = new FakeChain({ genesis: "another" });
+    other.follow("p q r s t");
+    const over = new TestLedger(other.fetch, { programme: ledger.keeper.programme });
+    const error = await converge(ledger.keeper, over.chain, signal).catch((each: LpLedgerError) => each);
+    expect(error).toMatchObject({
+      code: "DEEP_REORG",
+      exitCode: 76,
+      message: "the node's chain shares no block with ours",
+    });
+    expect(ledger.dump()).toBe(before);
+  });
+
+  it("does not take a node that once told finality, and now does not, for one without", async () => {
+    const chain = new FakeChain();
+    chain.grow(60, 31);
+    chain.finalized = 5;
+    const programme = testProgramme({ finality: { fallbackDepth: 10, minDepth: 0 } });
+    const ledger = new TestLedger(chain.fetch, { programme });
+    await ledger.settle();
+    expect(ledger.store.config.get("final_block")).toBe(5);
+    chain.finalized = null;
+    await ledger.step();
+    expect(ledger.store.config.get("final_block")).toBe(5);
+    chain.reorg(40, 25, 32);
+    await ledger.settle();
+    await expectStraight(ledger, chain);
+  });
+
+  it("keeps nothing of a batch whose parts were answered before and after a reorg", async () => {
+    for (let seed = 1; seed <= 40; seed++) {
+      const chain = new FakeChain();
+      chain.grow(3, seed);
+      const ledger = new TestLedger(chain.fetch);
+      await ledger.settle();
+      chain.grow(6, seed);
+      const old = chain.blocks.slice();
+      // The logs are still those of the old blocks, the headers already those of the new ones.
+      chain.fault = (method, [filter], result) => {
+        if (method !== "eth_getLogs" || Object.hasOwn(filter as object, "blockHash") || chain.blocks[5] !== old[5])
+          return result;
+        chain.reorg(4, 7, seed + 1000);
+        return result;
+      };
+      for (let i = 0; i < 4; i++) await ledger.step().catch(() => undefined);
+      chain.fault = undefined;
+      await ledger.settle();
+      await expectStraight(ledger, chain);
+    }
+  });
+
+  it("refuses times that run back, from block to block or against our tip", async () => {
+    for (const place of ["inner", "first"]) {
+      const chain = new FakeChain();
+      chain.grow(20, 33);
+      const ledger = new TestLedger(chain.fetch);
+      await ledger.settle();
+      chain.grow(20, 34);
+      chain.fault = (method, [filter], result) => {
+        if (method !== "eth_getLogs" || Object.hasOwn(filter as object, "blockHash")) return result;
+        const logs = result as { blockTimestamp: string; blockNumber: string }[];
+        const victim = logs[place === "first" ? 0 : Math.floor(logs.length / 2)]?.blockNumber;
+        return logs.map((log) => (log.blockNumber === victim ? { ...log, blockTimestamp: "0x0" } : log));
+      };
+      chain.finalized = 40; // Settled blocks: their headers are not read.
+      expect(await codeOf(ledger.step())).toMatch(/LOGS_INCONSISTENT/);
+      chain.fault = undefined;
+      await ledger.settle();
+      await expectStraight(ledger, chain);
+    }
   });
 
   it("names another chain behind the same URL, and a development chain that was reset", async () => {

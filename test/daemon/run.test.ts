@@ -37,8 +37,8 @@ describe("the run", () => {
     const chain = new FakeChain();
     chain.grow(120, 9);
     const retried: string[] = [];
-    // Every fourth request fails, and once six in a row.
-    const fetch = flaky(chain, (request) => request % 4 === 0 || (request > 30 && request < 37));
+    // Every seventh request fails, and once six in a row.
+    const fetch = flaky(chain, (request) => request % 7 === 0 || (request > 30 && request < 37));
     const ledger = new TestLedger(fetch, { limits: { blocksStart: 5, blocksMax: 5, attemptsMax: 1, inFlightMax: 1 } });
     await run(ledger.keeper, ledger.chain, new OwnClock(), signal, {
       ...OPTIONS,

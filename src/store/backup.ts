@@ -1,0 +1,188 @@
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { join } from "node:path";
+import Database from "better-sqlite3";
+import type { Sha256 } from "../core/digest.ts";
+import { LpLedgerError } from "../core/errors.ts";
+import { publish, publishText, sha256OfFile } from "./files.ts";
+import { type FileFacts, factsOf, problemsOf } from "./inspect.ts";
+
+/** What stands beside a backup, as JSON: what it is a state of, and how to know that it is whole. */
+export interface Manifest extends FileFacts {
+  readonly format: "lp-ledger-backup-1";
+  readonly createdAt: string;
+  readonly file: string;
+  readonly bytes: number;
+  readonly sha256: string;
+}
+
+export interface Backup {
+  readonly path: string;
+  readonly manifest: Manifest;
+}
+
+export interface BackupFolder {
+  readonly folder: string;
+  readonly sha256: Sha256;
+  /** ISO-8601 UTC wall-clock time. */
+  nowIso(): string;
+}
+
+const NAME = /^ledger-\d{8}T\d{6}Z-\d+\.sqlite$/;
+
+/** Copies the ledger from its own writer's connection while that goes on committing. */
+export async function backupFromWriter(
+  db: Database.Database,
+  where: BackupFolder,
+  signal: AbortSignal,
+): Promise<Backup> {
+  const part = partIn(where);
+  try {
+    await db.backup(part, {
+      progress: () => {
+        signal.throwIfAborted();
+        return 2_000;
+      },
+    });
+    return finish(part, where);
+  } catch (error) {
+    removeDatabase(part);
+    throw error;
+  }
+}
+
+/** Copies the ledger from another process: `VACUUM INTO`, since the online copy never ends while somebody else writes. */
+export function backupFromOutside(db: Database.Database, where: BackupFolder): Backup {
+  const part = partIn(where);
+  try {
+    db.prepare("vacuum into ?").run(part);
+    return finish(part, where);
+  } catch (error) {
+    removeDatabase(part);
+    throw error;
+  }
+}
+
+function partIn({ folder }: BackupFolder): string {
+  mkdirSync(folder, { recursive: true });
+  const part = join(folder, "making.part");
+  removeDatabase(part);
+  return part;
+}
+
+/** Checks the copy, and only then gives it and its manifest their names. */
+function finish(part: string, where: BackupFolder): Backup {
+  const createdAt = where.nowIso();
+  const copy = new Database(part);
+  let facts: FileFacts;
+  try {
+    copy.pragma("journal_mode = delete");
+    const problems = problemsOf(copy, where.sha256);
+    if (problems.length > 0) throw damaged(part, problems, "the ledger itself is damaged: restore an older backup");
+    facts = factsOf(copy);
+  } finally {
+    copy.close();
+  }
+  const file = `ledger-${createdAt.replaceAll(/[-:]/g, "")}-${facts.blockNumber ?? 0}.sqlite`;
+  const path = join(where.folder, file);
+  const manifest: Manifest = {
+    format: "lp-ledger-backup-1",
+    createdAt,
+    file,
+    bytes: statSync(part).size,
+    sha256: sha256OfFile(part),
+    ...facts,
+  };
+  publish(part, path);
+  publishText(`${path}.json`, `${JSON.stringify(manifest, null, 2)}\n`);
+  return { path, manifest };
+}
+
+/** The finished backups of a folder, newest first. Files without a manifest were never finished and do not count. */
+export function listBackups(folder: string): readonly Backup[] {
+  if (!existsSync(folder)) return [];
+  return readdirSync(folder)
+    .filter((name) => NAME.test(name) && existsSync(join(folder, `${name}.json`)))
+    .map((name) => readBackup(join(folder, name)))
+    .sort((a, b) =>
+      a.manifest.createdAt < b.manifest.createdAt || (a.manifest.createdAt === b.manifest.createdAt && a.path < b.path)
+        ? 1
+        : -1,
+    );
+}
+
+/** A backup with its manifest. @throws NO_MANIFEST where there is none, or it is not one of ours. */
+export function readBackup(path: string): Backup {
+  let manifest: Manifest;
+  try {
+    manifest = JSON.parse(readFileSync(`${path}.json`, "utf8")) as Manifest;
+  } catch (error) {
+    throw new LpLedgerError(
+      "usage",
+      "NO_MANIFEST",
+      `the backup ${path} has no readable manifest: ${(error as Error).message}`,
+      {
+        hint: "a backup is two files, FILE and FILE.json; lp-ledger backup list shows those that are whole",
+      },
+    );
+  }
+  if (manifest.format !== "lp-ledger-backup-1") {
+    throw new LpLedgerError(
+      "usage",
+      "NO_MANIFEST",
+      `${path}.json is a manifest of the format ${JSON.stringify(manifest.format)}, not lp-ledger-backup-1`,
+    );
+  }
+  return { path, manifest };
+}
+
+/** Everything that is wrong with a backup: bytes, hash, and the database itself against its manifest. */
+export function backupProblems({ path, manifest }: Backup, sha256: Sha256): readonly string[] {
+  if (!existsSync(path)) return ["the file is gone"];
+  const { size } = statSync(path);
+  if (size !== manifest.bytes) return [`it has ${size} bytes, its manifest says ${manifest.bytes}`];
+  if (sha256OfFile(path) !== manifest.sha256) return ["its bytes are not those its manifest was written for (sha256)"];
+  const db = new Database(path, { readonly: true });
+  try {
+    const facts = factsOf(db);
+    const differing = (Object.keys(facts) as (keyof FileFacts)[]).filter((key) => facts[key] !== manifest[key]);
+    if (differing.length > 0) return [`its manifest differs from the file in ${differing.join(", ")}`];
+    return problemsOf(db, sha256);
+  } finally {
+    db.close();
+  }
+}
+
+export interface Retention {
+  /** Backups beyond the newest so many go. */
+  readonly keep: number;
+  /** Backups older than this go, whatever their number. */
+  readonly maxAgeSec: number;
+}
+
+/** Removes what retention no longer wants, but never the newest backup that is good. Returns what went. */
+export function pruneBackups(where: BackupFolder, retention: Retention): readonly Backup[] {
+  const backups = listBackups(where.folder);
+  const oldest = Date.parse(where.nowIso()) - retention.maxAgeSec * 1000;
+  const unwanted = backups.filter((backup, i) => i >= retention.keep || Date.parse(backup.manifest.createdAt) < oldest);
+  if (unwanted.length === 0) return [];
+  const lastGood = backups.find((backup) => backupProblems(backup, where.sha256).length === 0);
+  const removed = unwanted.filter((backup) => backup !== lastGood);
+  for (const { path } of removed) {
+    rmSync(`${path}.json`, { force: true }); // The manifest first: without it the file no longer counts.
+    rmSync(path, { force: true });
+  }
+  return removed;
+}
+
+/** The error for a copy or backup that is not whole. */
+export function damaged(path: string, problems: readonly string[], hint: string): LpLedgerError {
+  return new LpLedgerError("invariant", "DAMAGED", `${path} is damaged: ${problems.join("; ")}`, {
+    hint,
+    facts: { problems },
+  });
+}
+
+/** Removes a database file with everything SQLite puts beside it. */
+export function removeDatabase(path: string): void {
+  for (const suffix of ["", "-wal", "-shm", "-journal"]) rmSync(`${path}${suffix}`, { force: true });
+}

@@ -1,0 +1,159 @@
+import type { Database } from "better-sqlite3";
+import { chainDigest, type DigestLine, type Sha256, stateDigest } from "../core/digest.ts";
+
+/** What a ledger file is a state of. */
+export interface FileFacts {
+  readonly chainId: number | null;
+  readonly blockNumber: number | null;
+  readonly blockHash: string | null;
+  readonly schema: number;
+  readonly stateDigest: string | null;
+  readonly programmeHash: string | null;
+}
+
+/** Reads what a file says of itself; believes it. */
+export function factsOf(db: Database): FileFacts {
+  const config = (key: string): unknown => {
+    const value = db.prepare<[string], string>("select value from program_config where key = ?").pluck().get(key);
+    return value === undefined ? null : JSON.parse(value);
+  };
+  const tip = db
+    .prepare<[], { block_number: number; block_hash: string; state_digest: string }>(
+      "select block_number, block_hash, state_digest from processed_blocks order by block_number desc limit 1",
+    )
+    .get();
+  return {
+    chainId: (config("programme") as { chainId: number } | null)?.chainId ?? null,
+    blockNumber: tip?.block_number ?? null,
+    blockHash: tip?.block_hash ?? null,
+    schema: Number(db.pragma("user_version", { simple: true })),
+    stateDigest: tip?.state_digest ?? null,
+    programmeHash: config("programme_hash") as string | null,
+  };
+}
+
+/**
+ * Everything that is wrong with a file: SQLite's own checks, foreign keys, and every digest computed again from the
+ * postings it stands for. SQLite has no checksums of pages, so the digests are what finds a flipped byte in a value.
+ */
+export function problemsOf(db: Database, sha256: Sha256): readonly string[] {
+  const integrity = db.pragma("integrity_check") as { integrity_check: string }[];
+  const problems = integrity.map((row) => row.integrity_check).filter((text) => text !== "ok");
+  if (problems.length > 0) return problems.map((text) => `integrity_check: ${text}`);
+  const orphans = db.pragma("foreign_key_check") as unknown[];
+  if (orphans.length > 0) problems.push(`foreign_key_check: ${orphans.length} rows refer to nothing`);
+  return [...problems, ...digestProblems(db, sha256)];
+}
+
+interface PostingRow {
+  readonly pool_address: string;
+  readonly block_number: number;
+  readonly block_hash: string | null;
+  readonly log_index: number;
+  readonly leg: number;
+  readonly kind: DigestLine["kind"];
+  readonly position_id: string;
+  readonly provider_address: string;
+  readonly delta: string;
+  readonly balance_after: string;
+  readonly account_id: number;
+}
+
+const PAGE = 5_000;
+
+/** Follows the postings from the first to the last: balances, per-pool digests, and the digest of every stored block. */
+function digestProblems(db: Database, sha256: Sha256): readonly string[] {
+  const { chainId } = factsOf(db);
+  const pools = db.prepare<[], string>("select pool_address from pools").pluck().all();
+  const digests = new Map(pools.map((pool) => [pool, ""]));
+  const balances = new Map<number, bigint>();
+  const stored = db
+    .prepare<[string, number], string>("select digest from pool_digests where pool_address = ? and block_number = ?")
+    .pluck();
+  const blockDigests = db.prepare<[number, number], { block_number: number; state_digest: string }>(
+    "select block_number, state_digest from processed_blocks where block_number > ? and block_number <= ? order by block_number",
+  );
+  const expectState = (above: number, upTo: number): string | undefined => {
+    const expected = stateDigest(sha256, digests);
+    const wrong = blockDigests.all(above, upTo).find((row) => row.state_digest !== expected);
+    return wrong && `the state digest of block ${wrong.block_number} is not that of its postings`;
+  };
+  let above = -1;
+  for (const rows of blocksOfPostings(db)) {
+    const [{ block_number: block, block_hash: blockHash }] = rows as [PostingRow];
+    const before = expectState(above, block - 1);
+    if (before !== undefined) return [before];
+    for (const row of rows) {
+      const after = (balances.get(row.account_id) ?? 0n) + BigInt(row.delta);
+      if (after !== BigInt(row.balance_after))
+        return [`the balance after block ${block} log ${row.log_index} does not follow from its posting`];
+      balances.set(row.account_id, after);
+    }
+    for (const pool of new Set(rows.map((row) => row.pool_address))) {
+      const lines = rows
+        .filter((row) => row.pool_address === pool)
+        .map((row) => ({
+          logIndex: row.log_index,
+          kind: row.kind,
+          position: row.position_id,
+          provider: row.provider_address,
+          delta: BigInt(row.delta),
+        }));
+      const digest = chainDigest(
+        sha256,
+        digests.get(pool) ?? "",
+        { chainId: chainId ?? 0, blockHash: blockHash ?? "" },
+        lines,
+      );
+      if (stored.get(pool, block) !== digest)
+        return [`the digest of pool ${pool} at block ${block} is not that of its postings`];
+      digests.set(pool, digest);
+    }
+    above = block - 1;
+  }
+  const last = expectState(above, Number.MAX_SAFE_INTEGER);
+  return last === undefined ? accountProblems(db, balances) : [last];
+}
+
+function accountProblems(db: Database, balances: ReadonlyMap<number, bigint>): readonly string[] {
+  for (const row of db
+    .prepare<[], { account_id: number; liquidity: string }>("select account_id, liquidity from accounts")
+    .iterate()) {
+    if (BigInt(row.liquidity) !== (balances.get(row.account_id) ?? 0n)) {
+      return [
+        `account ${row.account_id} holds ${row.liquidity}, its postings sum to ${balances.get(row.account_id) ?? 0n}`,
+      ];
+    }
+  }
+  return [];
+}
+
+/** All postings, one block at a time, in ledger order. */
+function* blocksOfPostings(db: Database): Generator<readonly PostingRow[]> {
+  const page = db.prepare<[number, number, number, number], PostingRow>(`
+    select
+      accounts.pool_address, postings.block_number, processed_blocks.block_hash, postings.log_index, postings.leg,
+      accounts.kind, accounts.position_id, accounts.provider_address, postings.delta, postings.balance_after,
+      postings.account_id
+    from postings
+    join accounts using (account_id)
+    left join processed_blocks using (block_number)
+    where (postings.block_number, postings.log_index, postings.leg) > (?, ?, ?)
+    order by postings.block_number, postings.log_index, postings.leg
+    limit ?`);
+  let block: PostingRow[] = [];
+  for (let after: readonly [number, number, number] = [-1, -1, -1]; ; ) {
+    const rows = page.all(...after, PAGE);
+    for (const row of rows) {
+      if (block[0] !== undefined && block[0].block_number !== row.block_number) {
+        yield block;
+        block = [];
+      }
+      block.push(row);
+    }
+    const last = rows.at(-1);
+    if (last === undefined) break;
+    after = [last.block_number, last.log_index, last.leg];
+  }
+  if (block.length > 0) yield block;
+}

@@ -1,0 +1,288 @@
+import { spawn } from "node:child_process";
+import { readdirSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import Database from "better-sqlite3";
+import { describe, expect, it } from "vitest";
+import { sha256 } from "../../src/cli/platform.ts";
+import type { LpLedgerError } from "../../src/core/errors.ts";
+import {
+  backupFromOutside,
+  backupFromWriter,
+  backupProblems,
+  listBackups,
+  pruneBackups,
+  readBackup,
+} from "../../src/store/backup.ts";
+import { problemsOf } from "../../src/store/inspect.ts";
+import { openForReading, openForWriting } from "../../src/store/open.ts";
+import { newestGood, restore } from "../../src/store/restore.ts";
+import { FakeChain } from "../support/fake-chain.ts";
+import { dumpOf, openStore, TestLedger, temporaryFolder } from "../support/ledger.ts";
+
+const signal = new AbortController().signal;
+
+/** A ledger with life in it, and a folder for its backups; each backup is a minute younger than the last. */
+async function setUp(blocks = 60) {
+  const folder = temporaryFolder();
+  const chain = new FakeChain({ secondsPerBlock: 4000 });
+  chain.grow(blocks, 5);
+  const path = join(folder, "ledger.sqlite");
+  const ledger = new TestLedger(chain.fetch, { path });
+  await ledger.settle();
+  let minute = 0;
+  const where = {
+    folder: join(folder, "backups"),
+    sha256,
+    nowIso: () => new Date(Date.UTC(2026, 0, 1, 0, minute++)).toISOString().replace(".000", ""),
+  };
+  const skipped: string[] = [];
+  const plan = {
+    databasePath: path,
+    sha256,
+    nowIso: () => "2026-02-02T00:00:00Z",
+    onSkip: (backup: { path: string }) => void skipped.push(backup.path),
+  };
+  return { folder, chain, path, ledger, where, plan, skipped };
+}
+
+function codeOf(run: () => unknown): string {
+  try {
+    run();
+  } catch (error) {
+    return (error as LpLedgerError).code;
+  }
+  return "nothing thrown";
+}
+
+/** Flips one byte of a file. */
+function flip(path: string, at: number): void {
+  const bytes = readFileSync(path);
+  bytes[at] = (bytes[at] ?? 0) ^ 0x01;
+  writeFileSync(path, bytes);
+}
+
+describe("a backup", () => {
+  it("made by the writer while it commits is one whole state, with a manifest that says which", async () => {
+    const { chain, ledger, where } = await setUp();
+    const making = backupFromWriter(ledger.store.db, where, signal);
+    chain.grow(40, 6);
+    await ledger.settle();
+    const { path, manifest } = await making;
+    expect(backupProblems({ path, manifest }, sha256)).toEqual([]);
+    expect(manifest).toMatchObject({ format: "lp-ledger-backup-1", chainId: 31337, schema: 2 });
+    const at = ledger.store.blocks.at(manifest.blockNumber ?? -1);
+    expect([at?.hash, at?.stateDigest]).toEqual([manifest.blockHash, manifest.stateDigest]);
+    expect(readdirSync(where.folder).sort()).toEqual([manifest.file, `${manifest.file}.json`]);
+  });
+
+  it("made from another process beside a writer equals the ledger", async () => {
+    const { path, ledger, where } = await setUp();
+    const reader = openForReading(path);
+    const { path: copy } = backupFromOutside(reader.db, where);
+    reader.close();
+    const { store } = openStore(copy);
+    expect(dumpOf(store)).toBe(ledger.dump());
+  });
+
+  it("that was cut off, or told to stop, leaves nothing that counts", async () => {
+    const { ledger, where } = await setUp();
+    const stop = new AbortController();
+    stop.abort(new Error("told to stop"));
+    await expect(backupFromWriter(ledger.store.db, where, stop.signal)).rejects.toThrow("told to stop");
+    writeFileSync(join(where.folder, "making.part"), "half a file");
+    writeFileSync(join(where.folder, "ledger-20260101T000000Z-5.sqlite"), "no manifest");
+    expect(listBackups(where.folder)).toEqual([]);
+  });
+
+  it("is not made of a ledger that is damaged", async () => {
+    const { ledger, where } = await setUp();
+    ledger.store.db.exec(
+      "update postings set delta = '1' where leg = 0 and block_number = (select max(block_number) from postings)",
+    );
+    await expect(backupFromWriter(ledger.store.db, where, signal)).rejects.toMatchObject({ code: "DAMAGED" });
+    expect(readdirSync(where.folder)).toEqual([]);
+  });
+
+  const damages: { it: string; damage: (path: string) => void; problem: RegExp }[] = [
+    { it: "a flipped byte", damage: (path) => flip(path, 40_000), problem: /sha256/ },
+    { it: "a truncated file", damage: (path) => truncateSync(path, 20_000), problem: /bytes, its manifest says/ },
+    {
+      it: "a manifest of another state",
+      damage: (path) =>
+        writeFileSync(
+          `${path}.json`,
+          readFileSync(`${path}.json`, "utf8").replace(/"blockNumber": \d+/, '"blockNumber": 3'),
+        ),
+      problem: /differs from the file in blockNumber/,
+    },
+  ];
+  for (const { it: name, damage, problem } of damages) {
+    it(`with ${name} is found out`, async () => {
+      const { ledger, where } = await setUp();
+      const { path } = await backupFromWriter(ledger.store.db, where, signal);
+      damage(path);
+      expect(backupProblems(readBackup(path), sha256).join()).toMatch(problem);
+    });
+  }
+});
+
+describe("the digest check", () => {
+  const changes: { it: string; sql: string }[] = [
+    {
+      it: "a posting's delta",
+      sql: "update postings set delta = delta || '0' where block_number = (select min(block_number) from postings)",
+    },
+    {
+      it: "a balance after a posting",
+      sql: "update postings set balance_after = balance_after || '0' where block_number = (select max(block_number) from postings)",
+    },
+    {
+      it: "an account's balance",
+      sql: "update accounts set liquidity = liquidity || '0' where kind = 'holder' and liquidity <> '0'",
+    },
+    {
+      it: "an account's provider",
+      sql: "update accounts set provider_address = '0x' || substr(provider_address, 3) || '0' where account_id = 2",
+    },
+    {
+      it: "a block's digest",
+      sql: "update processed_blocks set state_digest = 'x' where block_number = (select max(block_number) from processed_blocks)",
+    },
+    {
+      it: "a missing posting",
+      sql: "delete from postings where block_number = (select max(block_number) from postings)",
+    },
+  ];
+  for (const { it: name, sql } of changes) {
+    it(`finds ${name} changed, which SQLite's own check does not`, async () => {
+      const { ledger } = await setUp(30);
+      const { db } = ledger.store;
+      expect(problemsOf(db, sha256)).toEqual([]);
+      db.exec(sql);
+      expect(db.pragma("integrity_check", { simple: true })).toBe("ok");
+      expect(problemsOf(db, sha256).length).toBe(1);
+    });
+  }
+});
+
+describe("retention", () => {
+  it("keeps the newest so many, and none beyond an age", async () => {
+    const { ledger, where } = await setUp(20);
+    for (let i = 0; i < 6; i++) await backupFromWriter(ledger.store.db, where, signal);
+    const names = listBackups(where.folder).map((backup) => backup.manifest.createdAt);
+    expect(names.length).toBe(6);
+    pruneBackups(where, { keep: 4, maxAgeSec: 1e9 });
+    expect(listBackups(where.folder).map((backup) => backup.manifest.createdAt)).toEqual(names.slice(0, 4));
+    pruneBackups(where, { keep: 10, maxAgeSec: 240 });
+    expect(listBackups(where.folder).length).toBeLessThan(4);
+  });
+
+  it("never removes the last good one, however old it is and however many damaged ones are newer", async () => {
+    const { ledger, where } = await setUp(20);
+    for (let i = 0; i < 4; i++) await backupFromWriter(ledger.store.db, where, signal);
+    const backups = listBackups(where.folder);
+    for (const { path } of backups.slice(0, 3)) flip(path, 30_000);
+    pruneBackups(where, { keep: 1, maxAgeSec: 1 });
+    expect(listBackups(where.folder).map((backup) => backup.path)).toEqual([backups[3]?.path]);
+  });
+});
+
+describe("a restore", () => {
+  it("puts the state back, keeps the old file aside with all that belongs to it, and the ledger follows the chain again", async () => {
+    const { chain, path, ledger, where, plan, folder } = await setUp();
+    const made = await backupFromWriter(ledger.store.db, where, signal);
+    const then = ledger.dump();
+    chain.grow(20, 8);
+    await ledger.settle();
+    const now = ledger.dump();
+    ledger.close();
+    const aside = restore(made, plan);
+    expect(aside).toBe(`${path}.replaced-20260202T000000Z`);
+    expect(dumpOf(openStore(aside ?? "").store)).toBe(now);
+    expect(readdirSync(folder).filter((name) => name.includes("restor"))).toEqual([]);
+    const restored = new TestLedger(chain.fetch, { path });
+    expect(restored.dump()).toBe(then);
+    await restored.settle();
+    expect(restored.dump()).toBe(now);
+  });
+
+  it("is refused while a writer holds the ledger, and for a damaged backup, and changes nothing", async () => {
+    const { path, ledger, where, plan } = await setUp();
+    const made = await backupFromWriter(ledger.store.db, where, signal);
+    expect(codeOf(() => restore(made, plan))).toBe("LOCKED");
+    ledger.close();
+    const before = readFileSync(path);
+    flip(made.path, 50_000);
+    expect(codeOf(() => restore(made, plan))).toBe("DAMAGED");
+    expect(readFileSync(path)).toEqual(before);
+  });
+
+  it("of the newest passes damaged ones over with a word", async () => {
+    const { ledger, where, plan, skipped } = await setUp(20);
+    for (let i = 0; i < 3; i++) await backupFromWriter(ledger.store.db, where, signal);
+    const [newest, next] = listBackups(where.folder);
+    flip(newest?.path ?? "", 30_000);
+    expect(newestGood(where.folder, plan).path).toBe(next?.path);
+    expect(skipped).toEqual([newest?.path]);
+    for (const { path } of listBackups(where.folder).slice(1)) truncateSync(path, 100);
+    expect(codeOf(() => newestGood(where.folder, plan))).toBe("NO_BACKUP");
+  });
+
+  it("killed at any of its steps is finished by whoever opens the ledger next", async () => {
+    const runner = fileURLToPath(new URL("../support/kill-in-restore.ts", import.meta.url));
+    for (let step = 1; step <= 40; step++) {
+      const { chain, path, ledger, where } = await setUp(20);
+      const made = await backupFromWriter(ledger.store.db, where, signal);
+      const then = ledger.dump();
+      chain.grow(10, 8);
+      await ledger.settle();
+      const now = ledger.dump();
+      ledger.close();
+      const child = spawn(process.execPath, ["--import", "tsx", runner, made.path, path, `${step}`], {
+        stdio: ["ignore", "inherit", "inherit"],
+      });
+      const [code, killed] = await new Promise<[number | null, string | null]>((resolve) =>
+        child.once("exit", (...end) => resolve(end)),
+      );
+      const { store } = openStore(path);
+      expect([then, now]).toContain(dumpOf(store));
+      expect(problemsOf(store.db, sha256)).toEqual([]);
+      if (killed !== "SIGKILL") {
+        expect(code).toBe(0);
+        expect(dumpOf(store)).toBe(then);
+        expect(step).toBeGreaterThan(5);
+        return;
+      }
+    }
+    throw new Error("the restore has more steps than were tried");
+  });
+});
+
+describe("a migration", () => {
+  it("of an older file is preceded by a verified backup, and keeps everything in it", async () => {
+    const { path, ledger, where } = await setUp();
+    const before = ledger.dump();
+    // A file as schema 1 left it: what later migrations added is taken away again.
+    ledger.store.db.exec("drop table maintenance_runs; pragma user_version = 1");
+    ledger.close();
+    expect(codeOf(() => openForReading(path))).toBe("SCHEMA_OLDER");
+    openForWriting(path, where).close();
+    const [made] = listBackups(where.folder);
+    expect(made?.manifest.schema).toBe(1);
+    expect(backupProblems(made ?? readBackup(""), sha256)).toEqual([]);
+    expect(dumpOf(openStore(path).store)).toBe(before);
+  });
+
+  it("is not begun where the backup before it fails", async () => {
+    const { path, ledger, where } = await setUp(20);
+    ledger.store.db.exec(
+      "drop table maintenance_runs; pragma user_version = 1; update accounts set liquidity = '12345' where account_id = 2",
+    );
+    ledger.close();
+    expect(codeOf(() => openForWriting(path, where))).toBe("DAMAGED");
+    const db = new Database(path, { readonly: true });
+    expect(db.pragma("user_version", { simple: true })).toBe(1);
+    db.close();
+  });
+});
