@@ -178,10 +178,10 @@ const pool = z.discriminatedUnion("protocol", [
     protocol: z.literal("uniswap-v2"),
     ...poolBase,
     caveats: z
-      .array(z.literal("fee-on-transfer"))
+      .array(z.enum(["fee-on-transfer", "no-locked-minimum"]))
       .optional()
       .describe(
-        "fee-on-transfer: a token takes a fee, so reserves may move by less than a log says (V2-2 is not checked)",
+        "fee-on-transfer: a token takes a fee, so reserves may move by less than a log says (V2-2 is not checked); no-locked-minimum: the pair was born without the locked 1000 shares, as by a migrator (the first mint is not checked)",
       ),
   }),
   z.strictObject({

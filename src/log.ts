@@ -30,7 +30,13 @@ const LEVELS: Readonly<Record<number, string>> = {
 
 /** A JSON log line as a person would read it: time, level unless it is info, message, facts. */
 export function readableLine(line: string): string {
-  const { level, time, msg, ...facts } = JSON.parse(line) as Record<string, unknown>;
+  let parsed: Record<string, unknown>;
+  try {
+    parsed = JSON.parse(line) as Record<string, unknown>;
+  } catch {
+    return line; // A secret was replaced where JSON does not bear it: better ugly than lost.
+  }
+  const { level, time, msg, ...facts } = parsed;
   const name = LEVELS[Number(level)] ?? String(level);
   const rest = Object.entries(facts).map(
     ([key, value]) => `${key}=${typeof value === "string" ? value : JSON.stringify(value)}`,

@@ -88,17 +88,26 @@ export class Ranges {
         const blocks = to - from + 1;
         const reaction = reactionTo(error, blocks, attempt);
         if (reaction === "smaller") {
-          const half = Math.floor(blocks / 2);
-          this.#blocks = Math.max(1, Math.min(this.#blocks, half));
+          this.#blocks = Math.max(1, Math.min(this.#blocks, Math.floor(blocks / 2)));
           this.#ceiling = Math.max(1, Math.floor(blocks * CEILING_SHARE));
           this.#goodAtCeiling = 0;
-          const lower = await this.#fetch(from, from + half - 1, bounds, signal);
-          return [...lower, ...(await this.#fetch(from + half, to, bounds, signal))];
+          return await this.#fetchPieces(from, to, bounds, signal);
         }
         if (reaction === "wait" || attempt >= this.#limits.attemptsMax) throw error;
         await this.#clock.sleep(this.#backoffMs(attempt), signal);
       }
     }
+  }
+
+  /** A stretch that was refused whole, in pieces of the size that fits by now. */
+  async #fetchPieces(from: number, to: number, bounds: RangeBounds, signal: AbortSignal): Promise<readonly Range[]> {
+    const pieces: Range[] = [];
+    for (let next = from; next <= to; ) {
+      const last = Math.min(to, next + this.#blocks - 1);
+      pieces.push(...(await this.#fetch(next, last, bounds, signal)));
+      next = last + 1;
+    }
+    return pieces;
   }
 
   /** Grows while ranges are light, shrinks in proportion when they are heavy. */

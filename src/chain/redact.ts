@@ -1,4 +1,5 @@
-const SEGMENT_MIN = 6;
+/** Shorter parts, and plain numbers, are no keys; replacing them would only garble the log. */
+const KEY = /^(?!\d+$).{6,}$/;
 
 /**
  * Every part of an endpoint's URL that must never be seen: the URL whole and without its scheme, its host unless
@@ -10,8 +11,8 @@ export function secretsOf(url: string): readonly string[] {
   secrets.add(`${parsed.host}${parsed.pathname}${parsed.search}`);
   const loopback = ["localhost", "[::1]"].includes(parsed.hostname) || parsed.hostname.startsWith("127.");
   if (!loopback) secrets.add(parsed.hostname);
-  for (const segment of parsed.pathname.split("/")) if (segment.length >= SEGMENT_MIN) secrets.add(segment);
-  for (const value of parsed.searchParams.values()) secrets.add(value);
+  for (const segment of parsed.pathname.split("/")) if (KEY.test(segment)) secrets.add(segment);
+  for (const value of parsed.searchParams.values()) if (KEY.test(value)) secrets.add(value);
   for (const secret of [...secrets]) secrets.add(decoded(secret));
   return [...secrets].filter((secret) => secret.length > 2).sort((a, b) => b.length - a.length);
 }

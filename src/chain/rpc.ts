@@ -27,12 +27,17 @@ export interface Endpoint {
 export class Rpc {
   readonly #endpoint: Endpoint;
   readonly #secrets: readonly string[];
+  readonly #url: string;
+  readonly #headers: Readonly<Record<string, string>>;
   #nextId = 1;
   #requests = 0;
 
   constructor(endpoint: Endpoint) {
     this.#endpoint = endpoint;
     this.#secrets = secretsOf(endpoint.url);
+    const { url, headers } = requestOf(endpoint.url);
+    this.#url = url;
+    this.#headers = headers;
   }
 
   /** HTTP requests sent so far. */
@@ -85,7 +90,7 @@ export class Rpc {
   }
 
   async #post(body: string, signal: AbortSignal): Promise<unknown> {
-    const { url, fetch, clock, timeoutMs } = this.#endpoint;
+    const { fetch, clock, timeoutMs } = this.#endpoint;
     const deadline = clock.deadline(timeoutMs);
     // Not AbortSignal.any: on Node 20 every such signal stays registered with a long-lived one for ever.
     const either = new AbortController();
@@ -95,9 +100,9 @@ export class Rpc {
     this.#requests += 1;
     try {
       signal.throwIfAborted();
-      const response = await fetch(url, {
+      const response = await fetch(this.#url, {
         method: "POST",
-        headers: { "content-type": "application/json" },
+        headers: this.#headers,
         body,
         signal: either.signal,
       });
@@ -166,6 +171,17 @@ export class Rpc {
       facts: { endpoint: id, methods: calls.map((call) => call.method), ...facts },
     });
   }
+}
+
+/** `fetch` refuses URLs with a user and password: they go into the header they stand for. */
+function requestOf(text: string): { readonly url: string; readonly headers: Readonly<Record<string, string>> } {
+  const url = new URL(text);
+  const user = `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`;
+  const headers: Record<string, string> = { "content-type": "application/json" };
+  if (user !== ":") headers["authorization"] = `Basic ${Buffer.from(user).toString("base64")}`;
+  url.username = "";
+  url.password = "";
+  return { url: url.href, headers };
 }
 
 function causeOf(error: unknown): string {

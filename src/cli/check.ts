@@ -1,7 +1,7 @@
 import { ContractReader } from "../chain/calls.ts";
 import { configError, type Problem } from "../config.ts";
 import type { Pool } from "../core/programme.ts";
-import { type CommonOptions, chainOf, contextOf, type Io, rpcOf } from "./wiring.ts";
+import { type CommonOptions, chainOf, contextOf, type Io, patiently, rpcOf } from "./wiring.ts";
 
 /** Checks the configuration against its schema and against the chain; reports every problem at once. */
 export async function check(io: Io, options: CommonOptions): Promise<void> {
@@ -9,7 +9,7 @@ export async function check(io: Io, options: CommonOptions): Promise<void> {
   const rpc = rpcOf(io, settings);
   const { signal } = new AbortController();
   const chain = chainOf(rpc, settings, programme);
-  const { chainId } = await chain.identity(signal);
+  const { chainId } = await patiently(() => chain.identity(signal));
   const problems: Problem[] = [];
   const notes: string[] = [];
   if (chainId !== programme.chainId) {
@@ -18,13 +18,23 @@ export async function check(io: Io, options: CommonOptions): Promise<void> {
     const { head } = await chain.sight([], signal);
     const reader = new ContractReader(rpc);
     for (const [i, pool] of programme.pools.entries()) {
-      problems.push(...(await problemsOf(reader, pool, `pools.${pool.address}`, head.number, notes, signal)));
+      const found: string[] = [];
+      problems.push(
+        ...(await patiently(() => problemsOf(reader, pool, `pools.${pool.address}`, head.number, found, signal))),
+      );
+      notes.push(...found);
       if (i === programme.pools.length - 1) notes.push(`the node's head is block ${head.number}`);
     }
   }
   if (problems.length > 0) throw configError("the programme file, compared with the chain,", problems);
   if (options.json) io.out(`${JSON.stringify({ ok: true, chainId, pools: programme.pools.length, notes })}\n`);
   else io.out(`${[`chain ${chainId}, ${programme.pools.length} pools: all checks passed`, ...notes].join("\n")}\n`);
+}
+
+/** A pool that begins in the middle of its life. */
+export function startBlockProblem(pool: Pool): Problem {
+  const found = `${pool.startBlock}, when it already existed`;
+  return { field: `pools.${pool.address}.startBlock`, expected: "a block not after the pool's creation", found };
 }
 
 async function problemsOf(
@@ -40,10 +50,7 @@ async function problemsOf(
   }
   const problems: Problem[] = [];
   const before = pool.startBlock === 0 ? false : await reader.hasCode(pool.address, pool.startBlock - 1, signal);
-  if (before === true) {
-    const found = `${pool.startBlock}, when it already existed`;
-    problems.push({ field: `${field}.startBlock`, expected: "a block not after the pool's creation", found });
-  }
+  if (before === true) problems.push(startBlockProblem(pool));
   if (before === null)
     notes.push(
       `${pool.address}: the node does not know block ${pool.startBlock - 1} any more, so the start block was not checked`,

@@ -1,9 +1,10 @@
 import { rmSync } from "node:fs";
+import { ContractReader } from "../chain/calls.ts";
 import { secretsOf } from "../chain/redact.ts";
-import type { Settings } from "../config.ts";
+import { configError, type Problem, type Settings } from "../config.ts";
 import { LpLedgerError } from "../core/errors.ts";
 import { toHash } from "../core/hex.ts";
-import type { Programme } from "../core/programme.ts";
+import type { Pool, Programme } from "../core/programme.ts";
 import { addPools } from "../daemon/add-pools.ts";
 import { adoptProgramme, compareProgramme, onlyPools, withoutPools } from "../daemon/adopt.ts";
 import { Bookkeeper } from "../daemon/bookkeeper.ts";
@@ -14,6 +15,7 @@ import { createLogger, type Logger, readableLine } from "../log.ts";
 import type { Backup } from "../store/backup.ts";
 import { openForWriting } from "../store/open.ts";
 import { Store } from "../store/store.ts";
+import { startBlockProblem } from "./check.ts";
 import { sha256, systemClock } from "./platform.ts";
 import { Progress } from "./progress.ts";
 import {
@@ -23,6 +25,7 @@ import {
   chainOf,
   contextOf,
   type Io,
+  patiently,
   rpcOf,
   withWriter,
 } from "./wiring.ts";
@@ -64,9 +67,9 @@ export async function start(io: Io, options: StartOptions): Promise<void> {
         { chainId: programme.chainId, pools: programme.pools.length, tip: store.blocks.tip()?.number },
         "starting",
       );
-      await takeUp(context, store, log, (keeper, pools, until) =>
-        follow(keeper, pools, { once: true, ...(until === undefined ? {} : { until }) }),
-      );
+      const followTo: Follow = (keeper, pools, until) =>
+        follow(keeper, pools, { once: true, ...(until === undefined ? {} : { until }) });
+      await takeUp(context, store, log, new ContractReader(rpc), followTo, () => stop.signal.aborted);
       if (!stop.signal.aborted) {
         const keeper = new Bookkeeper(store, programme, sha256);
         try {
@@ -109,7 +112,14 @@ function scheduleOf(store: Store, settings: Settings, log: Logger): ScheduledBac
 type Follow = (keeper: Bookkeeper, pools: Programme, until?: number) => Promise<void>;
 
 /** Makes the ledger follow the programme file: stores a first one, fetches the history of added pools. */
-async function takeUp({ settings, programme }: Context, store: Store, log: Logger, follow: Follow): Promise<void> {
+async function takeUp(
+  { settings, programme }: Context,
+  store: Store,
+  log: Logger,
+  reader: ContractReader,
+  follow: Follow,
+  stopped: () => boolean,
+): Promise<void> {
   const { kind, added } = compareProgramme(store, programme);
   if (kind === "same") return;
   if (kind === "revalued") {
@@ -122,6 +132,10 @@ async function takeUp({ settings, programme }: Context, store: Store, log: Logge
       },
     );
   }
+  await requireBirth(
+    reader,
+    kind === "new" ? programme.pools : programme.pools.filter((pool) => added.has(pool.address)),
+  );
   const tip = store.blocks.tip();
   const late = programme.pools.filter((pool) => added.has(pool.address) && pool.startBlock <= (tip?.number ?? -1));
   if (kind === "new" || late.length === 0) {
@@ -139,10 +153,26 @@ async function takeUp({ settings, programme }: Context, store: Store, log: Logge
     sha256,
     openSide: () => openSide(path, onlyPools(programme, added)),
     follow,
+    stopped,
     adopt: () => adoptProgramme(store, programme, sha256),
   };
   const rebuilt = await addPools(plan, programme);
+  if (rebuilt === undefined) return;
   log.info({ events: rebuilt.events, stateDigest: rebuilt.stateDigest }, "added pools and rebuilt");
+}
+
+/** A pool must be followed from its birth: one that already existed before its start block is refused. */
+async function requireBirth(reader: ContractReader, pools: readonly Pool[]): Promise<void> {
+  const { signal } = new AbortController();
+  const problems: Problem[] = [];
+  for (const pool of pools) {
+    const before =
+      pool.startBlock === 0
+        ? false
+        : await patiently(() => reader.hasCode(pool.address, pool.startBlock - 1, signal)).catch(() => null);
+    if (before === true) problems.push(startBlockProblem(pool));
+  }
+  if (problems.length > 0) throw configError("the programme file, compared with the chain,", problems);
 }
 
 /** Opens the side ledger; one that was begun for other pools is begun again. */

@@ -1,7 +1,7 @@
 import { ContractReader } from "../chain/calls.ts";
 import { LpLedgerError } from "../core/errors.ts";
 import { type VerifyPort, verify as verifyLedger } from "../daemon/verify.ts";
-import { type CommonOptions, chainOf, contextOf, type Io, rpcOf, withReader } from "./wiring.ts";
+import { type CommonOptions, chainOf, contextOf, type Io, patiently, rpcOf, withReader } from "./wiring.ts";
 
 export interface VerifyOptions extends CommonOptions {
   readonly block?: number;
@@ -18,9 +18,11 @@ export async function verify(io: Io, options: VerifyOptions): Promise<void> {
     blocksAt: (...args) => chain.blocksAt(...args),
     ask: (...args) => reader.ask(...args),
   };
-  const verdict = await withReader(settings, (store) => verifyLedger(store, programme, port, options.block, signal));
+  const verdict = await withReader(settings, (store) =>
+    patiently(() => verifyLedger(store, programme, port, options.block, signal)),
+  );
   const { differences, positionsChecked, questionsAsked, blockNumber } = verdict;
-  if (options.json) io.out(`${JSON.stringify({ ...verdict, positionsWrong: differences.length })}\n`);
+  if (options.json) io.out(`${JSON.stringify(verdict)}\n`);
   else {
     const lines = differences.map(
       (each) => `  ${each.question}: ledger ${each.ledger}, chain ${each.chain ?? "does not answer"}`,

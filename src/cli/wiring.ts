@@ -92,3 +92,19 @@ export function chainOf(rpc: Rpc, settings: Settings, programme: Programme): Cha
   const limits = { ...RANGE_LIMITS, blocksMax: settings.rangeBlocksMax };
   return new FollowedChain(rpc, programme, systemClock, Math.random, limits);
 }
+
+const PATIENCE_ATTEMPTS = 3;
+const PATIENCE_MS = 500;
+
+/** For commands that ask a node once: a passing failure is tried again before it is told. */
+export async function patiently<T>(run: () => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await run();
+    } catch (error) {
+      const passing = error instanceof LpLedgerError && error.kind === "transient";
+      if (!passing || attempt === PATIENCE_ATTEMPTS) throw error;
+      await systemClock.sleep(PATIENCE_MS * attempt, new AbortController().signal);
+    }
+  }
+}

@@ -59,6 +59,9 @@ export interface ReservesBook {
   supply: bigint;
   reserves: readonly [bigint, bigint] | null;
   before: readonly [bigint, bigint] | null;
+  /** Shares minted and burned since the newest Mint or Burn log. */
+  issued: bigint;
+  redeemed: bigint;
 }
 
 /** Running state of a Uniswap V3 pool. `keys`: L by owner and range as the pool's logs say; `held`: as the accounts say. */
@@ -124,6 +127,12 @@ export class Books {
     return account;
   }
 
+  /** What an account holds, without opening one that does not exist. */
+  balance(key: AccountKey): bigint {
+    const name = `${key.pool}|${key.kind}|${key.position}|${key.provider}`;
+    return (this.#accounts.get(name) ?? this.#source.findAccount(key))?.balance ?? 0n;
+  }
+
   /** Sets a balance and marks the account for writing. */
   setBalance(account: Account, balance: bigint, blockNumber: number): void {
     account.balance = balance;
@@ -151,15 +160,16 @@ export class Books {
     let book = this.#reserves.get(pool.address);
     if (book === undefined) {
       const state = this.#source.poolState(pool.address);
-      book = { supply: 0n, reserves: null, before: null };
+      book = { supply: 0n, reserves: null, before: null, issued: 0n, redeemed: 0n };
       if (state?.kind === "reserves") {
-        const issuance = this.account(issuanceOf(pool), null, 0);
+        const issuance = this.balance(issuanceOf(pool));
         invariant(
-          issuance.balance === -state.supply,
+          issuance === -state.supply,
           "STATE_SUPPLY",
-          `the database has a share supply of ${state.supply} for pool ${pool.address}, but accounts of ${-issuance.balance}`,
+          `the database has a share supply of ${state.supply} for pool ${pool.address}, but accounts of ${-issuance}`,
         );
-        book = { supply: state.supply, reserves: [state.reserve0, state.reserve1], before: null };
+        book.supply = state.supply;
+        book.reserves = [state.reserve0, state.reserve1];
       }
       this.#reserves.set(pool.address, book);
     }

@@ -58,7 +58,12 @@ export function identityBroken(finding: Finding, why: string): LpLedgerError {
     "invariant",
     "IDENTITY_BROKEN",
     `${identity} does not hold for pool ${pool} at block ${blockNumber} log ${logIndex}: ${why}; expected ${expected}, actual ${actual}`,
-    { facts: { finding } },
+    {
+      facts: { finding },
+      hint:
+        "nothing of this was committed. If the history is incomplete, look at startBlock and managers; else compare the node with another one. " +
+        "Starting again reads the range again; if a log was lost further back, begin a new DATABASE: the chain is the source",
+    },
   );
 }
 

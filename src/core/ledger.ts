@@ -63,7 +63,11 @@ export function eventOf(
   args: LedgerEvent["args"],
   meaning: Pick<LedgerEvent, "name" | "provider" | "position" | "range" | "movement">,
 ): LedgerEvent {
-  const { name, provider, position, range, movement } = meaning;
+  const { name, provider, position, range } = meaning;
+  // A transfer of nothing, or to oneself, is heard but moves nothing.
+  const idle =
+    meaning.movement === null || meaning.movement.amount === 0n || meaning.movement.from === meaning.movement.to;
+  const movement = idle ? null : meaning.movement;
   const { transactionHash, logIndex, address: emitter } = log;
   return { pool, emitter, name, args, transactionHash, logIndex, provider, position, range, movement };
 }
@@ -74,7 +78,7 @@ export function eventOf(
  */
 export function post(books: Books, event: LedgerEvent, blockNumber: number): readonly Posting[] {
   const { movement } = event;
-  if (movement === null || movement.amount === 0n || movement.from === movement.to) return [];
+  if (movement === null) return [];
   invariant(movement.amount > 0n, "MOVEMENT_SIGN", `a movement of ${movement.amount} at block ${blockNumber}`);
   const postings = [
     change(books, event, movement.from, -movement.amount, blockNumber),

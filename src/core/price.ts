@@ -59,7 +59,8 @@ export function pricesOfDay(programme: Programme, meansOf: (pool: Pool) => PoolM
     const other = prices.get(pool.tokens[side === 0 ? 1 : 0].address);
     const inOther = poolPriceE18(pool, side, means);
     if (other === undefined || inOther === null) continue;
-    prices.set(token, { priceE18: (inOther * other.priceE18) / E18, source: `pool ${pool.address}` });
+    const priceE18 = (inOther * other.priceE18) / E18;
+    if (priceE18 > 0n) prices.set(token, { priceE18, source: `pool ${pool.address}` }); // Never a price of zero.
   }
   return prices;
 }

@@ -1,6 +1,5 @@
 import { type Amounts, amountsOf } from "./amounts.ts";
 import type { PoolState } from "./books.ts";
-import { LpLedgerError } from "./errors.ts";
 import type { Address } from "./hex.ts";
 import { E18 } from "./price.ts";
 import type { Pool, Token } from "./programme.ts";
@@ -16,7 +15,8 @@ export interface TokenAmount {
 
 /**
  * The value of token amounts in quote units scaled by 10^quoteDecimals, floored once at the end; null where a token
- * with an amount has no price. `per` divides every amount (86,400 for amounts x seconds of a day).
+ * with an amount has no price, or where the value does not fit the database's 63 bits: an absurd price of one pool must
+ * leave rows visibly unpriced, not stop the ledger. `per` divides every amount (86,400 for amounts x seconds of a day).
  */
 export function valueOfAmounts(
   amounts: readonly TokenAmount[],
@@ -33,10 +33,7 @@ export function valueOfAmounts(
     sum += amount * price * 10n ** BigInt(decimalsMax - token.decimals);
   }
   const value = (sum * 10n ** BigInt(quoteDecimals)) / (10n ** BigInt(decimalsMax) * E18 * per);
-  if (value <= VALUE_MAX) return value;
-  throw new LpLedgerError("usage", "VALUE_TOO_LARGE", `a value of ${value} does not fit 63 bits`, {
-    hint: "lower quote.decimals in the programme file, or look at the prices of the tokens involved",
-  });
+  return value <= VALUE_MAX ? value : null;
 }
 
 /** Token base units behind a balance at a pool's current state, rounded down as a withdrawal would be. */

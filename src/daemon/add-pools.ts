@@ -23,6 +23,8 @@ export interface AddPoolsPlan {
   openSide(): SideLedger;
   /** Brings a ledger to the head, or to `until`. */
   follow(keeper: Bookkeeper, pools: Programme, until?: number): Promise<void>;
+  /** True once the run was told to stop. */
+  stopped(): boolean;
   /** Stores the whole programme as the one the ledger follows now; runs inside the merge's transaction. */
   adopt(): void;
 }
@@ -32,19 +34,23 @@ const ATTEMPTS_MAX = 10;
 /**
  * Adds pools to a ledger that has history: fetches only theirs, into a side ledger with all its checks and its own
  * crash safety, up to the main tip; then copies it over and rebuilds, in one transaction.
+ * @returns undefined when it was told to stop before that.
  */
-export async function addPools(plan: AddPoolsPlan, whole: Programme): Promise<Rebuilt> {
+export async function addPools(plan: AddPoolsPlan, whole: Programme): Promise<Rebuilt | undefined> {
   for (let attempt = 1; attempt <= ATTEMPTS_MAX; attempt++) {
     await plan.follow(plan.main, plan.main.programme);
     const tip = plan.main.store.blocks.tip();
     if (tip === undefined) break;
     const side = plan.openSide();
     try {
+      if ((side.store.blocks.tip()?.number ?? -1) > tip.number) {
+        // From an earlier try, before the chain became shorter: it cannot go back, so it begins again.
+        side.discard();
+        continue;
+      }
       await plan.follow(new Bookkeeper(side.store, plan.added, plan.sha256), plan.added, tip.number);
-      const reached = side.store.blocks.tip();
-      if (reached?.hash === tip.hash) return mergeSide(plan, whole, side);
-      // The chain moved, or the side ledger is from an earlier try that went further; begin it again.
-      side.discard();
+      if (plan.stopped()) return undefined; // What the side ledger has stays, and the next start goes on with it.
+      if (side.store.blocks.tip()?.hash === tip.hash) return mergeSide(plan, whole, side);
     } finally {
       side.close();
     }

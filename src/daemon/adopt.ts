@@ -18,7 +18,8 @@ export interface Adoption {
  */
 export function compareProgramme(store: Store, programme: Programme): Adoption {
   const stored = store.config.get("programme") as CanonicalProgramme | undefined;
-  if (stored === undefined) return { kind: "new", added: new Set() };
+  // As long as nothing was read there is no history to protect: a first start that failed may be mended freely.
+  if (stored === undefined || store.blocks.tip() === undefined) return { kind: "new", added: new Set() };
   const now = canonicalProgramme(programme);
   const problems: string[] = [];
   if (stored.chainId !== now.chainId) problems.push(`the chain was ${stored.chainId}, now it is ${now.chainId}`);
@@ -49,6 +50,7 @@ export function compareProgramme(store: Store, programme: Programme): Adoption {
 /** Stores the programme and its hash as the one the ledger follows; the caller holds the transaction. */
 export function adoptProgramme(store: Store, programme: Programme, sha256: Sha256): void {
   const canonical = canonicalProgramme(programme);
+  store.removePoolsBut(programme.pools);
   for (const pool of programme.pools) store.putPool(pool);
   store.config.set("programme", canonical, store.nowIso());
   store.config.set("programme_hash", sha256(JSON.stringify(canonical)), store.nowIso());

@@ -32,7 +32,7 @@ export class Balances {
       if (this.#special.has(provider)) continue;
       const accounts = this.#store.balances.accountsOf(provider);
       if (accounts.length === 0) continue; // A provider that a reorg took away altogether.
-      const touched = Math.max(...accounts.map((account) => account.updatedBlock));
+      const touched = accounts.reduce((newest, account) => Math.max(newest, account.updatedBlock), 0);
       const atTouch = close === undefined || touched >= close.block;
       const lastUpdated = atTouch ? this.#store.balances.timeOf(touched) : isoOf(close.endSec);
       invariant(lastUpdated !== undefined, "BLOCK_MISSING", `block ${touched} has postings but no row`);

@@ -1,5 +1,6 @@
 import type { Clock } from "../core/chain.ts";
 import { LpLedgerError } from "../core/errors.ts";
+import { startBlockOf } from "../core/programme.ts";
 import type { Bookkeeper } from "./bookkeeper.ts";
 import type { ChainPort } from "./chain-port.ts";
 import { type ConvergeOptions, converge, type Step } from "./converge.ts";
@@ -68,7 +69,7 @@ export async function run(
 }
 
 function reached(keeper: Bookkeeper, step: Step, until: number | undefined): boolean {
-  const tip = keeper.store.blocks.tip()?.number ?? -1;
+  const tip = keeper.store.blocks.tip()?.number ?? startBlockOf(keeper.programme) - 1;
   return step.verdict !== "forked" && tip >= Math.min(step.head, until ?? step.head);
 }
 

@@ -27,7 +27,7 @@ export interface BackupFolder {
   nowIso(): string;
 }
 
-const NAME = /^ledger-\d{8}T\d{6}Z-\d+\.sqlite$/;
+const NAME = /^ledger-\d{8}T\d{6}Z-\d+(?:-\d+)?\.sqlite$/;
 
 /** Copies the ledger from its own writer's connection while that goes on committing. */
 export async function backupFromWriter(
@@ -82,7 +82,7 @@ function finish(part: string, where: BackupFolder): Backup {
   } finally {
     copy.close();
   }
-  const file = `ledger-${createdAt.replaceAll(/[-:]/g, "")}-${facts.blockNumber ?? 0}.sqlite`;
+  const file = freeName(where.folder, `ledger-${createdAt.replaceAll(/[-:]/g, "")}-${facts.blockNumber ?? 0}`);
   const path = join(where.folder, file);
   const manifest: Manifest = {
     format: "lp-ledger-backup-1",
@@ -95,6 +95,14 @@ function finish(part: string, where: BackupFolder): Backup {
   publish(part, path);
   publishText(`${path}.json`, `${JSON.stringify(manifest, null, 2)}\n`);
   return { path, manifest };
+}
+
+/** Two backups of one second and one block are two files. */
+function freeName(folder: string, stem: string): string {
+  for (let i = 1; ; i++) {
+    const name = i === 1 ? `${stem}.sqlite` : `${stem}-${i}.sqlite`;
+    if (!existsSync(join(folder, name))) return name;
+  }
 }
 
 /** The finished backups of a folder, newest first. Files without a manifest were never finished and do not count. */

@@ -49,10 +49,10 @@ export class StatesTable {
       where pool_address = ? and block_number <= ? and block_timestamp <= ?
       order by block_number desc
       limit 1`);
-    this.#between = db.prepare<[string, number, string, string], Row>(`
+    this.#between = db.prepare<[string, number, number, string, string], Row>(`
       select ${COLUMNS}
       from pool_states
-      where pool_address = ? and block_number >= ? and block_timestamp > ? and block_timestamp < ?
+      where pool_address = ? and block_number between ? and ? and block_timestamp > ? and block_timestamp < ?
       order by block_number`);
     this.#first = db.prepare<[], string | null>("select min(block_timestamp) from pool_states").pluck();
   }
@@ -94,7 +94,7 @@ export class StatesTable {
   /** The states of a window in order, led by the one in force when it began. `closedBlock` is at or past its end. */
   timeline(pool: string, startSec: number, endSec: number, closedBlock: number): readonly TimedState[] {
     const opening = this.#lastUpTo.get(pool, closedBlock, isoOf(startSec));
-    const rows = this.#between.all(pool, opening?.block_number ?? 0, isoOf(startSec), isoOf(endSec));
+    const rows = this.#between.all(pool, opening?.block_number ?? 0, closedBlock, isoOf(startSec), isoOf(endSec));
     return [...(opening === undefined ? [] : [opening]), ...rows].map((row) => ({
       atSec: secOf(row.block_timestamp),
       state: stateOf(row),

@@ -112,6 +112,12 @@ export class Store {
     for (const token of tokens) this.accounts.putToken(token);
   }
 
+  /** Removes pools that are not of these; only pools without history can go (foreign keys refuse others). */
+  removePoolsBut(pools: readonly Pool[]): void {
+    const kept = JSON.stringify(pools.map((pool) => pool.address));
+    this.db.prepare("delete from pools where pool_address not in (select value from json_each(?))").run(kept);
+  }
+
   putPool(pool: Pool): void {
     const metadata = JSON.stringify({ managers: pool.managers, caveats: pool.caveats });
     this.#insertPool.run(pool.address, pool.protocol, JSON.stringify(pool.tokens), pool.startBlock, metadata);

@@ -1,5 +1,4 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
-import { dirname } from "node:path";
 import Database from "better-sqlite3";
 import { describe, expect, it } from "vitest";
 import { Anvil } from "../../demo/anvil.ts";
@@ -216,6 +215,40 @@ describe("adding a pool later", () => {
     writeFileSync(place.programme, JSON.stringify({ ...whole, pools: [...whole.pools, late] }));
     expect((await runCommand(place, ["start", "--once"])).code).toBe(0);
     expect((await runCommand(place, ["rebuild"])).code).toBe(0);
+    expect((await runCommand(place, ["verify"])).code).toBe(0); // What does not exist yet has nothing, and that is no difference.
+    const birth = live().stage.startBlocks.pair;
+    expect((await runCommand(place, ["verify", "--block", `${birth}`])).code).toBe(0);
+  });
+
+  it("goes on after a signal in the middle of it, with what it had", async () => {
+    const whole = programme();
+    const some = { ...whole, pools: whole.pools.slice(1), prices: {} };
+    const place = placeFor(live(), { programme: some, more: { RANGE_BLOCKS_MAX: "1" } });
+    expect((await runCommand(place, ["start", "--once"])).code).toBe(0);
+    writeFileSync(place.programme, JSON.stringify({ ...whole, prices: {} }));
+    const daemon = new Daemon(place);
+    atEnd(() => void daemon.end("SIGKILL"));
+    daemon.start(["--once"]);
+    const side = new Daemon({ ...place, database: `${place.database}.adding` });
+    while (daemon.running && side.tip() === undefined) await new Promise((resolve) => setTimeout(resolve, 2));
+    expect(await daemon.end("SIGTERM")).toBe(0);
+    const had = side.tip()?.number ?? 0;
+    expect(had).toBeGreaterThan(0);
+    expect((await runCommand(place, ["start", "--once"])).code).toBe(0);
+    expect((await runCommand(place, ["verify"])).code).toBe(0);
+    expect(existsSync(`${place.database}.adding`)).toBe(false);
+  });
+
+  it("and starting at all, refuse a pool that already existed before its start block, and let it be mended", async () => {
+    const late = programme();
+    for (const pool of late.pools) pool.startBlock += 12;
+    const place = placeFor(live(), { programme: late });
+    const refused = await runCommand(place, ["start", "--once"]);
+    expect(refused.code).toBe(78);
+    expect(refused.err.match(/when it already existed/g)?.length).toBe(3);
+    writeFileSync(place.programme, JSON.stringify(programme()));
+    expect((await runCommand(place, ["start", "--once"])).code).toBe(0);
+    expect((await runCommand(place, ["verify"])).code).toBe(0);
   });
 
   it("is not a way to change recorded history", async () => {
@@ -271,6 +304,51 @@ describe("rebuild", () => {
     expect(code).toBe(70);
     expect(err).toMatch(/lp-ledger: /);
     expect(await status(place)).toEqual(before);
+  });
+});
+
+describe("backup and restore", () => {
+  it("work beside a running daemon, which makes one itself, and the ledger goes on from a restored state", async () => {
+    const place = placeFor(live(), { more: { LOG_LEVEL: "info" } });
+    const daemon = new Daemon(place);
+    atEnd(() => void daemon.end("SIGKILL"));
+    daemon.start();
+    const head = (await live().anvil.rpc("eth_getBlockByNumber", ["latest", false])) as {
+      number: string;
+      hash: string;
+    };
+    await daemon.reaches({ number: Number(head.number), hash: head.hash }, 20_000);
+    while (daemon.running && !readFileSync(place.logFile, "utf8").includes("backup made and verified"))
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    const made = await runCommand(place, ["backup"]);
+    expect([made.code, made.out.includes("verified")]).toEqual([0, true]);
+    const listed = (await runCommand(place, ["backup", "list", "--json"])).out
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line) as { path: string; manifest: Json });
+    expect(listed.length).toBe(2);
+    expect(listed[0]?.manifest).toMatchObject({
+      chainId: 31337,
+      blockNumber: Number(head.number),
+      blockHash: head.hash,
+    });
+    expect((await runCommand(place, ["backup", "verify"])).code).toBe(0);
+    const locked = await runCommand(place, ["restore", "--latest"]);
+    expect([locked.code, locked.err.includes("another lp-ledger process writes")]).toEqual([75, true]);
+    expect(await daemon.end("SIGTERM")).toBe(0);
+    writeFileSync(listed[0]?.path ?? "", "not what it was");
+    const bad = await runCommand(place, ["backup", "verify"]);
+    expect([bad.code, bad.out.includes("its manifest says")]).toEqual([70, true]);
+    const restored = await runCommand(place, ["restore", "--latest"]);
+    expect(restored.code).toBe(0);
+    expect(restored.err).toContain("WARNING: the backup");
+    expect(restored.out).toContain(listed[1]?.path);
+    expect((await runCommand(place, ["start", "--once"])).code).toBe(0);
+    expect((await runCommand(place, ["verify"])).code).toBe(0);
+    const pruned = await runCommand({ ...place, more: { BACKUP_KEEP: "1" } }, ["backup", "prune", "--json"]);
+    expect(jsonOf(pruned.out)["removed"]).toEqual([]); // One is damaged, the other the last good one.
+    for (const args of [["restore"], ["restore", "x", "--latest"]])
+      expect((await runCommand(place, args)).code).toBe(64);
   });
 });
 
@@ -330,6 +408,6 @@ describe("verify and export", () => {
       const { code, err } = await runCommand(place, args);
       expect([code, err.includes("run lp-ledger start first")]).toEqual([78, true]);
     }
-    expect(existsSync(dirname(place.database))).toBe(true);
+    expect(existsSync(place.database)).toBe(false);
   });
 });

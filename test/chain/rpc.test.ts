@@ -5,7 +5,7 @@ import { redact, secretsOf } from "../../src/chain/redact.ts";
 import { type Fetch, Rpc } from "../../src/chain/rpc.ts";
 import { LpLedgerError } from "../../src/core/errors.ts";
 import { toAddress } from "../../src/core/hex.ts";
-import { createLogger } from "../../src/log.ts";
+import { createLogger, readableLine } from "../../src/log.ts";
 import { FakeChain } from "../support/fake-chain.ts";
 import { TestLedger } from "../support/ledger.ts";
 import { stillClock } from "../support/port.ts";
@@ -105,6 +105,18 @@ describe("the transport", () => {
     for (const part of PARTS) expect(error.message).not.toContain(part);
   });
 
+  it("sends user and password in the header they stand for, and a URL that fetch accepts", async () => {
+    const seen: { url: string; authorization: string | null }[] = [];
+    const real: Fetch = async (url, init) => {
+      const request = new Request(url, init); // Throws where fetch itself would.
+      seen.push({ url: request.url, authorization: request.headers.get("authorization") });
+      return answering((ids) => ids.map(good))(url, init);
+    };
+    await rpcWith(real).batch(CALLS, signal);
+    const basic = `Basic ${Buffer.from("user:pass word").toString("base64")}`;
+    expect(seen).toEqual([{ url: URL_WITH_KEY.replace("user:pass%20word@", ""), authorization: basic }]);
+  });
+
   it("gives up a call at its deadline, and at once when it is told to stop", async () => {
     const hanging: Fetch = (_url, init) =>
       new Promise((_resolve, reject) => init.signal?.addEventListener("abort", () => reject(init.signal?.reason)));
@@ -126,6 +138,16 @@ describe("the transport", () => {
 });
 
 describe("secrets", () => {
+  it("leave numbers and short words alone, so that a log line stays JSON", () => {
+    const url = "https://node.example.org/v3/mainnet-key-1?chainId=42161&a=b";
+    const lines: string[] = [];
+    const log = createLogger({ level: "info", secrets: secretsOf(url), write: (line) => lines.push(line) });
+    log.info({ chainId: 42161, url }, "started");
+    expect(JSON.parse(lines[0] ?? "")).toMatchObject({ chainId: 42161, msg: "started", url: "[redacted]" });
+    expect(readableLine(lines[0] ?? "")).toMatch(/started {2}chainId=42161 {2}url=\[redacted\]/);
+    expect(readableLine("no JSON at all\n")).toBe("no JSON at all\n");
+  });
+
   it("are replaced in every log line, wherever they stand", () => {
     const lines: string[] = [];
     const log = createLogger({ level: "info", secrets: secretsOf(URL_WITH_KEY), write: (line) => lines.push(line) });
@@ -225,6 +247,26 @@ describe("a failed range", () => {
     await straight.settle();
     expect(ledger.dump()).toBe(straight.dump());
     expect(widest).toBeLessThanOrEqual(7);
+  });
+
+  it("teaches a ceiling: a node that refuses is not asked for as much again and again", async () => {
+    const chain = new FakeChain();
+    chain.grow(400, 5);
+    let refused = 0;
+    let answered = 0;
+    chain.fault = (method, [filter], result) => {
+      if (method !== "eth_getLogs") return result;
+      const { fromBlock, toBlock } = filter as { fromBlock: string; toBlock: string };
+      if (Number(toBlock) - Number(fromBlock) < 10) answered += 1;
+      else refused += 1;
+      if (Number(toBlock) - Number(fromBlock) >= 10) throw new Error("query exceeds max block range 10");
+      return result;
+    };
+    const ledger = new TestLedger(chain.fetch, { limits: { inFlightMax: 1 } });
+    await ledger.settle();
+    expect(ledger.store.blocks.tip()?.hash).toBe(chain.head.hash);
+    expect(refused).toBeLessThan(15);
+    expect(answered).toBeLessThan(90);
   });
 
   it("reads times from headers where logs carry none, and only for blocks with logs", async () => {

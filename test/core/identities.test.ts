@@ -235,6 +235,25 @@ describe("an identity that does not hold stops the ledger", () => {
   });
 });
 
+describe("a share transfer that is missing", () => {
+  const burn = draft("pair", PAIR, "Burn", { sender: ROUTER, amount0: 4000n, amount1: 4000n, to: ann });
+  it.each([
+    ["before a Mint", [firstMint, [sync(11_000n, 11_000n), pairMint(1000n, 1000n)]]],
+    ["before a Burn", [firstMint, [transfer(ann, PAIR, 4000n), sync(6000n, 6000n), burn]]],
+  ])("%s breaks V2-1 at once", (_name, transactions) => {
+    expect(() => play(transactions)).toThrow(/V2-1 .* a share transfer is missing/);
+  });
+
+  it("is not asked for at the birth of a pair that a migrator made, where the pool says so", () => {
+    const pools = (worldProgramme()["pools"] as Record<string, unknown>[]).map((pool) =>
+      pool["protocol"] === "uniswap-v2" ? { ...pool, caveats: ["no-locked-minimum"] } : pool,
+    );
+    const born = [[transfer(ZERO, ann, 500n), sync(500n, 500n), pairMint(500n, 500n)]];
+    expect(() => play(born, testProgramme({ pools }))).not.toThrow();
+    expect(() => play(born)).toThrow(/no-locked-minimum/);
+  });
+});
+
 describe("attribution", () => {
   const lastOf = (transactions: readonly (readonly Draft[])[]) =>
     new Map(
@@ -269,6 +288,7 @@ describe("attribution", () => {
     ]);
     expect(applied[1]?.postings).toEqual([]);
     expect(applied[1]?.events.length).toBe(3);
+    expect(applied[1]?.events.map((event) => event.movement)).toEqual([null, null, null]);
   });
 
   it("credits the owner the pool names, not who paid", () => {

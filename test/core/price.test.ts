@@ -99,7 +99,12 @@ describe("a value", () => {
     expect(valueOfAmounts([{ token: a, amount: 0n }], () => undefined, 6)).toBe(0n);
   });
 
-  it("that does not fit the database is an error, never a wrong number", () => {
-    expect(() => valueOfAmounts([{ token: a, amount: 10n ** 40n }], priceOf, 6)).toThrow(/63 bits/);
+  it("that does not fit the database is unknown, never a wrong number, and never a stop", () => {
+    expect(valueOfAmounts([{ token: a, amount: 10n ** 40n }], priceOf, 6)).toBeNull();
+  });
+
+  it("never rests on a price of zero: a price too small to tell is none", () => {
+    const extreme = pricesOfDay(programme, (each) => (each.address === POOL ? means(887_000) : undefined));
+    expect([...extreme.keys()]).toEqual([TOKENS[0]]);
   });
 });

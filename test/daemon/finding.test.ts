@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { LpLedgerError } from "../../src/core/errors.ts";
 import { FakeChain } from "../support/fake-chain.ts";
 import { openPositions, TestLedger } from "../support/ledger.ts";
-import { POOL } from "../support/world.ts";
+import { PAIR, POOL } from "../support/world.ts";
 
 /** Drops the first direct or managed V3 mint of a range answer; asked by hash too if `byHash`. */
 function dropMint(chain: FakeChain, byHash: boolean): void {
@@ -34,6 +34,30 @@ describe("a range answer that lacks a log", () => {
     expect(faults).toBeGreaterThan(0);
     expect(ledger.dump()).toBe(straight.dump());
     expect(ledger.store.findings.open()).toEqual([]);
+  });
+
+  it("is mended by reading the range again where the missing log stood in an earlier block than the one that shows it", async () => {
+    const chain = new FakeChain();
+    chain.grow(60, 3);
+    chain.finalized = 60;
+    const straight = new TestLedger(chain.fetch);
+    await straight.settle();
+    let lies = 2; // The range, and the block that shows it, which never had the log.
+    chain.fault = (method, [filter], result) => {
+      if (method !== "eth_getLogs" || lies === 0) return result;
+      lies -= 1;
+      if (Object.hasOwn(filter as object, "blockHash")) return result;
+      const logs = result as { address: string; topics: string[] }[];
+      const at = logs.findIndex(
+        (log) =>
+          log.address === PAIR && log.topics[0]?.startsWith("0xddf252ad") && log.topics[1] === `0x${"0".repeat(64)}`,
+      );
+      return logs.filter((_, i) => i !== at);
+    };
+    const ledger = new TestLedger(chain.fetch);
+    await ledger.settle();
+    expect(lies).toBe(0);
+    expect(ledger.dump()).toBe(straight.dump());
   });
 
   it("that stays wrong becomes a finding, stops the ledger and commits nothing of the range", async () => {

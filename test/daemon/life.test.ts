@@ -2,11 +2,45 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { seeded } from "../../demo/life.ts";
 import { sha256 } from "../../src/cli/platform.ts";
+import { dayEndSec, dayOf } from "../../src/core/day.ts";
 import { rebuild } from "../../src/daemon/rebuild.ts";
 import { FakeChain } from "../support/fake-chain.ts";
 import { openPositions, TestLedger, temporaryFolder, testProgramme } from "../support/ledger.ts";
+import { addressOf } from "../support/logs.ts";
+import { MANAGER, PAIR, POOL } from "../support/world.ts";
 
 const SEEDS = Array.from({ length: 25 }, (_, i) => i + 1);
+
+/** For each day, pool and provider: liquidity x seconds, seconds open, seconds in range; from the model's states alone. */
+function walkDays(chain: FakeChain): ReadonlyMap<string, string> {
+  const sums = new Map<string, { liquidity: bigint; open: number; inRange: number | null }>();
+  const add = (key: string, seconds: number, liquidity: bigint, open: boolean, inRange: boolean | null): void => {
+    const sum = sums.get(key) ?? { liquidity: 0n, open: 0, inRange: inRange === null ? null : 0 };
+    sum.liquidity += liquidity * BigInt(seconds);
+    sum.open += open ? seconds : 0;
+    if (sum.inRange !== null) sum.inRange += inRange ? seconds : 0;
+    sums.set(key, sum);
+  };
+  chain.blocks.forEach((block, i) => {
+    const until = chain.blocks[i + 1]?.timestampSec ?? block.timestampSec;
+    for (let from = block.timestampSec; from < until; ) {
+      const day = dayOf(from);
+      const seconds = Math.min(until, dayEndSec(day)) - from;
+      for (const [holder, balance] of block.world.shares)
+        if (balance > 0n) add(`${day} ${PAIR} ${holder}`, seconds, balance, true, null);
+      const held = [...block.world.nfts, ...block.world.direct.values()].filter((each) => each.liquidity > 0n);
+      for (const owner of new Set(held.map((each) => each.owner))) {
+        const own = held.filter((each) => each.owner === owner);
+        const tick = block.world.tick ?? 0;
+        const within = own.some((each) => each.tickLower <= tick && tick < each.tickUpper);
+        const liquidity = own.reduce((sum, each) => sum + each.liquidity, 0n);
+        add(`${day} ${POOL} ${owner}`, seconds, liquidity, true, within);
+      }
+      from += seconds;
+    }
+  });
+  return new Map([...sums].map(([key, { liquidity, open, inRange }]) => [key, `${liquidity} ${open} ${inRange}`]));
+}
 
 describe("a random life of a pair, a pool and its position manager", () => {
   for (const seed of SEEDS) {
@@ -50,6 +84,31 @@ describe("a random life of a pair, a pool and its position manager", () => {
       expect(openPositions(ledger.store)).toEqual(chain.head.world.openPositions());
     });
   }
+
+  it("has the days that walking through the model's states, second by second, gives", async () => {
+    for (let seed = 1; seed <= 12; seed++) {
+      const chain = new FakeChain({
+        secondsPerBlock: 1 + ((seed * 7919) % 9000),
+        startSec: 1_767_225_600 + seed * 1234,
+      });
+      chain.grow(140, seed);
+      const ledger = new TestLedger(chain.fetch);
+      await ledger.settle();
+      const { store } = ledger;
+      const closed = new Set(store.db.prepare("select date from days").pluck().all() as string[]);
+      const special = new Set([PAIR, POOL, MANAGER, addressOf(0)]);
+      const expected = [...walkDays(chain)].filter(
+        ([key]) => closed.has(key.slice(0, 10)) && !special.has(key.split(" ")[2] as `0x${string}`),
+      );
+      const rows = store.db.prepare("select * from daily_balances").all() as Record<string, unknown>[];
+      const actual = rows.map((row) => [
+        `${row["date"]} ${row["pool_address"]} ${row["provider_address"]}`,
+        `${row["liquidity_seconds"]} ${row["seconds_open"]} ${row["seconds_in_range"]}`,
+      ]);
+      expect(new Map(actual as [string, string][])).toEqual(new Map(expected));
+      expect(closed.size > 3 ? rows.length : 1).toBeGreaterThan(0);
+    }
+  });
 
   it("rebuilds to the same state without the node", async () => {
     const chain = new FakeChain({ secondsPerBlock: 9000 });

@@ -117,7 +117,7 @@ export class ManagerLogs {
       throw broken("V3-9", pool, this.#place, log, token.owner, from, why);
     }
     const key = { pool: pool.address, position: token.position, provider: from, kind: "holder" as const };
-    const amount = this.#books.account(key, token.range, this.#place.blockNumber).balance;
+    const amount = this.#books.balance(key);
     if (to === ZERO_ADDRESS && amount !== 0n) {
       const why = `position token ${tokenId} is burned while it holds liquidity`;
       throw broken("V3-9", pool, this.#place, log, 0n, amount, why);

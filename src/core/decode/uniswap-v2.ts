@@ -1,5 +1,5 @@
 import abi from "../../../abi/uniswap-v2-pair.json" with { type: "json" };
-import { type Books, issuanceOf } from "../books.ts";
+import { type Books, issuanceOf, type ReservesBook } from "../books.ts";
 import type { Log } from "../chain.ts";
 import { broken, invariant } from "../errors.ts";
 import { type Address, ZERO_ADDRESS } from "../hex.ts";
@@ -42,6 +42,8 @@ export function readPairLog(books: Books, pool: Pool, log: Log, place: Place, em
       emit(heard(pool, log, "Transfer", values, movement));
       if (movement.from === "issuance") book.supply += decoded.value;
       if (movement.to === "issuance") book.supply -= decoded.value;
+      if (movement.from === "issuance") book.issued += decoded.value;
+      if (movement.to === "issuance") book.redeemed += decoded.value;
       requireSupply(books, pool, log, place);
       return;
     }
@@ -51,10 +53,12 @@ export function readPairLog(books: Books, pool: Pool, log: Log, place: Place, em
       return;
     case "Mint":
       emit(heard(pool, log, "Mint", values, null));
+      requireShares(pool, book, "issued", log, place);
       requireReserves(books, pool, [decoded.amount0, decoded.amount1], log, place);
       return;
     case "Burn":
       emit(heard(pool, log, "Burn", values, null));
+      requireShares(pool, book, "redeemed", log, place);
       return;
     case "Swap":
       requireReserves(
@@ -91,6 +95,7 @@ function requireFirstMint(
   log: Log,
   place: Place,
 ): void {
+  if (pool.caveats.includes("no-locked-minimum")) return;
   if (supply !== 0n || movement.from !== "issuance" || transfer.value === 0n) return;
   if (transfer.to === ZERO_ADDRESS && transfer.value === MINIMUM_LIQUIDITY) return;
   const expected = `first mint of ${MINIMUM_LIQUIDITY} to the zero address`;
@@ -102,17 +107,27 @@ function requireFirstMint(
     log,
     expected,
     actual,
-    "the pair's first mint is missing: start at or before the block that created it",
+    "the pair's first mint is missing: start at or before the block that created it, or name the caveat no-locked-minimum where a migrator made the pair",
   );
+}
+
+/** V2-1: a Mint or Burn comes after the share transfer that it reports. */
+function requireShares(pool: Pool, book: ReservesBook, side: "issued" | "redeemed", log: Log, place: Place): void {
+  const moved = book[side];
+  book.issued = 0n;
+  book.redeemed = 0n;
+  if (moved > 0n) return;
+  const why = `no shares were ${side} before the log that reports it: a share transfer is missing`;
+  throw broken("V2-1", pool, place, log, "more than 0", moved, why);
 }
 
 /** V2-1: the sum of all accounts is the supply that mints and burns add up to. */
 function requireSupply(books: Books, pool: Pool, log: Log, place: Place): void {
   const { supply } = books.reserves(pool);
-  const issuance = books.account(issuanceOf(pool), null, place.blockNumber);
+  const issuance = books.balance(issuanceOf(pool));
   invariant(supply >= 0n, "SUPPLY_SIGN", `the supply of ${pool.address} fell to ${supply}`);
-  if (issuance.balance === -supply) return;
-  throw broken("V2-1", pool, place, log, supply, -issuance.balance, "the holders' shares do not sum to the supply");
+  if (issuance === -supply) return;
+  throw broken("V2-1", pool, place, log, supply, -issuance, "the holders' shares do not sum to the supply");
 }
 
 /** V2-2: the reserves moved by exactly what the log says came in and went out. */
