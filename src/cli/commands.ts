@@ -1,8 +1,21 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
+import { type Day, dayOf } from "../core/day.ts";
 import { LpLedgerError } from "../core/errors.ts";
+import { type Address, toAddress } from "../core/hex.ts";
+import { PUBLIC_TABLES } from "../store/query.ts";
 import { backup, listAll, prune, type RestoreOptions, restore, verifyBackups } from "./backup.ts";
 import { check } from "./check.ts";
 import { exportPositions } from "./export.ts";
+import { type AtOptions, at, diff } from "./history.ts";
+import {
+  type DaysOptions,
+  days,
+  type ExportOptions,
+  exportTable,
+  type ProviderOptions,
+  provider,
+  stats,
+} from "./query.ts";
 import { rebuild } from "./rebuild.ts";
 import { type StartOptions, start } from "./start.ts";
 import { type StatusOptions, status } from "./status.ts";
@@ -41,15 +54,6 @@ function commandsOf(io: Io): Command {
     .configureOutput({ writeOut: (text) => io.out(text), writeErr: (text) => io.talk(text) })
     .exitOverride()
     .showHelpAfterError("(lp-ledger --help lists the commands)");
-
-  const command = (parent: Command, name: string, description: string, example: string): Command =>
-    parent
-      .command(name)
-      .description(description)
-      .option("--env-file <path>", "read settings from this file instead of .env")
-      .option("--json", "machine-readable output")
-      .addHelpText("after", `\nExample:\n  ${example}`)
-      .exitOverride();
 
   command(program, "start", "follow the chain and keep the ledger", "lp-ledger start")
     .option("--once", "stop at the present head")
@@ -111,14 +115,79 @@ function commandsOf(io: Io): Command {
     (_: CommonOptions, self: Command) => prune(io, self.optsWithGlobals()),
   );
 
-  const exports = program.command("export").description("write the ledger's content to stdout").exitOverride();
-  command(
-    exports,
-    "positions",
-    "every open account, one JSON object a line",
-    "lp-ledger export positions > positions.jsonl",
-  ).action((options: CommonOptions) => exportPositions(io, options));
+  queryCommands(program, io);
   return program;
+}
+
+/** A command with the options that all have. */
+function command(parent: Command, name: string, description: string, example: string): Command {
+  return parent
+    .command(name)
+    .description(description)
+    .option("--env-file <path>", "read settings from this file instead of .env")
+    .option("--json", "machine-readable output")
+    .addHelpText("after", `\nExample:\n  ${example}`)
+    .exitOverride();
+}
+
+/** The commands that read the ledger and nothing else. */
+function queryCommands(program: Command, io: Io): void {
+  command(
+    program,
+    "provider",
+    "one provider: what it holds, and its newest days",
+    "lp-ledger provider 0x1234…abcd --days 30",
+  )
+    .argument("<address>", "the provider", address)
+    .addOption(new Option("--days <number>", "how many days").argParser(wholeNumber("a number of days")).default(30))
+    .action((of: Address, options: ProviderOptions) => provider(io, of, options));
+  command(
+    program,
+    "days",
+    "daily balances, in order of day, provider and pool",
+    "lp-ledger days --from 2026-01-01 --csv",
+  )
+    .addOption(new Option("--provider <address>", "of one provider").argParser(address))
+    .addOption(new Option("--pool <address>", "in one pool").argParser(address))
+    .addOption(new Option("--from <day>", "first day").argParser(day))
+    .addOption(new Option("--to <day>", "last day").argParser(day))
+    .option("--csv", "as CSV")
+    .action((options: DaysOptions) => days(io, options));
+  command(program, "stats", "providers, tiers and totals", "lp-ledger stats --json").action((options: CommonOptions) =>
+    stats(io, options),
+  );
+  command(program, "at", "what was held at the end of a block or a day", "lp-ledger at --date 2026-01-31")
+    .addOption(new Option("--block <number>", "at the end of this block").argParser(wholeNumber("a block number")))
+    .addOption(new Option("--date <day>", "at the end of this UTC day").argParser(day))
+    .action((options: AtOptions) => at(io, options));
+  command(program, "diff", "whose positions differ between two blocks or backups", "lp-ledger diff 19000000 19100000")
+    .argument("<before>", "a block number or a backup")
+    .argument("<after>", "a block number or a backup")
+    .action((before: string, after: string, options: CommonOptions) => diff(io, before, after, options));
+  command(
+    program,
+    "export",
+    "a table in canonical order, or every open position",
+    "lp-ledger export positions > positions.jsonl",
+  )
+    .argument("<what>", `positions, ${Object.keys(PUBLIC_TABLES).join(", ")}`)
+    .addOption(new Option("--format <format>", "jsonl or csv").choices(["jsonl", "csv"]).default("jsonl"))
+    .action((what: string, options: ExportOptions) =>
+      what === "positions" && options.format === "jsonl"
+        ? exportPositions(io, options)
+        : exportTable(io, what, options),
+    );
+}
+
+function address(text: string): Address {
+  if (/^0x[0-9a-fA-F]{40}$/.test(text)) return toAddress(text);
+  throw new InvalidArgumentError(`expected an address of 20 bytes, found ${JSON.stringify(text)}`);
+}
+
+function day(text: string): Day {
+  const parsed = /^\d{4}-\d{2}-\d{2}$/.test(text) ? Date.parse(`${text}T00:00:00Z`) : Number.NaN;
+  if (!Number.isNaN(parsed) && dayOf(parsed / 1000) === text) return dayOf(parsed / 1000);
+  throw new InvalidArgumentError(`expected a day as YYYY-MM-DD, found ${JSON.stringify(text)}`);
 }
 
 function wholeNumber(what: string): (text: string) => number {

@@ -2,7 +2,7 @@ import { type Amounts, amountsOf } from "./amounts.ts";
 import type { PoolState } from "./books.ts";
 import type { Address } from "./hex.ts";
 import { E18 } from "./price.ts";
-import type { Pool, Token } from "./programme.ts";
+import type { Pool, Programme, Token } from "./programme.ts";
 import type { TickRange } from "./ticks.ts";
 
 const VALUE_MAX = (1n << 63n) - 1n;
@@ -41,4 +41,21 @@ export function currentAmounts(pool: Pool, state: PoolState, balance: bigint, ra
   if (state.kind === "ticks") return range === null ? [0n, 0n] : amountsOf(balance, range, state, "down");
   if (pool.protocol !== "uniswap-v2" || state.supply === 0n) return [0n, 0n];
   return [(balance * state.reserve0) / state.supply, (balance * state.reserve1) / state.supply];
+}
+
+/** What a provider's accounts are worth together, at the pools' states; null while a needed price is unknown. */
+export function valueOfAccounts(
+  programme: Programme,
+  accounts: readonly { readonly pool: Address; readonly balance: bigint; readonly range: TickRange | null }[],
+  stateOf: (pool: Address) => PoolState | undefined,
+  priceOf: (token: Address) => bigint | undefined,
+): bigint | null {
+  const pools = new Map(programme.pools.map((pool) => [pool.address, pool]));
+  const amounts = accounts.flatMap(({ pool: address, balance, range }) => {
+    const [pool, state] = [pools.get(address), stateOf(address)];
+    if (balance === 0n || pool === undefined || state === undefined) return [];
+    const pair = currentAmounts(pool, state, balance, range);
+    return pool.tokens.map((token, i) => ({ token, amount: pair[i] ?? 0n }));
+  });
+  return valueOfAmounts(amounts, priceOf, programme.quote.decimals);
 }

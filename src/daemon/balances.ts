@@ -1,9 +1,9 @@
-import type { PoolState, StoredAccount } from "../core/books.ts";
+import type { PoolState } from "../core/books.ts";
 import { dayEndSec, isoOf } from "../core/day.ts";
 import { invariant } from "../core/errors.ts";
 import type { Address } from "../core/hex.ts";
 import type { Programme } from "../core/programme.ts";
-import { currentAmounts, valueOfAmounts } from "../core/value.ts";
+import { valueOfAccounts } from "../core/value.ts";
 import type { Store } from "../store/store.ts";
 
 /**
@@ -44,26 +44,11 @@ export class Balances {
         }
         return states.get(key);
       };
-      const total = this.#valueOf(accounts, stateOf, prices);
+      const priceOf = (token: Address): bigint | undefined => this.#priceOf(token, prices);
+      const total = valueOfAccounts(this.#programme, accounts, stateOf, priceOf);
       // Until tiers exist everyone is in tier 1, whose multiplier is 1.
       this.#store.balances.put({ provider, total, weighted: total, tier: 1, lastUpdated });
     }
-  }
-
-  #valueOf(
-    accounts: readonly StoredAccount[],
-    stateOf: (pool: Address) => PoolState | undefined,
-    prices: Map<Address, bigint | undefined>,
-  ): bigint | null {
-    const pools = new Map(this.#programme.pools.map((pool) => [pool.address, pool]));
-    const amounts = accounts.flatMap((account) => {
-      const pool = pools.get(account.pool);
-      const state = stateOf(account.pool);
-      if (account.balance === 0n || pool === undefined || state === undefined) return [];
-      const pair = currentAmounts(pool, state, account.balance, account.range);
-      return pool.tokens.map((token, i) => ({ token, amount: pair[i] ?? 0n }));
-    });
-    return valueOfAmounts(amounts, (token) => this.#priceOf(token, prices), this.#programme.quote.decimals);
   }
 
   #priceOf(token: Address, known: Map<Address, bigint | undefined>): bigint | undefined {

@@ -72,6 +72,22 @@ export class BlocksTable {
     return this.atOrBelow(Number.MAX_SAFE_INTEGER);
   }
 
+  /** The last stored block of a time before `endSec`; times never fall from block to block, so halving finds it. */
+  lastBefore(endSec: number): ProcessedBlock | undefined {
+    let found: ProcessedBlock | undefined;
+    let high = this.tip()?.number ?? -1;
+    for (let low = 0; low <= high; ) {
+      const middle = low + Math.floor((high - low) / 2);
+      const block = this.atOrBelow(middle);
+      if (block !== undefined && block.timestampSec >= endSec) high = block.number - 1;
+      else {
+        found = block ?? found;
+        low = middle + 1;
+      }
+    }
+    return found;
+  }
+
   at(number: number): ProcessedBlock | undefined {
     const row = this.#at.get(number);
     return row && blockOf(row);
@@ -79,6 +95,12 @@ export class BlocksTable {
 
   atOrBelow(number: number): ProcessedBlock | undefined {
     const row = this.#atOrBelow.get(number);
+    return row && blockOf(row);
+  }
+
+  /** The lowest stored block above a number. */
+  above(number: number): ProcessedBlock | undefined {
+    const row = this.#above.get(number, 1);
     return row && blockOf(row);
   }
 

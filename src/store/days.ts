@@ -61,7 +61,9 @@ export class DaysTable {
       insert into token_prices (token_address, date, price, source, observed_at)
       values (?, ?, ?, ?, ?)`);
     this.#newestPrice = db
-      .prepare<[string], string>("select price from token_prices where token_address = ? order by date desc limit 1")
+      .prepare<[string, string], string>(
+        "select price from token_prices where token_address = ? and date < ? order by date desc limit 1",
+      )
       .pluck();
   }
 
@@ -143,9 +145,9 @@ export class DaysTable {
     }
   }
 
-  /** The price of the newest priced day, scaled by 1e18. */
-  newestPriceE18(token: Address): bigint | undefined {
-    const text = this.#newestPrice.get(token);
+  /** The price of the newest priced day, or of the newest before a day, scaled by 1e18. */
+  newestPriceE18(token: Address, before = "9999-99-99"): bigint | undefined {
+    const text = this.#newestPrice.get(token, before);
     return text === undefined ? undefined : parsePriceE18(text);
   }
 }

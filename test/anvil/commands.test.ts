@@ -24,7 +24,7 @@ const jsonOf = (text: string): Json => JSON.parse(text.trim().split("\n").at(-1)
 const status = async (place: Place): Promise<Json> => jsonOf((await runCommand(place, ["status", "--json"])).out);
 
 describe("help", () => {
-  it.each([[["--help"]], [["start", "--help"]], [["export", "positions", "--help"]], [["verify", "--help"]]])(
+  it.each([[["--help"]], [["start", "--help"]], [["export", "--help"]], [["verify", "--help"]]])(
     "of %j goes to stdout with code 0",
     async (args) => {
       const { code, out, err } = await runCommand(placeFor(live()), args);
@@ -37,7 +37,11 @@ describe("help", () => {
     [["fly"], /unknown command 'fly'/],
     [["start", "--fast"], /unknown option '--fast'/],
     [["verify", "--block", "soon"], /expected a block number, found "soon"/],
-    [["export", "everything"], /unknown command 'everything'/],
+    [["export", "everything"], /there is no public table "everything"/],
+    [["at"], /name either --block or --date/],
+    [["at", "--date", "2026-02-30"], /expected a day as YYYY-MM-DD, found "2026-02-30"/],
+    [["provider", "0x12"], /expected an address of 20 bytes/],
+    [["days", "--csv", "--json"], /exclude each other/],
   ])("is pointed to after %j, with code 64 and nothing on stdout", async (args, message) => {
     const { code, out, err } = await runCommand(placeFor(live()), args as string[]);
     expect([code, out]).toEqual([64, ""]);
@@ -304,6 +308,148 @@ describe("rebuild", () => {
     expect(code).toBe(70);
     expect(err).toMatch(/lp-ledger: /);
     expect(await status(place)).toEqual(before);
+  });
+});
+
+describe("asking the ledger", () => {
+  const ask = async (place: Place, ...args: string[]): Promise<string> => {
+    const { code, out, err } = await runCommand(place, args);
+    expect([code, err]).toEqual([0, ""]);
+    return out;
+  };
+  const linesOf = (text: string): Json[] =>
+    text
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line) as Json);
+
+  it("at a block answers what the contracts answer there, and at a day what its last block does", async () => {
+    const place = placeFor(live());
+    expect((await runCommand(place, ["start", "--once"])).code).toBe(0);
+    const tip = ((await status(place))["tip"] as { number: number }).number;
+    const then = jsonOf(await ask(place, "at", "--block", `${tip - 12}`, "--json"));
+    const earlier = new TestLedger(live().fetch, { programme: live().programme });
+    while ((earlier.store.blocks.tip()?.number ?? 0) < tip - 12) await earlier.step({ until: tip - 12 });
+    const open = earlier.store.db
+      .prepare(
+        "select pool_address as pool, position_id as position, provider_address as provider, tick_lower as tickLower, tick_upper as tickUpper, liquidity from positions",
+      )
+      .all();
+    const sorted = (rows: unknown): string[] => (rows as unknown[]).map((row) => JSON.stringify(row)).sort();
+    expect(sorted(then["positions"])).toEqual(sorted(open));
+    expect(then["stateDigest"]).toBe(earlier.store.blocks.tip()?.stateDigest);
+    const day = jsonOf(await ask(place, "at", "--date", "2026-01-01", "--json"));
+    const balances = day["balances"] as { value: string | null }[];
+    expect(balances.length).toBeGreaterThan(5);
+    expect(balances.every(({ value }) => value !== null && BigInt(value) >= 0n)).toBe(true);
+    expect((await runCommand(place, ["at", "--block", "1"])).err).toContain("the ledger holds nothing");
+    expect((await runCommand(place, ["at", "--date", "2027-01-01"])).code).toBe(78);
+  });
+
+  it("for a difference adds up: what changed between two blocks leads from one to the other", async () => {
+    const place = placeFor(live());
+    expect((await runCommand(place, ["start", "--once"])).code).toBe(0);
+    const tip = ((await status(place))["tip"] as { number: number }).number;
+    const positions = async (block: number): Promise<Map<string, bigint>> => {
+      const snapshot = jsonOf(await ask(place, "at", "--block", `${block}`, "--json"));
+      return new Map(
+        (snapshot["positions"] as Record<string, string>[]).map((each) => [
+          `${each["pool"]} ${each["position"]} ${each["provider"]}`,
+          BigInt(each["liquidity"] ?? 0),
+        ]),
+      );
+    };
+    const [before, after] = [await positions(tip - 15), await positions(tip)];
+    for (const change of linesOf(await ask(place, "diff", `${tip - 15}`, `${tip}`, "--json")) as Record<
+      string,
+      string
+    >[]) {
+      const key = `${change["pool"]} ${change["position"]} ${change["provider"]}`;
+      expect(before.get(key) ?? 0n).toBe(BigInt(change["before"] ?? 0));
+      before.set(key, (before.get(key) ?? 0n) + BigInt(change["change"] ?? 0));
+    }
+    const open = (map: Map<string, bigint>): unknown[] => [...map].filter(([, liquidity]) => liquidity > 0n).sort();
+    expect(open(before)).toEqual(open(after));
+    const backup = jsonOf(await ask(place, "backup", "--json"))["path"] as string;
+    expect((await runCommand(place, ["diff", backup, `${tip}`])).err).toBe("nothing differs\n");
+    expect((await runCommand(place, ["diff", "nowhere", `${tip}`])).code).toBe(64);
+  });
+
+  it("for days, a provider and totals agrees with the tables and with itself", async () => {
+    const place = placeFor(live());
+    expect((await runCommand(place, ["start", "--once"])).code).toBe(0);
+    const rows = linesOf(await ask(place, "days", "--json"));
+    const db = new Database(place.database, { readonly: true });
+    expect(rows.length).toBe(db.prepare("select count(*) from daily_balances").pluck().get());
+    const keys = rows.map((row) => `${row["date"]} ${row["provider_address"]} ${row["pool_address"]}`);
+    expect(keys).toEqual([...keys].sort());
+    const who = String(rows[0]?.["provider_address"]);
+    const pool = String(rows[0]?.["pool_address"]);
+    const some = linesOf(
+      await ask(
+        place,
+        "days",
+        "--json",
+        "--provider",
+        who,
+        "--pool",
+        pool,
+        "--from",
+        "2026-01-01",
+        "--to",
+        "2026-01-01",
+      ),
+    );
+    expect(some).toEqual(
+      rows.filter(
+        (row) => row["provider_address"] === who && row["pool_address"] === pool && row["date"] === "2026-01-01",
+      ),
+    );
+    const csv = (await ask(place, "days", "--csv")).trim().split("\r\n");
+    expect([csv.length, csv[0]?.startsWith("date,provider_address,pool_address")]).toEqual([rows.length + 1, true]);
+    const one = jsonOf(await ask(place, "provider", who, "--json"));
+    const perDay = new Map<string, bigint>();
+    for (const row of rows)
+      if (row["provider_address"] === who)
+        perDay.set(
+          String(row["date"]),
+          (perDay.get(String(row["date"])) ?? 0n) + BigInt(String(row["liquidity_amount"])),
+        );
+    expect(one["days"]).toEqual([...perDay].map(([date, value]) => ({ date, value: `${value}` })));
+    expect(await ask(place, "provider", who)).toMatch(/days +2026-01-01 to 2026-01-0\d {2}[▁▂▃▄▅▆▇█]+/);
+    const totals = jsonOf(await ask(place, "stats", "--json")) as {
+      providers: number;
+      totalLiquidity: string;
+      tiers: { providers: number; totalLiquidity: string }[];
+    };
+    expect(totals.providers).toBe(db.prepare("select count(*) from provider_balances").pluck().get());
+    expect(totals.totalLiquidity).toBe(
+      String(db.prepare("select sum(total_liquidity) from provider_balances").pluck().get()),
+    );
+    expect(totals.tiers.reduce((sum, tier) => sum + BigInt(tier.totalLiquidity), 0n)).toBe(
+      BigInt(totals.totalLiquidity),
+    );
+    db.close();
+    expect((await runCommand(place, ["provider", `0x${"0".repeat(40)}`])).err).toContain("never provided liquidity");
+  });
+
+  it("for a table gives the same bytes from two ledgers of the same chain, in either format", async () => {
+    const [one, two] = [placeFor(live()), placeFor(live(), { more: { RANGE_BLOCKS_MAX: "3" } })];
+    for (const place of [one, two]) expect((await runCommand(place, ["start", "--once"])).code).toBe(0);
+    for (const table of [
+      "pools",
+      "lp_events",
+      "pool_states",
+      "provider_balances",
+      "daily_balances",
+      "token_prices",
+      "audit_findings",
+    ]) {
+      const [a, b] = [await ask(one, "export", table), await ask(two, "export", table)];
+      expect(a).toBe(b);
+      const csv = await ask(one, "export", table, "--format", "csv");
+      expect(csv.trim().split("\r\n").length - 1).toBe(a === "" ? 0 : a.trim().split("\n").length);
+    }
   });
 });
 

@@ -1,0 +1,122 @@
+import { type Day, dayEndSec, dayOf, isoOf } from "../core/day.ts";
+import { LpLedgerError } from "../core/errors.ts";
+import type { Address } from "../core/hex.ts";
+import { type Programme, specialAddresses } from "../core/programme.ts";
+import { valueOfAccounts } from "../core/value.ts";
+import { accountsAt, type HeldAccount } from "../store/read.ts";
+import type { Store } from "../store/store.ts";
+
+/** A moment of the ledger: the end of a block, or of a day. */
+export type Moment = { readonly block: number } | { readonly date: Day };
+
+/** Everything that was held at a moment, and what it was worth. */
+export interface Snapshot {
+  /** The last stored block of that moment. */
+  readonly blockNumber: number;
+  readonly blockHash: string;
+  readonly time: string;
+  readonly stateDigest: string;
+  readonly positions: readonly HeldAccount[];
+  /** Scaled by quote.decimals, ascending by provider; null where a price was not known then. */
+  readonly balances: readonly { readonly provider: Address; readonly value: bigint | null }[];
+}
+
+/** Answers what was held at a moment, from the ledger alone. @throws BEFORE_LEDGER, BEYOND_TIP outside what it covers. */
+export function snapshotAt(store: Store, programme: Programme, moment: Moment): Snapshot {
+  const tip = store.blocks.tip();
+  const endSec = "date" in moment ? dayEndSec(moment.date) : null;
+  const block = "block" in moment ? store.blocks.atOrBelow(moment.block) : store.blocks.lastBefore(endSec ?? 0);
+  if (tip === undefined || block === undefined) {
+    throw new LpLedgerError("usage", "BEFORE_LEDGER", `the ledger holds nothing at ${momentText(moment)}`, {
+      hint: tip === undefined ? "run lp-ledger start first" : "name a later block or day",
+    });
+  }
+  const beyond = "block" in moment ? moment.block > tip.number : tip.timestampSec < (endSec ?? 0);
+  if (beyond) {
+    throw new LpLedgerError(
+      "usage",
+      "BEYOND_TIP",
+      `${momentText(moment)} is not over at the ledger's tip, block ${tip.number} of ${isoOf(tip.timestampSec)}`,
+      {
+        hint: "name an earlier block or day",
+      },
+    );
+  }
+  const last = "block" in moment ? moment.block : block.number;
+  const positions = accountsAt(store.db, last).filter((account) => account.kind === "holder");
+  const priced = dayOf((endSec ?? block.timestampSec + 1) - 1);
+  const priceOf = (token: Address): bigint | undefined => {
+    const source = programme.prices.get(token);
+    // A day's own price is known only once it is over.
+    const newest = store.days.newestPriceE18(token, endSec === null ? priced : dayOf(endSec));
+    return newest ?? (source?.kind === "fixed" ? source.priceE18 : undefined);
+  };
+  const above = store.blocks.above(block.number)?.number ?? tip.number;
+  const states = new Map(
+    programme.pools.map(({ address }) => [
+      address,
+      endSec === null ? store.states.atOrBelow(address, last) : store.states.before(address, above, endSec),
+    ]),
+  );
+  const special = specialAddresses(programme);
+  const byProvider = groupByProvider(positions);
+  const balances = [...byProvider]
+    .filter(([provider]) => !special.has(provider))
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([provider, accounts]) => ({
+      provider,
+      value: valueOfAccounts(programme, accounts, (pool) => states.get(pool), priceOf),
+    }));
+  const { hash: blockHash, stateDigest } = block;
+  return { blockNumber: last, blockHash, time: isoOf(block.timestampSec), stateDigest, positions, balances };
+}
+
+function groupByProvider(positions: readonly HeldAccount[]): ReadonlyMap<Address, readonly HeldAccount[]> {
+  const groups = new Map<Address, HeldAccount[]>();
+  for (const each of positions) {
+    const group = groups.get(each.provider);
+    if (group === undefined) groups.set(each.provider, [each]);
+    else group.push(each);
+  }
+  return groups;
+}
+
+function momentText(moment: Moment): string {
+  return "block" in moment ? `block ${moment.block}` : `the end of ${moment.date}`;
+}
+
+/** One position that differs between two moments; decimal text, "0" where it was not open. */
+export interface PositionChange {
+  readonly pool: Address;
+  readonly position: string;
+  readonly provider: Address;
+  readonly before: bigint;
+  readonly after: bigint;
+}
+
+/** Every position whose liquidity differs, ascending by pool, position and provider. */
+export function changesBetween(
+  before: readonly HeldAccount[],
+  after: readonly HeldAccount[],
+): readonly PositionChange[] {
+  const changes = new Map<string, PositionChange>();
+  const keyOf = ({ pool, position, provider }: HeldAccount): string => `${pool} ${position} ${provider}`;
+  for (const each of before) {
+    const { pool, position, provider, balance } = each;
+    changes.set(keyOf(each), { pool, position, provider, before: balance, after: 0n });
+  }
+  for (const each of after) {
+    const { pool, position, provider, balance } = each;
+    changes.set(keyOf(each), {
+      pool,
+      position,
+      provider,
+      before: changes.get(keyOf(each))?.before ?? 0n,
+      after: balance,
+    });
+  }
+  return [...changes]
+    .filter(([, change]) => change.before !== change.after)
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([, change]) => change);
+}

@@ -1,0 +1,219 @@
+import type { Database } from "better-sqlite3";
+
+/** One row of `daily_balances` as users read it; values are bigint, scaled by quote.decimals. */
+export interface DayRow {
+  readonly date: string;
+  readonly provider_address: string;
+  readonly pool_address: string;
+  readonly protocol: string;
+  readonly liquidity_amount: bigint | null;
+  readonly token_amounts: string;
+  readonly seconds_open: bigint;
+  readonly seconds_in_range: bigint | null;
+}
+
+export interface DayFilter {
+  readonly provider?: string;
+  readonly pool?: string;
+  /** First and last day, both included. */
+  readonly from?: string;
+  readonly to?: string;
+}
+
+const PAGE = 1_000;
+const DAY_COLUMNS =
+  "date, provider_address, pool_address, protocol, liquidity_amount, token_amounts, seconds_open, seconds_in_range";
+
+/** Daily balances in order of day, provider and pool; by pages along an index, each its own short read. */
+export function* dayRows(db: Database, filter: DayFilter): Generator<DayRow> {
+  const where = [
+    "(date, provider_address, pool_address) > (@date, @provider_address, @pool_address)",
+    "date >= @from",
+    "date <= @to",
+  ];
+  if (filter.provider !== undefined) where.push("provider_address = @provider");
+  if (filter.pool !== undefined) where.push("pool_address = @pool");
+  const page = db
+    .prepare<[Readonly<Record<string, string>>], DayRow>(`
+      select ${DAY_COLUMNS}
+      from daily_balances
+      where ${where.join(" and ")}
+      order by date, provider_address, pool_address
+      limit ${PAGE}`)
+    .safeIntegers();
+  const { provider = "", pool = "", from = "0000-00-00", to = "9999-99-99" } = filter;
+  let last: Pick<DayRow, "date" | "provider_address" | "pool_address"> = {
+    date: "",
+    provider_address: "",
+    pool_address: "",
+  };
+  for (;;) {
+    const { date, provider_address, pool_address } = last;
+    const rows = page.all({ date, provider_address, pool_address, provider, pool, from, to });
+    yield* rows;
+    const newest = rows.at(-1);
+    if (newest === undefined) return;
+    last = newest;
+  }
+}
+
+/** Totals over all providers; values are sums, so they are bigint. */
+export interface Stats {
+  readonly providers: number;
+  readonly unpriced: number;
+  readonly totalLiquidity: bigint;
+  readonly weightedLiquidity: bigint;
+  readonly tiers: readonly {
+    readonly tier: number;
+    readonly providers: number;
+    readonly totalLiquidity: bigint;
+    readonly weightedLiquidity: bigint;
+  }[];
+}
+
+/** Providers, their tiers, and the sums of what they hold. */
+export function statsOf(db: Database): Stats {
+  const tiers = db
+    .prepare<[], { tier: bigint; providers: bigint; priced: bigint; total: bigint | null; weighted: bigint | null }>(`
+      select
+        current_tier as tier,
+        count(*) as providers,
+        count(total_liquidity) as priced,
+        sum(total_liquidity) as total,
+        sum(weighted_liquidity) as weighted
+      from provider_balances
+      group by current_tier
+      order by current_tier`)
+    .safeIntegers()
+    .all();
+  const sum = (pick: (row: (typeof tiers)[number]) => bigint): bigint =>
+    tiers.reduce((total, row) => total + pick(row), 0n);
+  return {
+    providers: Number(sum((row) => row.providers)),
+    unpriced: Number(sum((row) => row.providers - row.priced)),
+    totalLiquidity: sum((row) => row.total ?? 0n),
+    weightedLiquidity: sum((row) => row.weighted ?? 0n),
+    tiers: tiers.map((row) => ({
+      tier: Number(row.tier),
+      providers: Number(row.providers),
+      totalLiquidity: row.total ?? 0n,
+      weightedLiquidity: row.weighted ?? 0n,
+    })),
+  };
+}
+
+/** What one provider holds now, and its newest days. */
+export interface ProviderStatus {
+  readonly provider: string;
+  readonly totalLiquidity: bigint | null;
+  readonly weightedLiquidity: bigint | null;
+  readonly tier: number;
+  readonly firstSeen: string;
+  readonly lastUpdated: string;
+  readonly positions: readonly {
+    readonly pool: string;
+    readonly position: string | null;
+    readonly tickLower: number | null;
+    readonly tickUpper: number | null;
+    readonly liquidity: string;
+  }[];
+  /** Newest last; a day's value is null while any of its pools is unpriced. */
+  readonly days: readonly { readonly date: string; readonly value: bigint | null }[];
+}
+
+/** One provider, read in one snapshot; undefined where it never held anything. */
+export function providerStatus(db: Database, provider: string, days: number): ProviderStatus | undefined {
+  return db.transaction((): ProviderStatus | undefined => {
+    const row = db
+      .prepare<
+        [string],
+        {
+          total_liquidity: bigint | null;
+          weighted_liquidity: bigint | null;
+          current_tier: bigint;
+          first_seen_date: string;
+          last_updated: string;
+        }
+      >("select * from provider_balances where provider_address = ?")
+      .safeIntegers()
+      .get(provider);
+    if (row === undefined) return undefined;
+    const positions = db
+      .prepare<[string], ProviderStatus["positions"][number]>(`
+        select pool_address as pool, nullif(position_id, '') as position, tick_lower as tickLower, tick_upper as tickUpper, liquidity
+        from accounts
+        where provider_address = ? and kind = 'holder' and liquidity <> '0'
+        order by pool_address, position_id`)
+      .all(provider);
+    const history = db
+      .prepare<[string, number], { date: string; value: bigint | null }>(`
+        select date, iif(count(*) = count(liquidity_amount), sum(liquidity_amount), null) as value
+        from daily_balances
+        where provider_address = ?
+        group by date
+        order by date desc
+        limit ?`)
+      .safeIntegers()
+      .all(provider, days);
+    return {
+      provider,
+      totalLiquidity: row.total_liquidity,
+      weightedLiquidity: row.weighted_liquidity,
+      tier: Number(row.current_tier),
+      firstSeen: row.first_seen_date,
+      lastUpdated: row.last_updated,
+      positions,
+      days: history.reverse(),
+    };
+  })();
+}
+
+/** The tables users may rely on, each with the order its export is written in. */
+export const PUBLIC_TABLES: Readonly<Record<string, string>> = {
+  processed_blocks: "block_number",
+  pools: "pool_address",
+  lp_events: "block_number, log_index",
+  pool_states: "pool_address, block_number",
+  provider_balances: "provider_address",
+  daily_balances: "date, provider_address, pool_address",
+  token_prices: "token_address, date",
+  audit_findings: "block_number, log_index, identity",
+};
+
+/** Columns that hold wall-clock time: they differ between two honest ledgers, so a canonical export leaves them out. */
+const WALL_CLOCK: ReadonlySet<string> = new Set(["processed_at", "observed_at", "updated_at"]);
+
+export type Cell = string | number | bigint | null;
+
+/** A public table's columns, without wall-clock ones, and its rows in canonical order, in constant memory. */
+export function tableRows(
+  db: Database,
+  table: string,
+): { readonly columns: readonly string[]; rows(): Generator<readonly Cell[]> } {
+  const order = PUBLIC_TABLES[table] ?? "";
+  const names = db.prepare<[string], string>("select name from pragma_table_info(?)").pluck().all(table);
+  const columns = names.filter((name) => !WALL_CLOCK.has(name));
+  const keys = order.split(", ");
+  const statement = (after: boolean) =>
+    db
+      .prepare<unknown[], Cell[]>(`
+        select ${columns.join(", ")}
+        from ${table}
+        ${after ? `where (${order}) > (${keys.map(() => "?").join(", ")})` : ""}
+        order by ${order}
+        limit ${PAGE}`)
+      .safeIntegers()
+      .raw();
+  return {
+    columns,
+    *rows() {
+      let page = statement(false).all();
+      const next = statement(true);
+      while (page.length > 0) {
+        yield* page;
+        const last = page.at(-1) ?? [];
+        page = next.all(...keys.map((key) => last[columns.indexOf(key)]));
+      }
+    },
+  };
+}
