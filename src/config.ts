@@ -24,6 +24,7 @@ export interface Settings {
   readonly backupIntervalSec: number;
   readonly backupKeep: number;
   readonly backupMaxAgeSec: number;
+  readonly allowUnsafeFileSystem: boolean;
 }
 
 /** One thing wrong with the configuration. */
@@ -64,6 +65,7 @@ export const SETTINGS: readonly Setting[] = [
   { name: "RPC_BODY_BYTES_MAX", fallback: "67108864", expected: "bytes", bounds: [65_536, 1_073_741_824] },
   { name: "RANGE_BLOCKS_MAX", fallback: "50000", expected: "blocks", bounds: [1, 10_000_000] },
   { name: "GIVE_UP_SECONDS", fallback: "600", expected: "seconds", bounds: [1, 86_400] },
+  { name: "ALLOW_UNSAFE_FILE_SYSTEM", fallback: "0", expected: "0 or 1", bounds: [0, 1] },
   { name: "BACKUP_DIR", fallback: undefined, expected: "a path" },
   { name: "BACKUP_INTERVAL_SECONDS", fallback: "86400", expected: "seconds", bounds: [0, 31_536_000] },
   { name: "BACKUP_KEEP", fallback: "10", expected: "backups", bounds: [1, 10_000] },
@@ -102,6 +104,7 @@ export function readSettings({ env, cwd, envFile }: SettingsSource): Settings {
     rpcBodyBytesMax: number("RPC_BODY_BYTES_MAX"),
     rangeBlocksMax: number("RANGE_BLOCKS_MAX"),
     giveUpMs: number("GIVE_UP_SECONDS") * 1000,
+    allowUnsafeFileSystem: number("ALLOW_UNSAFE_FILE_SYSTEM") === 1,
     backupFolder: resolve(cwd, values.get("BACKUP_DIR") ?? `${values.get("DATABASE")}.backups`),
     backupIntervalSec: number("BACKUP_INTERVAL_SECONDS"),
     backupKeep: number("BACKUP_KEEP"),
@@ -141,7 +144,7 @@ function problemOf({ name, expected, bounds, secret }: Setting, value: string): 
     const [min, max] = bounds;
     const number = Number(value);
     if (Number.isInteger(number) && number >= min && number <= max && value.trim() !== "") return undefined;
-    return { field: name, expected: `whole ${expected} from ${min} to ${max}`, found };
+    return { field: name, expected: `${expected}, a whole number from ${min} to ${max}`, found };
   }
   const right =
     name === "RPC_URL"

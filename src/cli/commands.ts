@@ -7,6 +7,7 @@ import { backup, listAll, prune, type RestoreOptions, restore, verifyBackups } f
 import { check } from "./check.ts";
 import { exportPositions } from "./export.ts";
 import { type AtOptions, at, diff } from "./history.ts";
+import { optimize } from "./optimize.ts";
 import {
   type DaysOptions,
   days,
@@ -91,6 +92,9 @@ function commandsOf(io: Io): Command {
     "lp-ledger rebuild",
   ).action((options: CommonOptions) => rebuild(io, options));
 
+  command(program, "optimize", "rewrite the file without holes, while no daemon runs", "lp-ledger optimize").action(
+    (options: CommonOptions) => optimize(io, options),
+  );
   command(
     program,
     "restore",

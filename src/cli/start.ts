@@ -11,6 +11,7 @@ import { Bookkeeper } from "../daemon/bookkeeper.ts";
 import { rebuild } from "../daemon/rebuild.ts";
 import { type RunOptions, run } from "../daemon/run.ts";
 import { ScheduledBackups } from "../daemon/scheduled-backups.ts";
+import { Upkeep } from "../daemon/upkeep.ts";
 import { createLogger, type Logger, readableLine } from "../log.ts";
 import type { Backup } from "../store/backup.ts";
 import { openForWriting } from "../store/open.ts";
@@ -52,6 +53,13 @@ export async function start(io: Io, options: StartOptions): Promise<void> {
     await withWriter(settings, async (store) => {
       const progress = new Progress(io, log, systemClock);
       const backups = scheduleOf(store, settings, log);
+      const upkeep = new Upkeep(store, systemClock, {
+        onStuckReader: (bytes) =>
+          log.warn(
+            { walBytes: bytes },
+            "a reader keeps the write-ahead log from being emptied: find what holds a transaction open",
+          ),
+      });
       const follow = (keeper: Bookkeeper, pools: Programme, more: Partial<RunOptions>): Promise<void> =>
         run(keeper, chainOf(rpc, settings, pools), systemClock, stop.signal, {
           pollIntervalMs: settings.pollIntervalMs,
@@ -76,6 +84,7 @@ export async function start(io: Io, options: StartOptions): Promise<void> {
           await follow(keeper, programme, {
             onStep: (step) => {
               progress.stepped(step, store.blocks.tip()?.number);
+              upkeep.tick();
               if (options.once !== true) backups.tick(stop.signal);
             },
           });

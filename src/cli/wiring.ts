@@ -1,3 +1,5 @@
+import { existsSync } from "node:fs";
+import { dirname } from "node:path";
 import { FollowedChain } from "../chain/followed-chain.ts";
 import { RANGE_LIMITS } from "../chain/ranges.ts";
 import { type Fetch, Rpc } from "../chain/rpc.ts";
@@ -9,6 +11,7 @@ import type { ChainPort } from "../daemon/chain-port.ts";
 import type { BackupFolder } from "../store/backup.ts";
 import { openForReading, openForWriting } from "../store/open.ts";
 import { Store } from "../store/store.ts";
+import { fileSystemType, requireSafeFileSystem } from "../store/upkeep.ts";
 import { sha256, systemClock } from "./platform.ts";
 
 /** Everything a command may touch of the process it runs in. */
@@ -52,6 +55,9 @@ export function backupsOf(settings: Settings): BackupFolder {
 
 /** Opens the ledger for writing, gives it to `use`, and closes it whatever happens. */
 export async function withWriter<T>(settings: Settings, use: (store: Store) => Promise<T>): Promise<T> {
+  if (!settings.allowUnsafeFileSystem && existsSync(dirname(settings.databasePath))) {
+    requireSafeFileSystem(settings.databasePath, fileSystemType);
+  }
   const opened = openForWriting(settings.databasePath, backupsOf(settings));
   try {
     return await use(new Store(opened.db, systemClock));

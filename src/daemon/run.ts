@@ -57,7 +57,8 @@ export async function run(
       if (signal.aborted) return;
       if (!(error instanceof LpLedgerError) || error.kind !== "transient") throw error;
       const silentMs = clock.nowMs() - lastSuccessMs;
-      if (silentMs >= options.giveUpMs) throw gaveUp(error, silentMs);
+      // A full disk is waited out however long it takes: nothing is lost, and readers are served.
+      if (silentMs >= options.giveUpMs && error.code !== "DISK_FULL") throw gaveUp(error, silentMs);
       // Whatever answers next may be another chain behind the same URL.
       identified = false;
       const waitMs = Math.min(BACKOFF_MS_MAX, BACKOFF_MS_MIN * 2 ** Math.min(failures, 10));

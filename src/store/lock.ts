@@ -1,6 +1,8 @@
 import Database from "better-sqlite3";
 import { LpLedgerError } from "../core/errors.ts";
 
+const PATIENCE_MS = 300;
+
 /**
  * One writer per database: an exclusive transaction on `<database>.lock`, held for life. The operating system frees it
  * when the process dies, however it dies.
@@ -9,7 +11,8 @@ import { LpLedgerError } from "../core/errors.ts";
 export function takeLock(databasePath: string): { release(): void } {
   let lock: Database.Database | undefined;
   try {
-    lock = new Database(`${databasePath}.lock`, { timeout: 0 });
+    // With no patience at all, two that begin at the same instant can both be refused.
+    lock = new Database(`${databasePath}.lock`, { timeout: PATIENCE_MS });
     lock.exec("begin exclusive");
   } catch (error) {
     lock?.close();

@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import Database from "better-sqlite3";
 import { LpLedgerError } from "../core/errors.ts";
 import { type BackupFolder, backupFromOutside } from "./backup.ts";
+import { translated } from "./failures.ts";
 import { cannotOpen, takeLock } from "./lock.ts";
 import { checkSchema, knownMigrations, migrate } from "./migrate.ts";
 import { finishRestore } from "./restore.ts";
@@ -33,13 +34,17 @@ export function openForWriting(path: string, backups?: BackupFolder): OpenDataba
   } catch (error) {
     db?.close();
     lock.release();
-    throw error;
+    throw translated(error, path);
   }
   const opened = db;
   return {
     db: opened,
     close: () => {
-      opened.pragma("optimize");
+      try {
+        opened.pragma("optimize");
+      } catch {
+        // Closing must not fail on a full or failing disk: what was committed stands, and statistics can wait.
+      }
       opened.close();
       lock.release();
     },
@@ -69,7 +74,7 @@ export function openForReading(path: string): OpenDatabase {
     }
   } catch (error) {
     db.close();
-    throw error;
+    throw translated(error, path);
   }
   return { db, close: () => db.close() };
 }

@@ -11,6 +11,7 @@ import { BlocksTable } from "./blocks.ts";
 import { ConfigTable } from "./config.ts";
 import { DaysTable } from "./days.ts";
 import { EventsTable } from "./events.ts";
+import { translated } from "./failures.ts";
 import { FindingsTable } from "./findings.ts";
 import { StatesTable } from "./states.ts";
 import { type Undone, undoAbove } from "./undo.ts";
@@ -88,7 +89,7 @@ export class Store {
 
   /**
    * The only way to write: one immediate transaction around a synchronous function. An error rolls back and surfaces
-   * unchanged; a transaction inside another, or a function that returns a promise, is a bug.
+   * unchanged (SQLite's own in our words); a transaction inside another, or a function that returns a promise, is a bug.
    */
   write<T>(run: () => T): T {
     invariant(!this.db.inTransaction, "NESTED_WRITE", "a write was begun inside another");
@@ -97,7 +98,11 @@ export class Store {
       invariant(!(result instanceof Promise), "ASYNC_WRITE", "a write must not await");
       return result;
     });
-    return whole.immediate();
+    try {
+      return whole.immediate();
+    } catch (error) {
+      throw translated(error, this.db.name);
+    }
   }
 
   /** Fresh books over what is committed. */

@@ -123,7 +123,7 @@ describe("start", () => {
       hash: string;
     };
     await daemon.reaches({ number: Number(head.number), hash: head.hash }, 20_000);
-    for (const command of [["start", "--once"], ["rebuild"]]) {
+    for (const command of [["start", "--once"], ["rebuild"], ["optimize"]]) {
       const second = await runCommand(place, command);
       expect([second.code, second.err.includes("another lp-ledger process writes")]).toEqual([75, true]);
     }
@@ -491,6 +491,8 @@ describe("backup and restore", () => {
     expect(restored.out).toContain(listed[1]?.path);
     expect((await runCommand(place, ["start", "--once"])).code).toBe(0);
     expect((await runCommand(place, ["verify"])).code).toBe(0);
+    const optimized = await runCommand(place, ["optimize", "--json"]);
+    expect([optimized.code, Number(jsonOf(optimized.out)["bytesAfter"]) > 0]).toEqual([0, true]);
     const pruned = await runCommand({ ...place, more: { BACKUP_KEEP: "1" } }, ["backup", "prune", "--json"]);
     expect(jsonOf(pruned.out)["removed"]).toEqual([]); // One is damaged, the other the last good one.
     for (const args of [["restore"], ["restore", "x", "--latest"]])

@@ -1,0 +1,21 @@
+import { readSettings } from "../config.ts";
+import { vacuum } from "../store/upkeep.ts";
+import { systemClock } from "./platform.ts";
+import { type CommonOptions, type Io, withWriter } from "./wiring.ts";
+
+/** Rewrites the file without holes, offline; refuses while a daemon runs or where there is no room. */
+export async function optimize(io: Io, options: CommonOptions): Promise<void> {
+  const settings = readSettings({ env: io.env, cwd: io.cwd, envFile: options.envFile });
+  await withWriter(settings, async (store) => {
+    const startedAt = store.nowIso();
+    const startedMs = systemClock.nowMs();
+    const outcome = vacuum(store.db);
+    const seconds = (systemClock.nowMs() - startedMs) / 1000;
+    store.write(() => store.insertMaintenance({ kind: "vacuum", startedAt, seconds, outcome }));
+    if (options.json) io.out(`${JSON.stringify({ ...outcome, seconds })}\n`);
+    else
+      io.out(
+        `${(outcome.bytesBefore / 2 ** 20).toFixed(1)} MB before, ${(outcome.bytesAfter / 2 ** 20).toFixed(1)} MB after, in ${seconds} s\n`,
+      );
+  });
+}
