@@ -44,6 +44,7 @@ create table lp_events (
   from_side text, -- who gave the liquidity up: an address, 'issuance', or null where nothing moved
   tick_lower integer,
   tick_upper integer,
+  row_checksum text not null, -- over all other columns: finds a flipped byte
   primary key (block_number, log_index)
 ) strict, without rowid;
 
@@ -61,6 +62,7 @@ create table pool_states (
   reserve0 text,
   reserve1 text,
   share_supply text,
+  row_checksum text not null,
   primary key (pool_address, block_number),
   check ((sqrt_price_x96 is null) = (tick is null) and (tick is null) = (liquidity is null)),
   check ((reserve0 is null) = (reserve1 is null) and (reserve1 is null) = (share_supply is null)),
@@ -143,6 +145,7 @@ create table token_prices (
   price text not null, -- quote units per whole token, decimal text with at most 18 places
   source text not null,
   observed_at text not null,
+  row_checksum text not null, -- over all but observed_at
   primary key (token_address, date)
 ) strict, without rowid;
 

@@ -84,6 +84,7 @@ function commandsOf(io: Io): Command {
     .addOption(
       new Option("--block <number>", "as of this block instead of the tip").argParser(wholeNumber("a block number")),
     )
+    .option("--deep", "check the file itself instead, without the node: every row, posting and digest")
     .action((options: VerifyOptions) => verify(io, options));
   command(
     program,

@@ -6,6 +6,7 @@ import type { Holding } from "../core/holdings.ts";
 import { type DayPrices, formatPriceE18, type PoolMeans, parsePriceE18 } from "../core/price.ts";
 import type { Pool } from "../core/programme.ts";
 import { ACCOUNT_COLUMNS, type AccountRow, accountOf } from "./accounts.ts";
+import { rowChecksum } from "./checksum.ts";
 
 interface ChangeRow extends AccountRow {
   readonly delta: string;
@@ -58,8 +59,8 @@ export class DaysTable {
          liquidity_seconds, seconds_open, seconds_in_range)
       values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`);
     this.#insertPrice = db.prepare(`
-      insert into token_prices (token_address, date, price, source, observed_at)
-      values (?, ?, ?, ?, ?)`);
+      insert into token_prices (token_address, date, price, source, observed_at, row_checksum)
+      values (?, ?, ?, ?, ?, ?)`);
     this.#newestPrice = db
       .prepare<[string, string], string>(
         "select price from token_prices where token_address = ? and date < ? order by date desc limit 1",
@@ -141,7 +142,8 @@ export class DaysTable {
 
   insertPrices(day: Day, prices: DayPrices, nowIso: string): void {
     for (const [token, { priceE18, source }] of prices) {
-      this.#insertPrice.run(token, day, formatPriceE18(priceE18), source, nowIso);
+      const cells = [token, day, formatPriceE18(priceE18), source];
+      this.#insertPrice.run(...cells, nowIso, rowChecksum(cells));
     }
   }
 

@@ -3,6 +3,7 @@ import { isoOf, secOf } from "../core/day.ts";
 import { type Hash, toAddress, toHash } from "../core/hex.ts";
 import { type LedgerEvent, liquidityDelta, type Posting, type Side } from "../core/ledger.ts";
 import type { Pool } from "../core/programme.ts";
+import { rowChecksum } from "./checksum.ts";
 
 /** The block an event stands in. */
 export interface EventBlock {
@@ -41,8 +42,9 @@ export class EventsTable {
     this.#insertEvent = db.prepare(`
       insert into lp_events
         (block_number, log_index, block_hash, transaction_hash, block_timestamp, pool_address, protocol, event,
-         provider_address, position_id, liquidity_delta, args, log_address, from_side, tick_lower, tick_upper)
-      values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`);
+         provider_address, position_id, liquidity_delta, args, log_address, from_side, tick_lower, tick_upper,
+         row_checksum)
+      values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`);
     this.#insertPosting = db.prepare(`
       insert into postings (block_number, log_index, leg, account_id, delta, balance_after)
       values (?, ?, ?, ?, ?, ?)`);
@@ -55,7 +57,7 @@ export class EventsTable {
   }
 
   insert(block: EventBlock, event: LedgerEvent): void {
-    this.#insertEvent.run(
+    const cells = [
       block.number,
       event.logIndex,
       block.hash,
@@ -72,7 +74,8 @@ export class EventsTable {
       event.movement?.from ?? null,
       event.range?.tickLower ?? null,
       event.range?.tickUpper ?? null,
-    );
+    ];
+    this.#insertEvent.run(...cells, rowChecksum(cells));
   }
 
   /** Writes a posting; `leg` counts the postings of one log. */

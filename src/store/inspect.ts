@@ -1,5 +1,6 @@
 import type { Database } from "better-sqlite3";
 import { chainDigest, type DigestLine, type Sha256, stateDigest } from "../core/digest.ts";
+import { rowChecksum } from "./checksum.ts";
 
 /** What a ledger file is a state of. */
 export interface FileFacts {
@@ -42,7 +43,34 @@ export function problemsOf(db: Database, sha256: Sha256): readonly string[] {
   if (problems.length > 0) return problems.map((text) => `integrity_check: ${text}`);
   const orphans = db.pragma("foreign_key_check") as unknown[];
   if (orphans.length > 0) problems.push(`foreign_key_check: ${orphans.length} rows refer to nothing`);
-  return [...problems, ...digestProblems(db, sha256)];
+  return [...problems, ...checksumProblems(db), ...digestProblems(db, sha256)];
+}
+
+/** Canonical tables whose rows carry a checksum, each with its key and the wall-clock column that it leaves out. */
+const CHECKED = [
+  { table: "lp_events", key: "block_number, log_index", without: "" },
+  { table: "pool_states", key: "pool_address, block_number", without: "" },
+  { table: "token_prices", key: "token_address, date", without: "observed_at" },
+] as const;
+
+/** At most one problem a table: the first row whose checksum is not that of its values. */
+function checksumProblems(db: Database): readonly string[] {
+  return CHECKED.flatMap(({ table, key, without }) => {
+    const names = db.prepare<[string], string>("select name from pragma_table_info(?)").pluck().all(table);
+    const columns = names.filter((name) => name !== "row_checksum" && name !== without);
+    const rows = db
+      .prepare<[], (string | number | bigint | null)[]>(
+        `select ${columns.join(", ")}, row_checksum from ${table} order by ${key}`,
+      )
+      .safeIntegers()
+      .raw();
+    for (const row of rows.iterate()) {
+      const checksum = row.at(-1);
+      if (rowChecksum(row.slice(0, -1)) !== checksum)
+        return [`a row of ${table} is not what was written: ${key} = ${row.slice(0, 2).join(", ")}`];
+    }
+    return [];
+  });
 }
 
 interface PostingRow {

@@ -3,6 +3,7 @@ import type { PoolState } from "../core/books.ts";
 import { isoOf, secOf } from "../core/day.ts";
 import type { TimedState } from "../core/days.ts";
 import { invariant } from "../core/errors.ts";
+import { rowChecksum } from "./checksum.ts";
 
 interface Row {
   readonly block_number: number;
@@ -29,8 +30,9 @@ export class StatesTable {
   constructor(db: Database) {
     this.#insert = db.prepare(`
       insert into pool_states
-        (pool_address, block_number, block_timestamp, sqrt_price_x96, tick, liquidity, reserve0, reserve1, share_supply)
-      values (?, ?, ?, ?, ?, ?, ?, ?, ?)`);
+        (pool_address, block_number, block_timestamp, sqrt_price_x96, tick, liquidity, reserve0, reserve1, share_supply,
+         row_checksum)
+      values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`);
     this.#last = db.prepare<[string, number], Row>(`
       select ${COLUMNS}
       from pool_states
@@ -66,7 +68,7 @@ export class StatesTable {
   insert(pool: string, blockNumber: number, timestampSec: number, state: PoolState): void {
     const ticks = state.kind === "ticks" ? state : undefined;
     const reserves = state.kind === "reserves" ? state : undefined;
-    this.#insert.run(
+    const cells = [
       pool,
       blockNumber,
       isoOf(timestampSec),
@@ -76,7 +78,8 @@ export class StatesTable {
       reserves?.reserve0.toString() ?? null,
       reserves?.reserve1.toString() ?? null,
       reserves?.supply.toString() ?? null,
-    );
+    ];
+    this.#insert.run(...cells, rowChecksum(cells));
   }
 
   /** The state at the end of a block, or of the last block before it that changed the pool. */

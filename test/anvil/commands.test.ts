@@ -304,6 +304,11 @@ describe("rebuild", () => {
     );
     db.close();
     const before = await status(place);
+    const found = await runCommand(place, ["verify", "--deep", "--json"]);
+    expect([
+      found.code,
+      String(jsonOf(found.out)["problems"]).includes("a row of lp_events is not what was written"),
+    ]).toEqual([70, true]);
     const { code, err } = await runCommand(place, ["rebuild"]);
     expect(code).toBe(70);
     expect(err).toMatch(/lp-ledger: /);
@@ -491,6 +496,8 @@ describe("backup and restore", () => {
     expect(restored.out).toContain(listed[1]?.path);
     expect((await runCommand(place, ["start", "--once"])).code).toBe(0);
     expect((await runCommand(place, ["verify"])).code).toBe(0);
+    const deep = await runCommand(place, ["verify", "--deep"]);
+    expect([deep.code, deep.out.includes("is what was written")]).toEqual([0, true]);
     const optimized = await runCommand(place, ["optimize", "--json"]);
     expect([optimized.code, Number(jsonOf(optimized.out)["bytesAfter"]) > 0]).toEqual([0, true]);
     const pruned = await runCommand({ ...place, more: { BACKUP_KEEP: "1" } }, ["backup", "prune", "--json"]);

@@ -1,0 +1,12 @@
+import { createHash } from "node:crypto";
+
+const SEPARATOR = "\u001f";
+
+/**
+ * Sixteen hex digits over a row's other columns, in their order. SQLite has no checksums of its own, so a flipped
+ * byte in a value is found by nothing else.
+ */
+export function rowChecksum(cells: readonly (string | number | bigint | null)[]): string {
+  const text = cells.map((cell) => (cell === null ? "" : String(cell))).join(SEPARATOR);
+  return createHash("sha256").update(text).digest("hex").slice(0, 16);
+}
