@@ -89,7 +89,7 @@ export class Ranges {
         const reaction = reactionTo(error, blocks, attempt);
         if (reaction === "smaller") {
           this.#blocks = Math.max(1, Math.min(this.#blocks, Math.floor(blocks / 2)));
-          this.#ceiling = Math.max(1, Math.floor(blocks * CEILING_SHARE));
+          this.#ceiling = Math.max(1, Math.min(this.#ceiling, Math.floor(blocks * CEILING_SHARE)));
           this.#goodAtCeiling = 0;
           return await this.#fetchPieces(from, to, bounds, signal);
         }

@@ -22,7 +22,8 @@ export function redact(text: string, secrets: readonly string[]): string {
   return secrets.reduce((clean, secret) => clean.replaceAll(secret, "[redacted]"), text);
 }
 
-function decoded(text: string): string {
+/** Percent-decoded, or as it is where it is not encoded. */
+export function decoded(text: string): string {
   try {
     return decodeURIComponent(text);
   } catch {

@@ -1,6 +1,6 @@
 import type { Clock } from "../core/chain.ts";
 import { LpLedgerError } from "../core/errors.ts";
-import { redact, secretsOf } from "./redact.ts";
+import { decoded, redact, secretsOf } from "./redact.ts";
 
 export interface RpcCall {
   readonly method: string;
@@ -176,7 +176,7 @@ export class Rpc {
 /** `fetch` refuses URLs with a user and password: they go into the header they stand for. */
 function requestOf(text: string): { readonly url: string; readonly headers: Readonly<Record<string, string>> } {
   const url = new URL(text);
-  const user = `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`;
+  const user = `${decoded(url.username)}:${decoded(url.password)}`;
   const headers: Record<string, string> = { "content-type": "application/json" };
   if (user !== ":") headers["authorization"] = `Basic ${Buffer.from(user).toString("base64")}`;
   url.username = "";

@@ -28,16 +28,19 @@ export async function backup(io: Io, options: CommonOptions): Promise<void> {
 
 /** Lists the finished backups, newest first. */
 export async function listAll(io: Io, options: CommonOptions): Promise<void> {
-  const backups = listBackups(settingsOf(io, options).backupFolder);
+  const backups = listBackups(settingsOf(io, options).backupFolder, (path, reason) =>
+    io.talk(`WARNING: ${path} is left out: ${reason}\n`),
+  );
   for (const each of backups) io.out(options.json ? `${JSON.stringify(each)}\n` : `${textOf(each)}\n`);
   if (backups.length === 0 && !options.json) io.talk("no backups yet\n");
 }
 
 /** Checks one backup, or all of them; any that is damaged ends with code 70. */
 export async function verifyBackups(io: Io, file: string | undefined, options: CommonOptions): Promise<void> {
-  const backups =
-    file === undefined ? listBackups(settingsOf(io, options).backupFolder) : [readBackup(resolve(io.cwd, file))];
   const bad: string[] = [];
+  const all = (): readonly Backup[] =>
+    listBackups(settingsOf(io, options).backupFolder, (path, reason) => void bad.push(`${path}: ${reason}`));
+  const backups = file === undefined ? all() : [readBackup(resolve(io.cwd, file))];
   for (const each of backups) {
     const problems = backupProblems(each, sha256);
     if (problems.length > 0) bad.push(`${each.path}: ${problems.join("; ")}`);
@@ -48,11 +51,7 @@ export async function verifyBackups(io: Io, file: string | undefined, options: C
     );
   }
   if (bad.length > 0)
-    throw damaged(
-      `${bad.length} of ${backups.length} backups`,
-      bad,
-      "make a new one with lp-ledger backup, and look at the disk",
-    );
+    throw damaged(`${bad.length} backups`, bad, "make a new one with lp-ledger backup, and look at the disk");
 }
 
 /** Removes what the settings no longer want kept. */
@@ -78,8 +77,8 @@ export async function restore(io: Io, file: string | undefined, options: Restore
   const plan = {
     ...backupsOf(settings),
     databasePath: settings.databasePath,
-    onSkip: (skipped: Backup, problems: readonly string[]) =>
-      io.talk(`WARNING: the backup ${skipped.path} is damaged and passed over: ${problems.join("; ")}\n`),
+    onSkip: (path: string, problems: readonly string[]) =>
+      io.talk(`WARNING: the backup ${path} is damaged and passed over: ${problems.join("; ")}\n`),
   };
   const chosen = file === undefined ? newestGood(settings.backupFolder, plan) : readBackup(resolve(io.cwd, file));
   requireSameChain(settings, chosen);

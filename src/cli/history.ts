@@ -40,7 +40,8 @@ export async function at(io: Io, options: AtOptions): Promise<void> {
     return;
   }
   const rows = balances.map(({ provider, value }) => `${provider}  ${scaled(value, programme).padStart(24)}`);
-  const head = `block ${facts.blockNumber} of ${facts.time}: ${positions.length} positions of ${balances.length} providers, state digest ${facts.stateDigest}`;
+  const when = facts.stored === null ? "" : `, unchanged since block ${facts.stored.number} of ${facts.stored.time}`;
+  const head = `block ${facts.blockNumber}${when}: ${positions.length} positions of ${balances.length} providers, state digest ${facts.stateDigest ?? "none"}`;
   io.out(`${[head, "", ...rows].join("\n")}\n`);
 }
 

@@ -33,6 +33,7 @@ function factsOf(store: Store) {
         ? null
         : { number: tip.number, hash: tip.hash, time: isoOf(tip.timestampSec), processedAt: tip.processedAt },
     final: config.get("final_block") ?? null,
+    finalitySource: config.get("finality_source") ?? null,
     stateDigest: tip?.stateDigest ?? null,
     programmeHash: config.get("programme_hash") ?? null,
     ...countAll(db),
@@ -48,7 +49,7 @@ function textOf({ tip, lastReorg: reorg, findings, ...facts }: Facts): string {
     `chain           ${facts.chainId ?? "not seen yet"}`,
     `tip             ${tip === null ? "none yet" : `block ${tip.number} of ${tip.time} (${tip.hash})`}`,
     `committed       ${tip?.processedAt ?? "nothing yet"}`,
-    `final           ${facts.final ?? "none yet"}`,
+    `final           ${facts.final ?? "none yet"}${facts.finalitySource === null ? "" : ` (by ${facts.finalitySource === "tag" ? "the node's word" : "depth"})`}`,
     `state digest    ${facts.stateDigest ?? "none yet"}`,
     `events          ${facts.events} (${facts.postings} postings)`,
     `positions       ${facts.openPositions} open, of ${facts.providers} providers seen`,

@@ -5,7 +5,8 @@ import { E18 } from "./price.ts";
 import type { Pool, Programme, Token } from "./programme.ts";
 import type { TickRange } from "./ticks.ts";
 
-const VALUE_MAX = (1n << 63n) - 1n;
+/** A thousandth of what 63 bits hold: sums over a thousand absurd rows still fit. */
+const VALUE_MAX = ((1n << 63n) - 1n) / 1000n;
 
 export interface TokenAmount {
   readonly token: Token;
@@ -15,7 +16,7 @@ export interface TokenAmount {
 
 /**
  * The value of token amounts in quote units scaled by 10^quoteDecimals, floored once at the end; null where a token
- * with an amount has no price, or where the value does not fit the database's 63 bits: an absurd price of one pool must
+ * with an amount has no price, or where the value is so large that sums of it would not fit the database's 63 bits: an absurd price of one pool must
  * leave rows visibly unpriced, not stop the ledger. `per` divides every amount (86,400 for amounts x seconds of a day).
  */
 export function valueOfAmounts(

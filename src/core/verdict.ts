@@ -33,24 +33,25 @@ export function judge({ tip, head, reachable, there }: Sighting): Verdict {
 }
 
 /** What one endpoint shows of finality, all of one chain: null where it has no such block. */
-export interface FinalitySight {
-  readonly tagged: KnownBlock | null;
+export interface FinalitySight<B extends KnownBlock = KnownBlock> {
+  readonly tagged: B | null;
   /** The blocks at the two depths of `Finality` below our tip. */
-  readonly atMinDepth: KnownBlock | null;
-  readonly atFallbackDepth: KnownBlock | null;
+  readonly atMinDepth: B | null;
+  readonly atFallbackDepth: B | null;
 }
 
 /**
  * The newest block that can no longer be reorganised: the node's where it has one, else a depth of our own; never
  * above the depth floor below our tip, and never back.
+ * @returns null where nothing newer than `previous` is final.
  */
-export function finalOf(previous: KnownBlock | null, sight: FinalitySight): KnownBlock | null {
+export function finalOf<B extends KnownBlock>(previous: KnownBlock | null, sight: FinalitySight<B>): B | null {
   const { tagged, atMinDepth, atFallbackDepth } = sight;
   const said = tagged === null ? atFallbackDepth : lower(tagged, atMinDepth);
-  return said === null || (previous !== null && said.number <= previous.number) ? previous : said;
+  return said === null || (previous !== null && said.number <= previous.number) ? null : said;
 }
 
-function lower(a: KnownBlock, b: KnownBlock | null): KnownBlock | null {
+function lower<B extends KnownBlock>(a: B, b: B | null): B | null {
   if (b === null) return null;
   return a.number <= b.number ? a : b;
 }

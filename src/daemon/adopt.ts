@@ -22,7 +22,8 @@ export function compareProgramme(store: Store, programme: Programme): Adoption {
   if (stored === undefined || store.blocks.tip() === undefined) return { kind: "new", added: new Set() };
   const now = canonicalProgramme(programme);
   const problems: string[] = [];
-  if (stored.chainId !== now.chainId) problems.push(`the chain was ${stored.chainId}, now it is ${now.chainId}`);
+  if (stored.chainId !== undefined && stored.chainId !== now.chainId)
+    problems.push(`the chain was ${stored.chainId}, now it is ${now.chainId}`);
   for (const pool of stored.pools) {
     const here = now.pools.find((each) => each.address === pool.address);
     if (here === undefined) problems.push(`pool ${pool.address} is gone`);

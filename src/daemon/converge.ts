@@ -78,7 +78,7 @@ function boundsOf(keeper: Bookkeeper, { head, tagged }: Look): Bounds {
   return { head, finalTo: Math.min(tagged?.number ?? head.number - fallbackDepth, head.number - minDepth) };
 }
 
-interface Look extends FinalitySight {
+interface Look extends FinalitySight<Block> {
   readonly head: Block;
   readonly atTip: Block | null;
 }
@@ -166,20 +166,23 @@ async function rereadRanges(
   return again;
 }
 
-/** Stores what is final now; it never moves back. */
-function keepFinal(keeper: Bookkeeper, sight: FinalitySight): number | null {
+/** Stores what is final now; it never moves back. The final block is kept as a row, so that no undo reaches further. */
+function keepFinal(keeper: Bookkeeper, sight: Look): number | null {
   const { store } = keeper;
   const before = storedFinal(keeper);
   const final = finalOf(before, sight);
-  if (final !== null && final.number !== before?.number) {
-    store.write(() => {
-      store.config.set("final_block", final.number, store.nowIso());
-      store.config.set("final_hash", final.hash, store.nowIso());
-      store.config.set("finality_source", sight.tagged === null ? "depth" : "tag", store.nowIso());
-      store.thinBlocks(before?.number ?? 0, final.number);
-    });
-  }
-  return final?.number ?? null;
+  if (final === null) return before?.number ?? null;
+  store.write(() => {
+    const below = store.blocks.atOrBelow(final.number);
+    if (below !== undefined && below.number < final.number) {
+      store.insertBlock({ ...final, eventCount: 0, stateDigest: below.stateDigest });
+    }
+    store.config.set("final_block", final.number, store.nowIso());
+    store.config.set("final_hash", final.hash, store.nowIso());
+    store.config.set("finality_source", sight.tagged === null ? "depth" : "tag", store.nowIso());
+    store.thinBlocks(before?.number ?? 0, final.number);
+  });
+  return final.number;
 }
 
 function storedFinal(keeper: Bookkeeper): KnownBlock | null {
@@ -239,6 +242,7 @@ async function commonBlock(
 async function sharedAnchor(keeper: Bookkeeper, chain: ChainPort, signal: AbortSignal): Promise<number | undefined> {
   const anchor = keeper.store.config.get("anchor");
   if (anchor === undefined) return undefined;
+  if (anchor.number < 0) return anchor.number; // We began at genesis, which was compared at the start.
   const [theirs] = await chain.blocksAt([anchor.number], signal);
   return theirs?.hash === anchor.hash ? anchor.number : undefined;
 }

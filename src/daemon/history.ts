@@ -11,47 +11,35 @@ export type Moment = { readonly block: number } | { readonly date: Day };
 
 /** Everything that was held at a moment, and what it was worth. */
 export interface Snapshot {
-  /** The last stored block of that moment. */
+  /** The block asked for, or the day's last stored one. */
   readonly blockNumber: number;
-  readonly blockHash: string;
-  readonly time: string;
-  readonly stateDigest: string;
+  /** The last stored block not above it: nothing was held otherwise from there to `blockNumber`. Null before the first. */
+  readonly stored: { readonly number: number; readonly hash: string; readonly time: string } | null;
+  readonly stateDigest: string | null;
   readonly positions: readonly HeldAccount[];
   /** Scaled by quote.decimals, ascending by provider; null where a price was not known then. */
   readonly balances: readonly { readonly provider: Address; readonly value: bigint | null }[];
 }
 
-/** Answers what was held at a moment, from the ledger alone. @throws BEFORE_LEDGER, BEYOND_TIP outside what it covers. */
+/** Answers what was held at a moment, from one state of the ledger. @throws BEFORE_LEDGER, BEYOND_TIP outside what it covers. */
 export function snapshotAt(store: Store, programme: Programme, moment: Moment): Snapshot {
-  const tip = store.blocks.tip();
+  return store.db.transaction(() => readSnapshot(store, programme, moment))();
+}
+
+function readSnapshot(store: Store, programme: Programme, moment: Moment): Snapshot {
   const endSec = "date" in moment ? dayEndSec(moment.date) : null;
   const block = "block" in moment ? store.blocks.atOrBelow(moment.block) : store.blocks.lastBefore(endSec ?? 0);
-  if (tip === undefined || block === undefined) {
-    throw new LpLedgerError("usage", "BEFORE_LEDGER", `the ledger holds nothing at ${momentText(moment)}`, {
-      hint: tip === undefined ? "run lp-ledger start first" : "name a later block or day",
-    });
-  }
-  const beyond = "block" in moment ? moment.block > tip.number : tip.timestampSec < (endSec ?? 0);
-  if (beyond) {
-    throw new LpLedgerError(
-      "usage",
-      "BEYOND_TIP",
-      `${momentText(moment)} is not over at the ledger's tip, block ${tip.number} of ${isoOf(tip.timestampSec)}`,
-      {
-        hint: "name an earlier block or day",
-      },
-    );
-  }
-  const last = "block" in moment ? moment.block : block.number;
+  requireCovered(store, moment, block !== undefined, endSec);
+  const last = "block" in moment ? moment.block : (block?.number ?? 0);
   const positions = accountsAt(store.db, last).filter((account) => account.kind === "holder");
-  const priced = dayOf((endSec ?? block.timestampSec + 1) - 1);
+  // What was priced by then: days closed at or before the block, or the day itself.
+  const pricedBefore = endSec === null ? store.days.firstOpenAt(last) : dayOf(endSec);
   const priceOf = (token: Address): bigint | undefined => {
     const source = programme.prices.get(token);
-    // A day's own price is known only once it is over.
-    const newest = store.days.newestPriceE18(token, endSec === null ? priced : dayOf(endSec));
+    const newest = store.days.newestPriceE18(token, pricedBefore);
     return newest ?? (source?.kind === "fixed" ? source.priceE18 : undefined);
   };
-  const above = store.blocks.above(block.number)?.number ?? tip.number;
+  const above = store.blocks.above(last)?.number ?? last;
   const states = new Map(
     programme.pools.map(({ address }) => [
       address,
@@ -59,16 +47,33 @@ export function snapshotAt(store: Store, programme: Programme, moment: Moment): 
     ]),
   );
   const special = specialAddresses(programme);
-  const byProvider = groupByProvider(positions);
-  const balances = [...byProvider]
+  const balances = [...groupByProvider(positions)]
     .filter(([provider]) => !special.has(provider))
     .sort(([a], [b]) => (a < b ? -1 : 1))
     .map(([provider, accounts]) => ({
       provider,
       value: valueOfAccounts(programme, accounts, (pool) => states.get(pool), priceOf),
     }));
-  const { hash: blockHash, stateDigest } = block;
-  return { blockNumber: last, blockHash, time: isoOf(block.timestampSec), stateDigest, positions, balances };
+  const stored =
+    block === undefined ? null : { number: block.number, hash: block.hash, time: isoOf(block.timestampSec) };
+  return { blockNumber: last, stored, stateDigest: block?.stateDigest ?? null, positions, balances };
+}
+
+function requireCovered(store: Store, moment: Moment, hasBlock: boolean, endSec: number | null): void {
+  const tip = store.blocks.tip();
+  const anchor = store.config.get("anchor");
+  const early = !hasBlock && !("block" in moment && anchor !== undefined && moment.block > anchor.number);
+  if (tip === undefined || early) {
+    throw new LpLedgerError("usage", "BEFORE_LEDGER", `the ledger holds nothing at ${momentText(moment)}`, {
+      hint: tip === undefined ? "run lp-ledger start first" : "name a later block or day",
+    });
+  }
+  const beyond = "block" in moment ? moment.block > tip.number : tip.timestampSec < (endSec ?? 0);
+  if (!beyond) return;
+  const at = `block ${tip.number} of ${isoOf(tip.timestampSec)}`;
+  throw new LpLedgerError("usage", "BEYOND_TIP", `${momentText(moment)} is not over at the ledger's tip, ${at}`, {
+    hint: "name an earlier block or day",
+  });
 }
 
 function groupByProvider(positions: readonly HeldAccount[]): ReadonlyMap<Address, readonly HeldAccount[]> {

@@ -55,7 +55,7 @@ export class ScheduledBackups {
     const startedAt = this.#store.nowIso();
     try {
       const backup = await backupFromWriter(this.#store.db, this.#where, signal);
-      const removed = pruneBackups(this.#where, this.#schedule);
+      const removed = pruneBackups(this.#where, this.#schedule, backup);
       this.#dueMs = startedMs + this.#schedule.intervalSec * 1000;
       const seconds = (this.#clock.nowMs() - startedMs) / 1000;
       const outcome = { path: backup.path, bytes: backup.manifest.bytes, removed: removed.length };

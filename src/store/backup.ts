@@ -27,6 +27,7 @@ export interface BackupFolder {
   nowIso(): string;
 }
 
+const PART = /^making-(\d+)\.part$/;
 const NAME = /^ledger-\d{8}T\d{6}Z-\d+(?:-\d+)?\.sqlite$/;
 
 /** Copies the ledger from its own writer's connection while that goes on committing. */
@@ -62,11 +63,23 @@ export function backupFromOutside(db: Database.Database, where: BackupFolder): B
   }
 }
 
+/** A name of this process's own for an unfinished copy; what dead processes left behind goes. */
 function partIn({ folder }: BackupFolder): string {
   mkdirSync(folder, { recursive: true });
-  const part = join(folder, "making.part");
-  removeDatabase(part);
-  return part;
+  for (const name of readdirSync(folder)) {
+    const pid = Number(PART.exec(name)?.[1]);
+    if (pid === process.pid || (pid > 0 && !isAlive(pid))) removeDatabase(join(folder, name));
+  }
+  return join(folder, `making-${process.pid}.part`);
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as { code?: string }).code === "EPERM";
+  }
 }
 
 /** Checks the copy, and only then gives it and its manifest their names. */
@@ -105,24 +118,34 @@ function freeName(folder: string, stem: string): string {
   }
 }
 
-/** The finished backups of a folder, newest first. Files without a manifest were never finished and do not count. */
-export function listBackups(folder: string): readonly Backup[] {
+/**
+ * The finished backups of a folder, newest first. Files without a manifest were never finished and do not count; those
+ * whose manifest cannot be read are told to `onUnreadable` and left out: one bad file must not hide the good ones.
+ */
+export function listBackups(
+  folder: string,
+  onUnreadable: (path: string, reason: string) => void = () => {},
+): readonly Backup[] {
   if (!existsSync(folder)) return [];
-  return readdirSync(folder)
-    .filter((name) => NAME.test(name) && existsSync(join(folder, `${name}.json`)))
-    .map((name) => readBackup(join(folder, name)))
-    .sort((a, b) =>
-      a.manifest.createdAt < b.manifest.createdAt || (a.manifest.createdAt === b.manifest.createdAt && a.path < b.path)
-        ? 1
-        : -1,
-    );
+  const backups: Backup[] = [];
+  for (const name of readdirSync(folder)) {
+    const path = join(folder, name);
+    if (!NAME.test(name) || !existsSync(`${path}.json`)) continue;
+    try {
+      backups.push(readBackup(path));
+    } catch (error) {
+      onUnreadable(path, (error as Error).message);
+    }
+  }
+  const order = ({ manifest, path }: Backup): string => `${manifest.createdAt} ${path}`;
+  return backups.sort((a, b) => (order(a) < order(b) ? 1 : -1));
 }
 
 /** A backup with its manifest. @throws NO_MANIFEST where there is none, or it is not one of ours. */
 export function readBackup(path: string): Backup {
-  let manifest: Manifest;
+  let manifest: Partial<Manifest> | null;
   try {
-    manifest = JSON.parse(readFileSync(`${path}.json`, "utf8")) as Manifest;
+    manifest = JSON.parse(readFileSync(`${path}.json`, "utf8")) as Partial<Manifest> | null;
   } catch (error) {
     throw new LpLedgerError(
       "usage",
@@ -133,14 +156,11 @@ export function readBackup(path: string): Backup {
       },
     );
   }
-  if (manifest.format !== "lp-ledger-backup-1") {
-    throw new LpLedgerError(
-      "usage",
-      "NO_MANIFEST",
-      `${path}.json is a manifest of the format ${JSON.stringify(manifest.format)}, not lp-ledger-backup-1`,
-    );
-  }
-  return { path, manifest };
+  const ours = manifest?.format === "lp-ledger-backup-1" && !Number.isNaN(Date.parse(manifest.createdAt ?? ""));
+  if (ours) return { path, manifest: manifest as Manifest };
+  throw new LpLedgerError("usage", "NO_MANIFEST", `${path}.json is no manifest of the format lp-ledger-backup-1`, {
+    hint: "lp-ledger backup list shows the backups that are whole",
+  });
 }
 
 /** Everything that is wrong with a backup: bytes, hash, and the database itself against its manifest. */
@@ -167,13 +187,18 @@ export interface Retention {
   readonly maxAgeSec: number;
 }
 
-/** Removes what retention no longer wants, but never the newest backup that is good. Returns what went. */
-export function pruneBackups(where: BackupFolder, retention: Retention): readonly Backup[] {
+/**
+ * Removes what retention no longer wants, but never the newest backup that is good. `known` was just found good.
+ * @returns what went.
+ */
+export function pruneBackups(where: BackupFolder, retention: Retention, known?: Backup): readonly Backup[] {
   const backups = listBackups(where.folder);
   const oldest = Date.parse(where.nowIso()) - retention.maxAgeSec * 1000;
   const unwanted = backups.filter((backup, i) => i >= retention.keep || Date.parse(backup.manifest.createdAt) < oldest);
   if (unwanted.length === 0) return [];
-  const lastGood = backups.find((backup) => backupProblems(backup, where.sha256).length === 0);
+  const lastGood = backups.find(
+    (backup) => backup.path === known?.path || backupProblems(backup, where.sha256).length === 0,
+  );
   const removed = unwanted.filter((backup) => backup !== lastGood);
   for (const { path } of removed) {
     rmSync(`${path}.json`, { force: true }); // The manifest first: without it the file no longer counts.

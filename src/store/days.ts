@@ -1,5 +1,5 @@
 import type { Database } from "better-sqlite3";
-import { type Day, secOf } from "../core/day.ts";
+import { type Day, nextDay, secOf } from "../core/day.ts";
 import type { DayShare } from "../core/days.ts";
 import { type Address, toAddress } from "../core/hex.ts";
 import type { Holding } from "../core/holdings.ts";
@@ -24,6 +24,7 @@ export interface DailyBalance {
 /** Closed days: what they are computed from, and what they leave behind. */
 export class DaysTable {
   readonly #last;
+  readonly #closedAt;
   readonly #open;
   readonly #changes;
   readonly #insertDay;
@@ -36,6 +37,7 @@ export class DaysTable {
     this.#last = db.prepare<[], { date: Day; closed_block: number }>(
       "select date, closed_block from days order by date desc limit 1",
     );
+    this.#closedAt = db.prepare<[number], Day | null>("select max(date) from days where closed_block <= ?").pluck();
     this.#open = db.prepare<[string], AccountRow>(`
       select ${ACCOUNT_COLUMNS}
       from accounts
@@ -145,6 +147,12 @@ export class DaysTable {
       const cells = [token, day, formatPriceE18(priceE18), source];
       this.#insertPrice.run(...cells, nowIso, rowChecksum(cells));
     }
+  }
+
+  /** The first day that was not closed yet at a block, or the beginning of time where none was closed. */
+  firstOpenAt(blockNumber: number): string {
+    const last = this.#closedAt.get(blockNumber);
+    return last == null ? "0000-00-00" : nextDay(last);
   }
 
   /** The price of the newest priced day, or of the newest before a day, scaled by 1e18. */

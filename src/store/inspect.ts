@@ -24,7 +24,10 @@ export function factsOf(db: Database): FileFacts {
     )
     .get();
   return {
-    chainId: (config("programme") as { chainId: number } | null)?.chainId ?? null,
+    chainId:
+      (config("programme") as { chainId?: number } | null)?.chainId ??
+      (config("chain") as { chainId: number } | null)?.chainId ??
+      null,
     blockNumber: tip?.block_number ?? null,
     blockHash: tip?.block_hash ?? null,
     schema: Number(db.pragma("user_version", { simple: true })),

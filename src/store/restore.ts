@@ -16,7 +16,7 @@ export interface RestorePlan {
   readonly sha256: Sha256;
   nowIso(): string;
   /** Told, loudly, why a backup was passed over. */
-  onSkip(backup: Backup, problems: readonly string[]): void;
+  onSkip(path: string, problems: readonly string[]): void;
 }
 
 const pendingPath = (databasePath: string): string => `${databasePath}.restore-pending`;
@@ -24,10 +24,10 @@ const restoringPath = (databasePath: string): string => `${databasePath}.restori
 
 /** The newest backup that is good; damaged newer ones are passed over with a word. @throws NO_BACKUP where none is good. */
 export function newestGood(folder: string, plan: RestorePlan): Backup {
-  for (const backup of listBackups(folder)) {
+  for (const backup of listBackups(folder, (path, reason) => plan.onSkip(path, [reason]))) {
     const problems = backupProblems(backup, plan.sha256);
     if (problems.length === 0) return backup;
-    plan.onSkip(backup, problems);
+    plan.onSkip(backup.path, problems);
   }
   throw new LpLedgerError("usage", "NO_BACKUP", `there is no good backup in ${folder}`, {
     hint: "lp-ledger backup makes one; without any, start with an empty DATABASE: the chain is the source",
@@ -47,7 +47,7 @@ export function restore(backup: Backup, plan: RestorePlan): string | null {
   const lock = takeLock(databasePath);
   try {
     finishRestore(databasePath);
-    const aside = `${databasePath}.replaced-${plan.nowIso().replaceAll(/[-:]/g, "")}`;
+    const aside = freeAside(`${databasePath}.replaced-${plan.nowIso().replaceAll(/[-:]/g, "")}`);
     const hadOne = existsSync(databasePath);
     removeDatabase(restoringPath(databasePath));
     copyFileSync(backup.path, restoringPath(databasePath));
@@ -57,6 +57,14 @@ export function restore(backup: Backup, plan: RestorePlan): string | null {
     return hadOne ? aside : null;
   } finally {
     lock.release();
+  }
+}
+
+/** Never a name that is taken: what was kept aside before is kept. */
+function freeAside(stem: string): string {
+  for (let i = 1; ; i++) {
+    const name = i === 1 ? stem : `${stem}-${i}`;
+    if (!existsSync(name)) return name;
   }
 }
 

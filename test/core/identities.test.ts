@@ -239,6 +239,10 @@ describe("a share transfer that is missing", () => {
   const burn = draft("pair", PAIR, "Burn", { sender: ROUTER, amount0: 4000n, amount1: 4000n, to: ann });
   it.each([
     ["before a Mint", [firstMint, [sync(11_000n, 11_000n), pairMint(1000n, 1000n)]]],
+    [
+      "of a first deposit, of which only the locked minimum is there",
+      [[...firstMint.slice(0, 1), ...firstMint.slice(2)]],
+    ],
     ["before a Burn", [firstMint, [transfer(ann, PAIR, 4000n), sync(6000n, 6000n), burn]]],
   ])("%s breaks V2-1 at once", (_name, transactions) => {
     expect(() => play(transactions)).toThrow(/V2-1 .* a share transfer is missing/);

@@ -7,6 +7,7 @@ import { requireChain } from "../../src/daemon/identity.ts";
 import { FakeChain } from "../support/fake-chain.ts";
 import { openPositions, TestLedger, testProgramme } from "../support/ledger.ts";
 import { sharedFile } from "../support/shared.ts";
+import { worldProgramme } from "../support/world.ts";
 
 const signal = new AbortController().signal;
 const codeOf = (run: Promise<unknown>): Promise<string> =>
@@ -128,7 +129,7 @@ describe("the final block", () => {
       atFallbackDepth: 60,
       final: 98,
     },
-    { it: "never moves back", previous: 95, tagged: 3, atMinDepth: 98, atFallbackDepth: 60, final: 95 },
+    { it: "never moves back", previous: 95, tagged: 3, atMinDepth: 98, atFallbackDepth: 60, final: null },
     {
       it: "is none where nobody knows a block",
       previous: null,
@@ -245,6 +246,41 @@ describe("the guard", () => {
       message: "the node's chain shares no block with ours",
     });
     expect(ledger.dump()).toBe(before);
+  });
+
+  it("undoes no more than is not final, however long nothing happened before", async () => {
+    const chain = new FakeChain({ secondsPerBlock: 5 });
+    chain.grow(12, 41);
+    chain.growEmpty(400);
+    chain.finalized = 400;
+    const ledger = new TestLedger(chain.fetch);
+    await ledger.settle();
+    await ledger.step();
+    chain.growEmpty(3);
+    await ledger.step();
+    chain.reorg(chain.head.number - 1, 2, 42);
+    chain.calls = [];
+    await ledger.settle();
+    const reorg = ledger.store.db.prepare("select * from reorgs").get() as { common_block: number };
+    expect(reorg.common_block).toBeGreaterThanOrEqual(400);
+    await expectStraight(ledger, chain);
+  });
+
+  it("repairs a ledger that begins at block 0", async () => {
+    const pools = (worldProgramme()["pools"] as Record<string, unknown>[]).map((pool) => ({ ...pool, startBlock: 0 }));
+    const programme = testProgramme({ pools });
+    const chain = new FakeChain();
+    chain.follow("a b c");
+    chain.fault = (method, [tag], result) => {
+      if (method === "eth_getBlockByNumber" && String(tag).includes("-")) throw new Error("invalid block number");
+      return result;
+    };
+    const ledger = new TestLedger(chain.fetch, { programme });
+    await ledger.settle();
+    ledger.store.db.exec("delete from processed_blocks where event_count = 0 and block_number < 3");
+    chain.follow("x y z w");
+    await ledger.settle();
+    await expectStraight(ledger, chain);
   });
 
   it("does not take a node that once told finality, and now does not, for one without", async () => {

@@ -41,7 +41,7 @@ async function setUp(blocks = 60) {
     databasePath: path,
     sha256,
     nowIso: () => "2026-02-02T00:00:00Z",
-    onSkip: (backup: { path: string }) => void skipped.push(backup.path),
+    onSkip: (path: string) => void skipped.push(path),
   };
   return { folder, chain, path, ledger, where, plan, skipped };
 }
@@ -90,9 +90,12 @@ describe("a backup", () => {
     const stop = new AbortController();
     stop.abort(new Error("told to stop"));
     await expect(backupFromWriter(ledger.store.db, where, stop.signal)).rejects.toThrow("told to stop");
-    writeFileSync(join(where.folder, "making.part"), "half a file");
+    writeFileSync(join(where.folder, "making-999999999.part"), "left by a process that died");
+    writeFileSync(join(where.folder, `making-${process.ppid}.part`), "being made by one that lives");
     writeFileSync(join(where.folder, "ledger-20260101T000000Z-5.sqlite"), "no manifest");
     expect(listBackups(where.folder)).toEqual([]);
+    await backupFromWriter(ledger.store.db, where, signal);
+    expect(readdirSync(where.folder).filter((name) => name.endsWith(".part"))).toEqual([`making-${process.ppid}.part`]);
   });
 
   it("is not made of a ledger that is damaged", async () => {
@@ -199,6 +202,7 @@ describe("a restore", () => {
     ledger.close();
     const aside = restore(made, plan);
     expect(aside).toBe(`${path}.replaced-20260202T000000Z`);
+    expect(restore(made, plan)).toBe(`${aside}-2`); // A second one keeps what the first kept.
     expect(dumpOf(openStore(aside ?? "").store)).toBe(now);
     expect(readdirSync(folder).filter((name) => name.includes("restor"))).toEqual([]);
     const restored = new TestLedger(chain.fetch, { path });
@@ -225,7 +229,13 @@ describe("a restore", () => {
     flip(newest?.path ?? "", 30_000);
     expect(newestGood(where.folder, plan).path).toBe(next?.path);
     expect(skipped).toEqual([newest?.path]);
-    for (const { path } of listBackups(where.folder).slice(1)) truncateSync(path, 100);
+    // Nor may a manifest that cannot be read hide the good ones, or stop the daemon from making more.
+    for (const text of ["", "null", "{}"]) {
+      writeFileSync(`${newest?.path}.json`, text);
+      expect(newestGood(where.folder, plan).path).toBe(next?.path);
+      expect(listBackups(where.folder).length).toBe(2);
+    }
+    for (const { path } of listBackups(where.folder)) truncateSync(path, 100);
     expect(codeOf(() => newestGood(where.folder, plan))).toBe("NO_BACKUP");
   });
 

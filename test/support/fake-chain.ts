@@ -75,6 +75,23 @@ export class FakeChain {
     for (let i = 0; i < count; i++) this.#canonical.push(this.#child(this.head, `${seed}/${this.head.number + 1}`));
   }
 
+  /** Adds blocks in which nothing happens. */
+  growEmpty(count: number): void {
+    for (let i = 0; i < count; i++) {
+      const { number, hash, timestampSec, world } = this.head;
+      const own = hashOf(`${hash} empty`);
+      const next = {
+        number: number + 1,
+        hash: own,
+        parentHash: hash,
+        timestampSec: timestampSec + this.#secondsPerBlock,
+        logs: [],
+        world,
+      };
+      this.#canonical.push(next);
+    }
+  }
+
   /** Goes back to a block and grows another branch from it. */
   reorg(to: number, count: number, seed: number): void {
     this.#canonical = this.#canonical.slice(0, to + 1);

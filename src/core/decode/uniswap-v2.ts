@@ -42,7 +42,8 @@ export function readPairLog(books: Books, pool: Pool, log: Log, place: Place, em
       emit(heard(pool, log, "Transfer", values, movement));
       if (movement.from === "issuance") book.supply += decoded.value;
       if (movement.to === "issuance") book.supply -= decoded.value;
-      if (movement.from === "issuance") book.issued += decoded.value;
+      // The locked minimum goes to nobody: the deposit it comes with has a transfer of its own.
+      if (movement.from === "issuance" && decoded.to !== ZERO_ADDRESS) book.issued += decoded.value;
       if (movement.to === "issuance") book.redeemed += decoded.value;
       requireSupply(books, pool, log, place);
       return;
