@@ -69,7 +69,7 @@ async function demo(seed: number, json: boolean, keep: string | undefined): Prom
     database,
     programme: join(folder, "programme.json"),
     logFile: join(folder, "daemon.log"),
-    more: { LOG_LEVEL: "warn" },
+    more: { LOG_LEVEL: "warn", BACKUP_INTERVAL_SECONDS: "0" },
   };
   const daemon = new Daemon(place);
   try {
