@@ -23,7 +23,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 /** Packages each room may use; `node:` modules count as packages. */
 const MAY_USE: Readonly<Record<string, RegExp>> = {
   main: /^node:fs$/,
-  cli: /^(commander|node:(crypto|fs|path))$/,
+  cli: /^(commander|node:(child_process|crypto|fs|path))$/,
   config: /^(dotenv|viem|zod|node:(fs|path))$/,
   log: /^pino$/,
   daemon: /^$/,

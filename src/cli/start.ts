@@ -17,6 +17,7 @@ import type { Backup } from "../store/backup.ts";
 import { openForWriting } from "../store/open.ts";
 import { Store } from "../store/store.ts";
 import { startBlockProblem } from "./check.ts";
+import { inspectElsewhere } from "./inspect-elsewhere.ts";
 import { sha256, systemClock } from "./platform.ts";
 import { Progress } from "./progress.ts";
 import {
@@ -115,7 +116,8 @@ function scheduleOf(store: Store, settings: Settings, log: Logger): ScheduledBac
     onFailure: (error: unknown) =>
       log.error({ reason: (error as Error).message }, "THE BACKUP FAILED; the ledger goes on, and it is tried again"),
   };
-  return new ScheduledBackups(store, backupsOf(settings), schedule, systemClock);
+  const where = { ...backupsOf(settings), inspect: inspectElsewhere };
+  return new ScheduledBackups(store, where, schedule, systemClock);
 }
 
 type Follow = (keeper: Bookkeeper, pools: Programme, until?: number) => Promise<void>;

@@ -2,6 +2,7 @@ import { ContractReader } from "../chain/calls.ts";
 import { readSettings } from "../config.ts";
 import { LpLedgerError } from "../core/errors.ts";
 import { type VerifyPort, verify as verifyLedger } from "../daemon/verify.ts";
+import { sha256OfFile } from "../store/files.ts";
 import { problemsOf } from "../store/inspect.ts";
 import { sha256 } from "./platform.ts";
 import { type CommonOptions, chainOf, contextOf, type Io, patiently, rpcOf, withReader } from "./wiring.ts";
@@ -15,7 +16,10 @@ export interface VerifyOptions extends CommonOptions {
 async function verifyFile(io: Io, options: VerifyOptions): Promise<void> {
   const settings = readSettings({ env: io.env, cwd: io.cwd, envFile: options.envFile });
   const problems = await withReader(settings, async (store) => problemsOf(store.db, sha256));
-  if (options.json) io.out(`${JSON.stringify({ file: settings.databasePath, problems })}\n`);
+  if (options.json)
+    io.out(
+      `${JSON.stringify({ file: settings.databasePath, problems, sha256: sha256OfFile(settings.databasePath) })}\n`,
+    );
   else
     io.out(`${settings.databasePath}: ${problems.join("; ") || "every row, posting and digest is what was written"}\n`);
   if (problems.length === 0) return;

@@ -25,6 +25,14 @@ export interface BackupFolder {
   readonly sha256: Sha256;
   /** ISO-8601 UTC wall-clock time. */
   nowIso(): string;
+  /** Checks a copy elsewhere, so that a daemon need not stand still meanwhile; without it, it is done here. */
+  inspect?(path: string, signal: AbortSignal): Promise<Inspection>;
+}
+
+/** What a check of a whole file found, and the hash of its bytes. */
+export interface Inspection {
+  readonly problems: readonly string[];
+  readonly sha256: string;
 }
 
 const PART = /^making-(\d+)\.part$/;
@@ -44,7 +52,10 @@ export async function backupFromWriter(
         return 2_000;
       },
     });
-    return finish(part, where);
+    const facts = settle(part);
+    const inspection =
+      where.inspect === undefined ? inspectHere(part, where.sha256) : await where.inspect(part, signal);
+    return finish(part, where, facts, inspection);
   } catch (error) {
     removeDatabase(part);
     throw error;
@@ -56,7 +67,7 @@ export function backupFromOutside(db: Database.Database, where: BackupFolder): B
   const part = partIn(where);
   try {
     db.prepare("vacuum into ?").run(part);
-    return finish(part, where);
+    return finish(part, where, settle(part), inspectHere(part, where.sha256));
   } catch (error) {
     removeDatabase(part);
     throw error;
@@ -82,29 +93,35 @@ function isAlive(pid: number): boolean {
   }
 }
 
-/** Checks the copy, and only then gives it and its manifest their names. */
-function finish(part: string, where: BackupFolder): Backup {
-  const createdAt = where.nowIso();
+/** A finished copy that was not checked yet: what it is a state of. */
+function settle(part: string): FileFacts {
   const copy = new Database(part);
-  let facts: FileFacts;
   try {
     copy.pragma("journal_mode = delete");
-    const problems = problemsOf(copy, where.sha256);
-    if (problems.length > 0) throw damaged(part, problems, "the ledger itself is damaged: restore an older backup");
-    facts = factsOf(copy);
+    return factsOf(copy);
   } finally {
     copy.close();
   }
+}
+
+/** Everything that is wrong with a ledger file, found in this process and at once. */
+function inspectHere(path: string, sha256: Sha256): Inspection {
+  const db = new Database(path, { readonly: true });
+  try {
+    return { problems: problemsOf(db, sha256), sha256: sha256OfFile(path) };
+  } finally {
+    db.close();
+  }
+}
+
+/** Gives a copy that was found good, and its manifest, their names. */
+function finish(part: string, where: BackupFolder, facts: FileFacts, { problems, sha256 }: Inspection): Backup {
+  if (problems.length > 0) throw damaged(part, problems, "the ledger itself is damaged: restore an older backup");
+  const createdAt = where.nowIso();
   const file = freeName(where.folder, `ledger-${createdAt.replaceAll(/[-:]/g, "")}-${facts.blockNumber ?? 0}`);
   const path = join(where.folder, file);
-  const manifest: Manifest = {
-    format: "lp-ledger-backup-1",
-    createdAt,
-    file,
-    bytes: statSync(part).size,
-    sha256: sha256OfFile(part),
-    ...facts,
-  };
+  const { size: bytes } = statSync(part);
+  const manifest: Manifest = { format: "lp-ledger-backup-1", createdAt, file, bytes, sha256, ...facts };
   publish(part, path);
   publishText(`${path}.json`, `${JSON.stringify(manifest, null, 2)}\n`);
   return { path, manifest };

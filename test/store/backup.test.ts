@@ -76,6 +76,24 @@ describe("a backup", () => {
     expect(readdirSync(where.folder).sort()).toEqual([manifest.file, `${manifest.file}.json`]);
   });
 
+  it("is checked where it is told to be, and is none where that check finds something or is cut short", async () => {
+    const { ledger, where } = await setUp(20);
+    const sha = "ab".repeat(32);
+    const checked: string[] = [];
+    const inspect = async (path: string) => {
+      checked.push(path);
+      return { problems: checked.length === 2 ? ["a page is gone"] : [], sha256: sha };
+    };
+    const made = await backupFromWriter(ledger.store.db, { ...where, inspect }, signal);
+    expect(made.manifest.sha256).toBe(sha);
+    await expect(backupFromWriter(ledger.store.db, { ...where, inspect }, signal)).rejects.toMatchObject({
+      code: "DAMAGED",
+    });
+    const fails = { ...where, inspect: () => Promise.reject(new Error("told to stop")) };
+    await expect(backupFromWriter(ledger.store.db, fails, signal)).rejects.toThrow("told to stop");
+    expect(readdirSync(where.folder).length).toBe(2);
+  });
+
   it("made from another process beside a writer equals the ledger", async () => {
     const { path, ledger, where } = await setUp();
     const reader = openForReading(path);
