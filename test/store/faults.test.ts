@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { copyFileSync, readFileSync, writeFileSync } from "node:fs";
+import { copyFileSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
@@ -54,6 +54,45 @@ describe("power loss", () => {
       close();
     }
     expect(seen.size).toBeGreaterThan(10);
+  });
+});
+
+describe("SIGKILL", () => {
+  it("at any statement of a commit that undoes and redoes leaves the state before it or the one after it", async () => {
+    const runner = fileURLToPath(new URL("../support/kill-in-commit.ts", import.meta.url));
+    const folder = temporaryFolder();
+    const base = join(folder, "base.sqlite");
+    const chain = new FakeChain({ secondsPerBlock: 20_000 });
+    const ledger = new TestLedger(chain.fetch, { path: base });
+    for (let i = 0; i < 14; i++) {
+      chain.grow(1, 5);
+      await ledger.step();
+    }
+    const before = ledger.dump();
+    ledger.close();
+    chain.reorg(12, 4, 6);
+    const straight = new TestLedger(chain.fetch);
+    await straight.settle();
+    const path = join(folder, "killed.sqlite");
+    let kills = 0;
+    for (let statement = 1; ; statement++) {
+      for (const suffix of ["-wal", "-shm"]) rmSync(`${path}${suffix}`, { force: true });
+      copyFileSync(base, path);
+      const child = spawn(process.execPath, ["--import", "tsx", runner, path, `${statement}`], {
+        stdio: ["ignore", "inherit", "inherit"],
+      });
+      const [code, signal] = (await once(child, "exit")) as [number | null, string | null];
+      const { store, close } = openStore(path);
+      const dump = dumpOf(store);
+      close();
+      if (signal !== "SIGKILL") {
+        expect([code, dump === straight.dump()]).toEqual([0, true]);
+        break;
+      }
+      kills += 1;
+      expect(dump).toBe(before);
+    }
+    expect(kills).toBeGreaterThan(40);
   });
 });
 
