@@ -5,7 +5,6 @@ import { fileURLToPath } from "node:url";
 import Database from "better-sqlite3";
 import { describe, expect, it } from "vitest";
 import { sha256 } from "../../src/cli/platform.ts";
-import type { LpLedgerError } from "../../src/core/errors.ts";
 import {
   backupFromOutside,
   backupFromWriter,
@@ -17,6 +16,7 @@ import {
 import { problemsOf } from "../../src/store/inspect.ts";
 import { openForReading, openForWriting } from "../../src/store/open.ts";
 import { newestGood, restore } from "../../src/store/restore.ts";
+import { codeOf } from "../support/code-of.ts";
 import { FakeChain } from "../support/fake-chain.ts";
 import { dumpOf, openStore, TestLedger, temporaryFolder } from "../support/ledger.ts";
 
@@ -44,15 +44,6 @@ async function setUp(blocks = 60) {
     onSkip: (path: string) => void skipped.push(path),
   };
   return { folder, chain, path, ledger, where, plan, skipped };
-}
-
-function codeOf(run: () => unknown): string {
-  try {
-    run();
-  } catch (error) {
-    return (error as LpLedgerError).code;
-  }
-  return "nothing thrown";
 }
 
 /** Flips one byte of a file. */

@@ -5,19 +5,10 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import Database from "better-sqlite3";
 import { describe, expect, it } from "vitest";
-import type { LpLedgerError } from "../../src/core/errors.ts";
 import { openForReading, openForWriting } from "../../src/store/open.ts";
+import { codeOf } from "../support/code-of.ts";
 import { FakeChain } from "../support/fake-chain.ts";
 import { atEnd, openStore, TestLedger, temporaryFolder } from "../support/ledger.ts";
-
-function codeOf(run: () => unknown): string {
-  try {
-    run();
-  } catch (error) {
-    return (error as LpLedgerError).code;
-  }
-  return "nothing thrown";
-}
 
 describe("a ledger file", () => {
   it("has the schema that is written down", () => {
