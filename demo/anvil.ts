@@ -101,6 +101,11 @@ export class Anvil {
     return receipts as Receipt[];
   }
 
+  async head(): Promise<{ readonly number: number; readonly hash: string }> {
+    const block = (await this.rpc("eth_getBlockByNumber", ["latest", false])) as { number: string; hash: string };
+    return { number: Number(block.number), hash: block.hash };
+  }
+
   async blockNumber(): Promise<number> {
     return Number(await this.rpc("eth_blockNumber", []));
   }

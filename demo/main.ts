@@ -109,7 +109,7 @@ async function play(anvil: Anvil, daemon: Daemon, place: Place, seed: number): P
     }
   }
   await life.block(START_SEC + DAYS * DAY_SECONDS + 60 - life.nowSec, []);
-  const head = await headOf(anvil);
+  const head = await anvil.head();
   await daemon.reaches(head, REACH_MS_MAX);
   say(`the ledger has reached the head, block ${head.number}`);
   const code = await daemon.end("SIGTERM");
@@ -117,17 +117,12 @@ async function play(anvil: Anvil, daemon: Daemon, place: Place, seed: number): P
   return restarts;
 }
 
-async function headOf(anvil: Anvil): Promise<{ number: number; hash: string }> {
-  const block = (await anvil.rpc("eth_getBlockByNumber", ["latest", false])) as { number: string; hash: string };
-  return { number: Number(block.number), hash: block.hash };
-}
-
 async function reorg(anvil: Anvil, daemon: Daemon): Promise<void> {
-  const before = await headOf(anvil);
+  const before = await anvil.head();
   await daemon.reaches(before, REACH_MS_MAX);
   await anvil.rpc("anvil_reorg", [REORG_DEPTH, []]);
   anvil.forgetNonces();
-  const after = await headOf(anvil);
+  const after = await anvil.head();
   await daemon.reaches(after, REACH_MS_MAX);
   say(`reorg: the last ${REORG_DEPTH} blocks were replaced; the ledger undid them and follows the new chain`);
 }

@@ -1,8 +1,8 @@
-import type { Block, Clock, LogBlock, Range } from "../core/chain.ts";
+import type { Block, Clock, LogBlock, Range, RangeBounds } from "../core/chain.ts";
 import { topicsHeard } from "../core/decode/transaction.ts";
 import type { Hash } from "../core/hex.ts";
 import { addressesOf, type Programme } from "../core/programme.ts";
-import { ChainNode, type RangeBounds, type Sight } from "./node.ts";
+import { ChainNode, type Sight } from "./node.ts";
 import { type RangeLimits, Ranges } from "./ranges.ts";
 import type { Rpc } from "./rpc.ts";
 

@@ -1,5 +1,6 @@
-import type { Block, LogBlock, Range } from "../core/chain.ts";
+import type { Block, LogBlock, Range, RangeBounds } from "../core/chain.ts";
 import { LpLedgerError } from "../core/errors.ts";
+import { groupBy } from "../core/group.ts";
 import { type Hash, toHash } from "../core/hex.ts";
 import { reactionTo } from "./failures.ts";
 import { inconsistent, type LogFilter, type PlacedLog, quantity, readLogs } from "./logs.ts";
@@ -12,14 +13,6 @@ export interface Sight {
   readonly head: Block;
   readonly finalized: Block | null;
   readonly blocks: readonly (Block | null)[];
-}
-
-/** What is known of the chain when a range is asked for. */
-export interface RangeBounds {
-  /** The head as the poll saw it. */
-  readonly head: Block;
-  /** The node's own finality: no block up to here can change any more. */
-  readonly finalTo: number;
 }
 
 /** One node's chain, read with as few requests as the question allows. */
@@ -76,7 +69,7 @@ export class ChainNode {
     if (start === null || end === null) throw behind(from, to);
     if (known !== undefined && known !== end.hash) throw inconsistent(`block ${to} changed while its logs were read`);
     const placed = readLogs(logs, this.#filter, from, to);
-    const groups = groupByBlock(placed);
+    const groups = groupBy(placed, (each) => each.blockNumber);
     const wanted = [...groups].filter(
       ([number, [log]]) => (moving && number > bounds.finalTo) || log?.timestampSec === null,
     );
@@ -130,16 +123,6 @@ function finalizedOf(outcome: LpLedgerError | { result: unknown } | undefined): 
 
 function behind(from: number, to: number): LpLedgerError {
   return new LpLedgerError("transient", "NODE_BEHIND", `the node does not have the blocks ${from} to ${to}`);
-}
-
-function groupByBlock(placed: readonly PlacedLog[]): ReadonlyMap<number, readonly PlacedLog[]> {
-  const groups = new Map<number, PlacedLog[]>();
-  for (const each of placed) {
-    const group = groups.get(each.blockNumber);
-    if (group === undefined) groups.set(each.blockNumber, [each]);
-    else group.push(each);
-  }
-  return groups;
 }
 
 /** Time never runs back from block to block; days would be closed by a time that does. */

@@ -1,8 +1,8 @@
 import PQueue from "p-queue";
-import type { Clock, Range } from "../core/chain.ts";
+import type { Clock, Range, RangeBounds } from "../core/chain.ts";
 import { LpLedgerError } from "../core/errors.ts";
 import { reactionTo } from "./failures.ts";
-import type { ChainNode, RangeBounds } from "./node.ts";
+import type { ChainNode } from "./node.ts";
 
 export interface RangeLimits {
   /** Ranges fetched or waiting to be committed at one time. */

@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
-import { readProgramme, readSettings, type Settings } from "../config.ts";
+import { readProgramme, type Settings } from "../config.ts";
 import { LpLedgerError } from "../core/errors.ts";
 import {
   type Backup,
@@ -13,11 +13,7 @@ import {
 } from "../store/backup.ts";
 import { newestGood, restore as restoreLedger } from "../store/restore.ts";
 import { sha256 } from "./platform.ts";
-import { backupsOf, type CommonOptions, type Io, withReader } from "./wiring.ts";
-
-function settingsOf(io: Io, options: CommonOptions): Settings {
-  return readSettings({ env: io.env, cwd: io.cwd, envFile: options.envFile });
-}
+import { backupsOf, type CommonOptions, type Io, settingsOf, withReader } from "./wiring.ts";
 
 /** Makes a verified backup now, beside a running daemon or without one. */
 export async function backup(io: Io, options: CommonOptions): Promise<void> {

@@ -1,11 +1,10 @@
-import { readSettings } from "../config.ts";
 import { vacuum } from "../store/upkeep.ts";
 import { systemClock } from "./platform.ts";
-import { type CommonOptions, type Io, withWriter } from "./wiring.ts";
+import { type CommonOptions, type Io, settingsOf, withWriter } from "./wiring.ts";
 
 /** Rewrites the file without holes, offline; refuses while a daemon runs or where there is no room. */
 export async function optimize(io: Io, options: CommonOptions): Promise<void> {
-  const settings = readSettings({ env: io.env, cwd: io.cwd, envFile: options.envFile });
+  const settings = settingsOf(io, options);
   await withWriter(settings, async (store) => {
     const startedAt = store.nowIso();
     const startedMs = systemClock.nowMs();

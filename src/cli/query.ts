@@ -2,7 +2,7 @@ import type { Day } from "../core/day.ts";
 import { LpLedgerError } from "../core/errors.ts";
 import type { Address } from "../core/hex.ts";
 import { type Cell, type DayRow, dayRows, PUBLIC_TABLES, providerStatus, statsOf, tableRows } from "../store/query.ts";
-import { csvLine, jsonLine, requireOneFormat, scaled, sparkline, writeLines } from "./table.ts";
+import { csvLine, jsonAnswer, jsonLine, requireOneFormat, scaled, sparkline, writeLines } from "./table.ts";
 import { type CommonOptions, contextOf, type Io, withReader } from "./wiring.ts";
 
 export interface ProviderOptions extends CommonOptions {
@@ -19,9 +19,7 @@ export async function provider(io: Io, address: Address, options: ProviderOption
     });
   }
   if (options.json) {
-    io.out(
-      `${JSON.stringify({ ...found, decimals: programme.quote.decimals }, (_key, value: unknown) => (typeof value === "bigint" ? value.toString() : value))}\n`,
-    );
+    io.out(jsonAnswer({ ...found, decimals: programme.quote.decimals }));
     return;
   }
   const values = found.days.map((day) => day.value);
@@ -73,7 +71,7 @@ export async function days(io: Io, options: DaysOptions): Promise<void> {
   };
   await withReader(settings, async (store) => {
     if (options.csv) io.out(csvLine(DAY_FIELDS));
-    writeLines(io.out, lazily(dayRows(store.db, options), line));
+    writeLines(io.out, dayRows(store.db, options), line);
   });
 }
 
@@ -82,9 +80,7 @@ export async function stats(io: Io, options: CommonOptions): Promise<void> {
   const { settings, programme } = contextOf(io, options);
   const found = await withReader(settings, async (store) => statsOf(store.db));
   if (options.json) {
-    io.out(
-      `${JSON.stringify({ ...found, decimals: programme.quote.decimals }, (_key, value: unknown) => (typeof value === "bigint" ? value.toString() : value))}\n`,
-    );
+    io.out(jsonAnswer({ ...found, decimals: programme.quote.decimals }));
     return;
   }
   const lines = [
@@ -114,13 +110,6 @@ export async function exportTable(io: Io, table: string, options: ExportOptions)
   await withReader(settings, async (store) => {
     const { columns, rows } = tableRows(store.db, table);
     if (options.format === "csv") io.out(csvLine(columns));
-    writeLines(
-      io.out,
-      lazily(rows(), (row) => (options.format === "csv" ? csvLine(row) : jsonLine(columns, row))),
-    );
+    writeLines(io.out, rows(), (row) => (options.format === "csv" ? csvLine(row) : jsonLine(columns, row)));
   });
-}
-
-function* lazily<T>(rows: Iterable<T>, line: (row: T) => string): Generator<string> {
-  for (const row of rows) yield line(row);
 }

@@ -1,10 +1,9 @@
-import { readSettings } from "../config.ts";
 import { isoOf } from "../core/day.ts";
 import { LpLedgerError } from "../core/errors.ts";
 import { countAll, lastReorg } from "../store/read.ts";
 import type { Store } from "../store/store.ts";
 import { systemClock } from "./platform.ts";
-import { type CommonOptions, type Io, withReader } from "./wiring.ts";
+import { type CommonOptions, type Io, settingsOf, withReader } from "./wiring.ts";
 
 export interface StatusOptions extends CommonOptions {
   /** Seconds: fail when nothing was committed for longer, or while the ledger is halted. */
@@ -13,7 +12,7 @@ export interface StatusOptions extends CommonOptions {
 
 /** Shows how the ledger stands, from the database alone. */
 export async function status(io: Io, options: StatusOptions): Promise<void> {
-  const settings = readSettings({ env: io.env, cwd: io.cwd, envFile: options.envFile });
+  const settings = settingsOf(io, options);
   await withReader(settings, async (store) => {
     const facts = store.db.transaction(() => factsOf(store))();
     io.out(options.json ? `${JSON.stringify(facts)}\n` : textOf(facts));

@@ -34,11 +34,16 @@ function csvCell(cell: Cell): string {
 
 const LINES_PER_WRITE = 500;
 
-/** Writes lines in blocks, so that neither memory nor system calls grow with their number. */
-export function writeLines(out: (text: string) => void, lines: Iterable<string>): void {
+/** An answer as one line of JSON, amounts as text. */
+export function jsonAnswer(answer: object): string {
+  return `${JSON.stringify(answer, (_key, value: unknown) => (typeof value === "bigint" ? value.toString() : value))}\n`;
+}
+
+/** Writes one line a row in blocks, so that neither memory nor system calls grow with their number. */
+export function writeLines<T>(out: (text: string) => void, rows: Iterable<T>, lineOf: (row: T) => string): void {
   let block: string[] = [];
-  for (const line of lines) {
-    block.push(line);
+  for (const row of rows) {
+    block.push(lineOf(row));
     if (block.length < LINES_PER_WRITE) continue;
     out(block.join(""));
     block = [];

@@ -1,11 +1,11 @@
 import { ContractReader } from "../chain/calls.ts";
-import { readSettings } from "../config.ts";
 import { LpLedgerError } from "../core/errors.ts";
 import { type VerifyPort, verify as verifyLedger } from "../daemon/verify.ts";
+import { damaged } from "../store/backup.ts";
 import { sha256OfFile } from "../store/files.ts";
 import { problemsOf } from "../store/inspect.ts";
 import { sha256 } from "./platform.ts";
-import { type CommonOptions, chainOf, contextOf, type Io, patiently, rpcOf, withReader } from "./wiring.ts";
+import { type CommonOptions, chainOf, contextOf, type Io, patiently, rpcOf, settingsOf, withReader } from "./wiring.ts";
 
 export interface VerifyOptions extends CommonOptions {
   readonly block?: number;
@@ -14,7 +14,7 @@ export interface VerifyOptions extends CommonOptions {
 
 /** Checks the file itself, without the node: SQLite's own checks, every checksum and every digest. */
 async function verifyFile(io: Io, options: VerifyOptions): Promise<void> {
-  const settings = readSettings({ env: io.env, cwd: io.cwd, envFile: options.envFile });
+  const settings = settingsOf(io, options);
   const problems = await withReader(settings, async (store) => problemsOf(store.db, sha256));
   if (options.json)
     io.out(
@@ -23,9 +23,11 @@ async function verifyFile(io: Io, options: VerifyOptions): Promise<void> {
   else
     io.out(`${settings.databasePath}: ${problems.join("; ") || "every row, posting and digest is what was written"}\n`);
   if (problems.length === 0) return;
-  throw new LpLedgerError("invariant", "DAMAGED", `${settings.databasePath} is damaged: ${problems.join("; ")}`, {
-    hint: "stop the daemon and run lp-ledger restore --latest: it puts the newest good backup in place and keeps this file aside",
-  });
+  throw damaged(
+    settings.databasePath,
+    problems,
+    "stop the daemon and run lp-ledger restore --latest: it puts the newest good backup in place and keeps this file aside",
+  );
 }
 
 /** Compares the ledger with what the contracts answer; any difference ends with exit code 70. */

@@ -39,8 +39,12 @@ export interface Context {
   readonly programme: Programme;
 }
 
+export function settingsOf(io: Io, options: CommonOptions): Settings {
+  return readSettings({ env: io.env, cwd: io.cwd, envFile: options.envFile });
+}
+
 export function contextOf(io: Io, options: CommonOptions): Context {
-  const settings = readSettings({ env: io.env, cwd: io.cwd, envFile: options.envFile });
+  const settings = settingsOf(io, options);
   return { settings, programme: readProgramme(settings.programmePath) };
 }
 

@@ -35,6 +35,14 @@ export interface Range {
   readonly blocks: readonly LogBlock[];
 }
 
+/** What is known of the chain when a range is asked for. */
+export interface RangeBounds {
+  /** The head as the poll saw it. */
+  readonly head: Block;
+  /** The node's own finality: no block up to here can change any more. */
+  readonly finalTo: number;
+}
+
 /** Time as a value, so that tests can own it. */
 export interface Clock {
   nowMs(): number;

@@ -52,11 +52,13 @@ export class Balances {
   }
 
   #priceOf(token: Address, known: Map<Address, bigint | undefined>): bigint | undefined {
-    if (!known.has(token)) {
-      const source = this.#programme.prices.get(token);
-      const newest = this.#store.days.newestPriceE18(token);
-      known.set(token, newest ?? (source?.kind === "fixed" ? source.priceE18 : undefined));
-    }
+    if (!known.has(token)) known.set(token, knownPriceE18(this.#store, this.#programme, token));
     return known.get(token);
   }
+}
+
+/** The newest price of a token, or the newest of a day before `before`; a fixed price is known before any day closes. */
+export function knownPriceE18(store: Store, programme: Programme, token: Address, before?: string): bigint | undefined {
+  const source = programme.prices.get(token);
+  return store.days.newestPriceE18(token, before) ?? (source?.kind === "fixed" ? source.priceE18 : undefined);
 }

@@ -5,6 +5,7 @@ import type { Routes } from "../core/decode/reading.ts";
 import { applyTransaction, routesOf } from "../core/decode/transaction.ts";
 import { chainDigest, type Sha256, stateDigest } from "../core/digest.ts";
 import { invariant, LpLedgerError } from "../core/errors.ts";
+import { groupBy } from "../core/group.ts";
 import type { Address } from "../core/hex.ts";
 import type { LedgerEvent, Posting } from "../core/ledger.ts";
 import { type Pool, type Programme, specialAddresses } from "../core/programme.ts";
@@ -224,19 +225,15 @@ export function keepPostings(
   block: { readonly number: number; readonly hash: string },
   postings: readonly EventPosting[],
 ): void {
-  const byPool = new Map<Address, Posting[]>();
   let leg = 0;
   let logIndex = -1;
-  for (const { event, posting } of postings) {
+  for (const { posting } of postings) {
     leg = posting.logIndex === logIndex ? leg + 1 : 0;
     logIndex = posting.logIndex;
     store.events.insertPosting(block.number, leg, posting);
-    const ofPool = byPool.get(event.pool.address) ?? [];
-    ofPool.push(posting);
-    byPool.set(event.pool.address, ofPool);
   }
-  for (const [pool, made] of byPool) {
-    const lines = made.map(({ account, logIndex: index, delta }) => ({ ...account, logIndex: index, delta }));
+  for (const [pool, made] of groupBy(postings, ({ event }) => event.pool.address)) {
+    const lines = made.map(({ posting }) => ({ ...posting.account, logIndex: posting.logIndex, delta: posting.delta }));
     const at = { chainId: digest.chainId, blockHash: block.hash };
     const chained = chainDigest(digest.sha256, books.digest(pool), at, lines);
     invariant(chained !== books.digest(pool), "DIGEST_STUCK", `the digest of ${pool} did not move`);

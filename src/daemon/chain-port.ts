@@ -1,4 +1,4 @@
-import type { Block, LogBlock, Range } from "../core/chain.ts";
+import type { Block, LogBlock, Range, RangeBounds } from "../core/chain.ts";
 import type { Hash } from "../core/hex.ts";
 
 /** What the daemon needs of a chain; `cli` plugs a real node in. Every call rejects with a transient error when it fails. */
@@ -10,15 +10,7 @@ export interface ChainPort {
     signal: AbortSignal,
   ): Promise<{ readonly head: Block; readonly finalized: Block | null; readonly blocks: readonly (Block | null)[] }>;
   blocksAt(numbers: readonly number[], signal: AbortSignal): Promise<readonly (Block | null)[]>;
-  /**
-   * Every block from `from` to `to` as consecutive complete ranges, in order. `head` is the head as the poll saw it;
-   * above `finalTo` the chain may still move while it is read.
-   */
-  ranges(
-    from: number,
-    to: number,
-    bounds: { readonly head: Block; readonly finalTo: number },
-    signal: AbortSignal,
-  ): AsyncGenerator<Range>;
+  /** Every block from `from` to `to` as consecutive complete ranges, in order. */
+  ranges(from: number, to: number, bounds: RangeBounds, signal: AbortSignal): AsyncGenerator<Range>;
   blockLogs(hash: Hash, number: number, signal: AbortSignal): Promise<LogBlock>;
 }

@@ -1,4 +1,4 @@
-import type { Block, Range } from "../core/chain.ts";
+import type { Block, Range, RangeBounds } from "../core/chain.ts";
 import { type Finding, findingOf, LpLedgerError } from "../core/errors.ts";
 import type { Hash } from "../core/hex.ts";
 import { startBlockOf } from "../core/programme.ts";
@@ -67,13 +67,8 @@ export async function converge(
   return { verdict, head: head.number, final };
 }
 
-interface Bounds {
-  readonly head: Block;
-  readonly finalTo: number;
-}
-
 /** How far the node's own finality reaches: below it, ranges need no second reading. */
-function boundsOf(keeper: Bookkeeper, { head, tagged }: Look): Bounds {
+function boundsOf(keeper: Bookkeeper, { head, tagged }: Look): RangeBounds {
   const { fallbackDepth, minDepth } = keeper.programme.finality;
   return { head, finalTo: Math.min(tagged?.number ?? head.number - fallbackDepth, head.number - minDepth) };
 }
@@ -111,19 +106,19 @@ async function look(
 async function secondLook(
   keeper: Bookkeeper,
   chain: ChainPort,
-  bounds: Bounds,
+  bounds: RangeBounds,
   ranges: readonly Range[],
   signal: AbortSignal,
   attempt: (ranges: readonly Range[]) => Committed,
 ): Promise<Committed> {
   const looks = [
     async () => ranges,
-    async (finding: Finding) => await rereadBlock(chain, ranges, finding, signal),
+    async (finding: Finding | undefined) => await rereadBlock(chain, ranges, finding, signal),
     async () => await rereadRanges(chain, ranges, bounds, signal),
   ];
   let finding: Finding | undefined;
   for (const [i, look] of looks.entries()) {
-    const seen = await look(finding as Finding);
+    const seen = await look(finding);
     try {
       return attempt(seen);
     } catch (error) {
@@ -141,10 +136,10 @@ async function secondLook(
 async function rereadBlock(
   chain: ChainPort,
   ranges: readonly Range[],
-  finding: Finding,
+  finding: Finding | undefined,
   signal: AbortSignal,
 ): Promise<readonly Range[]> {
-  const suspect = ranges.flatMap((range) => range.blocks).find((block) => block.number === finding.blockNumber);
+  const suspect = ranges.flatMap((range) => range.blocks).find((block) => block.number === finding?.blockNumber);
   if (suspect === undefined) return ranges;
   const again = await chain.blockLogs(suspect.hash, suspect.number, signal);
   return ranges.map((range) => ({
@@ -156,7 +151,7 @@ async function rereadBlock(
 async function rereadRanges(
   chain: ChainPort,
   ranges: readonly Range[],
-  bounds: Bounds,
+  bounds: RangeBounds,
   signal: AbortSignal,
 ): Promise<readonly Range[]> {
   const [first, last] = [ranges[0], ranges.at(-1)];

@@ -1,10 +1,12 @@
 import { type Day, dayEndSec, dayOf, isoOf } from "../core/day.ts";
 import { LpLedgerError } from "../core/errors.ts";
+import { groupBy } from "../core/group.ts";
 import type { Address } from "../core/hex.ts";
 import { type Programme, specialAddresses } from "../core/programme.ts";
 import { valueOfAccounts } from "../core/value.ts";
 import { accountsAt, type HeldAccount } from "../store/read.ts";
 import type { Store } from "../store/store.ts";
+import { knownPriceE18 } from "./balances.ts";
 
 /** A moment of the ledger: the end of a block, or of a day. */
 export type Moment = { readonly block: number } | { readonly date: Day };
@@ -34,11 +36,7 @@ function readSnapshot(store: Store, programme: Programme, moment: Moment): Snaps
   const positions = accountsAt(store.db, last).filter((account) => account.kind === "holder");
   // What was priced by then: days closed at or before the block, or the day itself.
   const pricedBefore = endSec === null ? store.days.firstOpenAt(last) : dayOf(endSec);
-  const priceOf = (token: Address): bigint | undefined => {
-    const source = programme.prices.get(token);
-    const newest = store.days.newestPriceE18(token, pricedBefore);
-    return newest ?? (source?.kind === "fixed" ? source.priceE18 : undefined);
-  };
+  const priceOf = (token: Address): bigint | undefined => knownPriceE18(store, programme, token, pricedBefore);
   const above = store.blocks.above(last)?.number ?? last;
   const states = new Map(
     programme.pools.map(({ address }) => [
@@ -47,7 +45,7 @@ function readSnapshot(store: Store, programme: Programme, moment: Moment): Snaps
     ]),
   );
   const special = specialAddresses(programme);
-  const balances = [...groupByProvider(positions)]
+  const balances = [...groupBy(positions, (each) => each.provider)]
     .filter(([provider]) => !special.has(provider))
     .sort(([a], [b]) => (a < b ? -1 : 1))
     .map(([provider, accounts]) => ({
@@ -76,21 +74,11 @@ function requireCovered(store: Store, moment: Moment, hasBlock: boolean, endSec:
   });
 }
 
-function groupByProvider(positions: readonly HeldAccount[]): ReadonlyMap<Address, readonly HeldAccount[]> {
-  const groups = new Map<Address, HeldAccount[]>();
-  for (const each of positions) {
-    const group = groups.get(each.provider);
-    if (group === undefined) groups.set(each.provider, [each]);
-    else group.push(each);
-  }
-  return groups;
-}
-
 function momentText(moment: Moment): string {
   return "block" in moment ? `block ${moment.block}` : `the end of ${moment.date}`;
 }
 
-/** One position that differs between two moments; decimal text, "0" where it was not open. */
+/** One position that differs between two moments; zero where it was not open. */
 export interface PositionChange {
   readonly pool: Address;
   readonly position: string;

@@ -1,9 +1,9 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import Database from "better-sqlite3";
 import type { Sha256 } from "../core/digest.ts";
 import { LpLedgerError } from "../core/errors.ts";
-import { publish, publishText, sha256OfFile } from "./files.ts";
+import { freePath, publish, publishText, sha256OfFile } from "./files.ts";
 import { type FileFacts, factsOf, problemsOf } from "./inspect.ts";
 
 /** What stands beside a backup, as JSON: what it is a state of, and how to know that it is whole. */
@@ -118,21 +118,15 @@ function inspectHere(path: string, sha256: Sha256): Inspection {
 function finish(part: string, where: BackupFolder, facts: FileFacts, { problems, sha256 }: Inspection): Backup {
   if (problems.length > 0) throw damaged(part, problems, "the ledger itself is damaged: restore an older backup");
   const createdAt = where.nowIso();
-  const file = freeName(where.folder, `ledger-${createdAt.replaceAll(/[-:]/g, "")}-${facts.blockNumber ?? 0}`);
-  const path = join(where.folder, file);
+  const stem = `ledger-${createdAt.replaceAll(/[-:]/g, "")}-${facts.blockNumber ?? 0}`;
+  const path = freePath(join(where.folder, stem), ".sqlite");
+  const file = basename(path);
+
   const { size: bytes } = statSync(part);
   const manifest: Manifest = { format: "lp-ledger-backup-1", createdAt, file, bytes, sha256, ...facts };
   publish(part, path);
   publishText(`${path}.json`, `${JSON.stringify(manifest, null, 2)}\n`);
   return { path, manifest };
-}
-
-/** Two backups of one second and one block are two files. */
-function freeName(folder: string, stem: string): string {
-  for (let i = 1; ; i++) {
-    const name = i === 1 ? `${stem}.sqlite` : `${stem}-${i}.sqlite`;
-    if (!existsSync(join(folder, name))) return name;
-  }
 }
 
 /**

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { closeSync, fsyncSync, openSync, readSync, renameSync, writeFileSync } from "node:fs";
+import { closeSync, existsSync, fsyncSync, openSync, readSync, renameSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 
 /** Makes sure that what was written to a file or a folder is on the disk. */
@@ -17,6 +17,14 @@ export function publish(temporary: string, path: string): void {
   sync(temporary);
   renameSync(temporary, path);
   sync(dirname(path));
+}
+
+/** A path that is not taken: the stem with its suffix, or with -2, -3, ... between them. */
+export function freePath(stem: string, suffix = ""): string {
+  for (let i = 1; ; i++) {
+    const path = `${stem}${i === 1 ? "" : `-${i}`}${suffix}`;
+    if (!existsSync(path)) return path;
+  }
 }
 
 /** Writes a small file in the same way. */

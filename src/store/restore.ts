@@ -3,7 +3,7 @@ import { dirname } from "node:path";
 import type { Sha256 } from "../core/digest.ts";
 import { LpLedgerError } from "../core/errors.ts";
 import { type Backup, backupProblems, damaged, listBackups, removeDatabase } from "./backup.ts";
-import { publishText, sync } from "./files.ts";
+import { freePath, publishText, sync } from "./files.ts";
 import { takeLock } from "./lock.ts";
 
 /** What a restore that was cut off by a crash still has to do. */
@@ -47,7 +47,8 @@ export function restore(backup: Backup, plan: RestorePlan): string | null {
   const lock = takeLock(databasePath);
   try {
     finishRestore(databasePath);
-    const aside = freeAside(`${databasePath}.replaced-${plan.nowIso().replaceAll(/[-:]/g, "")}`);
+    // Never a name that is taken: what was kept aside before is kept.
+    const aside = freePath(`${databasePath}.replaced-${plan.nowIso().replaceAll(/[-:]/g, "")}`);
     const hadOne = existsSync(databasePath);
     removeDatabase(restoringPath(databasePath));
     copyFileSync(backup.path, restoringPath(databasePath));
@@ -57,14 +58,6 @@ export function restore(backup: Backup, plan: RestorePlan): string | null {
     return hadOne ? aside : null;
   } finally {
     lock.release();
-  }
-}
-
-/** Never a name that is taken: what was kept aside before is kept. */
-function freeAside(stem: string): string {
-  for (let i = 1; ; i++) {
-    const name = i === 1 ? stem : `${stem}-${i}`;
-    if (!existsSync(name)) return name;
   }
 }
 

@@ -118,11 +118,8 @@ describe("start", () => {
     const daemon = new Daemon(place);
     atEnd(() => void daemon.end("SIGKILL"));
     daemon.start();
-    const head = (await live().anvil.rpc("eth_getBlockByNumber", ["latest", false])) as {
-      number: string;
-      hash: string;
-    };
-    await daemon.reaches({ number: Number(head.number), hash: head.hash }, 20_000);
+    const head = await live().anvil.head();
+    await daemon.reaches(head, 20_000);
     for (const command of [["start", "--once"], ["rebuild"], ["optimize"]]) {
       const second = await runCommand(place, command);
       expect([second.code, second.err.includes("another lp-ledger process writes")]).toEqual([75, true]);
@@ -464,11 +461,8 @@ describe("backup and restore", () => {
     const daemon = new Daemon(place);
     atEnd(() => void daemon.end("SIGKILL"));
     daemon.start();
-    const head = (await live().anvil.rpc("eth_getBlockByNumber", ["latest", false])) as {
-      number: string;
-      hash: string;
-    };
-    await daemon.reaches({ number: Number(head.number), hash: head.hash }, 20_000);
+    const head = await live().anvil.head();
+    await daemon.reaches(head, 20_000);
     while (daemon.running && !readFileSync(place.logFile, "utf8").includes("backup made and verified"))
       await new Promise((resolve) => setTimeout(resolve, 20));
     const made = await runCommand(place, ["backup"]);
@@ -480,7 +474,7 @@ describe("backup and restore", () => {
     expect(listed.length).toBe(2);
     expect(listed[0]?.manifest).toMatchObject({
       chainId: 31337,
-      blockNumber: Number(head.number),
+      blockNumber: head.number,
       blockHash: head.hash,
     });
     expect((await runCommand(place, ["backup", "verify"])).code).toBe(0);

@@ -15,20 +15,16 @@ describe("reorgs under the running daemon", () => {
     const daemon = new Daemon(place);
     atEnd(() => void daemon.end("SIGKILL"));
     daemon.start();
-    const head = async (): Promise<{ number: number; hash: string }> => {
-      const block = (await anvil.rpc("eth_getBlockByNumber", ["latest", false])) as { number: string; hash: string };
-      return { number: Number(block.number), hash: block.hash };
-    };
-    await daemon.reaches(await head(), 20_000);
+    await daemon.reaches(await anvil.head(), 20_000);
     for (const depth of [1, 5, 12]) {
       for (let i = 0; i < depth; i++) await life.randomBlock(300);
-      await daemon.reaches(await head(), 20_000);
+      await daemon.reaches(await anvil.head(), 20_000);
       await anvil.rpc("anvil_reorg", [depth, []]);
       anvil.forgetNonces();
-      await daemon.reaches(await head(), 20_000);
+      await daemon.reaches(await anvil.head(), 20_000);
     }
     for (let i = 0; i < 3; i++) await life.randomBlock(300);
-    await daemon.reaches(await head(), 20_000);
+    await daemon.reaches(await anvil.head(), 20_000);
     expect(await daemon.end("SIGTERM")).toBe(0);
     const verdict = await runCommand(place, ["verify", "--json"]);
     expect([verdict.code, JSON.parse(verdict.out).positionsWrong]).toEqual([0, 0]);
