@@ -1,31 +1,10 @@
 import { readFileSync } from "node:fs";
-import { resolve } from "node:path";
-import { parse as parseDotenv } from "dotenv";
 import { checksumAddress } from "viem";
 import { z } from "zod";
 import { LpLedgerError } from "./core/errors.ts";
 import { type Address, toAddress } from "./core/hex.ts";
 import { parsePriceE18, pricingOrder } from "./core/price.ts";
 import type { Finality, Pool, PriceSource, Programme } from "./core/programme.ts";
-
-/** What belongs to the deployment: from the environment, an env file, or files that `*_FILE` variables name. */
-export interface Settings {
-  readonly databasePath: string;
-  readonly programmePath: string;
-  readonly rpcUrl: string | undefined;
-  readonly logLevel: string;
-  readonly pollIntervalMs: number;
-  readonly rpcTimeoutMs: number;
-  readonly rpcBodyBytesMax: number;
-  readonly rangeBlocksMax: number;
-  readonly giveUpMs: number;
-  readonly backupFolder: string;
-  /** Zero: no scheduled backups. */
-  readonly backupIntervalSec: number;
-  readonly backupKeep: number;
-  readonly backupMaxAgeSec: number;
-  readonly allowUnsafeFileSystem: boolean;
-}
 
 /** One thing wrong with the configuration. */
 export interface Problem {
@@ -41,118 +20,6 @@ export function configError(source: string, problems: readonly Problem[]): LpLed
     facts: { problems },
     hint: "mend them all and run lp-ledger check",
   });
-}
-
-const LOG_LEVELS = ["trace", "debug", "info", "warn", "error", "fatal", "silent"];
-
-interface Setting {
-  readonly name: string;
-  readonly fallback: string | undefined;
-  readonly expected: string;
-  /** Only numbers have bounds. */
-  readonly bounds?: readonly [number, number];
-  readonly secret?: boolean;
-}
-
-/** Every variable lp-ledger reads; an env file may hold no other. */
-export const SETTINGS: readonly Setting[] = [
-  { name: "RPC_URL", fallback: undefined, expected: "an http:// or https:// URL of a node", secret: true },
-  { name: "DATABASE", fallback: "lp-ledger.sqlite", expected: "a path" },
-  { name: "PROGRAMME", fallback: "config/programme.json", expected: "a path" },
-  { name: "LOG_LEVEL", fallback: "info", expected: `one of ${LOG_LEVELS.join(", ")}` },
-  { name: "POLL_INTERVAL_MS", fallback: "2000", expected: "milliseconds", bounds: [20, 600_000] },
-  { name: "RPC_TIMEOUT_MS", fallback: "30000", expected: "milliseconds", bounds: [100, 600_000] },
-  { name: "RPC_BODY_BYTES_MAX", fallback: "67108864", expected: "bytes", bounds: [65_536, 1_073_741_824] },
-  { name: "RANGE_BLOCKS_MAX", fallback: "50000", expected: "blocks", bounds: [1, 10_000_000] },
-  { name: "GIVE_UP_SECONDS", fallback: "600", expected: "seconds", bounds: [1, 86_400] },
-  { name: "ALLOW_UNSAFE_FILE_SYSTEM", fallback: "0", expected: "0 or 1", bounds: [0, 1] },
-  { name: "BACKUP_DIR", fallback: undefined, expected: "a path" },
-  { name: "BACKUP_INTERVAL_SECONDS", fallback: "86400", expected: "seconds", bounds: [0, 31_536_000] },
-  { name: "BACKUP_KEEP", fallback: "10", expected: "backups", bounds: [1, 10_000] },
-  { name: "BACKUP_MAX_AGE_DAYS", fallback: "365", expected: "days", bounds: [1, 36_500] },
-];
-
-export interface SettingsSource {
-  readonly env: Readonly<Record<string, string | undefined>>;
-  readonly cwd: string;
-  /** Defaults to `.env` in the working directory, which may be absent. */
-  readonly envFile?: string | undefined;
-}
-
-/** Reads all settings; the environment wins over the env file. @throws CONFIG with every problem at once. */
-export function readSettings({ env, cwd, envFile }: SettingsSource): Settings {
-  const problems: Problem[] = [];
-  const file = readEnvFile(resolve(cwd, envFile ?? ".env"), envFile !== undefined, problems);
-  const values = new Map<string, string | undefined>();
-  for (const setting of SETTINGS) {
-    const { name } = setting;
-    const path = env[`${name}_FILE`] ?? file[`${name}_FILE`];
-    const value = env[name] ?? (path === undefined ? file[name] : readSecret(name, resolve(cwd, path), problems));
-    const problem = value === undefined ? undefined : problemOf(setting, value);
-    if (problem !== undefined) problems.push(problem);
-    values.set(name, value ?? setting.fallback);
-  }
-  if (problems.length > 0) throw configError("the environment", problems);
-  const number = (name: string): number => Number(values.get(name));
-  return {
-    rpcUrl: values.get("RPC_URL"),
-    databasePath: resolve(cwd, values.get("DATABASE") ?? ""),
-    programmePath: resolve(cwd, values.get("PROGRAMME") ?? ""),
-    logLevel: values.get("LOG_LEVEL") ?? "info",
-    pollIntervalMs: number("POLL_INTERVAL_MS"),
-    rpcTimeoutMs: number("RPC_TIMEOUT_MS"),
-    rpcBodyBytesMax: number("RPC_BODY_BYTES_MAX"),
-    rangeBlocksMax: number("RANGE_BLOCKS_MAX"),
-    giveUpMs: number("GIVE_UP_SECONDS") * 1000,
-    allowUnsafeFileSystem: number("ALLOW_UNSAFE_FILE_SYSTEM") === 1,
-    backupFolder: resolve(cwd, values.get("BACKUP_DIR") ?? `${values.get("DATABASE")}.backups`),
-    backupIntervalSec: number("BACKUP_INTERVAL_SECONDS"),
-    backupKeep: number("BACKUP_KEEP"),
-    backupMaxAgeSec: number("BACKUP_MAX_AGE_DAYS") * 86_400,
-  };
-}
-
-function readEnvFile(path: string, required: boolean, problems: Problem[]): Readonly<Record<string, string>> {
-  let text: string;
-  try {
-    text = readFileSync(path, "utf8");
-  } catch (error) {
-    if (required) problems.push({ field: "--env-file", expected: "a readable file", found: (error as Error).message });
-    return {};
-  }
-  const values = parseDotenv(text);
-  const known = new Set(SETTINGS.flatMap(({ name }) => [name, `${name}_FILE`]));
-  for (const name of Object.keys(values)) {
-    if (!known.has(name))
-      problems.push({ field: name, expected: `one of ${[...known].join(", ")}`, found: "an unknown variable" });
-  }
-  return values;
-}
-
-function readSecret(name: string, path: string, problems: Problem[]): string | undefined {
-  try {
-    return readFileSync(path, "utf8").trim();
-  } catch (error) {
-    problems.push({ field: `${name}_FILE`, expected: "a readable file", found: (error as Error).message });
-    return undefined;
-  }
-}
-
-function problemOf({ name, expected, bounds, secret }: Setting, value: string): Problem | undefined {
-  const found = secret ? "something else (not shown: it may hold a key)" : JSON.stringify(value);
-  if (bounds !== undefined) {
-    const [min, max] = bounds;
-    const number = Number(value);
-    if (Number.isInteger(number) && number >= min && number <= max && value.trim() !== "") return undefined;
-    return { field: name, expected: `${expected}, a whole number from ${min} to ${max}`, found };
-  }
-  const right =
-    name === "RPC_URL"
-      ? URL.canParse(value) && ["http:", "https:"].includes(new URL(value).protocol)
-      : name === "LOG_LEVEL"
-        ? LOG_LEVELS.includes(value)
-        : value !== "";
-  return right ? undefined : { field: name, expected, found };
 }
 
 const address = z

@@ -9,8 +9,9 @@ const SRC = join(ROOT, "src");
 /** Which room may import which; a path is a permission. A file directly in src is a room of its own. */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   main: ["cli"],
-  cli: ["daemon", "http", "chain", "prices", "store", "config", "log", "core"],
+  cli: ["daemon", "http", "chain", "prices", "store", "config", "settings", "log", "core"],
   config: ["core"],
+  settings: ["config"],
   log: [],
   daemon: ["store", "core"],
   http: ["store", "core"],
@@ -24,7 +25,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 const MAY_USE: Readonly<Record<string, RegExp>> = {
   main: /^node:fs$/,
   cli: /^(commander|node:(child_process|crypto|fs|path))$/,
-  config: /^(dotenv|viem|zod|node:(fs|path))$/,
+  config: /^(viem|zod|node:fs)$/,
+  settings: /^(dotenv|node:(fs|path))$/,
   log: /^pino$/,
   daemon: /^$/,
   chain: /^(viem|p-queue)$/,

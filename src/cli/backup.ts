@@ -1,7 +1,8 @@
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
-import { readProgramme, type Settings } from "../config.ts";
+import { readProgramme } from "../config.ts";
 import { LpLedgerError } from "../core/errors.ts";
+import type { Settings } from "../settings.ts";
 import {
   type Backup,
   backupFromOutside,
@@ -13,7 +14,7 @@ import {
 } from "../store/backup.ts";
 import { newestGood, restore as restoreLedger } from "../store/restore.ts";
 import { sha256 } from "./platform.ts";
-import { backupsOf, type CommonOptions, type Io, settingsOf, withReader } from "./wiring.ts";
+import { backupPlanOf, backupsOf, type CommonOptions, type Io, settingsOf, withReader } from "./wiring.ts";
 
 /** Makes a verified backup now, beside a running daemon or without one. */
 export async function backup(io: Io, options: CommonOptions): Promise<void> {
@@ -53,7 +54,9 @@ export async function verifyBackups(io: Io, file: string | undefined, options: C
 /** Removes what the settings no longer want kept. */
 export async function prune(io: Io, options: CommonOptions): Promise<void> {
   const settings = settingsOf(io, options);
-  const removed = pruneBackups(backupsOf(settings), { keep: settings.backupKeep, maxAgeSec: settings.backupMaxAgeSec });
+  const removed = await withReader(settings, async (store) =>
+    pruneBackups(backupsOf(settings), store.config.get("ledger_id"), backupPlanOf(settings, store)),
+  );
   if (options.json) io.out(`${JSON.stringify({ removed: removed.map((each) => each.path) })}\n`);
   else io.out(`${removed.map((each) => `removed ${each.path}\n`).join("")}${removed.length} removed\n`);
 }
@@ -73,6 +76,7 @@ export async function restore(io: Io, file: string | undefined, options: Restore
   const plan = {
     ...backupsOf(settings),
     databasePath: settings.databasePath,
+    ledgerId: await ledgerIdOf(settings),
     onSkip: (path: string, problems: readonly string[]) =>
       io.talk(`WARNING: the backup ${path} is damaged and passed over: ${problems.join("; ")}\n`),
   };
@@ -85,6 +89,15 @@ export async function restore(io: Io, file: string | undefined, options: Restore
     io.out(
       `restored ${chosen.path} of ${createdAt}, block ${blockNumber ?? "none"}\n${aside === null ? "" : `the old file is now ${aside}\n`}lp-ledger start goes on from there, after comparing its tip with the chain\n`,
     );
+}
+
+/** The id of the ledger that is to be replaced; undefined where its file is gone or cannot tell. */
+async function ledgerIdOf(settings: Settings): Promise<string | undefined> {
+  try {
+    return await withReader(settings, async (store) => store.config.get("ledger_id"));
+  } catch {
+    return undefined; // It may be the very damage that is to be mended.
+  }
 }
 
 /** A backup of another chain is never put in place of this ledger. */

@@ -5,6 +5,7 @@ import { type Address, toAddress } from "../core/hex.ts";
 import { PUBLIC_TABLES } from "../store/query.ts";
 import { backup, listAll, prune, type RestoreOptions, restore, verifyBackups } from "./backup.ts";
 import { check } from "./check.ts";
+import { configGet, configList, configSet, configUnset } from "./config.ts";
 import { exportPositions } from "./export.ts";
 import { type AtOptions, at, diff } from "./history.ts";
 import { optimize } from "./optimize.ts";
@@ -120,6 +121,7 @@ function commandsOf(io: Io): Command {
     (_: CommonOptions, self: Command) => prune(io, self.optsWithGlobals()),
   );
 
+  configCommands(program, io);
   queryCommands(program, io);
   return program;
 }
@@ -133,6 +135,31 @@ function command(parent: Command, name: string, description: string, example: st
     .option("--json", "machine-readable output")
     .addHelpText("after", `\nExample:\n  ${example}`)
     .exitOverride();
+}
+
+/** Settings an operator keeps in the ledger, and the state beside them. */
+function configCommands(program: Command, io: Io): void {
+  const config = command(
+    program,
+    "config",
+    "settings kept in the ledger, and its state",
+    "lp-ledger config list",
+  ).action((options: CommonOptions) => configList(io, options));
+  command(config, "list", "list every setting and where its value comes from", "lp-ledger config list").action(
+    (_: CommonOptions, self: Command) => configList(io, self.optsWithGlobals()),
+  );
+  command(config, "get", "show one setting or one value of the state", "lp-ledger config get last_processed_block")
+    .argument("<key>", "as lp-ledger config list names it")
+    .action((key: string, _: CommonOptions, self: Command) => configGet(io, key, self.optsWithGlobals()));
+  command(config, "set", "keep a setting; a running daemon takes it up at once", "lp-ledger config set backup_keep 20")
+    .argument("<key>", "an operator's setting")
+    .argument("<value>", "a whole number")
+    .action((key: string, value: string, _: CommonOptions, self: Command) =>
+      configSet(io, key, value, self.optsWithGlobals()),
+    );
+  command(config, "unset", "forget a setting: its default holds again", "lp-ledger config unset backup_keep")
+    .argument("<key>", "an operator's setting")
+    .action((key: string, _: CommonOptions, self: Command) => configUnset(io, key, self.optsWithGlobals()));
 }
 
 /** The commands that read the ledger and nothing else. */

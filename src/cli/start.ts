@@ -1,7 +1,7 @@
 import { rmSync } from "node:fs";
 import { ContractReader } from "../chain/calls.ts";
 import { secretsOf } from "../chain/redact.ts";
-import { configError, type Problem, type Settings } from "../config.ts";
+import { configError, type Problem } from "../config.ts";
 import { LpLedgerError } from "../core/errors.ts";
 import { toHash } from "../core/hex.ts";
 import type { Pool, Programme } from "../core/programme.ts";
@@ -13,6 +13,7 @@ import { type RunOptions, run } from "../daemon/run.ts";
 import { ScheduledBackups } from "../daemon/scheduled-backups.ts";
 import { Upkeep } from "../daemon/upkeep.ts";
 import { createLogger, type Logger, readableLine } from "../log.ts";
+import type { Settings } from "../settings.ts";
 import type { Backup } from "../store/backup.ts";
 import { openForWriting } from "../store/open.ts";
 import { Store } from "../store/store.ts";
@@ -21,12 +22,14 @@ import { inspectElsewhere } from "./inspect-elsewhere.ts";
 import { sha256, systemClock } from "./platform.ts";
 import { Progress } from "./progress.ts";
 import {
+  backupPlanOf,
   backupsOf,
   type CommonOptions,
   type Context,
   chainOf,
   contextOf,
   type Io,
+  operatorSettingsOf,
   patiently,
   rpcOf,
   withWriter,
@@ -61,10 +64,14 @@ export async function start(io: Io, options: StartOptions): Promise<void> {
             "a reader keeps the write-ahead log from being emptied: find what holds a transaction open",
           ),
       });
+      const care = (caughtUp: boolean): void => {
+        upkeep.tick();
+        if (options.once !== true) backups.tick(stop.signal, caughtUp);
+      };
       const follow = (keeper: Bookkeeper, pools: Programme, more: Partial<RunOptions>): Promise<void> =>
         run(keeper, chainOf(rpc, settings, pools), systemClock, stop.signal, {
-          pollIntervalMs: settings.pollIntervalMs,
-          giveUpMs: settings.giveUpMs,
+          pollIntervalMs: () => operatorSettingsOf(settings, store).pollIntervalMs,
+          giveUpMs: () => operatorSettingsOf(settings, store).giveUpMs,
           once: options.once === true,
           onCommit: (committed, head) => progress.committed(committed, head),
           onStep: (step) => progress.stepped(step, store.blocks.tip()?.number),
@@ -78,15 +85,19 @@ export async function start(io: Io, options: StartOptions): Promise<void> {
       );
       const followTo: Follow = (keeper, pools, until) =>
         follow(keeper, pools, { once: true, ...(until === undefined ? {} : { until }) });
+      operatorSettingsOf(settings, store); // A setting that cannot be is told before anything begins.
       await takeUp(context, store, log, new ContractReader(rpc), followTo, () => stop.signal.aborted);
       if (!stop.signal.aborted) {
         const keeper = new Bookkeeper(store, programme, sha256);
         try {
           await follow(keeper, programme, {
+            onCommit: (committed, head) => {
+              progress.committed(committed, head);
+              care(false);
+            },
             onStep: (step) => {
               progress.stepped(step, store.blocks.tip()?.number);
-              upkeep.tick();
-              if (options.once !== true) backups.tick(stop.signal);
+              care(step.verdict !== "forked");
             },
           });
         } finally {
@@ -103,11 +114,8 @@ export async function start(io: Io, options: StartOptions): Promise<void> {
 }
 
 function scheduleOf(store: Store, settings: Settings, log: Logger): ScheduledBackups {
-  const { backupIntervalSec: intervalSec, backupKeep: keep, backupMaxAgeSec: maxAgeSec } = settings;
   const schedule = {
-    intervalSec,
-    keep,
-    maxAgeSec,
+    plan: () => backupPlanOf(settings, store),
     onBackup: ({ path, manifest }: Backup, removed: readonly Backup[]) =>
       log.info(
         { path, block: manifest.blockNumber, bytes: manifest.bytes, removed: removed.length },

@@ -3,13 +3,15 @@ import { dirname } from "node:path";
 import { FollowedChain } from "../chain/followed-chain.ts";
 import { RANGE_LIMITS } from "../chain/ranges.ts";
 import { type Fetch, Rpc } from "../chain/rpc.ts";
-import { readProgramme, readSettings, type Settings } from "../config.ts";
+import { readProgramme } from "../config.ts";
 import { isoOf } from "../core/day.ts";
 import { LpLedgerError } from "../core/errors.ts";
 import type { Programme } from "../core/programme.ts";
 import type { ChainPort } from "../daemon/chain-port.ts";
+import type { BackupPlan } from "../daemon/scheduled-backups.ts";
+import { type OperatorSettings, operatorSettings, readSettings, type Settings } from "../settings.ts";
 import type { BackupFolder } from "../store/backup.ts";
-import { openForReading, openForWriting } from "../store/open.ts";
+import { type OpenDatabase, openForOperator, openForReading, openForWriting } from "../store/open.ts";
 import { Store } from "../store/store.ts";
 import { fileSystemType, requireSafeFileSystem } from "../store/upkeep.ts";
 import { sha256, systemClock } from "./platform.ts";
@@ -62,17 +64,35 @@ export async function withWriter<T>(settings: Settings, use: (store: Store) => P
   if (!settings.allowUnsafeFileSystem && existsSync(dirname(settings.databasePath))) {
     requireSafeFileSystem(settings.databasePath, fileSystemType);
   }
-  const opened = openForWriting(settings.databasePath, backupsOf(settings));
-  try {
-    return await use(new Store(opened.db, systemClock));
-  } finally {
-    opened.close();
-  }
+  return withStore(openForWriting(settings.databasePath, backupsOf(settings)), use);
 }
 
 /** The same, read-only, beside a running writer. */
 export async function withReader<T>(settings: Settings, use: (store: Store) => Promise<T>): Promise<T> {
-  const opened = openForReading(settings.databasePath);
+  return withStore(openForReading(settings.databasePath), use);
+}
+
+/** For short writes to an operator's tables, beside a running writer. */
+export async function withOperator<T>(settings: Settings, use: (store: Store) => Promise<T>): Promise<T> {
+  return withStore(openForOperator(settings.databasePath), use);
+}
+
+/** The operator's settings as they are now, whoever changed them last. */
+export function operatorSettingsOf(settings: Settings, store: Store): OperatorSettings {
+  return operatorSettings(settings, (key) => store.config.operator(key));
+}
+
+/** How often backups are due, and which are kept. */
+export function backupPlanOf(settings: Settings, store: Store): BackupPlan {
+  const {
+    backupIntervalSec: intervalSec,
+    backupKeep: keep,
+    backupMaxAgeSec: maxAgeSec,
+  } = operatorSettingsOf(settings, store);
+  return { intervalSec, keep, maxAgeSec };
+}
+
+async function withStore<T>(opened: OpenDatabase, use: (store: Store) => Promise<T>): Promise<T> {
   try {
     return await use(new Store(opened.db, systemClock));
   } finally {

@@ -7,9 +7,10 @@ import { type ConvergeOptions, converge, type Step } from "./converge.ts";
 import { requireChain } from "./identity.ts";
 
 export interface RunOptions extends ConvergeOptions {
-  readonly pollIntervalMs: number;
+  /** Asked each time: an operator may change it while the daemon runs. */
+  pollIntervalMs(): number;
   /** Transient failures without any success for this long end the run with exit 75. */
-  readonly giveUpMs: number;
+  giveUpMs(): number;
   /** Return at the first step that finds nothing left to follow. */
   readonly once: boolean;
   onStep?(step: Step): void;
@@ -52,13 +53,13 @@ export async function run(
       // The second look at the head is what finds out how much of the ledger is final.
       if (options.once && stepsAtHead === 2) return;
       if (step.verdict !== "forked" && !(options.once && stepsAtHead === 1))
-        await clock.sleep(options.pollIntervalMs, signal);
+        await clock.sleep(options.pollIntervalMs(), signal);
     } catch (error) {
       if (signal.aborted) return;
       if (!(error instanceof LpLedgerError) || error.kind !== "transient") throw error;
       const silentMs = clock.nowMs() - lastSuccessMs;
       // A full disk is waited out however long it takes: nothing is lost, and readers are served.
-      if (silentMs >= options.giveUpMs && error.code !== "DISK_FULL") throw gaveUp(error, silentMs);
+      if (silentMs >= options.giveUpMs() && error.code !== "DISK_FULL") throw gaveUp(error, silentMs);
       // Whatever answers next may be another chain behind the same URL.
       identified = false;
       const waitMs = Math.min(BACKOFF_MS_MAX, BACKOFF_MS_MIN * 2 ** Math.min(failures, 10));

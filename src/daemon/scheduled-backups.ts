@@ -9,9 +9,14 @@ import {
 } from "../store/backup.ts";
 import type { Store } from "../store/store.ts";
 
-export interface BackupSchedule extends Retention {
+export interface BackupPlan extends Retention {
   /** Zero: never. */
   readonly intervalSec: number;
+}
+
+export interface BackupSchedule {
+  /** As the operator wants it now; asked each time. */
+  plan(): BackupPlan;
   onBackup(backup: Backup, removed: readonly Backup[]): void;
   onFailure(error: unknown): void;
 }
@@ -24,7 +29,10 @@ export class ScheduledBackups {
   readonly #where: BackupFolder;
   readonly #schedule: BackupSchedule;
   readonly #clock: Clock;
-  #dueMs: number;
+  /** When the newest was made, or where there is none, when this began. */
+  #lastMs: number;
+  #hasOne: boolean;
+  #notBeforeMs = 0;
   #running: Promise<void> | undefined;
 
   constructor(store: Store, where: BackupFolder, schedule: BackupSchedule, clock: Clock) {
@@ -32,15 +40,22 @@ export class ScheduledBackups {
     this.#where = where;
     this.#schedule = schedule;
     this.#clock = clock;
-    const newest = listBackups(where.folder)[0];
-    this.#dueMs = newest === undefined ? 0 : Date.parse(newest.manifest.createdAt) + schedule.intervalSec * 1000;
+    const ledgerId = store.config.get("ledger_id");
+    const newest = listBackups(where.folder).find(({ manifest }) => manifest.ledgerId === ledgerId);
+    this.#hasOne = newest !== undefined;
+    this.#lastMs = newest === undefined ? clock.nowMs() : Date.parse(newest.manifest.createdAt);
   }
 
-  /** Called after each step; begins a backup where one is due and none is being made. */
-  tick(signal: AbortSignal): void {
-    const { intervalSec } = this.#schedule;
-    if (intervalSec === 0 || this.#running !== undefined || this.#clock.nowMs() < this.#dueMs) return;
-    this.#running = this.#make(signal).finally(() => {
+  /**
+   * Called after each commit and each look at the chain; begins a backup where one is due and none is being made. A
+   * ledger without any gets its first as soon as it has caught up, or after one interval of a long backfill.
+   */
+  tick(signal: AbortSignal, caughtUp: boolean): void {
+    const plan = this.#schedule.plan();
+    const now = this.#clock.nowMs();
+    const due = now >= this.#lastMs + plan.intervalSec * 1000 || (caughtUp && !this.#hasOne);
+    if (plan.intervalSec === 0 || this.#running !== undefined || !due || now < this.#notBeforeMs) return;
+    this.#running = this.#make(plan, signal).finally(() => {
       this.#running = undefined;
     });
   }
@@ -50,19 +65,20 @@ export class ScheduledBackups {
     await this.#running;
   }
 
-  async #make(signal: AbortSignal): Promise<void> {
+  async #make(plan: BackupPlan, signal: AbortSignal): Promise<void> {
     const startedMs = this.#clock.nowMs();
     const startedAt = this.#store.nowIso();
     try {
       const backup = await backupFromWriter(this.#store.db, this.#where, signal);
-      const removed = pruneBackups(this.#where, this.#schedule, backup);
-      this.#dueMs = startedMs + this.#schedule.intervalSec * 1000;
+      const removed = pruneBackups(this.#where, this.#store.config.get("ledger_id"), plan, backup);
+      this.#lastMs = startedMs;
+      this.#hasOne = true;
       const seconds = (this.#clock.nowMs() - startedMs) / 1000;
       const outcome = { path: backup.path, bytes: backup.manifest.bytes, removed: removed.length };
       this.#store.write(() => this.#store.insertMaintenance({ kind: "backup", startedAt, seconds, outcome }));
       this.#schedule.onBackup(backup, removed);
     } catch (error) {
-      this.#dueMs = startedMs + Math.min(RETRY_AFTER_MS, this.#schedule.intervalSec * 1000);
+      this.#notBeforeMs = startedMs + Math.min(RETRY_AFTER_MS, plan.intervalSec * 1000);
       if (!signal.aborted) this.#schedule.onFailure(error);
     }
   }

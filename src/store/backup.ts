@@ -199,11 +199,17 @@ export interface Retention {
 }
 
 /**
- * Removes what retention no longer wants, but never the newest backup that is good. `known` was just found good.
+ * Removes what retention no longer wants of one ledger's backups, but never its newest that is good, and never another
+ * ledger's. `known` was just found good.
  * @returns what went.
  */
-export function pruneBackups(where: BackupFolder, retention: Retention, known?: Backup): readonly Backup[] {
-  const backups = listBackups(where.folder);
+export function pruneBackups(
+  where: BackupFolder,
+  ledgerId: string | undefined,
+  retention: Retention,
+  known?: Backup,
+): readonly Backup[] {
+  const backups = listBackups(where.folder).filter(({ manifest }) => manifest.ledgerId === ledgerId);
   const oldest = Date.parse(where.nowIso()) - retention.maxAgeSec * 1000;
   const unwanted = backups.filter((backup, i) => i >= retention.keep || Date.parse(backup.manifest.createdAt) < oldest);
   if (unwanted.length === 0) return [];

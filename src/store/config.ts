@@ -2,6 +2,8 @@ import type { Database } from "better-sqlite3";
 
 /** The settings and global state the ledger keeps, by key. */
 export interface ConfigValues {
+  /** Told apart by it are the backups of several ledgers in one folder; a restored backup keeps it. */
+  readonly ledger_id: string;
   readonly chain: { readonly chainId: number; readonly genesisHash: string };
   /** The parts of the programme file that history rests on, as canonical JSON values. */
   readonly programme: unknown;
@@ -22,6 +24,8 @@ export interface ConfigValues {
 export class ConfigTable {
   readonly #get;
   readonly #set;
+  readonly #unset;
+  readonly #all;
 
   constructor(db: Database) {
     this.#get = db.prepare<[string], string>("select value from program_config where key = ?").pluck();
@@ -31,6 +35,10 @@ export class ConfigTable {
       on conflict (key) do update
       set value = excluded.value, updated_at = excluded.updated_at
       where value <> excluded.value`);
+    this.#unset = db.prepare<[string]>("delete from program_config where key = ?");
+    this.#all = db.prepare<[], ConfigRow>(
+      "select key, value, updated_at as updatedAt from program_config order by key",
+    );
   }
 
   get<K extends keyof ConfigValues>(key: K): ConfigValues[K] | undefined {
@@ -41,4 +49,29 @@ export class ConfigTable {
   set<K extends keyof ConfigValues>(key: K, value: ConfigValues[K], nowIso: string): void {
     this.#set.run(key, JSON.stringify(value), nowIso);
   }
+
+  /** An operator's setting, as the JSON value that is stored now; undefined where none is. */
+  operator(key: string): unknown {
+    const text = this.#get.get(key);
+    return text === undefined ? undefined : JSON.parse(text);
+  }
+
+  setOperator(key: string, value: number, nowIso: string): void {
+    this.#set.run(key, JSON.stringify(value), nowIso);
+  }
+
+  unsetOperator(key: string): void {
+    this.#unset.run(key);
+  }
+
+  /** Every key with its JSON text. */
+  all(): readonly ConfigRow[] {
+    return this.#all.all();
+  }
+}
+
+export interface ConfigRow {
+  readonly key: string;
+  readonly value: string;
+  readonly updatedAt: string;
 }

@@ -1,3 +1,5 @@
+import { accessSync, constants, existsSync, statSync } from "node:fs";
+import { dirname } from "node:path";
 import { LpLedgerError } from "../core/errors.ts";
 
 /** Exit code of a full disk: nothing is lost, and the daemon goes on by itself once there is room. */
@@ -17,11 +19,7 @@ export function translated(error: unknown, path: string): unknown {
       hint: "make room on the disk: nothing was lost, reads go on, and the daemon continues by itself",
     });
   }
-  if (code.startsWith("SQLITE_READONLY")) {
-    return new LpLedgerError("usage", "READ_ONLY", `${path} cannot be written: ${message}`, {
-      hint: "check the owner and the mount of the file and its folder; nothing was written",
-    });
-  }
+  if (code.startsWith("SQLITE_READONLY") || code.startsWith("SQLITE_CANTOPEN")) return cannotOpen(path, error);
   if (code.startsWith("SQLITE_CORRUPT") || code === "SQLITE_NOTADB") {
     return new LpLedgerError("invariant", "CORRUPT", `${path} is damaged: ${message}`, {
       hint: "do not write to it again: lp-ledger restore --latest puts the newest good backup in its place and keeps this file aside",
@@ -39,4 +37,43 @@ export function translated(error: unknown, path: string): unknown {
     });
   }
   return error;
+}
+
+/** A file that SQLite cannot open or write, for a reason of the file system, which is asked for it. */
+export function cannotOpen(path: string, cause: unknown): LpLedgerError {
+  const folder = dirname(path);
+  if (!existsSync(folder)) {
+    return new LpLedgerError("usage", "CANNOT_OPEN", `cannot open the database ${path}: there is no folder ${folder}`, {
+      hint: "make the folder, or set DATABASE to another path",
+    });
+  }
+  const places = [folder, ...["", "-wal", "-shm", ".lock"].map((suffix) => `${path}${suffix}`).filter(existsSync)];
+  for (const place of places) {
+    const code = refusalOf(place);
+    if (code === "EROFS") {
+      return new LpLedgerError("usage", "READ_ONLY_FILE_SYSTEM", `${place} lies on a read-only file system`, {
+        hint: "mount it writable, or copy the file elsewhere: even reading a ledger needs its -shm file; nothing was written",
+      });
+    }
+    if (code !== undefined) {
+      const { uid, mode } = statSync(place);
+      const found = `it belongs to user ${uid} with mode ${(mode & 0o777).toString(8)}, this is user ${process.getuid?.()}`;
+      return new LpLedgerError("usage", "NO_PERMISSION", `this user may not write ${place}: ${found}`, {
+        hint: "run lp-ledger as the owner of the file and its folder; nothing was written",
+      });
+    }
+  }
+  return new LpLedgerError("usage", "CANNOT_OPEN", `cannot open the database ${path}: ${(cause as Error).message}`, {
+    hint: "check that it is a file, and that this user may write there; nothing was written",
+  });
+}
+
+/** Why this process may not read and write a place; undefined where it may. */
+function refusalOf(place: string): string | undefined {
+  try {
+    accessSync(place, constants.R_OK | constants.W_OK);
+    return undefined;
+  } catch (error) {
+    return (error as { code?: string }).code;
+  }
 }

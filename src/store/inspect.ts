@@ -4,6 +4,8 @@ import { rowChecksum } from "./checksum.ts";
 
 /** What a ledger file is a state of. */
 export interface FileFacts {
+  /** Null in files from before ledgers had one. */
+  readonly ledgerId: string | null;
   readonly chainId: number | null;
   readonly blockNumber: number | null;
   readonly blockHash: string | null;
@@ -24,6 +26,7 @@ export function factsOf(db: Database): FileFacts {
     )
     .get();
   return {
+    ledgerId: config("ledger_id") as string | null,
     chainId:
       (config("programme") as { chainId?: number } | null)?.chainId ??
       (config("chain") as { chainId: number } | null)?.chainId ??

@@ -1,5 +1,6 @@
 import Database from "better-sqlite3";
 import { LpLedgerError } from "../core/errors.ts";
+import { cannotOpen } from "./failures.ts";
 
 const PATIENCE_MS = 300;
 
@@ -27,11 +28,4 @@ export function takeLock(databasePath: string): { release(): void } {
       held.close();
     },
   };
-}
-
-/** A file that SQLite cannot open, for a reason of the file system. */
-export function cannotOpen(path: string, cause: unknown): LpLedgerError {
-  return new LpLedgerError("usage", "CANNOT_OPEN", `cannot open the database ${path}: ${(cause as Error).message}`, {
-    hint: "check that its folder exists and that this user may write there",
-  });
 }

@@ -2,8 +2,8 @@ import { existsSync } from "node:fs";
 import Database from "better-sqlite3";
 import { LpLedgerError } from "../core/errors.ts";
 import { type BackupFolder, backupFromOutside } from "./backup.ts";
-import { translated } from "./failures.ts";
-import { cannotOpen, takeLock } from "./lock.ts";
+import { cannotOpen, translated } from "./failures.ts";
+import { takeLock } from "./lock.ts";
 import { checkSchema, knownMigrations, migrate } from "./migrate.ts";
 import { finishRestore } from "./restore.ts";
 
@@ -53,6 +53,15 @@ export function openForWriting(path: string, backups?: BackupFolder): OpenDataba
 
 /** Opens a ledger for reading beside a running writer; refuses files that do not exist or are at another schema. */
 export function openForReading(path: string): OpenDatabase {
+  return openBeside(path, true);
+}
+
+/** Opens a ledger for short writes to an operator's tables beside a running writer, which it neither needs nor stops. */
+export function openForOperator(path: string): OpenDatabase {
+  return openBeside(path, false);
+}
+
+function openBeside(path: string, readonly: boolean): OpenDatabase {
   if (!existsSync(path)) {
     throw new LpLedgerError("usage", "NO_DATABASE", `there is no database at ${path}`, {
       hint: "run lp-ledger start first, or set DATABASE to the file you mean",
@@ -63,7 +72,7 @@ export function openForReading(path: string): OpenDatabase {
       hint: "wait for it, or run lp-ledger restore or start: either finishes it",
     });
   }
-  const db = connect(path, true);
+  const db = connect(path, readonly);
   try {
     const applied = checkSchema(db, path);
     const known = knownMigrations().at(-1)?.version ?? 0;
@@ -109,7 +118,7 @@ function connect(path: string, readonly: boolean): Database.Database {
         hint: "move it away or set DATABASE to another path; nothing was written",
       });
     }
-    throw error;
+    throw translated(error, path);
   }
 }
 

@@ -13,6 +13,8 @@ interface Pending {
 
 export interface RestorePlan {
   readonly databasePath: string;
+  /** Whose backups to look for; undefined where the file can no longer tell. */
+  readonly ledgerId?: string | undefined;
   readonly sha256: Sha256;
   nowIso(): string;
   /** Told, loudly, why a backup was passed over. */
@@ -24,7 +26,15 @@ const restoringPath = (databasePath: string): string => `${databasePath}.restori
 
 /** The newest backup that is good; damaged newer ones are passed over with a word. @throws NO_BACKUP where none is good. */
 export function newestGood(folder: string, plan: RestorePlan): Backup {
-  for (const backup of listBackups(folder, (path, reason) => plan.onSkip(path, [reason]))) {
+  const all = listBackups(folder, (path, reason) => plan.onSkip(path, [reason]));
+  const ledgers = new Set(all.flatMap(({ manifest }) => manifest.ledgerId ?? []));
+  if (plan.ledgerId === undefined && ledgers.size > 1) {
+    throw new LpLedgerError("usage", "SEVERAL_LEDGERS", `${folder} holds backups of ${ledgers.size} ledgers`, {
+      hint: "name the file to restore: lp-ledger backup list --json shows the ledgerId of each",
+    });
+  }
+  const wanted = plan.ledgerId ?? [...ledgers][0];
+  for (const backup of all.filter(({ manifest }) => (manifest.ledgerId ?? wanted) === wanted)) {
     const problems = backupProblems(backup, plan.sha256);
     if (problems.length === 0) return backup;
     plan.onSkip(backup.path, problems);

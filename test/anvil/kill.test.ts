@@ -3,7 +3,8 @@ import { describe, expect, it } from "vitest";
 import { Daemon } from "../../demo/daemon.ts";
 import { seeded } from "../../demo/life.ts";
 import { liveChain, placeFor } from "../support/anvil.ts";
-import { atEnd, dumpOf, openStore, TestLedger } from "../support/ledger.ts";
+import { dumpOf } from "../support/dump.ts";
+import { atEnd, openStore, TestLedger } from "../support/ledger.ts";
 
 const KILLS = 50;
 

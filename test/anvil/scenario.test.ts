@@ -3,7 +3,8 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { liveChain, verifyLive } from "../support/anvil.ts";
-import { dumpOf, openStore, TestLedger, temporaryFolder } from "../support/ledger.ts";
+import { dumpOf } from "../support/dump.ts";
+import { openStore, TestLedger, temporaryFolder } from "../support/ledger.ts";
 
 const RUNNER = fileURLToPath(new URL("../support/kill-at-commit.ts", import.meta.url));
 

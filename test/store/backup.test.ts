@@ -1,8 +1,5 @@
-import { spawn } from "node:child_process";
 import { readdirSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
-import Database from "better-sqlite3";
 import { describe, expect, it } from "vitest";
 import { sha256 } from "../../src/cli/platform.ts";
 import {
@@ -14,11 +11,12 @@ import {
   readBackup,
 } from "../../src/store/backup.ts";
 import { problemsOf } from "../../src/store/inspect.ts";
-import { openForReading, openForWriting } from "../../src/store/open.ts";
+import { openForReading } from "../../src/store/open.ts";
 import { newestGood, restore } from "../../src/store/restore.ts";
 import { codeOf } from "../support/code-of.ts";
+import { dumpOf } from "../support/dump.ts";
 import { FakeChain } from "../support/fake-chain.ts";
-import { dumpOf, openStore, TestLedger, temporaryFolder } from "../support/ledger.ts";
+import { openStore, TestLedger, temporaryFolder } from "../support/ledger.ts";
 
 const signal = new AbortController().signal;
 
@@ -61,7 +59,7 @@ describe("a backup", () => {
     await ledger.settle();
     const { path, manifest } = await making;
     expect(backupProblems({ path, manifest }, sha256)).toEqual([]);
-    expect(manifest).toMatchObject({ format: "lp-ledger-backup-1", chainId: 31337, schema: 2 });
+    expect(manifest).toMatchObject({ format: "lp-ledger-backup-1", chainId: 31337, schema: 3 });
     const at = ledger.store.blocks.at(manifest.blockNumber ?? -1);
     expect([at?.hash, at?.stateDigest]).toEqual([manifest.blockHash, manifest.stateDigest]);
     expect(readdirSync(where.folder).sort()).toEqual([manifest.file, `${manifest.file}.json`]);
@@ -184,9 +182,9 @@ describe("retention", () => {
     for (let i = 0; i < 6; i++) await backupFromWriter(ledger.store.db, where, signal);
     const names = listBackups(where.folder).map((backup) => backup.manifest.createdAt);
     expect(names.length).toBe(6);
-    pruneBackups(where, { keep: 4, maxAgeSec: 1e9 });
+    pruneBackups(where, ledger.store.config.get("ledger_id"), { keep: 4, maxAgeSec: 1e9 });
     expect(listBackups(where.folder).map((backup) => backup.manifest.createdAt)).toEqual(names.slice(0, 4));
-    pruneBackups(where, { keep: 10, maxAgeSec: 240 });
+    pruneBackups(where, ledger.store.config.get("ledger_id"), { keep: 10, maxAgeSec: 240 });
     expect(listBackups(where.folder).length).toBeLessThan(4);
   });
 
@@ -195,7 +193,7 @@ describe("retention", () => {
     for (let i = 0; i < 4; i++) await backupFromWriter(ledger.store.db, where, signal);
     const backups = listBackups(where.folder);
     for (const { path } of backups.slice(0, 3)) flip(path, 30_000);
-    pruneBackups(where, { keep: 1, maxAgeSec: 1 });
+    pruneBackups(where, ledger.store.config.get("ledger_id"), { keep: 1, maxAgeSec: 1 });
     expect(listBackups(where.folder).map((backup) => backup.path)).toEqual([backups[3]?.path]);
   });
 });
@@ -247,61 +245,25 @@ describe("a restore", () => {
     for (const { path } of listBackups(where.folder)) truncateSync(path, 100);
     expect(codeOf(() => newestGood(where.folder, plan))).toBe("NO_BACKUP");
   });
-
-  it("killed at any of its steps is finished by whoever opens the ledger next", async () => {
-    const runner = fileURLToPath(new URL("../support/kill-in-restore.ts", import.meta.url));
-    for (let step = 1; step <= 40; step++) {
-      const { chain, path, ledger, where } = await setUp(20);
-      const made = await backupFromWriter(ledger.store.db, where, signal);
-      const then = ledger.dump();
-      chain.grow(10, 8);
-      await ledger.settle();
-      const now = ledger.dump();
-      ledger.close();
-      const child = spawn(process.execPath, ["--import", "tsx", runner, made.path, path, `${step}`], {
-        stdio: ["ignore", "inherit", "inherit"],
-      });
-      const [code, killed] = await new Promise<[number | null, string | null]>((resolve) =>
-        child.once("exit", (...end) => resolve(end)),
-      );
-      const { store } = openStore(path);
-      expect([then, now]).toContain(dumpOf(store));
-      expect(problemsOf(store.db, sha256)).toEqual([]);
-      if (killed !== "SIGKILL") {
-        expect(code).toBe(0);
-        expect(dumpOf(store)).toBe(then);
-        expect(step).toBeGreaterThan(5);
-        return;
-      }
-    }
-    throw new Error("the restore has more steps than were tried");
-  });
 });
 
-describe("a migration", () => {
-  it("of an older file is preceded by a verified backup, and keeps everything in it", async () => {
-    const { path, ledger, where } = await setUp();
-    const before = ledger.dump();
-    // A file as schema 1 left it: what later migrations added is taken away again.
-    ledger.store.db.exec("drop table maintenance_runs; pragma user_version = 1");
-    ledger.close();
-    expect(codeOf(() => openForReading(path))).toBe("SCHEMA_OLDER");
-    openForWriting(path, where).close();
-    const [made] = listBackups(where.folder);
-    expect(made?.manifest.schema).toBe(1);
-    expect(backupProblems(made ?? readBackup(""), sha256)).toEqual([]);
-    expect(dumpOf(openStore(path).store)).toBe(before);
-  });
-
-  it("is not begun where the backup before it fails", async () => {
-    const { path, ledger, where } = await setUp(20);
-    ledger.store.db.exec(
-      "drop table maintenance_runs; pragma user_version = 1; update accounts set liquidity = '12345' where account_id = 2",
-    );
-    ledger.close();
-    expect(codeOf(() => openForWriting(path, where))).toBe("DAMAGED");
-    const db = new Database(path, { readonly: true });
-    expect(db.pragma("user_version", { simple: true })).toBe(1);
-    db.close();
+describe("a folder with backups of several ledgers", () => {
+  it("is pruned for one of them alone, and restored from its own newest", async () => {
+    const { ledger, where, plan } = await setUp(20);
+    const other = await setUp(20);
+    const shared = { ...other.where, folder: where.folder };
+    for (let i = 0; i < 2; i++) await backupFromWriter(ledger.store.db, where, signal);
+    const theirs = [];
+    for (let i = 0; i < 3; i++) theirs.push(await backupFromWriter(other.ledger.store.db, shared, signal));
+    const ledgerId = ledger.store.config.get("ledger_id");
+    expect(other.ledger.store.config.get("ledger_id")).not.toBe(ledgerId);
+    const removed = pruneBackups(where, ledgerId, { keep: 1, maxAgeSec: 1e9 });
+    expect(removed.map(({ manifest }) => manifest.ledgerId)).toEqual([ledgerId]);
+    const left = listBackups(where.folder).map(({ path }) => path);
+    expect(left).toEqual(expect.arrayContaining(theirs.map(({ path }) => path)));
+    expect(left.length).toBe(4);
+    expect(newestGood(where.folder, { ...plan, ledgerId }).manifest.ledgerId).toBe(ledgerId);
+    // Where the file to replace cannot tell which ledger it was, a person has to.
+    expect(codeOf(() => newestGood(where.folder, plan))).toBe("SEVERAL_LEDGERS");
   });
 });

@@ -10,8 +10,9 @@ import type { LpLedgerError } from "../../src/core/errors.ts";
 import { run } from "../../src/daemon/run.ts";
 import { problemsOf } from "../../src/store/inspect.ts";
 import { openForReading, openForWriting } from "../../src/store/open.ts";
+import { dumpOf } from "../support/dump.ts";
 import { FakeChain } from "../support/fake-chain.ts";
-import { atEnd, dumpOf, openStore, TestLedger, temporaryFolder } from "../support/ledger.ts";
+import { atEnd, openStore, TestLedger, temporaryFolder } from "../support/ledger.ts";
 import { stillClock } from "../support/port.ts";
 
 const LIMITS = { blocksStart: 5, blocksMax: 5 };
@@ -122,8 +123,8 @@ describe("a full disk", () => {
     let nowMs = stillClock.nowMs();
     const clock = { ...stillClock, nowMs: () => nowMs };
     await run(ledger.keeper, ledger.chain, clock, new AbortController().signal, {
-      pollIntervalMs: 1000,
-      giveUpMs: 10_000,
+      pollIntervalMs: () => 1000,
+      giveUpMs: () => 10_000,
       once: true,
       onRetry: (each) => {
         retried.push(each.code);

@@ -1,0 +1,34 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { gzipSync } from "node:zlib";
+import { sha256 } from "../../src/cli/platform.ts";
+import { parseProgramme } from "../../src/config.ts";
+import { adoptProgramme } from "../../src/daemon/adopt.ts";
+import { Bookkeeper } from "../../src/daemon/bookkeeper.ts";
+import { converge } from "../../src/daemon/converge.ts";
+import { openForWriting } from "../../src/store/open.ts";
+import { Store } from "../../src/store/store.ts";
+import { fixtureChain } from "./fixture-chain.ts";
+import { chainPort, stillClock } from "./port.ts";
+import { worldProgramme } from "./world.ts";
+
+// Writes a filled ledger of this build's schema to test/fixtures: run once at each release, never again for the same schema.
+const folder = mkdtempSync(join(tmpdir(), "lp-ledger-fixture-"));
+const path = join(folder, "ledger.sqlite");
+const opened = openForWriting(path);
+const programme = parseProgramme(worldProgramme(), "the test's programme");
+const store = new Store(opened.db, stillClock);
+store.write(() => adoptProgramme(store, programme, sha256));
+const chain = fixtureChain();
+const port = chainPort(chain.fetch, programme);
+for (let i = 0; i < 3; i++)
+  await converge(new Bookkeeper(store, programme, sha256), port, new AbortController().signal, {});
+const schema = opened.db.pragma("user_version", { simple: true });
+opened.db.pragma("journal_mode = delete");
+opened.close();
+const target = fileURLToPath(new URL(`../fixtures/schema-${schema}.sqlite.gz`, import.meta.url));
+writeFileSync(target, gzipSync(readFileSync(path), { level: 9 }));
+rmSync(folder, { recursive: true });
+process.stdout.write(`${target}\n`);
