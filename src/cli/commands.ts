@@ -3,21 +3,14 @@ import { type Day, dayOf } from "../core/day.ts";
 import { LpLedgerError } from "../core/errors.ts";
 import { type Address, toAddress } from "../core/hex.ts";
 import { PUBLIC_TABLES } from "../store/query.ts";
+import { type ArchiveOptions, exportAll } from "./archive.ts";
 import { backup, listAll, prune, type RestoreOptions, restore, verifyBackups } from "./backup.ts";
 import { check } from "./check.ts";
 import { configGet, configList, configSet, configUnset } from "./config.ts";
 import { exportPositions } from "./export.ts";
 import { type AtOptions, at, diff } from "./history.ts";
 import { optimize } from "./optimize.ts";
-import {
-  type DaysOptions,
-  days,
-  type ExportOptions,
-  exportTable,
-  type ProviderOptions,
-  provider,
-  stats,
-} from "./query.ts";
+import { type DaysOptions, days, exportTable, type ProviderOptions, provider, stats } from "./query.ts";
 import { rebuild } from "./rebuild.ts";
 import { type StartOptions, start } from "./start.ts";
 import { type StatusOptions, status } from "./status.ts";
@@ -202,12 +195,15 @@ function queryCommands(program: Command, io: Io): void {
     "a table in canonical order, or every open position",
     "lp-ledger export positions > positions.jsonl",
   )
-    .argument("<what>", `positions, ${Object.keys(PUBLIC_TABLES).join(", ")}`)
+    .argument("<what>", `all, positions, ${Object.keys(PUBLIC_TABLES).join(", ")}`)
     .addOption(new Option("--format <format>", "jsonl or csv").choices(["jsonl", "csv"]).default("jsonl"))
-    .action((what: string, options: ExportOptions) =>
-      what === "positions" && options.format === "jsonl"
-        ? exportPositions(io, options)
-        : exportTable(io, what, options),
+    .option("--to <folder>", "with all: where the dated folder of compressed files goes (default: here)")
+    .action((what: string, options: ArchiveOptions) =>
+      what === "all"
+        ? exportAll(io, options)
+        : what === "positions" && options.format === "jsonl"
+          ? exportPositions(io, options)
+          : exportTable(io, what, options),
     );
 }
 

@@ -3,7 +3,7 @@ import { LpLedgerError } from "../core/errors.ts";
 import type { Address } from "../core/hex.ts";
 import { type Cell, type DayRow, dayRows, PUBLIC_TABLES, providerStatus, statsOf, tableRows } from "../store/query.ts";
 import { csvLine, jsonAnswer, jsonLine, requireOneFormat, scaled, sparkline, writeLines } from "./table.ts";
-import { type CommonOptions, contextOf, type Io, withReader } from "./wiring.ts";
+import { type CommonOptions, contextOf, type Io, settingsOf, withReader } from "./wiring.ts";
 
 export interface ProviderOptions extends CommonOptions {
   readonly days: number;
@@ -106,7 +106,7 @@ export async function exportTable(io: Io, table: string, options: ExportOptions)
       hint: `one of positions, ${Object.keys(PUBLIC_TABLES).join(", ")}`,
     });
   }
-  const { settings } = contextOf(io, options);
+  const settings = settingsOf(io, options);
   await withReader(settings, async (store) => {
     const { columns, rows } = tableRows(store.db, table);
     if (options.format === "csv") io.out(csvLine(columns));

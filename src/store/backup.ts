@@ -3,6 +3,7 @@ import { basename, join } from "node:path";
 import Database from "better-sqlite3";
 import type { Sha256 } from "../core/digest.ts";
 import { LpLedgerError } from "../core/errors.ts";
+import { translated } from "./failures.ts";
 import { freePath, publish, publishText, sha256OfFile } from "./files.ts";
 import { type FileFacts, factsOf, problemsOf } from "./inspect.ts";
 
@@ -66,11 +67,20 @@ export async function backupFromWriter(
 export function backupFromOutside(db: Database.Database, where: BackupFolder): Backup {
   const part = partIn(where);
   try {
-    db.prepare("vacuum into ?").run(part);
+    copyWhole(db, part);
     return finish(part, where, settle(part), inspectHere(part, where.sha256));
   } catch (error) {
     removeDatabase(part);
     throw error;
+  }
+}
+
+/** Copies a ledger as it is at this moment into a file that does not exist yet, compactly. */
+export function copyWhole(db: Database.Database, path: string): void {
+  try {
+    db.prepare("vacuum into ?").run(path);
+  } catch (error) {
+    throw translated(error, path);
   }
 }
 

@@ -1,8 +1,8 @@
 import { join } from "node:path";
 import { beforeEach, describe, expect, it } from "vitest";
-import { runCli } from "../../src/cli/commands.ts";
 import { run } from "../../src/daemon/run.ts";
 import { operatorSettings, readSettings } from "../../src/settings.ts";
+import { commandLine } from "../support/command-line.ts";
 import { FakeChain } from "../support/fake-chain.ts";
 import { TestLedger, temporaryFolder } from "../support/ledger.ts";
 import { stillClock } from "../support/port.ts";
@@ -10,6 +10,7 @@ import { stillClock } from "../support/port.ts";
 let ledger: TestLedger;
 let chain: FakeChain;
 let path: string;
+let lpLedger: ReturnType<typeof commandLine>;
 
 beforeEach(async () => {
   chain = new FakeChain({ secondsPerBlock: 4000 });
@@ -17,29 +18,8 @@ beforeEach(async () => {
   path = join(temporaryFolder(), "ledger.sqlite");
   ledger = new TestLedger(chain.fetch, { path });
   await ledger.settle();
+  lpLedger = commandLine(path);
 });
-
-/** Runs a command beside the open writer. */
-async function lpLedger(argv: readonly string[], env: Readonly<Record<string, string>> = {}) {
-  let [out, talk] = ["", ""];
-  const code = await runCli(argv, {
-    env: { DATABASE: path, ...env },
-    cwd: "/",
-    isTerminal: false,
-    fetch: () => Promise.reject(new Error("no network here")),
-    out: (text) => {
-      out += text;
-    },
-    talk: (text) => {
-      talk += text;
-    },
-    onSignal: () => () => {},
-    exit: () => {
-      throw new Error("it must not exit");
-    },
-  });
-  return { code, out, talk };
-}
 
 describe("lp-ledger config", () => {
   it("keeps, shows and forgets a setting, and says where each value comes from", async () => {
