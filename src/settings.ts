@@ -7,7 +7,8 @@ import { configError, type Problem } from "./config.ts";
 export interface Settings {
   readonly databasePath: string;
   readonly programmePath: string;
-  readonly rpcUrl: string | undefined;
+  /** In order of preference; the ids stand for the URLs wherever those must not be seen. */
+  readonly endpoints: readonly { readonly id: string; readonly url: string }[];
   readonly logLevel: string;
   readonly rpcTimeoutMs: number;
   readonly rpcBodyBytesMax: number;
@@ -22,6 +23,7 @@ export interface Settings {
 export interface OperatorSettings {
   readonly pollIntervalMs: number;
   readonly giveUpMs: number;
+  readonly stallMs: number;
   /** Zero: no scheduled backups. */
   readonly backupIntervalSec: number;
   readonly backupKeep: number;
@@ -44,6 +46,12 @@ interface Setting {
 /** Every variable lp-ledger reads; an env file may hold no other. */
 export const SETTINGS: readonly Setting[] = [
   { name: "RPC_URL", fallback: undefined, expected: "an http:// or https:// URL of a node", secret: true },
+  {
+    name: "RPC_URLS",
+    fallback: undefined,
+    expected: "http:// or https:// URLs in order of preference, separated by spaces or commas, each maybe as id=URL",
+    secret: true,
+  },
   { name: "DATABASE", fallback: "lp-ledger.sqlite", expected: "a path" },
   { name: "PROGRAMME", fallback: "config/programme.json", expected: "a path" },
   { name: "LOG_LEVEL", fallback: "info", expected: `one of ${LOG_LEVELS.join(", ")}` },
@@ -52,6 +60,7 @@ export const SETTINGS: readonly Setting[] = [
   { name: "RPC_BODY_BYTES_MAX", fallback: "67108864", expected: "bytes", bounds: [65_536, 1_073_741_824] },
   { name: "RANGE_BLOCKS_MAX", fallback: "50000", expected: "blocks", bounds: [1, 10_000_000] },
   { name: "GIVE_UP_SECONDS", fallback: "600", expected: "seconds", bounds: [1, 86_400], operator: true },
+  { name: "STALL_SECONDS", fallback: "300", expected: "seconds", bounds: [10, 86_400], operator: true },
   { name: "ALLOW_UNSAFE_FILE_SYSTEM", fallback: "0", expected: "0 or 1", bounds: [0, 1] },
   { name: "BACKUP_DIR", fallback: undefined, expected: "a path" },
   { name: "BACKUP_INTERVAL_SECONDS", fallback: "86400", expected: "seconds", bounds: [0, 31_536_000], operator: true },
@@ -81,10 +90,14 @@ export function readSettings({ env, cwd, envFile }: SettingsSource): Settings {
     values.set(name, value ?? setting.fallback);
     if (setting.operator && value !== undefined) given.set(name, Number(value));
   }
+  const endpoints = endpointsOf(values.get("RPC_URL"), values.get("RPC_URLS"));
+  const ids = endpoints.map(({ id }) => id);
+  const twice = ids.find((id, i) => ids.indexOf(id) !== i);
+  if (twice !== undefined) problems.push({ field: "RPC_URLS", expected: "each id once", found: JSON.stringify(twice) });
   if (problems.length > 0) throw configError("the environment", problems);
   const number = (name: string): number => Number(values.get(name));
   return {
-    rpcUrl: values.get("RPC_URL"),
+    endpoints,
     databasePath: resolve(cwd, values.get("DATABASE") ?? ""),
     programmePath: resolve(cwd, values.get("PROGRAMME") ?? ""),
     logLevel: values.get("LOG_LEVEL") ?? "info",
@@ -136,6 +149,7 @@ export function operatorSettings(settings: Settings, stored: (key: string) => un
   return {
     pollIntervalMs: number("poll_interval_ms"),
     giveUpMs: number("give_up_seconds") * 1000,
+    stallMs: number("stall_seconds") * 1000,
     backupIntervalSec: number("backup_interval_seconds"),
     backupKeep: number("backup_keep"),
     backupMaxAgeSec: number("backup_max_age_days") * 86_400,
@@ -159,6 +173,19 @@ function readEnvFile(path: string, required: boolean, problems: Problem[]): Read
   return values;
 }
 
+/** RPC_URL first, then those of RPC_URLS; without an id of its own each is called rpc-1, rpc-2, ... by its place. */
+function endpointsOf(first: string | undefined, more: string | undefined): Settings["endpoints"] {
+  const given = [first ?? "", ...(more ?? "").split(/[\s,]+/)].filter((text) => text !== "");
+  return given.map((text, i) => {
+    const [, id, url] = /^([a-z0-9][a-z0-9_-]{0,30})=(.*)$/i.exec(text) ?? [];
+    return id === undefined || url === undefined ? { id: `rpc-${i + 1}`, url: text } : { id, url };
+  });
+}
+
+function isHttp(url: string): boolean {
+  return URL.canParse(url) && ["http:", "https:"].includes(new URL(url).protocol);
+}
+
 function readSecret(name: string, path: string, problems: Problem[]): string | undefined {
   try {
     return readFileSync(path, "utf8").trim();
@@ -177,8 +204,8 @@ function problemOf({ name, expected, bounds, secret }: Setting, value: string): 
     return { field: name, expected: `${expected}, a whole number from ${min} to ${max}`, found };
   }
   const right =
-    name === "RPC_URL"
-      ? URL.canParse(value) && ["http:", "https:"].includes(new URL(value).protocol)
+    name === "RPC_URL" || name === "RPC_URLS"
+      ? endpointsOf(undefined, value).every(({ url }) => isHttp(url)) && (name === "RPC_URLS" || isHttp(value))
       : name === "LOG_LEVEL"
         ? LOG_LEVELS.includes(value)
         : value !== "";

@@ -146,10 +146,15 @@ describe("settings", () => {
     const cwd = temporaryFolder();
     writeFileSync(join(cwd, ".env"), "RPC_URL=http://127.0.0.1:1/from-file\nDATABASE=from-file.sqlite\n");
     writeFileSync(join(cwd, "secret"), "http://127.0.0.1:1/from-secret\n");
-    expect(readSettings({ env: {}, cwd }).rpcUrl).toBe("http://127.0.0.1:1/from-file");
-    expect(readSettings({ env: { RPC_URL: "http://127.0.0.1:1/env" }, cwd }).rpcUrl).toBe("http://127.0.0.1:1/env");
+    expect(readSettings({ env: {}, cwd }).endpoints[0]?.url).toBe("http://127.0.0.1:1/from-file");
+    expect(readSettings({ env: { RPC_URL: "http://127.0.0.1:1/env" }, cwd }).endpoints[0]?.url).toBe(
+      "http://127.0.0.1:1/env",
+    );
     const settings = readSettings({ env: { RPC_URL_FILE: "secret", DATABASE: "x.sqlite" }, cwd });
-    expect([settings.rpcUrl, settings.databasePath]).toEqual(["http://127.0.0.1:1/from-secret", join(cwd, "x.sqlite")]);
+    expect([settings.endpoints[0]?.url, settings.databasePath]).toEqual([
+      "http://127.0.0.1:1/from-secret",
+      join(cwd, "x.sqlite"),
+    ]);
   });
 
   it("with mistakes are refused all at once, without showing a URL that may hold a key", () => {

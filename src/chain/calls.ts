@@ -6,7 +6,7 @@ import managerAbi from "../../abi/uniswap-v3-position-manager.json" with { type:
 import { LpLedgerError } from "../core/errors.ts";
 import { type Address, toAddress } from "../core/hex.ts";
 import type { Question } from "../core/question.ts";
-import { reactionTo } from "./failures.ts";
+import { isBusy } from "./failures.ts";
 import { hex } from "./node.ts";
 import type { Rpc } from "./rpc.ts";
 
@@ -46,7 +46,7 @@ export class ContractReader {
       signal,
     );
     if (outcome instanceof LpLedgerError) {
-      if (reactionTo(outcome, 1, 1) === "slower") throw outcome;
+      if (isBusy(outcome)) throw outcome;
       return null;
     }
     return typeof outcome?.result === "string" && outcome.result.length > 2;

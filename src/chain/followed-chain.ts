@@ -2,37 +2,74 @@ import type { Block, Clock, LogBlock, Range, RangeBounds } from "../core/chain.t
 import { topicsHeard } from "../core/decode/transaction.ts";
 import type { Hash } from "../core/hex.ts";
 import { addressesOf, type Programme } from "../core/programme.ts";
+import { type EndpointHealth, Endpoints, type EndpointsTold, type Expected } from "./endpoints.ts";
 import { ChainNode, type Sight } from "./node.ts";
 import { type RangeLimits, Ranges } from "./ranges.ts";
 import type { Rpc } from "./rpc.ts";
 
-/** A node's chain with the logs of one programme's pools: what the daemon follows. */
+export interface FollowOptions extends EndpointsTold {
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly limits: RangeLimits;
+  /** What an endpoint must agree on before it is used; asked each time. */
+  expected?(): Expected;
+  /** Most blocks in a range, by what an earlier process learned of an endpoint. */
+  capOf?(endpointId: string): number | undefined;
+}
+
+/** The chain behind one or several endpoints, with the logs of one programme's pools: what the daemon follows. */
 export class FollowedChain {
-  readonly #node: ChainNode;
-  readonly #ranges: Ranges;
+  readonly #endpoints: Endpoints;
 
-  constructor(rpc: Rpc, programme: Programme, clock: Clock, random: () => number, limits: RangeLimits) {
-    this.#node = new ChainNode(rpc, { addresses: addressesOf(programme), topics: topicsHeard(programme) });
-    this.#ranges = new Ranges(this.#node, clock, random, limits);
+  constructor(rpcs: readonly Rpc[], programme: Programme, options: FollowOptions) {
+    const { clock, random, limits } = options;
+    const filter = { addresses: addressesOf(programme), topics: topicsHeard(programme) };
+    const endpoints = rpcs.map((rpc) => {
+      const node = new ChainNode(rpc, filter);
+      return { rpc, node, ranges: new Ranges(node, clock, random, limits, options.capOf?.(rpc.id)) };
+    });
+    const expected = options.expected ?? ((): Expected => ({ chainId: programme.chainId }));
+    this.#endpoints = new Endpoints(endpoints, clock, expected, options);
   }
 
-  identity(signal: AbortSignal): Promise<{ readonly chainId: number; readonly genesisHash: Hash }> {
-    return this.#node.identity(signal);
+  async identity(signal: AbortSignal): Promise<{ readonly chainId: number; readonly genesisHash: Hash }> {
+    const endpoint = await this.#endpoints.choose(signal);
+    return this.#endpoints.on(endpoint, () => endpoint.node.identity(signal));
   }
 
-  sight(numbers: readonly number[], signal: AbortSignal): Promise<Sight> {
-    return this.#node.sight(numbers, signal);
+  /** Begins a unit of work: chooses the endpoint that all calls until the next sight go to. */
+  async sight(numbers: readonly number[], signal: AbortSignal): Promise<Sight> {
+    const endpoint = await this.#endpoints.choose(signal);
+    const sight = await this.#endpoints.on(endpoint, () => endpoint.node.sight(numbers, signal));
+    this.#endpoints.worked(endpoint, sight.head);
+    return sight;
   }
 
   blocksAt(numbers: readonly number[], signal: AbortSignal): Promise<readonly (Block | null)[]> {
-    return this.#node.blocksAt(numbers, signal);
+    const { current } = this.#endpoints;
+    return this.#endpoints.on(current, () => current.node.blocksAt(numbers, signal));
   }
 
   blockLogs(hash: Hash, number: number, signal: AbortSignal): Promise<LogBlock> {
-    return this.#node.blockLogs(hash, number, signal);
+    const { current } = this.#endpoints;
+    return this.#endpoints.on(current, () => current.node.blockLogs(hash, number, signal));
   }
 
-  ranges(from: number, to: number, bounds: RangeBounds, signal: AbortSignal): AsyncGenerator<Range> {
-    return this.#ranges.read(from, to, bounds, signal);
+  async *ranges(from: number, to: number, bounds: RangeBounds, signal: AbortSignal): AsyncGenerator<Range> {
+    const { current } = this.#endpoints;
+    try {
+      yield* current.ranges.read(from, to, bounds, signal);
+    } catch (error) {
+      if (!signal.aborted) this.#endpoints.failed(current, error);
+      throw error;
+    }
+  }
+
+  rotate(reason: string): void {
+    this.#endpoints.rotate(reason);
+  }
+
+  health(): readonly EndpointHealth[] {
+    return this.#endpoints.health();
   }
 }

@@ -1,5 +1,5 @@
 import type { Log } from "../core/chain.ts";
-import { LpLedgerError } from "../core/errors.ts";
+import { LpLedgerError, shown } from "../core/errors.ts";
 import { type Address, type Hash, toAddress, toHash } from "../core/hex.ts";
 
 /** What we ask logs of, and what we check each answer against again. */
@@ -23,7 +23,7 @@ export interface PlacedLog {
  * @throws LOGS_INCONSISTENT when the answer cannot be of one chain.
  */
 export function readLogs(answer: unknown, filter: LogFilter, from: number, to: number): readonly PlacedLog[] {
-  if (!Array.isArray(answer)) throw inconsistent(`eth_getLogs answered ${JSON.stringify(answer)?.slice(0, 80)}`);
+  if (!Array.isArray(answer)) throw inconsistent(`eth_getLogs answered with ${shown(answer)}`);
   const addresses = new Set<string>(filter.addresses);
   const topics = new Set(filter.topics);
   const placed: PlacedLog[] = [];
@@ -62,7 +62,7 @@ function placeLog(raw: unknown): PlacedLog | null {
         : quantity(each["blockTimestamp"], "blockTimestamp"),
     log: {
       address: toAddress(each["address"]),
-      topics: topics.map((topic) => String(topic).toLowerCase()),
+      topics: topics.map(word),
       data: each["data"].toLowerCase(),
       transactionHash: toHash(each["transactionHash"]),
       logIndex: quantity(each["logIndex"], "logIndex"),
@@ -70,11 +70,16 @@ function placeLog(raw: unknown): PlacedLog | null {
   };
 }
 
+function word(topic: unknown): string {
+  if (typeof topic === "string") return topic.toLowerCase();
+  throw inconsistent(`a topic is ${shown(topic)}`);
+}
+
 /** A JSON-RPC quantity as a number; anything else is the node's fault. */
 export function quantity(value: unknown, field: string): number {
   const number = typeof value === "string" && /^0x[0-9a-fA-F]+$/.test(value) ? Number(value) : Number.NaN;
   if (Number.isSafeInteger(number)) return number;
-  throw inconsistent(`${field} is ${JSON.stringify(value)}, not a quantity`);
+  throw inconsistent(`${field} is ${shown(value)}, not a quantity`);
 }
 
 export function inconsistent(message: string): LpLedgerError {

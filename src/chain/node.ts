@@ -2,7 +2,7 @@ import type { Block, LogBlock, Range, RangeBounds } from "../core/chain.ts";
 import { LpLedgerError } from "../core/errors.ts";
 import { groupBy } from "../core/group.ts";
 import { type Hash, toHash } from "../core/hex.ts";
-import { reactionTo } from "./failures.ts";
+import { isBusy } from "./failures.ts";
 import { inconsistent, type LogFilter, type PlacedLog, quantity, readLogs } from "./logs.ts";
 import type { Rpc, RpcCall } from "./rpc.ts";
 
@@ -90,6 +90,42 @@ export class ChainNode {
     return { from, parentHash: start.parentHash, end, blocks };
   }
 
+  /** The same for one block whose logs are too many for one answer: out of its receipts. */
+  async rangeByReceipts(number: number, bounds: RangeBounds, signal: AbortSignal): Promise<Range> {
+    const moving = number > bounds.finalTo;
+    const [header] = await this.#rpc.batch([blockCall(number)], signal);
+    const block = readBlock(header);
+    if (block === null) throw behind(number, number);
+    const logs = await this.#logsOfReceipts(block, header, signal);
+    const placed = readLogs(logs, this.#filter, number, number);
+    if (placed.some((each) => each.blockHash !== block.hash))
+      throw inconsistent(`receipts of ${number} are of another block`);
+    const [again = null] = moving ? await this.blocksAt([number], signal) : [block];
+    if (again?.hash !== block.hash) throw inconsistent(`block ${number} changed while its receipts were read`);
+    const blocks = placed.length === 0 ? [] : [{ ...block, logs: placed.map((each) => each.log) }];
+    return { from: number, parentHash: block.parentHash, end: block, blocks };
+  }
+
+  /** All logs of a block from its receipts: in one answer, or, where the node has no such call, one by one. */
+  async #logsOfReceipts(block: Block, header: unknown, signal: AbortSignal): Promise<readonly unknown[]> {
+    const [whole] = await this.#rpc.outcomes([{ method: "eth_getBlockReceipts", params: [hex(block.number)] }], signal);
+    if (whole !== undefined && !(whole instanceof LpLedgerError) && Array.isArray(whole.result))
+      return logsIn(whole.result);
+    const hashes = (header as { transactions?: unknown }).transactions;
+    if (!Array.isArray(hashes)) throw inconsistent(`the header of block ${block.number} names no transactions`);
+    const receipts: unknown[] = [];
+    for (let i = 0; i < hashes.length; i += HEADERS_PER_REQUEST) {
+      const some = hashes.slice(i, i + HEADERS_PER_REQUEST);
+      const calls = some.map((hash) => ({ method: "eth_getTransactionReceipt", params: [hash] }));
+      receipts.push(...(await this.#rpc.batch(calls, signal)));
+    }
+    return logsIn(receipts);
+  }
+
+  stopBatching(): void {
+    this.#rpc.stopBatching();
+  }
+
   /** The hash of a block as seen in an earlier request: the poll's, where it is the head. */
   async #knownHash(number: number, head: Block, signal: AbortSignal): Promise<string> {
     if (number === head.number) return head.hash;
@@ -117,8 +153,16 @@ export class ChainNode {
 /** A tag the node refuses or does not know is null; a node that is busy is an error. */
 function finalizedOf(outcome: LpLedgerError | { result: unknown } | undefined): Block | null {
   if (!(outcome instanceof LpLedgerError)) return readBlock(outcome?.result);
-  if (reactionTo(outcome, 1, 1) === "slower") throw outcome;
+  if (isBusy(outcome)) throw outcome;
   return null;
+}
+
+function logsIn(receipts: readonly unknown[]): readonly unknown[] {
+  return receipts.flatMap((receipt) => {
+    const logs = (receipt as { logs?: unknown } | null)?.logs;
+    if (!Array.isArray(logs)) throw inconsistent("a receipt has no logs");
+    return logs as unknown[];
+  });
 }
 
 function behind(from: number, to: number): LpLedgerError {

@@ -36,15 +36,23 @@ export class Ranges {
   readonly #random: () => number;
   readonly #limits: RangeLimits;
   #blocks: number;
+  #cap: number;
   #ceiling = Number.MAX_SAFE_INTEGER;
   #goodAtCeiling = 0;
 
-  constructor(node: ChainNode, clock: Clock, random: () => number, limits: RangeLimits = RANGE_LIMITS) {
+  /** `cap` is what an earlier process learned of the endpoint. */
+  constructor(node: ChainNode, clock: Clock, random: () => number, limits: RangeLimits, cap?: number) {
     this.#node = node;
     this.#clock = clock;
     this.#random = random;
     this.#limits = limits;
-    this.#blocks = Math.min(limits.blocksStart, limits.blocksMax);
+    this.#cap = cap ?? Number.MAX_SAFE_INTEGER;
+    this.#blocks = Math.min(limits.blocksStart, limits.blocksMax, this.#cap);
+  }
+
+  /** Most blocks a range may have by what the endpoint said; undefined while it said nothing. */
+  get cap(): number | undefined {
+    return this.#cap === Number.MAX_SAFE_INTEGER ? undefined : this.#cap;
   }
 
   /** Every block from `from` to `to`, as consecutive complete ranges. Leaves nothing running when it is left. */
@@ -85,18 +93,28 @@ export class Ranges {
       } catch (error) {
         signal.throwIfAborted();
         if (!(error instanceof LpLedgerError) || error.kind !== "transient") throw error;
-        const blocks = to - from + 1;
-        const reaction = reactionTo(error, blocks, attempt);
-        if (reaction === "smaller") {
-          this.#blocks = Math.max(1, Math.min(this.#blocks, Math.floor(blocks / 2)));
-          this.#ceiling = Math.max(1, Math.min(this.#ceiling, Math.floor(blocks * CEILING_SHARE)));
-          this.#goodAtCeiling = 0;
+        const reaction = reactionTo(error, from, to, attempt);
+        if (reaction.do === "smaller") {
+          this.#learn(to - from + 1, reaction.blocks, reaction.cap);
           return await this.#fetchPieces(from, to, bounds, signal);
         }
-        if (reaction === "wait" || attempt >= this.#limits.attemptsMax) throw error;
+        if (reaction.do === "receipts") return [await this.#node.rangeByReceipts(from, bounds, signal)];
+        if (reaction.do === "without-batches") {
+          this.#node.stopBatching();
+          continue;
+        }
+        if (reaction.do !== "again" || attempt >= this.#limits.attemptsMax) throw error;
         await this.#clock.sleep(this.#backoffMs(attempt), signal);
       }
     }
+  }
+
+  /** What a refusal of so many blocks teaches: for good where it named a limit, else until the chain is quieter. */
+  #learn(refused: number, blocks: number, cap: number | undefined): void {
+    this.#blocks = Math.max(1, Math.min(this.#blocks, blocks));
+    if (cap !== undefined) this.#cap = Math.min(this.#cap, cap);
+    else this.#ceiling = Math.max(1, Math.min(this.#ceiling, Math.floor(refused * CEILING_SHARE)));
+    this.#goodAtCeiling = 0;
   }
 
   /** A stretch that was refused whole, in pieces of the size that fits by now. */
@@ -122,7 +140,7 @@ export class Ranges {
       this.#goodAtCeiling = 0;
     }
     const fitting = logs === 0 ? blocks * 2 : Math.floor((blocks * this.#limits.logsWanted) / logs);
-    this.#blocks = Math.max(1, Math.min(fitting, blocks * 2, this.#ceiling, this.#limits.blocksMax));
+    this.#blocks = Math.max(1, Math.min(fitting, blocks * 2, this.#ceiling, this.#cap, this.#limits.blocksMax));
   }
 
   #backoffMs(attempt: number): number {

@@ -1,5 +1,7 @@
 import type { Clock } from "../core/chain.ts";
-import { LpLedgerError } from "../core/errors.ts";
+import { LpLedgerError, shown } from "../core/errors.ts";
+import { classifyText } from "./failures.ts";
+import { Pacer } from "./pacer.ts";
 import { decoded, redact, secretsOf } from "./redact.ts";
 
 export interface RpcCall {
@@ -29,15 +31,32 @@ export class Rpc {
   readonly #secrets: readonly string[];
   readonly #url: string;
   readonly #headers: Readonly<Record<string, string>>;
+  readonly #pacer: Pacer;
   #nextId = 1;
   #requests = 0;
+  #batches = true;
 
   constructor(endpoint: Endpoint) {
     this.#endpoint = endpoint;
+    this.#pacer = new Pacer(endpoint.clock);
     this.#secrets = secretsOf(endpoint.url);
     const { url, headers } = requestOf(endpoint.url);
     this.#url = url;
     this.#headers = headers;
+  }
+
+  get id(): string {
+    return this.#endpoint.id;
+  }
+
+  /** Requests a second that the endpoint bears; infinite while it never refused one for its rate. */
+  get perSecond(): number {
+    return this.#pacer.perSecond;
+  }
+
+  /** From now on one call a request: some endpoints refuse batches. */
+  stopBatching(): void {
+    this.#batches = false;
   }
 
   /** HTTP requests sent so far. */
@@ -59,37 +78,47 @@ export class Rpc {
     calls: readonly RpcCall[],
     signal: AbortSignal,
   ): Promise<readonly (LpLedgerError | { result: unknown })[]> {
+    if (!this.#batches && calls.length > 1) {
+      const outcomes: (LpLedgerError | { result: unknown })[] = [];
+      for (const call of calls) outcomes.push(...(await this.outcomes([call], signal)));
+      return outcomes;
+    }
     const first = this.#nextId;
     this.#nextId += calls.length;
     const messages = calls.map((call, i) => ({ jsonrpc: "2.0", id: first + i, ...call }));
-    const answer = await this.#post(JSON.stringify(messages.length === 1 ? messages[0] : messages), signal);
+    await this.#pacer.turn(signal);
+    const { parsed: answer, response } = await this.#post(
+      JSON.stringify(messages.length === 1 ? messages[0] : messages),
+      signal,
+    );
     const answers = Array.isArray(answer) ? answer : [answer];
     const byId = new Map<unknown, { result?: unknown; error?: unknown }>();
     for (const each of answers) {
-      const { id } = this.#checked(each, first, calls);
-      if (byId.has(id)) throw this.#failure("RPC_SHAPE", `answered the id ${String(id)} twice`, calls);
+      const { id } = this.#checked(each, first, calls, response);
+      if (byId.has(id)) throw this.#failure("RPC_SHAPE", `answered the id ${shown(id)} twice`, calls);
       byId.set(id, each as { result?: unknown; error?: unknown });
     }
     return calls.map((call, i) => {
       const found = byId.get(first + i);
       if (found === undefined) throw this.#failure("RPC_SHAPE", "did not answer every call of a batch", [call]);
-      if (found.error !== undefined && found.error !== null) return this.#rpcError(found.error, call);
+      if (found.error !== undefined && found.error !== null) return this.#rpcError(found.error, call, response);
       if (!Object.hasOwn(found, "result")) throw this.#failure("RPC_SHAPE", "answered without a result", [call]);
       return { result: found.result };
     });
   }
 
-  #checked(each: unknown, first: number, calls: readonly RpcCall[]): { id: unknown } {
+  #checked(each: unknown, first: number, calls: readonly RpcCall[], response: Response): { id: unknown } {
     const shaped = typeof each === "object" && each !== null && (each as { jsonrpc?: unknown }).jsonrpc === "2.0";
     if (!shaped) throw this.#failure("RPC_SHAPE", "answered with something that is not JSON-RPC 2.0", calls);
     const { id, error } = each as { id?: unknown; error?: unknown };
     if (typeof id === "number" && id >= first && id < first + calls.length) return { id };
     // A batch refused as a whole comes as one error without an id.
-    if (id === null && error !== undefined) throw this.#rpcError(error, calls[0] ?? { method: "batch", params: [] });
-    throw this.#failure("RPC_SHAPE", `answered with the id ${JSON.stringify(id)}, which is not ours`, calls);
+    if (id === null && error !== undefined)
+      throw this.#rpcError(error, calls[0] ?? { method: "batch", params: [] }, response);
+    throw this.#failure("RPC_SHAPE", `answered with the id ${shown(id)}, which is not ours`, calls);
   }
 
-  async #post(body: string, signal: AbortSignal): Promise<unknown> {
+  async #post(body: string, signal: AbortSignal): Promise<{ readonly parsed: unknown; readonly response: Response }> {
     const { fetch, clock, timeoutMs } = this.#endpoint;
     const deadline = clock.deadline(timeoutMs);
     // Not AbortSignal.any: on Node 20 every such signal stays registered with a long-lived one for ever.
@@ -107,7 +136,7 @@ export class Rpc {
         signal: either.signal,
       });
       const text = await this.#read(response);
-      return this.#parse(text, response);
+      return { parsed: this.#parse(text, response), response };
     } catch (error) {
       signal.throwIfAborted();
       if (error instanceof LpLedgerError) throw error;
@@ -137,26 +166,35 @@ export class Rpc {
     try {
       parsed = JSON.parse(text);
     } catch {
-      if (response.status === 429) throw this.#failure("RPC_RATE", "asks to slow down (HTTP 429)");
+      if (response.status === 429) throw this.#rateRefusal(response);
       const what = text === "" ? "an empty body" : "a body that is not JSON or was cut off";
       throw this.#failure("RPC_BODY", `answered with ${what} (HTTP ${response.status})`, [], {
         status: response.status,
       });
     }
     const hasError = !Array.isArray(parsed) && typeof parsed === "object" && parsed !== null && "error" in parsed;
-    if (response.status === 429 && !hasError) throw this.#failure("RPC_RATE", "asks to slow down (HTTP 429)");
+    if (response.status === 429 && !hasError) throw this.#rateRefusal(response);
     return parsed;
   }
 
-  #rpcError(error: unknown, call: RpcCall): LpLedgerError {
+  #rateRefusal(response: Response): LpLedgerError {
+    this.#pacer.refused(retryAfterMs(response, this.#endpoint.clock));
+    return this.#failure("RPC_RATE", "asks to slow down (HTTP 429)");
+  }
+
+  #rpcError(error: unknown, call: RpcCall, response: Response): LpLedgerError {
     const { code, message } = (typeof error === "object" && error !== null ? error : {}) as {
       code?: unknown;
       message?: unknown;
     };
-    const text = redact(String(message ?? "no message"), this.#secrets).slice(0, 300);
-    return this.#failure("RPC_ERROR", `refused ${call.method} with code ${String(code)}: ${text}`, [call], {
+    const text = redact(typeof message === "string" ? message : "no message", this.#secrets).slice(0, 300);
+    const { status } = response;
+    if (classifyText(text, code, status).kind === "rate")
+      this.#pacer.refused(retryAfterMs(response, this.#endpoint.clock));
+    return this.#failure("RPC_ERROR", `refused ${call.method} with code ${shown(code)}: ${text}`, [call], {
       code,
       text,
+      status,
     });
   }
 
@@ -182,6 +220,14 @@ function requestOf(text: string): { readonly url: string; readonly headers: Read
   url.username = "";
   url.password = "";
   return { url: url.href, headers };
+}
+
+/** How long an answer asks us to wait: whole seconds or an HTTP date. */
+function retryAfterMs(response: Response, clock: Clock): number | undefined {
+  const text = response.headers.get("retry-after");
+  if (text === null) return undefined;
+  const ms = /^\d+$/.test(text) ? Number(text) * 1000 : Date.parse(text) - clock.nowMs();
+  return Number.isFinite(ms) && ms > 0 ? ms : undefined;
 }
 
 function causeOf(error: unknown): string {

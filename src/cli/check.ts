@@ -1,17 +1,23 @@
 import { ContractReader } from "../chain/calls.ts";
+import type { FollowedChain } from "../chain/followed-chain.ts";
 import { configError, type Problem } from "../config.ts";
 import type { Pool } from "../core/programme.ts";
-import { type CommonOptions, chainOf, contextOf, type Io, patiently, rpcOf } from "./wiring.ts";
+import { answering, type CommonOptions, chainOf, contextOf, type Io, patiently, rpcsOf } from "./wiring.ts";
 
 /** Checks the configuration against its schema and against the chain; reports every problem at once. */
 export async function check(io: Io, options: CommonOptions): Promise<void> {
   const { settings, programme } = contextOf(io, options);
-  const rpc = rpcOf(io, settings);
+  const rpcs = rpcsOf(io, settings);
   const { signal } = new AbortController();
-  const chain = chainOf(rpc, settings, programme);
-  const { chainId } = await patiently(() => chain.identity(signal));
   const problems: Problem[] = [];
   const notes: string[] = [];
+  const { rpc, chain } = await answering(rpcs, settings, programme, signal);
+  const { chainId, genesisHash } = await patiently(() => chain.identity(signal));
+  for (const other of rpcs.filter((each) => each !== rpc)) {
+    const what = await disagreement(chainOf([other], settings, programme), { chainId, genesisHash }, signal);
+    if (what === undefined) notes.push(`the endpoint ${other.id} answers for the same chain`);
+    else problems.push({ field: `endpoint ${other.id}`, expected: `an answer for chain ${chainId}`, found: what });
+  }
   if (chainId !== programme.chainId) {
     problems.push({ field: "chainId", expected: `${chainId}, which the node serves`, found: `${programme.chainId}` });
   } else {
@@ -29,6 +35,21 @@ export async function check(io: Io, options: CommonOptions): Promise<void> {
   if (problems.length > 0) throw configError("the programme file, compared with the chain,", problems);
   if (options.json) io.out(`${JSON.stringify({ ok: true, chainId, pools: programme.pools.length, notes })}\n`);
   else io.out(`${[`chain ${chainId}, ${programme.pools.length} pools: all checks passed`, ...notes].join("\n")}\n`);
+}
+
+/** Why another endpoint cannot stand in for the first; undefined where it can. */
+async function disagreement(
+  chain: FollowedChain,
+  { chainId, genesisHash }: { readonly chainId: number; readonly genesisHash: string },
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  try {
+    const seen = await patiently(() => chain.identity(signal));
+    if (seen.chainId !== chainId) return `chain ${seen.chainId}`;
+    return seen.genesisHash === genesisHash ? undefined : `chain ${chainId} with another genesis`;
+  } catch (error) {
+    return (error as Error).message;
+  }
 }
 
 /** A pool that begins in the middle of its life. */

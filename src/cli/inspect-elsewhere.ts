@@ -8,8 +8,7 @@ const OUTPUT_BYTES_MAX = 1 << 20;
  * Checks a ledger file in a process of its own, by this program's `verify --deep`: it reads every row, which would
  * keep a daemon from polling, and from hearing a signal, for as long as that takes.
  */
-export function inspectElsewhere(path: string, signal: AbortSignal): Promise<Inspection> {
-  const [, main = ""] = process.argv;
+export function inspectElsewhere(path: string, signal: AbortSignal, main = process.argv[1] ?? ""): Promise<Inspection> {
   const args = [...process.execArgv, main, "verify", "--deep", "--json"];
   const env = { PATH: process.env["PATH"], DATABASE: path, ALLOW_UNSAFE_FILE_SYSTEM: "1" };
   return new Promise((resolve, reject) => {

@@ -18,10 +18,12 @@ import type { Backup } from "../store/backup.ts";
 import { openForWriting } from "../store/open.ts";
 import { Store } from "../store/store.ts";
 import { startBlockProblem } from "./check.ts";
+import { EndpointRecord } from "./endpoint-record.ts";
 import { inspectElsewhere } from "./inspect-elsewhere.ts";
 import { sha256, systemClock } from "./platform.ts";
 import { Progress } from "./progress.ts";
 import {
+  answering,
   backupPlanOf,
   backupsOf,
   type CommonOptions,
@@ -31,7 +33,7 @@ import {
   type Io,
   operatorSettingsOf,
   patiently,
-  rpcOf,
+  rpcsOf,
   withWriter,
 } from "./wiring.ts";
 
@@ -45,11 +47,11 @@ const GRACE_MS = 10_000;
 /** Follows the chain until it is told to stop, or with `--once` until the head is reached. */
 export async function start(io: Io, options: StartOptions): Promise<void> {
   const context = contextOf(io, options);
-  const rpc = rpcOf(io, context.settings);
+  const rpcs = rpcsOf(io, context.settings);
   const { settings, programme } = context;
   const log = createLogger({
     level: settings.logLevel,
-    secrets: secretsOf(settings.rpcUrl ?? ""),
+    secrets: settings.endpoints.flatMap(({ url }) => secretsOf(url)),
     write: (line) => io.talk(io.isTerminal ? readableLine(line) : line),
   });
   const stop = stopOnSignal(io);
@@ -68,8 +70,13 @@ export async function start(io: Io, options: StartOptions): Promise<void> {
         upkeep.tick();
         if (options.once !== true) backups.tick(stop.signal, caughtUp);
       };
-      const follow = (keeper: Bookkeeper, pools: Programme, more: Partial<RunOptions>): Promise<void> =>
-        run(keeper, chainOf(rpc, settings, pools), systemClock, stop.signal, {
+      const follow = (keeper: Bookkeeper, pools: Programme, more: Partial<RunOptions>): Promise<void> => {
+        const chain = chainOf(rpcs, settings, pools, keeper.store, {
+          onSwitch: (from, to, reason) => log.warn({ from, to, reason }, "another endpoint is used from here on"),
+          onRefused: (endpoint, reason) => log.error({ endpoint, reason }, "an endpoint is left alone for minutes"),
+        });
+        const record = new EndpointRecord(store, chain, systemClock);
+        return run(keeper, chain, systemClock, stop.signal, {
           pollIntervalMs: () => operatorSettingsOf(settings, store).pollIntervalMs,
           giveUpMs: () => operatorSettingsOf(settings, store).giveUpMs,
           once: options.once === true,
@@ -78,7 +85,10 @@ export async function start(io: Io, options: StartOptions): Promise<void> {
           onRetry: (error, waitMs) => progress.retrying(error, waitMs),
           ...(options.acceptDeepReorg === undefined ? {} : { acceptDeepReorg: toHash(options.acceptDeepReorg) }),
           ...more,
+          onLook: () => record.keep(),
+          stallMs: () => operatorSettingsOf(settings, store).stallMs,
         });
+      };
       log.info(
         { chainId: programme.chainId, pools: programme.pools.length, tip: store.blocks.tip()?.number },
         "starting",
@@ -86,7 +96,14 @@ export async function start(io: Io, options: StartOptions): Promise<void> {
       const followTo: Follow = (keeper, pools, until) =>
         follow(keeper, pools, { once: true, ...(until === undefined ? {} : { until }) });
       operatorSettingsOf(settings, store); // A setting that cannot be is told before anything begins.
-      await takeUp(context, store, log, new ContractReader(rpc), followTo, () => stop.signal.aborted);
+      await takeUp(
+        context,
+        store,
+        log,
+        new ContractReader((await answering(rpcs, settings, programme, stop.signal)).rpc),
+        followTo,
+        () => stop.signal.aborted,
+      );
       if (!stop.signal.aborted) {
         const keeper = new Bookkeeper(store, programme, sha256);
         try {
@@ -106,7 +123,10 @@ export async function start(io: Io, options: StartOptions): Promise<void> {
         }
       }
       progress.end();
-      log.info({ tip: store.blocks.tip()?.number, requests: rpc.requests }, "stopped");
+      log.info(
+        { tip: store.blocks.tip()?.number, requests: rpcs.reduce((sum, rpc) => sum + rpc.requests, 0) },
+        "stopped",
+      );
     });
   } finally {
     stop.end();
@@ -124,7 +144,10 @@ function scheduleOf(store: Store, settings: Settings, log: Logger): ScheduledBac
     onFailure: (error: unknown) =>
       log.error({ reason: (error as Error).message }, "THE BACKUP FAILED; the ledger goes on, and it is tried again"),
   };
-  const where = { ...backupsOf(settings), inspect: inspectElsewhere };
+  const where = {
+    ...backupsOf(settings),
+    inspect: (path: string, signal: AbortSignal) => inspectElsewhere(path, signal),
+  };
   return new ScheduledBackups(store, where, schedule, systemClock);
 }
 

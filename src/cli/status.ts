@@ -38,6 +38,7 @@ function factsOf(store: Store) {
     ...countAll(db),
     lastReorg: lastReorg(db) ?? null,
     halted: config.get("halted") ?? null,
+    endpoints: config.get("endpoints") ?? [],
     findings: store.findings.open(),
   };
 }
@@ -54,6 +55,7 @@ function textOf({ tip, lastReorg: reorg, findings, ...facts }: Facts): string {
     `positions       ${facts.openPositions} open, of ${facts.providers} providers seen`,
     `days            ${facts.daysClosed} closed, ${facts.unpricedRows} rows without a price`,
     `reorgs          ${facts.reorgs}${last}`,
+    ...facts.endpoints.map(endpointLine),
     `state           ${facts.halted === null ? "ok" : `HALTED: ${facts.halted.message}`}`,
     ...findings.map(
       (each) =>
@@ -61,6 +63,16 @@ function textOf({ tip, lastReorg: reorg, findings, ...facts }: Facts): string {
     ),
   ];
   return `${lines.join("\n")}\n`;
+}
+
+function endpointLine(endpoint: Facts["endpoints"][number]): string {
+  const { id, used, healthy, head, perSecond, blocksMax, lastError } = endpoint;
+  const limits = [
+    ...(perSecond === null ? [] : [`${perSecond} requests/s`]),
+    ...(blocksMax === null ? [] : [`${blocksMax} blocks a range`]),
+  ];
+  const state = healthy ? "well" : `NOT WELL (${lastError ?? "it lags"})`;
+  return `endpoint        ${id}${used ? " (in use)" : ""}: ${state}, head ${head ?? "not seen"}${limits.length === 0 ? "" : `, bears ${limits.join(", ")}`}`;
 }
 
 /** For supervisors: an error where the ledger is halted, broken, or has stood still for too long. */

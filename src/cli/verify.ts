@@ -5,7 +5,16 @@ import { damaged } from "../store/backup.ts";
 import { sha256OfFile } from "../store/files.ts";
 import { problemsOf } from "../store/inspect.ts";
 import { sha256 } from "./platform.ts";
-import { type CommonOptions, chainOf, contextOf, type Io, patiently, rpcOf, settingsOf, withReader } from "./wiring.ts";
+import {
+  answering,
+  type CommonOptions,
+  contextOf,
+  type Io,
+  patiently,
+  rpcsOf,
+  settingsOf,
+  withReader,
+} from "./wiring.ts";
 
 export interface VerifyOptions extends CommonOptions {
   readonly block?: number;
@@ -34,9 +43,8 @@ async function verifyFile(io: Io, options: VerifyOptions): Promise<void> {
 export async function verify(io: Io, options: VerifyOptions): Promise<void> {
   if (options.deep) return await verifyFile(io, options);
   const { settings, programme } = contextOf(io, options);
-  const rpc = rpcOf(io, settings);
   const { signal } = new AbortController();
-  const chain = chainOf(rpc, settings, programme);
+  const { rpc, chain } = await answering(rpcsOf(io, settings), settings, programme, signal);
   const reader = new ContractReader(rpc);
   const port: VerifyPort = {
     blocksAt: (...args) => chain.blocksAt(...args),

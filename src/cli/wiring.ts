@@ -1,13 +1,14 @@
 import { existsSync } from "node:fs";
 import { dirname } from "node:path";
+import type { EndpointsTold, Expected } from "../chain/endpoints.ts";
 import { FollowedChain } from "../chain/followed-chain.ts";
 import { RANGE_LIMITS } from "../chain/ranges.ts";
 import { type Fetch, Rpc } from "../chain/rpc.ts";
 import { readProgramme } from "../config.ts";
 import { isoOf } from "../core/day.ts";
 import { LpLedgerError } from "../core/errors.ts";
+import { toHash } from "../core/hex.ts";
 import type { Programme } from "../core/programme.ts";
-import type { ChainPort } from "../daemon/chain-port.ts";
 import type { BackupPlan } from "../daemon/scheduled-backups.ts";
 import { type OperatorSettings, operatorSettings, readSettings, type Settings } from "../settings.ts";
 import type { BackupFolder } from "../store/backup.ts";
@@ -100,27 +101,69 @@ async function withStore<T>(opened: OpenDatabase, use: (store: Store) => Promise
   }
 }
 
-/** The node that RPC_URL names. @throws NO_RPC when it names none. */
-export function rpcOf(io: Io, settings: Settings): Rpc {
-  if (settings.rpcUrl === undefined) {
-    throw new LpLedgerError("usage", "NO_RPC", "RPC_URL is not set", {
-      hint: "put RPC_URL=http://... into .env, or name a file that holds it with RPC_URL_FILE",
-    });
-  }
-  return new Rpc({
-    id: "rpc-1",
-    url: settings.rpcUrl,
-    fetch: io.fetch,
-    clock: systemClock,
-    timeoutMs: settings.rpcTimeoutMs,
-    bodyBytesMax: settings.rpcBodyBytesMax,
+/** The endpoints that RPC_URL and RPC_URLS name, in order of preference. @throws NO_RPC when they name none. */
+export function rpcsOf(io: Io, settings: Settings): readonly [Rpc, ...Rpc[]] {
+  const [first, ...more] = settings.endpoints.map(
+    ({ id, url }) =>
+      new Rpc({
+        id,
+        url,
+        fetch: io.fetch,
+        clock: systemClock,
+        timeoutMs: settings.rpcTimeoutMs,
+        bodyBytesMax: settings.rpcBodyBytesMax,
+      }),
+  );
+  if (first !== undefined) return [first, ...more];
+  throw new LpLedgerError("usage", "NO_RPC", "RPC_URL is not set", {
+    hint: "put RPC_URL=http://... into .env, or name a file that holds it with RPC_URL_FILE",
   });
 }
 
-/** The chain as the daemon wants it, for the pools of one programme. */
-export function chainOf(rpc: Rpc, settings: Settings, programme: Programme): ChainPort {
+/** The chain as the daemon wants it, for the pools of one programme; endpoints must agree with what is stored. */
+export function chainOf(
+  rpcs: readonly Rpc[],
+  settings: Settings,
+  programme: Programme,
+  store?: Store,
+  told: EndpointsTold = {},
+): FollowedChain {
   const limits = { ...RANGE_LIMITS, blocksMax: settings.rangeBlocksMax };
-  return new FollowedChain(rpc, programme, systemClock, Math.random, limits);
+  const base = { ...told, clock: systemClock, random: Math.random, limits };
+  if (store === undefined) return new FollowedChain(rpcs, programme, base);
+  const caps = new Map(store.config.get("endpoints")?.map(({ id, blocksMax }) => [id, blocksMax ?? undefined]));
+  return new FollowedChain(rpcs, programme, {
+    ...base,
+    capOf: (id) => caps.get(id),
+    expected: () => expectedOf(store, programme),
+  });
+}
+
+/** For commands that ask one endpoint: the first that answers as our chain, and the chain read through it alone. */
+export async function answering(
+  rpcs: readonly [Rpc, ...Rpc[]],
+  settings: Settings,
+  programme: Programme,
+  signal: AbortSignal,
+): Promise<{ readonly rpc: Rpc; readonly chain: FollowedChain }> {
+  const [first, ...others] = rpcs;
+  for (const rpc of others.length === 0 ? [] : rpcs) {
+    const chain = chainOf([rpc], settings, programme);
+    const seen = await chain.identity(signal).catch(() => undefined);
+    if (seen?.chainId === programme.chainId) return { rpc, chain };
+  }
+  return { rpc: first, chain: chainOf([first], settings, programme) };
+}
+
+/** Chain, genesis and final block, as far as the ledger knows them. */
+function expectedOf({ config }: Store, programme: Programme): Expected {
+  const [number, hash] = [config.get("final_block"), config.get("final_hash")];
+  const genesis = config.get("chain")?.genesisHash;
+  return {
+    chainId: programme.chainId,
+    genesisHash: genesis === undefined ? undefined : toHash(genesis),
+    pin: number === undefined || hash === undefined ? undefined : { number, hash: toHash(hash) },
+  };
 }
 
 const PATIENCE_ATTEMPTS = 3;

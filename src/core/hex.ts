@@ -1,4 +1,4 @@
-import { LpLedgerError } from "./errors.ts";
+import { LpLedgerError, shown } from "./errors.ts";
 
 declare const brand: unique symbol;
 /** 20 bytes as lower-case 0x-hex. */
@@ -12,17 +12,13 @@ const HASH = /^0x[0-9a-fA-F]{64}$/;
 /** Lower-cases an address once, at the edge; anything else is an error. */
 export function toAddress(text: unknown): Address {
   if (typeof text === "string" && ADDRESS.test(text)) return text.toLowerCase() as Address;
-  throw new LpLedgerError("transient", "NOT_AN_ADDRESS", `expected 20 bytes of hex, found ${show(text)}`);
+  throw new LpLedgerError("transient", "NOT_AN_ADDRESS", `expected 20 bytes of hex, found ${shown(text)}`);
 }
 
 /** Lower-cases a 32-byte hash once, at the edge; anything else is an error. */
 export function toHash(text: unknown): Hash {
   if (typeof text === "string" && HASH.test(text)) return text.toLowerCase() as Hash;
-  throw new LpLedgerError("transient", "NOT_A_HASH", `expected 32 bytes of hex, found ${show(text)}`);
-}
-
-function show(value: unknown): string {
-  return JSON.stringify(value)?.slice(0, 80) ?? "undefined";
+  throw new LpLedgerError("transient", "NOT_A_HASH", `expected 32 bytes of hex, found ${shown(text)}`);
 }
 
 export const ZERO_ADDRESS = toAddress(`0x${"0".repeat(40)}`);

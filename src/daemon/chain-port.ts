@@ -12,5 +12,7 @@ export interface ChainPort {
   blocksAt(numbers: readonly number[], signal: AbortSignal): Promise<readonly (Block | null)[]>;
   /** Every block from `from` to `to` as consecutive complete ranges, in order. */
   ranges(from: number, to: number, bounds: RangeBounds, signal: AbortSignal): AsyncGenerator<Range>;
+  /** Leaves the endpoint in use for another one, where there is one. */
+  rotate?(reason: string): void;
   blockLogs(hash: Hash, number: number, signal: AbortSignal): Promise<LogBlock>;
 }

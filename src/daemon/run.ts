@@ -11,13 +11,18 @@ export interface RunOptions extends ConvergeOptions {
   pollIntervalMs(): number;
   /** Transient failures without any success for this long end the run with exit 75. */
   giveUpMs(): number;
+  /** No progress for this long while the head moves: another endpoint, and after as long again exit 75. */
+  stallMs?(): number;
   /** Return at the first step that finds nothing left to follow. */
   readonly once: boolean;
   onStep?(step: Step): void;
+  /** After each look at the chain, whatever it brought. */
+  onLook?(): void;
   /** A transient failure that is about to be retried. */
   onRetry?(error: LpLedgerError, waitMs: number): void;
 }
 
+const STALLED = "STALLED";
 const BACKOFF_MS_MIN = 250;
 const BACKOFF_MS_MAX = 15_000;
 
@@ -33,6 +38,7 @@ export async function run(
   let failures = 0;
   let stepsAtHead = 0;
   let lastSuccessMs = clock.nowMs();
+  const watchdog = new Watchdog(chain, clock, options.stallMs?.() ?? Number.POSITIVE_INFINITY);
   while (!signal.aborted) {
     try {
       if (!identified) await requireChain(keeper, chain, signal);
@@ -42,12 +48,15 @@ export async function run(
         onCommit: (committed, head) => {
           lastSuccessMs = clock.nowMs(); // A backfill may take days: each commit is a success.
           failures = 0;
+          watchdog.progressed();
           options.onCommit?.(committed, head);
         },
       });
       failures = 0;
       lastSuccessMs = clock.nowMs();
       clearHalt(keeper, step);
+      watchdog.look(step, keeper.store.blocks.tip()?.number);
+      options.onLook?.();
       options.onStep?.(step);
       stepsAtHead = reached(keeper, step, options.until) ? stepsAtHead + 1 : 0;
       // The second look at the head is what finds out how much of the ledger is final.
@@ -56,7 +65,7 @@ export async function run(
         await clock.sleep(options.pollIntervalMs(), signal);
     } catch (error) {
       if (signal.aborted) return;
-      if (!(error instanceof LpLedgerError) || error.kind !== "transient") throw error;
+      if (!(error instanceof LpLedgerError) || error.kind !== "transient" || error.code === STALLED) throw error;
       const silentMs = clock.nowMs() - lastSuccessMs;
       // A full disk is waited out however long it takes: nothing is lost, and readers are served.
       if (silentMs >= options.giveUpMs() && error.code !== "DISK_FULL") throw gaveUp(error, silentMs);
@@ -64,9 +73,54 @@ export async function run(
       identified = false;
       const waitMs = Math.min(BACKOFF_MS_MAX, BACKOFF_MS_MIN * 2 ** Math.min(failures, 10));
       failures += 1;
+      options.onLook?.();
       options.onRetry?.(error, waitMs);
       await clock.sleep(waitMs, signal).catch(() => {}); // The loop's condition sees the abort.
     }
+  }
+}
+
+/** Sees a head that moves while nothing is committed: looks that succeed and bring nothing are no health. */
+class Watchdog {
+  readonly #chain: ChainPort;
+  readonly #clock: Clock;
+  readonly #stallMs: number;
+  #sinceMs: number;
+  #head: number | undefined;
+  #moved = false;
+  #rotated = false;
+
+  constructor(chain: ChainPort, clock: Clock, stallMs: number) {
+    this.#chain = chain;
+    this.#clock = clock;
+    this.#stallMs = stallMs;
+    this.#sinceMs = clock.nowMs();
+  }
+
+  progressed(): void {
+    this.#sinceMs = this.#clock.nowMs();
+    this.#moved = false;
+    this.#rotated = false;
+  }
+
+  look({ head, verdict }: Step, tip: number | undefined): void {
+    this.#moved ||= this.#head !== undefined && head > this.#head;
+    this.#head = head;
+    if ((verdict === "known" && head === tip) || !this.#moved) {
+      this.progressed();
+      return;
+    }
+    const silentMs = this.#clock.nowMs() - this.#sinceMs;
+    if (silentMs < this.#stallMs) return;
+    const seconds = Math.round(silentMs / 1000);
+    if (this.#rotated) {
+      throw new LpLedgerError("transient", STALLED, `the head moves, but nothing could be committed for ${seconds} s`, {
+        hint: "the endpoints answer, but nothing comes of it: look at lp-ledger status and at the nodes, then start again",
+      });
+    }
+    this.#rotated = true;
+    this.#sinceMs = this.#clock.nowMs();
+    this.#chain.rotate?.(`nothing could be committed for ${seconds} s while the head moved`);
   }
 }
 

@@ -6,10 +6,10 @@ import type { StatesTable } from "./states.ts";
 
 export interface AccountRow {
   readonly account_id: number;
-  readonly pool_address: string;
+  readonly pool_address: Address;
   readonly kind: AccountKind;
   readonly position_id: string;
-  readonly provider_address: string;
+  readonly provider_address: Address;
   readonly tick_lower: number | null;
   readonly tick_upper: number | null;
   readonly liquidity: string;
@@ -149,10 +149,10 @@ export class AccountsTable implements BooksSource {
 export function accountOf(row: AccountRow): StoredAccount {
   return {
     id: row.account_id,
-    pool: toAddress(row.pool_address),
+    pool: row.pool_address,
     kind: row.kind,
     position: row.position_id,
-    provider: toAddress(row.provider_address),
+    provider: row.provider_address,
     range: rangeOf(row),
     balance: BigInt(row.liquidity),
     openedBlock: row.opened_block,

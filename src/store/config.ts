@@ -16,6 +16,16 @@ export interface ConfigValues {
   readonly final_hash: string;
   /** Where `final` came from: the node's tag, or a depth of our own. */
   readonly finality_source: "tag" | "depth";
+  /** How each endpoint does, and the limits it taught; written now and then by the daemon. */
+  readonly endpoints: readonly {
+    readonly id: string;
+    readonly used: boolean;
+    readonly healthy: boolean;
+    readonly head: number | null;
+    readonly perSecond: number | null;
+    readonly blocksMax: number | null;
+    readonly lastError: string | null;
+  }[];
   /** Why the ledger stopped, while it is stopped. */
   readonly halted: { readonly code: string; readonly message: string } | null;
 }

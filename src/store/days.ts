@@ -1,7 +1,7 @@
 import type { Database } from "better-sqlite3";
 import { type Day, nextDay, secOf } from "../core/day.ts";
 import type { DayShare } from "../core/days.ts";
-import { type Address, toAddress } from "../core/hex.ts";
+import type { Address } from "../core/hex.ts";
 import type { Holding } from "../core/holdings.ts";
 import { type DayPrices, formatPriceE18, type PoolMeans, parsePriceE18 } from "../core/price.ts";
 import type { Pool } from "../core/programme.ts";
@@ -44,9 +44,10 @@ export class DaysTable {
       where pool_address = ? and kind = 'holder' and liquidity <> '0'`);
     this.#changes = db.prepare<[number, string], ChangeRow>(`
       select ${ACCOUNT_COLUMNS}, postings.delta, postings.balance_after, processed_blocks.block_timestamp
+      -- Cross joins keep this order: the few postings since, not the many accounts, are what to go through.
       from postings
-      join accounts using (account_id)
-      join processed_blocks using (block_number)
+      cross join accounts using (account_id)
+      cross join processed_blocks using (block_number)
       where postings.block_number >= ? and accounts.pool_address = ? and accounts.kind = 'holder'
       order by postings.block_number, postings.log_index, postings.leg`);
     this.#insertDay = db.prepare("insert into days (date, closed_block) values (?, ?)");
@@ -98,7 +99,7 @@ export class DaysTable {
     return [
       ...changed.values(),
       ...still.map((row) => ({
-        provider: toAddress(row.provider_address),
+        provider: row.provider_address,
         range: accountOf(row).range,
         opening: BigInt(row.liquidity),
         changes: [],

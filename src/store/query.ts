@@ -24,32 +24,29 @@ const PAGE = 1_000;
 const DAY_COLUMNS =
   "date, provider_address, pool_address, protocol, liquidity_amount, token_amounts, seconds_open, seconds_in_range";
 
-/** Daily balances in order of day, provider and pool; by pages along an index, each its own short read. */
+/** Daily balances in order of day, provider and pool; by pages along the primary key, each its own short read. */
 export function* dayRows(db: Database, filter: DayFilter): Generator<DayRow> {
-  const where = [
-    "(date, provider_address, pool_address) > (@date, @provider_address, @pool_address)",
-    "date >= @from",
-    "date <= @to",
-  ];
-  if (filter.provider !== undefined) where.push("provider_address = @provider");
+  const { provider = "", pool = "", from = "0000-00-00", to = "9999-99-99" } = filter;
+  const where = ["(date, provider_address, pool_address) > (@date, @provider_address, @pool_address)", "date <= @to"];
+  // One provider's rows lie apart: a seek per day finds them.
+  if (filter.provider !== undefined) where.push("provider_address = @provider", "date >= @date");
   if (filter.pool !== undefined) where.push("pool_address = @pool");
   const page = db
     .prepare<[Readonly<Record<string, string>>], DayRow>(`
       select ${DAY_COLUMNS}
-      from daily_balances
+      from ${filter.provider === undefined ? "daily_balances" : "days cross join daily_balances using (date)"}
       where ${where.join(" and ")}
       order by date, provider_address, pool_address
       limit ${PAGE}`)
     .safeIntegers();
-  const { provider = "", pool = "", from = "0000-00-00", to = "9999-99-99" } = filter;
   let last: Pick<DayRow, "date" | "provider_address" | "pool_address"> = {
-    date: "",
+    date: from,
     provider_address: "",
     pool_address: "",
   };
   for (;;) {
     const { date, provider_address, pool_address } = last;
-    const rows = page.all({ date, provider_address, pool_address, provider, pool, from, to });
+    const rows = page.all({ date, provider_address, pool_address, provider, pool, to });
     yield* rows;
     const newest = rows.at(-1);
     if (newest === undefined) return;
@@ -148,7 +145,7 @@ export function providerStatus(db: Database, provider: string, days: number): Pr
     const history = db
       .prepare<[string, number], { date: string; value: bigint | null }>(`
         select date, iif(count(*) = count(liquidity_amount), sum(liquidity_amount), null) as value
-        from daily_balances
+        from days cross join daily_balances using (date)
         where provider_address = ?
         group by date
         order by date desc

@@ -12,23 +12,29 @@ export interface HeldAccount extends StoredAccount {
 /** Every account as it stood at the end of a block, those with a zero balance left out. */
 export function accountsAt(db: Database, blockNumber: number): readonly HeldAccount[] {
   const rows = db
-    .prepare<[number], AccountRow & { balance_then: string; manager_address: string | null; token_id: string | null }>(`
+    .prepare<
+      { block: number },
+      AccountRow & { balance_then: string; manager_address: string | null; token_id: string | null }
+    >(`
       select
         ${ACCOUNT_COLUMNS},
         position_tokens.manager_address,
         position_tokens.token_id,
-        (select balance_after
-         from postings
-         where postings.account_id = accounts.account_id and postings.block_number <= ?
-         order by block_number desc, log_index desc, leg desc
-         limit 1) as balance_then
+        -- What was not touched since holds now what it held then.
+        iif(accounts.updated_block <= @block, accounts.liquidity, (
+          select balance_after
+          from postings
+          where postings.account_id = accounts.account_id and postings.block_number <= @block
+          order by block_number desc, log_index desc, leg desc
+          limit 1
+        )) as balance_then
       from accounts
       left join position_tokens
         on position_tokens.pool_address = accounts.pool_address
         and position_tokens.position_id = accounts.position_id
-      where balance_then is not null and balance_then <> '0'
+      where accounts.opened_block <= @block and balance_then is not null and balance_then <> '0'
       order by accounts.pool_address, accounts.position_id, accounts.provider_address, accounts.kind`)
-    .all(blockNumber);
+    .all({ block: blockNumber });
   return rows.map((row) => {
     const account = accountOf({ ...row, liquidity: row.balance_then });
     const custodian = row.manager_address === null ? account.provider : toAddress(row.manager_address);

@@ -1,8 +1,9 @@
 import { describe, expect, it } from "vitest";
-import { reactionTo } from "../../src/chain/failures.ts";
+import { classifyText, reactionTo } from "../../src/chain/failures.ts";
 import { readLogs } from "../../src/chain/logs.ts";
 import { redact, secretsOf } from "../../src/chain/redact.ts";
 import { type Fetch, Rpc } from "../../src/chain/rpc.ts";
+import { RPC_ERRORS } from "../../src/chain/rpc-errors.ts";
 import { LpLedgerError } from "../../src/core/errors.ts";
 import { toAddress } from "../../src/core/hex.ts";
 import { createLogger, readableLine } from "../../src/log.ts";
@@ -210,22 +211,54 @@ describe("logs of a range", () => {
 describe("a failed range", () => {
   const rpcError = (code: number, text: string) =>
     new LpLedgerError("transient", "RPC_ERROR", text, { facts: { code, text } });
+  const react = (text: string, from = 101, to = 200, attempt = 1) =>
+    reactionTo(rpcError(-32005, text), from, to, attempt);
+
+  it("is known by every wording of the table, each by its own row's kind, whatever code it came with", () => {
+    for (const { provider, kind, example, code, blocks } of RPC_ERRORS) {
+      const found = classifyText(example, code);
+      expect([provider, example, found.kind]).toEqual([provider, example, kind]);
+      expect(classifyText(example, -32000).kind).toBe(kind);
+      if (kind.startsWith("range-")) expect(found.hint ?? found.blocksMax).toBeDefined();
+      if (blocks !== undefined) expect(found.blocksMax).toBe(blocks);
+    }
+    expect(RPC_ERRORS.length).toBe(69);
+  });
+
   it.each([
-    ["Your app has exceeded its compute units per second capacity.", "slower"],
-    ["50/second request limit reached - reduce calls per second", "slower"],
-    ["block range extends beyond current head block", "wait"],
-    ["unknown block", "wait"],
-    ["query returned more than 10000 results", "smaller"],
-    ["something nobody has seen before", "smaller"],
-  ])("with %j makes us go %s", (text, reaction) => {
-    expect(reactionTo(rpcError(-32005, text), 100, 1)).toBe(reaction);
+    ["Your app has exceeded its compute units per second capacity.", { do: "again" }],
+    ["block range extends beyond current head block", { do: "wait" }],
+    ["query returned more than 10000 results", { do: "smaller", blocks: 50 }],
+    ["something nobody has seen before", { do: "smaller", blocks: 50 }],
+    ["eth_getLogs is limited to 0 - 50 blocks range", { do: "smaller", blocks: 50, cap: 50 }],
+    ["eth_getLogs is limited to a 10,000 range", { do: "smaller", blocks: 50 }], // More than was asked: it cannot be that.
+    ["Max range: 0", { do: "smaller", blocks: 50 }],
+    ["eth_getLogs range is too large, max is 1k blocks", { do: "smaller", blocks: 50 }],
+    ["retry with the range 101-160", { do: "smaller", blocks: 60 }],
+    ["retry with the range 101-200", { do: "smaller", blocks: 50 }], // The very range that was refused.
+    ["retry with the range 150-120", { do: "smaller", blocks: 50 }],
+    ["this block range should work: [0x65, 0x6e]", { do: "smaller", blocks: 10 }],
+    ["method eth_getLogs in batch triggered rate limit", { do: "without-batches" }],
+    ["Archive requests require a personal token", { do: "elsewhere" }],
+    ["Must be authenticated!", { do: "elsewhere" }],
+    ["Monthly capacity limit exceeded.", { do: "elsewhere" }],
+  ])("with %j makes us %j", (text, reaction) => {
+    expect(react(text)).toEqual(reaction);
+  });
+
+  it("at one block goes to the receipts where logs are too many, and is never asked for less than one", () => {
+    expect(react("query returned more than 10000 results", 7, 7)).toEqual({ do: "receipts" });
+    expect(react("eth_getLogs is limited to 0 - 50 blocks range", 7, 7)).toEqual({ do: "receipts" });
+    expect(react("something nobody has seen before", 7, 7)).toEqual({ do: "again" });
   });
 
   it("that may be the node's weather is tried again before the range is made smaller", () => {
     const cut = new LpLedgerError("transient", "RPC_BODY", "a body that was cut off");
-    expect([1, 2, 3].map((attempt) => reactionTo(cut, 100, attempt))).toEqual(["again", "again", "smaller"]);
-    expect(reactionTo(cut, 1, 3)).toBe("again");
-    expect(reactionTo(new LpLedgerError("transient", "RPC_TOO_LARGE", "too large"), 100, 1)).toBe("smaller");
+    const after = [1, 2, 3].map((attempt) => reactionTo(cut, 101, 200, attempt).do);
+    expect(after).toEqual(["again", "again", "smaller"]);
+    expect(react("limit exceeded", 101, 200, 1).do).toBe("again");
+    expect(react("limit exceeded", 101, 200, 3).do).toBe("smaller");
+    expect(reactionTo(cut, 7, 7, 3).do).toBe("again");
   });
 
   it("is cut until it fits a node's limit, and everything arrives", async () => {

@@ -39,6 +39,8 @@ export class FakeChain {
   chainId = 31337;
   fault: Fault | undefined;
   withBlockTimestamp = true;
+  /** Which calls for receipts the node knows. */
+  receipts: "none" | "single" | "whole" = "none";
   requests = 0;
   calls: string[] = [];
 
@@ -147,6 +149,16 @@ export class FakeChain {
         return header(this.#byTag(String(params[0])));
       case "eth_getBlockByHash":
         return header(this.#canonical.find((block) => block.hash === params[0]));
+      case "eth_getBlockReceipts":
+        if (this.receipts !== "whole") throw new Error("the method eth_getBlockReceipts does not exist");
+        return receiptsOf(this.#byTag(String(params[0])), this.withBlockTimestamp);
+      case "eth_getTransactionReceipt":
+        if (this.receipts === "none") throw new Error("the method eth_getTransactionReceipt does not exist");
+        for (const block of this.#canonical) {
+          const found = receiptsOf(block, this.withBlockTimestamp).find((each) => each.transactionHash === params[0]);
+          if (found !== undefined) return found;
+        }
+        return null;
       case "eth_getLogs":
         return this.#logs(params[0] as Readonly<Record<string, unknown>>);
       default:
@@ -174,15 +186,7 @@ export class FakeChain {
     return blocks.flatMap((block) =>
       block.logs
         .filter((log) => addresses.includes(log.address) && topics?.includes(log.topics[0] ?? ""))
-        .map((log) => ({
-          ...log,
-          transactionIndex: hex(log.transactionIndex),
-          logIndex: hex(log.logIndex),
-          blockNumber: hex(block.number),
-          blockHash: block.hash,
-          removed: false,
-          ...(this.withBlockTimestamp ? { blockTimestamp: hex(block.timestampSec) } : {}),
-        })),
+        .map((log) => logOf(block, log, this.withBlockTimestamp)),
     );
   }
 }
@@ -197,8 +201,33 @@ function hex(number: number): string {
   return `0x${number.toString(16)}`;
 }
 
+function logOf(block: FakeBlock, log: FakeLog, withTimestamp: boolean) {
+  return {
+    ...log,
+    transactionIndex: hex(log.transactionIndex),
+    logIndex: hex(log.logIndex),
+    blockNumber: hex(block.number),
+    blockHash: block.hash,
+    removed: false,
+    ...(withTimestamp ? { blockTimestamp: hex(block.timestampSec) } : {}),
+  };
+}
+
+/** The receipts of a block's transactions that left logs. */
+function receiptsOf(block: FakeBlock | undefined, withTimestamp: boolean) {
+  if (block === undefined) return [];
+  const hashes = [...new Set(block.logs.map((log) => log.transactionHash))];
+  return hashes.map((transactionHash) => ({
+    transactionHash,
+    logs: block.logs
+      .filter((log) => log.transactionHash === transactionHash)
+      .map((log) => logOf(block, log, withTimestamp)),
+  }));
+}
+
 function header(block: FakeBlock | undefined): unknown {
   if (block === undefined) return null;
   const { number, hash, parentHash, timestampSec } = block;
-  return { number: hex(number), hash, parentHash, timestamp: hex(timestampSec) };
+  const transactions = [...new Set(block.logs.map((log) => log.transactionHash))];
+  return { number: hex(number), hash, parentHash, timestamp: hex(timestampSec), transactions };
 }

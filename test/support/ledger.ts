@@ -58,14 +58,17 @@ export class TestLedger {
   readonly chain: ChainPort;
   readonly close: () => void;
 
-  constructor(fetch: Fetch, options: { path?: string; programme?: Programme; limits?: Partial<RangeLimits> } = {}) {
+  constructor(
+    fetch: Fetch,
+    options: { path?: string; programme?: Programme; limits?: Partial<RangeLimits>; chain?: ChainPort } = {},
+  ) {
     const programme = options.programme ?? testProgramme();
     const { store, close } = openStore(options.path ?? join(temporaryFolder(), "ledger.sqlite"));
     this.store = store;
     this.close = close;
     if (store.config.get("programme") === undefined) store.write(() => adoptProgramme(store, programme, sha256));
     this.keeper = new Bookkeeper(store, programme, sha256);
-    this.chain = chainPort(fetch, programme, options.limits);
+    this.chain = options.chain ?? chainPort(fetch, programme, options.limits);
   }
 
   step(options: ConvergeOptions = {}): Promise<Step> {

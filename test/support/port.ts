@@ -3,7 +3,6 @@ import { RANGE_LIMITS, type RangeLimits } from "../../src/chain/ranges.ts";
 import { type Fetch, Rpc } from "../../src/chain/rpc.ts";
 import type { Clock } from "../../src/core/chain.ts";
 import type { Programme } from "../../src/core/programme.ts";
-import type { ChainPort } from "../../src/daemon/chain-port.ts";
 
 /** A clock that stands still and whose sleeps end at once: nothing in a test waits for time to pass. */
 export const stillClock: Clock = {
@@ -13,8 +12,12 @@ export const stillClock: Clock = {
 };
 
 /** A chain served by any `fetch`. */
-export function chainPort(fetch: Fetch, programme: Programme, limits: Partial<RangeLimits> = {}): ChainPort {
+export function chainPort(fetch: Fetch, programme: Programme, limits: Partial<RangeLimits> = {}): FollowedChain {
   const url = "http://127.0.0.1:1/";
   const rpc = new Rpc({ id: "rpc-1", url, fetch, clock: stillClock, timeoutMs: 1000, bodyBytesMax: 2 ** 26 });
-  return new FollowedChain(rpc, programme, stillClock, () => 0.5, { ...RANGE_LIMITS, ...limits });
+  return new FollowedChain([rpc], programme, {
+    clock: stillClock,
+    random: () => 0.5,
+    limits: { ...RANGE_LIMITS, ...limits },
+  });
 }

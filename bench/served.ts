@@ -1,0 +1,83 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { benchProgramme, type Phase } from "./chain.ts";
+
+/** The built program. */
+export const MAIN = fileURLToPath(new URL("../dist/src/main.js", import.meta.url));
+const SERVER = fileURLToPath(new URL("server.ts", import.meta.url));
+
+/** A chain served in its own process, and a folder for one ledger of it. */
+export class Served {
+  readonly url: string;
+  readonly folder: string;
+  readonly #server: ChildProcess;
+
+  private constructor(server: ChildProcess, url: string) {
+    this.#server = server;
+    this.url = url;
+    this.folder = mkdtempSync(join(tmpdir(), "lp-ledger-bench-"));
+    writeFileSync(join(this.folder, "programme.json"), JSON.stringify(benchProgramme()));
+  }
+
+  static async begin(phases: readonly Phase[], owners: number): Promise<Served> {
+    const argv = ["--max-old-space-size=8192", "--import", "tsx", SERVER, JSON.stringify(phases), `${owners}`];
+    const server = spawn(process.execPath, argv, { stdio: ["ignore", "pipe", "inherit"] });
+    const [port] = (await once(server.stdout, "data")) as [Buffer];
+    return new Served(server, `http://127.0.0.1:${port.toString().trim()}`);
+  }
+
+  get database(): string {
+    return join(this.folder, "ledger.sqlite");
+  }
+
+  /** The real daemon; ends by itself with `--once`. */
+  daemon(argv: readonly string[], env: Readonly<Record<string, string>> = {}): ChildProcess {
+    return spawn(process.execPath, [MAIN, ...argv], {
+      env: {
+        PATH: process.env["PATH"],
+        RPC_URL: this.url,
+        DATABASE: this.database,
+        PROGRAMME: join(this.folder, "programme.json"),
+        LOG_LEVEL: "warn",
+        ...env,
+      },
+      stdio: ["ignore", "ignore", "inherit"],
+    });
+  }
+
+  /** Asks the server itself something. */
+  async ask(method: string, params: readonly unknown[] = []): Promise<unknown> {
+    const answer = await fetch(this.url, { method: "POST", body: JSON.stringify({ id: 1, method, params }) });
+    return ((await answer.json()) as { result: unknown }).result;
+  }
+
+  end(): void {
+    this.#server.kill("SIGKILL");
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+}
+
+/** Peak resident memory and processor time of a running process; undefined once it is gone. */
+export function usageOf(pid: number | undefined): { peakRssMb: number; cpuSeconds: number } | undefined {
+  try {
+    const status = readFileSync(`/proc/${pid}/status`, "utf8");
+    const fields = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1]?.split(" ") ?? [];
+    const ticks = Number(fields[11]) + Number(fields[12]);
+    const peakKb = /VmHWM:\s+(\d+)/.exec(status)?.[1];
+    if (peakKb === undefined) return undefined; // It is ending: its memory is already given back.
+    return { peakRssMb: Math.round(Number(peakKb) / 1024), cpuSeconds: ticks / 100 };
+  } catch {
+    return undefined;
+  }
+}
+
+/** Waits for a process to end well. @returns seconds since `startedMs`. */
+export async function ended(child: ChildProcess, startedMs: number): Promise<number> {
+  const [code] = (await once(child, "exit")) as [number | null];
+  if (code !== 0) throw new Error(`the daemon ended with code ${code}`);
+  return (performance.now() - startedMs) / 1000;
+}

@@ -1,0 +1,236 @@
+import type { Block, Clock } from "../core/chain.ts";
+import { LpLedgerError } from "../core/errors.ts";
+import type { Hash } from "../core/hex.ts";
+import { benchMs } from "./failures.ts";
+import type { ChainNode } from "./node.ts";
+import type { Ranges } from "./ranges.ts";
+import type { Rpc } from "./rpc.ts";
+
+/** What any endpoint must agree on before it is used. */
+export interface Expected {
+  readonly chainId: number;
+  readonly genesisHash?: Hash | undefined;
+  /** A block that can no longer change. */
+  readonly pin?: { readonly number: number; readonly hash: Hash } | undefined;
+}
+
+export interface EndpointsTold {
+  onSwitch?(from: string, to: string, reason: string): void;
+  /** An endpoint of another chain, or one that refused us: a person should look at it. */
+  onRefused?(id: string, reason: string): void;
+}
+
+/** How an endpoint does, for status and metrics. */
+export interface EndpointHealth {
+  readonly id: string;
+  readonly used: boolean;
+  readonly healthy: boolean;
+  readonly head: number | null;
+  readonly requests: number;
+  /** Requests a second that it bears, and most blocks in a range; null while it never refused one. */
+  readonly perSecond: number | null;
+  readonly blocksMax: number | null;
+  readonly lastError: string | null;
+}
+
+/** One URL with everything learned of it. */
+export interface Endpoint {
+  readonly rpc: Rpc;
+  readonly node: ChainNode;
+  readonly ranges: Ranges;
+}
+
+interface Known extends Endpoint {
+  failures: number;
+  successes: number;
+  benchedUntilMs: number;
+  agreedMs: number;
+  head: Block | undefined;
+  lastError: string | null;
+}
+
+const AGREE_AGAIN_MS = 600_000;
+const PROBE_EVERY_MS = 15_000;
+const LAG_BLOCKS_MAX = 3;
+const LAG_SECONDS_MAX = 60;
+const FORGIVEN_AFTER = 20;
+
+/**
+ * The endpoints of one chain in order of preference. One unit of work stays with one of them; between two, a failing or
+ * lagging one is left for the next, and the preferred one is taken up again once it does well.
+ */
+export class Endpoints {
+  readonly #all: readonly Known[];
+  readonly #clock: Clock;
+  readonly #expected: () => Expected;
+  readonly #told: EndpointsTold;
+  #current: Known;
+  #probedMs = Number.NEGATIVE_INFINITY;
+
+  constructor(endpoints: readonly Endpoint[], clock: Clock, expected: () => Expected, told: EndpointsTold = {}) {
+    const fresh = { failures: 0, successes: 0, benchedUntilMs: 0, head: undefined, lastError: null };
+    this.#all = endpoints.map((each) => ({ ...each, ...fresh, agreedMs: Number.NEGATIVE_INFINITY }));
+    const [first] = this.#all;
+    if (first === undefined) throw new LpLedgerError("usage", "NO_RPC", "no endpoint is configured");
+    this.#current = first;
+    this.#clock = clock;
+    this.#expected = expected;
+    this.#told = told;
+  }
+
+  /** The endpoint that the present unit of work belongs to. */
+  get current(): Endpoint {
+    return this.#current;
+  }
+
+  /** Chooses the endpoint for the next unit of work. */
+  async choose(signal: AbortSignal): Promise<Endpoint> {
+    if (this.#all.length === 1) return this.#current;
+    await this.#probe(signal);
+    const best = this.#bestHead();
+    for (const each of this.#all) {
+      if (this.#isBenched(each) || isLagging(each, best) || !(await this.#agrees(each, signal))) continue;
+      this.#use(each, each.failures > 0 ? "tried again" : "the most preferred that does well");
+      return each;
+    }
+    // Nobody does well: rather the one that may recover first than none at all.
+    const [soonest = this.#current] = [...this.#all].sort((a, b) => a.benchedUntilMs - b.benchedUntilMs);
+    this.#use(soonest, "no endpoint does well");
+    return soonest;
+  }
+
+  /** Another endpoint than the current one, for a second opinion; the current one where there is no other. */
+  async other(signal: AbortSignal): Promise<Endpoint> {
+    for (const each of this.#all) {
+      if (each === this.#current || this.#isBenched(each)) continue;
+      if (await this.#agrees(each, signal)) return each;
+    }
+    return this.#current;
+  }
+
+  /** Runs a call on an endpoint, and remembers how it went. */
+  async on<T>(endpoint: Endpoint, run: () => Promise<T>): Promise<T> {
+    try {
+      const result = await run();
+      this.worked(endpoint);
+      return result;
+    } catch (error) {
+      this.failed(endpoint, error);
+      throw error;
+    }
+  }
+
+  worked(endpoint: Endpoint, head?: Block): void {
+    const known = this.#known(endpoint);
+    if (head !== undefined) known.head = head;
+    known.successes += 1;
+    if (known.successes >= FORGIVEN_AFTER) known.failures = 0;
+  }
+
+  failed(endpoint: Endpoint, error: unknown): void {
+    if (!(error instanceof LpLedgerError) || error.kind !== "transient") return;
+    const known = this.#known(endpoint);
+    const ms = benchMs(error, known.failures);
+    known.failures += 1;
+    known.successes = 0;
+    known.agreedMs = Number.NEGATIVE_INFINITY;
+    known.benchedUntilMs = this.#clock.nowMs() + ms;
+    known.lastError = error.message;
+    if (ms >= 300_000) this.#told.onRefused?.(known.rpc.id, error.message);
+  }
+
+  /** Leaves the current endpoint alone for a while: it answers, but nothing comes of it. */
+  rotate(reason: string): void {
+    this.failed(this.#current, new LpLedgerError("transient", "STALLED", reason));
+  }
+
+  health(): readonly EndpointHealth[] {
+    const best = this.#bestHead();
+    return this.#all.map((each) => ({
+      id: each.rpc.id,
+      used: each === this.#current,
+      healthy: !this.#isBenched(each) && !isLagging(each, best),
+      head: each.head?.number ?? null,
+      requests: each.rpc.requests,
+      perSecond: Number.isFinite(each.rpc.perSecond) ? Math.round(each.rpc.perSecond * 100) / 100 : null,
+      blocksMax: each.ranges.cap ?? null,
+      lastError: each.lastError,
+    }));
+  }
+
+  #known(endpoint: Endpoint): Known {
+    return this.#all.find((each) => each.rpc === endpoint.rpc) ?? this.#current;
+  }
+
+  #use(next: Known, reason: string): void {
+    if (next === this.#current) return;
+    this.#told.onSwitch?.(this.#current.rpc.id, next.rpc.id, this.#current.lastError ?? reason);
+    this.#current = next;
+  }
+
+  #isBenched(each: Known): boolean {
+    return each.benchedUntilMs > this.#clock.nowMs();
+  }
+
+  #bestHead(): Block | undefined {
+    const heads = this.#all.filter((each) => !this.#isBenched(each)).flatMap((each) => each.head ?? []);
+    return heads.reduce<Block | undefined>(
+      (best, head) => (head.number > (best?.number ?? -1) ? head : best),
+      undefined,
+    );
+  }
+
+  /** Asks the others for their heads now and then: only so can a lagging endpoint be told from a quiet chain. */
+  async #probe(signal: AbortSignal): Promise<void> {
+    const now = this.#clock.nowMs();
+    if (now - this.#probedMs < PROBE_EVERY_MS) return;
+    this.#probedMs = now;
+    const probes = this.#all
+      .filter((each) => !this.#isBenched(each))
+      .map((each) =>
+        this.on(each, async () => {
+          each.head = (await each.node.sight([], signal)).head;
+        }),
+      );
+    await Promise.allSettled(probes);
+    signal.throwIfAborted();
+  }
+
+  /** Whether an endpoint serves our chain: its id, its genesis, and a block of ours that is final. */
+  async #agrees(each: Known, signal: AbortSignal): Promise<boolean> {
+    const now = this.#clock.nowMs();
+    if (now - each.agreedMs < AGREE_AGAIN_MS) return true;
+    const { chainId, genesisHash, pin } = this.#expected();
+    try {
+      const seen = await each.node.identity(signal);
+      const [pinned] = pin === undefined ? [] : await each.node.blocksAt([pin.number], signal);
+      const wrong =
+        seen.chainId !== chainId
+          ? `it serves chain ${seen.chainId}, not ${chainId}`
+          : genesisHash !== undefined && seen.genesisHash !== genesisHash
+            ? "its genesis is another one"
+            : pin !== undefined && pinned !== null && pinned?.hash !== pin.hash
+              ? `its block ${pin.number} is not our final one`
+              : undefined;
+      if (wrong !== undefined)
+        throw new LpLedgerError("transient", "WRONG_CHAIN", `the node ${each.rpc.id} disagrees: ${wrong}`);
+      if (pin !== undefined && pinned === null)
+        throw new LpLedgerError(
+          "transient",
+          "NODE_BEHIND",
+          `the node ${each.rpc.id} does not have our final block ${pin.number}`,
+        );
+      each.agreedMs = now;
+      return true;
+    } catch (error) {
+      signal.throwIfAborted();
+      this.failed(each, error);
+      return false;
+    }
+  }
+}
+
+function isLagging({ head }: Known, best: Block | undefined): boolean {
+  if (head === undefined || best === undefined) return false;
+  return best.number - head.number > LAG_BLOCKS_MAX && best.timestampSec - head.timestampSec > LAG_SECONDS_MAX;
+}
