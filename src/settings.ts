@@ -15,6 +15,8 @@ export interface Settings {
   readonly rangeBlocksMax: number;
   readonly backupFolder: string;
   readonly allowUnsafeFileSystem: boolean;
+  /** Whether final blocks are read a second time; rewards rest on settled days only. */
+  readonly settling: boolean;
   /** What the deployment itself says of the settings an operator may also keep in the ledger, by name. */
   readonly given: ReadonlyMap<string, number>;
 }
@@ -61,6 +63,7 @@ export const SETTINGS: readonly Setting[] = [
   { name: "RANGE_BLOCKS_MAX", fallback: "50000", expected: "blocks", bounds: [1, 10_000_000] },
   { name: "GIVE_UP_SECONDS", fallback: "600", expected: "seconds", bounds: [1, 86_400], operator: true },
   { name: "STALL_SECONDS", fallback: "300", expected: "seconds", bounds: [10, 86_400], operator: true },
+  { name: "SETTLING", fallback: "1", expected: "0 or 1", bounds: [0, 1] },
   { name: "ALLOW_UNSAFE_FILE_SYSTEM", fallback: "0", expected: "0 or 1", bounds: [0, 1] },
   { name: "BACKUP_DIR", fallback: undefined, expected: "a path" },
   { name: "BACKUP_INTERVAL_SECONDS", fallback: "86400", expected: "seconds", bounds: [0, 31_536_000], operator: true },
@@ -104,6 +107,7 @@ export function readSettings({ env, cwd, envFile }: SettingsSource): Settings {
     rpcTimeoutMs: number("RPC_TIMEOUT_MS"),
     rpcBodyBytesMax: number("RPC_BODY_BYTES_MAX"),
     rangeBlocksMax: number("RANGE_BLOCKS_MAX"),
+    settling: number("SETTLING") === 1,
     allowUnsafeFileSystem: number("ALLOW_UNSAFE_FILE_SYSTEM") === 1,
     backupFolder: resolve(cwd, values.get("BACKUP_DIR") ?? `${values.get("DATABASE")}.backups`),
     given,

@@ -1,8 +1,9 @@
 import type { Block, Clock, LogBlock, Range, RangeBounds } from "../core/chain.ts";
 import { topicsHeard } from "../core/decode/transaction.ts";
+import { LpLedgerError } from "../core/errors.ts";
 import type { Hash } from "../core/hex.ts";
 import { addressesOf, type Programme } from "../core/programme.ts";
-import { type EndpointHealth, Endpoints, type EndpointsTold, type Expected } from "./endpoints.ts";
+import { type Endpoint, type EndpointHealth, Endpoints, type EndpointsTold, type Expected } from "./endpoints.ts";
 import { ChainNode, type Sight } from "./node.ts";
 import { type RangeLimits, Ranges } from "./ranges.ts";
 import type { Rpc } from "./rpc.ts";
@@ -20,6 +21,8 @@ export interface FollowOptions extends EndpointsTold {
 /** The chain behind one or several endpoints, with the logs of one programme's pools: what the daemon follows. */
 export class FollowedChain {
   readonly #endpoints: Endpoints;
+  /** Who gave the last second reading. */
+  #second: Endpoint | undefined;
 
   constructor(rpcs: readonly Rpc[], programme: Programme, options: FollowOptions) {
     const { clock, random, limits } = options;
@@ -65,6 +68,37 @@ export class FollowedChain {
     }
   }
 
+  async *reread(from: number, to: number, signal: AbortSignal): AsyncGenerator<Range> {
+    const other = await this.#endpoints.other(signal);
+    this.#second = other;
+    try {
+      const [head] = await other.node.blocksAt([to], signal);
+      if (head == null)
+        throw new LpLedgerError("transient", "NODE_BEHIND", `the node ${other.rpc.id} lacks block ${to}`);
+      // Everything asked for is final: one request a range.
+      yield* other.ranges.read(from, to, { head, finalTo: to }, signal);
+    } catch (error) {
+      if (!signal.aborted) this.#endpoints.failed(other, error);
+      throw error;
+    }
+  }
+
+  async confirm(hash: Hash, number: number, signal: AbortSignal): Promise<LogBlock> {
+    const answers: LogBlock[] = [];
+    for (const { node } of new Set([await this.#endpoints.other(signal), this.#endpoints.current])) {
+      answers.push(await node.blockLogs(hash, number, signal));
+      // Not every node has receipts; the answer of one that has them counts.
+      const receipts = await node.blockByReceipts(number, signal).catch(() => undefined);
+      signal.throwIfAborted();
+      if (receipts?.hash === hash) answers.push(receipts);
+    }
+    return fullest(answers);
+  }
+
+  doubt(error: LpLedgerError): void {
+    if (this.#second !== undefined) this.#endpoints.failed(this.#second, error);
+  }
+
   rotate(reason: string): void {
     this.#endpoints.rotate(reason);
   }
@@ -72,4 +106,17 @@ export class FollowedChain {
   health(): readonly EndpointHealth[] {
     return this.#endpoints.health();
   }
+}
+
+/** The answer that contains every other: nodes leave logs out, they do not make them up. */
+function fullest(answers: readonly LogBlock[]): LogBlock {
+  const [most] = [...answers].sort((a, b) => b.logs.length - a.logs.length);
+  const keysOf = ({ logs }: LogBlock): readonly string[] => logs.map((log) => JSON.stringify(log));
+  const all = new Set(most === undefined ? [] : keysOf(most));
+  if (most !== undefined && answers.every((each) => keysOf(each).every((key) => all.has(key)))) return most;
+  throw new LpLedgerError(
+    "transient",
+    "READINGS_DIFFER",
+    `block ${most?.number} has logs in one answer that another one contradicts`,
+  );
 }

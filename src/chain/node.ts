@@ -2,6 +2,7 @@ import type { Block, LogBlock, Range, RangeBounds } from "../core/chain.ts";
 import { LpLedgerError } from "../core/errors.ts";
 import { groupBy } from "../core/group.ts";
 import { type Hash, toHash } from "../core/hex.ts";
+import { BloomTest } from "./bloom.ts";
 import { isBusy } from "./failures.ts";
 import { inconsistent, type LogFilter, type PlacedLog, quantity, readLogs } from "./logs.ts";
 import type { Rpc, RpcCall } from "./rpc.ts";
@@ -19,10 +20,12 @@ export interface Sight {
 export class ChainNode {
   readonly #rpc: Rpc;
   readonly #filter: LogFilter;
+  readonly #bloom: BloomTest;
 
   constructor(rpc: Rpc, filter: LogFilter) {
     this.#rpc = rpc;
     this.#filter = filter;
+    this.#bloom = new BloomTest(filter);
   }
 
   /** Chain id and genesis hash: what tells one chain from another. */
@@ -46,8 +49,8 @@ export class ChainNode {
   }
 
   /** Headers by number, null where the node has none. */
-  async blocksAt(numbers: readonly number[], signal: AbortSignal): Promise<readonly (Block | null)[]> {
-    const blocks: (Block | null)[] = [];
+  async blocksAt(numbers: readonly number[], signal: AbortSignal): Promise<readonly (Header | null)[]> {
+    const blocks: (Header | null)[] = [];
     for (let i = 0; i < numbers.length; i += HEADERS_PER_REQUEST) {
       const results = await this.#rpc.batch(numbers.slice(i, i + HEADERS_PER_REQUEST).map(blockCall), signal);
       blocks.push(...results.map(readBlock));
@@ -73,7 +76,7 @@ export class ChainNode {
     const wanted = [...groups].filter(
       ([number, [log]]) => (moving && number > bounds.finalTo) || log?.timestampSec === null,
     );
-    const headers = new Map([start, end].map((block) => [block.number, block]));
+    const headers = new Map<number, Header>([start, end].map((block) => [block.number, block]));
     const numbers = [
       ...(moving ? [to, from] : []),
       ...wanted.map(([number]) => number).filter((number) => !headers.has(number)),
@@ -86,24 +89,31 @@ export class ChainNode {
       headers.set(block.number, block);
     }
     const blocks = [...groups].map(([number, group]) => logBlock(number, group, headers.get(number)));
+    const silent = [...headers.values()].filter(({ number }) => number >= from && number <= to && !groups.has(number));
+    blocks.push(...(await this.#suspected(silent, signal)));
+    blocks.sort((a, b) => a.number - b.number);
     requireRisingTime([start, ...blocks, end]);
     return { from, parentHash: start.parentHash, end, blocks };
   }
 
   /** The same for one block whose logs are too many for one answer: out of its receipts. */
   async rangeByReceipts(number: number, bounds: RangeBounds, signal: AbortSignal): Promise<Range> {
-    const moving = number > bounds.finalTo;
+    const block = await this.blockByReceipts(number, signal);
+    const [again = null] = number > bounds.finalTo ? await this.blocksAt([number], signal) : [block];
+    if (again?.hash !== block.hash) throw inconsistent(`block ${number} changed while its receipts were read`);
+    return { from: number, parentHash: block.parentHash, end: block, blocks: block.logs.length === 0 ? [] : [block] };
+  }
+
+  /** A block with the logs of our filter out of its receipts. */
+  async blockByReceipts(number: number, signal: AbortSignal): Promise<Block & LogBlock> {
     const [header] = await this.#rpc.batch([blockCall(number)], signal);
     const block = readBlock(header);
     if (block === null) throw behind(number, number);
-    const logs = await this.#logsOfReceipts(block, header, signal);
-    const placed = readLogs(logs, this.#filter, number, number);
+    const placed = readLogs(await this.#logsOfReceipts(block, header, signal), this.#filter, number, number);
     if (placed.some((each) => each.blockHash !== block.hash))
       throw inconsistent(`receipts of ${number} are of another block`);
-    const [again = null] = moving ? await this.blocksAt([number], signal) : [block];
-    if (again?.hash !== block.hash) throw inconsistent(`block ${number} changed while its receipts were read`);
-    const blocks = placed.length === 0 ? [] : [{ ...block, logs: placed.map((each) => each.log) }];
-    return { from: number, parentHash: block.parentHash, end: block, blocks };
+    const { bloom: _, ...rest } = block;
+    return { ...rest, logs: placed.map((each) => each.log) };
   }
 
   /** All logs of a block from its receipts: in one answer, or, where the node has no such call, one by one. */
@@ -124,6 +134,19 @@ export class ChainNode {
 
   stopBatching(): void {
     this.#rpc.stopBatching();
+  }
+
+  /** Blocks that came without logs although their header's bloom speaks of some: asked again by hash, then by receipts. */
+  async #suspected(silent: readonly Header[], signal: AbortSignal): Promise<readonly LogBlock[]> {
+    const found: LogBlock[] = [];
+    for (const { hash, number, bloom } of silent) {
+      if (!this.#bloom.suspects(bloom)) continue;
+      let block = await this.blockLogs(hash, number, signal);
+      if (block.logs.length === 0) block = await this.blockByReceipts(number, signal).catch(() => block);
+      signal.throwIfAborted();
+      if (block.logs.length > 0 && block.hash === hash) found.push(block);
+    }
+    return found;
   }
 
   /** The hash of a block as seen in an earlier request: the poll's, where it is the head. */
@@ -196,8 +219,13 @@ function logBlock(number: number, group: readonly PlacedLog[], header: Block | u
   };
 }
 
+/** A header with its bloom, which proves nothing. */
+interface Header extends Block {
+  readonly bloom: unknown;
+}
+
 /** A header, checked; null where the node has none. */
-function readBlock(raw: unknown): Block | null {
+function readBlock(raw: unknown): Header | null {
   if (raw === null || raw === undefined) return null;
   const block = raw as Record<string, unknown>;
   return {
@@ -205,6 +233,7 @@ function readBlock(raw: unknown): Block | null {
     hash: toHash(block["hash"]),
     parentHash: toHash(block["parentHash"]),
     timestampSec: quantity(block["timestamp"], "block.timestamp"),
+    bloom: block["logsBloom"],
   };
 }
 

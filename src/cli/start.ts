@@ -42,6 +42,9 @@ export interface StartOptions extends CommonOptions {
   readonly acceptDeepReorg?: string;
 }
 
+/** Settling costs about one request for so many blocks, and looks at the head after so many ranges. */
+const SETTLE_BLOCKS_MIN = 64;
+const SETTLE_RANGES_MAX = 50;
 const GRACE_MS = 10_000;
 
 /** Follows the chain until it is told to stop, or with `--once` until the head is reached. */
@@ -81,6 +84,16 @@ export async function start(io: Io, options: StartOptions): Promise<void> {
           giveUpMs: () => operatorSettingsOf(settings, store).giveUpMs,
           once: options.once === true,
           onCommit: (committed, head) => progress.committed(committed, head),
+          ...(settings.settling
+            ? {
+                settle: {
+                  blocksMin: options.once === true || more.once === true ? 1 : SETTLE_BLOCKS_MIN,
+                  rangesMax: SETTLE_RANGES_MAX,
+                  onRepair: (repairs) =>
+                    log.error({ repairs }, "A SECOND READING DIFFERED: what the node had left out is repaired"),
+                },
+              }
+            : {}),
           onStep: (step) => progress.stepped(step, store.blocks.tip()?.number),
           onRetry: (error, waitMs) => progress.retrying(error, waitMs),
           ...(options.acceptDeepReorg === undefined ? {} : { acceptDeepReorg: toHash(options.acceptDeepReorg) }),

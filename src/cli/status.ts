@@ -32,6 +32,9 @@ function factsOf(store: Store) {
         ? null
         : { number: tip.number, hash: tip.hash, time: isoOf(tip.timestampSec), processedAt: tip.processedAt },
     final: config.get("final_block") ?? null,
+    settled: config.get("settled_block") ?? null,
+    settledFrom: config.get("settled_from") ?? null,
+    repairs: store.contents.repairs(),
     finalitySource: config.get("finality_source") ?? null,
     stateDigest: tip?.stateDigest ?? null,
     programmeHash: config.get("programme_hash") ?? null,
@@ -50,6 +53,7 @@ function textOf({ tip, lastReorg: reorg, findings, ...facts }: Facts): string {
     `tip             ${tip === null ? "none yet" : `block ${tip.number} of ${tip.time} (${tip.hash})`}`,
     `committed       ${tip?.processedAt ?? "nothing yet"}`,
     `final           ${facts.final ?? "none yet"}${facts.finalitySource === null ? "" : ` (by ${facts.finalitySource === "tag" ? "the node's word" : "depth"})`}`,
+    `settled         ${settledText(facts)}`,
     `state digest    ${facts.stateDigest ?? "none yet"}`,
     `events          ${facts.events} (${facts.postings} postings)`,
     `positions       ${facts.openPositions} open, of ${facts.providers} providers seen`,
@@ -63,6 +67,19 @@ function textOf({ tip, lastReorg: reorg, findings, ...facts }: Facts): string {
     ),
   ];
   return `${lines.join("\n")}\n`;
+}
+
+function settledText({
+  settled,
+  settledFrom,
+  final,
+  repairs,
+}: Pick<Facts, "settled" | "settledFrom" | "final" | "repairs">): string {
+  if (settled === null) return "nothing yet";
+  const left = final === null ? "" : `, ${Math.max(0, final - settled)} final blocks left`;
+  const repaired =
+    repairs.count === 0 ? "" : `; ${repairs.count} BLOCKS REPAIRED, the last ${repairs.lastBlock} at ${repairs.lastAt}`;
+  return `blocks ${(settledFrom ?? -1) + 1} to ${settled}${left}${repaired}`;
 }
 
 function endpointLine(endpoint: Facts["endpoints"][number]): string {

@@ -62,6 +62,7 @@ export async function addPools(plan: AddPoolsPlan, whole: Programme): Promise<Re
 
 function mergeSide(plan: AddPoolsPlan, whole: Programme, side: SideLedger): Rebuilt {
   const { store } = plan.main;
+  const ofSide = side.store.config.get("settled_block");
   side.close();
   const attached = attach(store.db, side.path);
   let rebuilt: Rebuilt;
@@ -69,6 +70,7 @@ function mergeSide(plan: AddPoolsPlan, whole: Programme, side: SideLedger): Rebu
     rebuilt = store.write(() => {
       copyCanonical(store.db);
       plan.adopt();
+      unsettle(store, ofSide);
       return rebuild(store, whole, plan.sha256, new Set(plan.added.pools.map((pool) => pool.address)));
     });
   } finally {
@@ -76,4 +78,16 @@ function mergeSide(plan: AddPoolsPlan, whole: Programme, side: SideLedger): Rebu
   }
   side.discard();
   return rebuilt;
+}
+
+/** Both are settled only as far as either is; above that, the blocks are read once more with the filter of both. */
+function unsettle(store: Store, ofSide: number | undefined): void {
+  const { config, contents, blocks } = store;
+  const tip = blocks.tip()?.number ?? 0;
+  const settled = Math.min(config.get("settled_block") ?? tip, ofSide ?? tip);
+  // A block that both have stored, so that what is above it can be redone.
+  const common = blocks.atOrBelow(settled)?.number ?? config.get("anchor")?.number ?? settled;
+  config.set("settled_block", common, store.nowIso());
+  config.set("contents_from", tip, store.nowIso());
+  contents.forgetUpTo(Number.MAX_SAFE_INTEGER);
 }

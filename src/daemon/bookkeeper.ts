@@ -1,5 +1,6 @@
 import type { Books, PoolState } from "../core/books.ts";
-import type { LogBlock, Range } from "../core/chain.ts";
+import type { Block, LogBlock, Range } from "../core/chain.ts";
+import { contentOf } from "../core/content.ts";
 import { dayEndSec, dayOf, nextDay } from "../core/day.ts";
 import type { Routes } from "../core/decode/reading.ts";
 import { applyTransaction, routesOf } from "../core/decode/transaction.ts";
@@ -9,6 +10,7 @@ import { groupBy } from "../core/group.ts";
 import type { Address } from "../core/hex.ts";
 import type { LedgerEvent, Posting } from "../core/ledger.ts";
 import { type Pool, type Programme, specialAddresses } from "../core/programme.ts";
+import type { Repair } from "../store/contents.ts";
 import type { Store } from "../store/store.ts";
 import { Balances } from "./balances.ts";
 import { closeDay } from "./days.ts";
@@ -66,16 +68,74 @@ export class Bookkeeper {
   replace(commonBlock: number, ranges: readonly Range[], finalHash?: string): Committed {
     return this.#write(() => {
       const before = this.store.blocks.tip();
-      const undone = this.store.undoAbove(commonBlock);
-      this.#forget();
-      const committed = this.#applyAll(ranges);
-      this.#balances.refresh(undone.daysReopened > 0 ? "all" : undone.providers);
-      if (finalHash !== undefined) this.store.config.set("final_hash", finalHash, this.store.nowIso());
+      const committed = this.#replaceAbove(commonBlock, ranges);
+      if (finalHash !== undefined) this.#moveFinality(commonBlock, finalHash);
       const depth = (before?.number ?? commonBlock) - commonBlock;
       const newTip = ranges.at(-1)?.end.hash ?? "";
       this.store.insertReorg({ commonBlock, depth, oldTip: before?.hash ?? "", newTip });
       return committed;
     });
+  }
+
+  /**
+   * Undoes everything above `commonBlock`, which is settled, and commits what a second reading brought, in one
+   * transaction; `repairs` are recorded.
+   */
+  redo(commonBlock: number, ranges: readonly Range[], repairs: readonly Repair[]): Committed {
+    return this.#write(() => {
+      const { config, blocks } = this.store;
+      const final = blocks.at(config.get("final_block") ?? -1);
+      const committed = this.#replaceAbove(commonBlock, ranges);
+      // The final block stays a row of its own when the blocks around it are redone.
+      const below = final && blocks.atOrBelow(final.number);
+      if (final !== undefined && below !== undefined && below.number < final.number)
+        this.store.insertBlock({ ...final, eventCount: 0, stateDigest: below.stateDigest });
+      for (const repair of repairs) this.store.contents.insertRepair(repair, this.store.nowIso());
+      if (repairs.length === 0) config.set("contents_from", commonBlock, this.store.nowIso());
+      return committed;
+    });
+  }
+
+  /** What a reading of a block brought, to compare with another reading. */
+  contentOf({ logs }: LogBlock): string {
+    return contentOf(this.#sha256, logs);
+  }
+
+  /** Everything up to a final block was read twice and is the same; the block stays a row, so that no redo reaches below. */
+  settleUpTo(end: Block): void {
+    const { store } = this;
+    this.#write(() => {
+      const before = store.config.get("settled_block") ?? end.number;
+      const below = store.blocks.atOrBelow(end.number);
+      if (below?.number !== end.number) {
+        const digest =
+          below?.stateDigest ??
+          stateDigest(
+            this.#sha256,
+            this.programme.pools.map(({ address }) => [address, ""]),
+          );
+        store.insertBlock({ ...end, eventCount: 0, stateDigest: digest });
+      }
+      store.config.set("settled_block", end.number, store.nowIso());
+      store.contents.forgetUpTo(end.number);
+      store.thinBlocks(before, end.number, end.number);
+    });
+  }
+
+  /** An accepted fork below `final`: what was settled above the common block was settled on the other chain. */
+  #moveFinality(commonBlock: number, finalHash: string): void {
+    const { config } = this.store;
+    config.set("final_hash", finalHash, this.store.nowIso());
+    const settled = config.get("settled_block");
+    if (settled !== undefined && settled > commonBlock) config.set("settled_block", commonBlock, this.store.nowIso());
+  }
+
+  #replaceAbove(commonBlock: number, ranges: readonly Range[]): Committed {
+    const undone = this.store.undoAbove(commonBlock);
+    this.#forget();
+    const committed = this.#applyAll(ranges);
+    this.#balances.refresh(undone.daysReopened > 0 ? "all" : undone.providers);
+    return committed;
   }
 
   /** Runs in one transaction; whatever fails leaves database and working copies as they were committed last. */
@@ -124,6 +184,8 @@ export class Bookkeeper {
     }
     if (tip === undefined) {
       this.store.config.set("anchor", { number: range.from - 1, hash: range.parentHash }, this.store.nowIso());
+      for (const key of ["settled_block", "settled_from", "contents_from"] as const)
+        if (this.store.config.get(key) === undefined) this.store.config.set(key, range.from - 1, this.store.nowIso());
     }
     this.#books ??= this.store.books();
     const books = this.#books;
@@ -150,6 +212,8 @@ export class Bookkeeper {
   }
 
   #applyBlock(books: Books, block: LogBlock): { readonly events: number; readonly postings: readonly EventPosting[] } {
+    const content = { blockNumber: block.number, logCount: block.logs.length, hash: this.contentOf(block) };
+    this.store.contents.insert(content);
     const events: LedgerEvent[] = [];
     const postings: EventPosting[] = [];
     const pools = new Set<Pool>();

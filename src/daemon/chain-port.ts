@@ -1,4 +1,5 @@
 import type { Block, LogBlock, Range, RangeBounds } from "../core/chain.ts";
+import type { LpLedgerError } from "../core/errors.ts";
 import type { Hash } from "../core/hex.ts";
 
 /** What the daemon needs of a chain; `cli` plugs a real node in. Every call rejects with a transient error when it fails. */
@@ -12,6 +13,12 @@ export interface ChainPort {
   blocksAt(numbers: readonly number[], signal: AbortSignal): Promise<readonly (Block | null)[]>;
   /** Every block from `from` to `to` as consecutive complete ranges, in order. */
   ranges(from: number, to: number, bounds: RangeBounds, signal: AbortSignal): AsyncGenerator<Range>;
+  /** The same of final blocks once more, from another endpoint where there is one. */
+  reread(from: number, to: number, signal: AbortSignal): AsyncGenerator<Range>;
+  /** One block's logs by everything that can be asked of it: the fullest of answers that contain one another. */
+  confirm(hash: Hash, number: number, signal: AbortSignal): Promise<LogBlock>;
+  /** The last second reading was of another chain than ours. */
+  doubt?(error: LpLedgerError): void;
   /** Leaves the endpoint in use for another one, where there is one. */
   rotate?(reason: string): void;
   blockLogs(hash: Hash, number: number, signal: AbortSignal): Promise<LogBlock>;

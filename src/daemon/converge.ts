@@ -5,15 +5,20 @@ import { startBlockOf } from "../core/programme.ts";
 import { type FinalitySight, finalOf, judge, type KnownBlock, type Verdict } from "../core/verdict.ts";
 import type { Bookkeeper, Committed } from "./bookkeeper.ts";
 import type { ChainPort } from "./chain-port.ts";
+import { type SettleOptions, settle } from "./settle.ts";
 
 /** What one step found and did. */
 export interface Step {
   readonly verdict: Verdict;
   readonly head: number;
   readonly final: number | null;
+  /** Final blocks are left to settle: the next step should not wait. */
+  readonly settling: boolean;
 }
 
 export interface ConvergeOptions {
+  /** Read final blocks a second time; without it nothing is settled. */
+  readonly settle?: SettleOptions;
   /** Follow no further than this block. */
   readonly until?: number;
   /** The operator's consent to undo final blocks: the hash of the new chain's first block that differs from ours. */
@@ -51,7 +56,7 @@ export async function converge(
   if (tip === undefined) {
     const from = startBlockOf(keeper.programme);
     if (goal >= from) await follow(from);
-    return { verdict: goal >= from ? "extends" : "behind", head: head.number, final: null };
+    return { verdict: goal >= from ? "extends" : "behind", head: head.number, final: null, settling: false };
   }
   const reachable = head.number >= tip.number ? tip : blocks.atOrBelow(head.number);
   const [there = null] =
@@ -64,7 +69,8 @@ export async function converge(
   const sound = verdict === "known" || verdict === "extends";
   const final = sound ? keepFinal(keeper, sight) : (keeper.store.config.get("final_block") ?? null);
   if (verdict === "extends" && goal > tip.number) await follow(tip.number + 1);
-  return { verdict, head: head.number, final };
+  const settling = sound && options.settle !== undefined && (await settle(keeper, chain, signal, options.settle));
+  return { verdict, head: head.number, final, settling };
 }
 
 /** How far the node's own finality reaches: below it, ranges need no second reading. */
@@ -175,7 +181,7 @@ function keepFinal(keeper: Bookkeeper, sight: Look): number | null {
     store.config.set("final_block", final.number, store.nowIso());
     store.config.set("final_hash", final.hash, store.nowIso());
     store.config.set("finality_source", sight.tagged === null ? "depth" : "tag", store.nowIso());
-    store.thinBlocks(before?.number ?? 0, final.number);
+    store.thinBlocks(before?.number ?? 0, final.number, store.config.get("settled_block") ?? -1);
   });
   return final.number;
 }

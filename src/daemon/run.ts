@@ -58,10 +58,10 @@ export async function run(
       watchdog.look(step, keeper.store.blocks.tip()?.number);
       options.onLook?.();
       options.onStep?.(step);
-      stepsAtHead = reached(keeper, step, options.until) ? stepsAtHead + 1 : 0;
+      stepsAtHead = reached(keeper, step, options.until) && !step.settling ? stepsAtHead + 1 : 0;
       // The second look at the head is what finds out how much of the ledger is final.
       if (options.once && stepsAtHead === 2) return;
-      if (step.verdict !== "forked" && !(options.once && stepsAtHead === 1))
+      if (step.verdict !== "forked" && !step.settling && !(options.once && stepsAtHead === 1))
         await clock.sleep(options.pollIntervalMs(), signal);
     } catch (error) {
       if (signal.aborted) return;

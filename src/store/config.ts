@@ -14,6 +14,12 @@ export interface ConfigValues {
   readonly final_block: number;
   /** Hash of the final block: what tells a fork below it from one above. */
   readonly final_hash: string;
+  /** Up to this block everything was read twice, and compared. Only an accepted fork below `final` moves it back. */
+  readonly settled_block: number;
+  /** The block after which settling began: the anchor, or the tip of a ledger that is older than settling. */
+  readonly settled_from: number;
+  /** Up to this block no contents were kept: pools were added since, and a second reading has nothing to compare. */
+  readonly contents_from: number;
   /** Where `final` came from: the node's tag, or a depth of our own. */
   readonly finality_source: "tag" | "depth";
   /** How each endpoint does, and the limits it taught; written now and then by the daemon. */

@@ -20,14 +20,11 @@ export function accountsAt(db: Database, blockNumber: number): readonly HeldAcco
         ${ACCOUNT_COLUMNS},
         position_tokens.manager_address,
         position_tokens.token_id,
-        -- What was not touched since holds now what it held then.
-        iif(accounts.updated_block <= @block, accounts.liquidity, (
-          select balance_after
-          from postings
-          where postings.account_id = accounts.account_id and postings.block_number <= @block
-          order by block_number desc, log_index desc, leg desc
-          limit 1
-        )) as balance_then
+        (select balance_after
+         from postings
+         where postings.account_id = accounts.account_id and postings.block_number <= @block
+         order by block_number desc, log_index desc, leg desc
+         limit 1) as balance_then
       from accounts
       left join position_tokens
         on position_tokens.pool_address = accounts.pool_address

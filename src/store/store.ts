@@ -9,6 +9,7 @@ import { AccountsTable } from "./accounts.ts";
 import { BalancesTable } from "./balances.ts";
 import { BlocksTable } from "./blocks.ts";
 import { ConfigTable } from "./config.ts";
+import { ContentsTable } from "./contents.ts";
 import { DaysTable } from "./days.ts";
 import { EventsTable } from "./events.ts";
 import { translated } from "./failures.ts";
@@ -37,6 +38,7 @@ export class Store {
   readonly days: DaysTable;
   readonly balances: BalancesTable;
   readonly findings: FindingsTable;
+  readonly contents: ContentsTable;
   readonly #clock: Clock;
   readonly #insertBlock;
   readonly #thinBlocks;
@@ -57,12 +59,13 @@ export class Store {
     this.days = new DaysTable(db);
     this.balances = new BalancesTable(db);
     this.findings = new FindingsTable(db);
+    this.contents = new ContentsTable(db);
     this.#insertBlock = db.prepare(`
       insert into processed_blocks
         (block_number, block_hash, parent_hash, block_timestamp, processed_at, event_count, state_digest)
       values (?, ?, ?, ?, ?, ?, ?)`);
     this.#thinBlocks = db.prepare(
-      "delete from processed_blocks where block_number >= ? and block_number < ? and event_count = 0",
+      "delete from processed_blocks where block_number >= ? and block_number < ? and event_count = 0 and block_number <> ?",
     );
     this.#insertDigest = db.prepare("insert into pool_digests (pool_address, block_number, digest) values (?, ?, ?)");
     this.#setDigest = db.prepare(`
@@ -133,9 +136,9 @@ export class Store {
     this.#insertBlock.run(number, hash, parentHash, isoOf(timestampSec), this.nowIso(), eventCount, stateDigest);
   }
 
-  /** Forgets blocks without events from `from` up to below `to`: once final, only events and the final block matter. */
-  thinBlocks(from: number, to: number): void {
-    this.#thinBlocks.run(from, to);
+  /** Forgets blocks without events from `from` up to below `to`, but `kept`: below `final` only events and the settled block matter. */
+  thinBlocks(from: number, to: number, kept: number): void {
+    this.#thinBlocks.run(from, to, kept);
   }
 
   insertDigest(pool: Address, blockNumber: number, digest: string): void {

@@ -35,7 +35,8 @@ export function undoAbove(db: Database, above: number): Undone {
       run(`delete from ${table} where date = ?`, date);
     }
   }
-  for (const table of ["postings", "lp_events"]) run(`delete from ${table} where block_number > ?`, above);
+  for (const table of ["postings", "lp_events", "block_contents"])
+    run(`delete from ${table} where block_number > ?`, above);
   for (const { pool_address: pool } of all<{ pool_address: string }>("select pool_address from pools")) {
     // Pool by pool, along the primary key: an undo must not cost what the whole history does.
     run("delete from pool_states where pool_address = ? and block_number > ?", pool, above);

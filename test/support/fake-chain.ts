@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { seeded } from "../../demo/life.ts";
 import type { Fetch } from "../../src/chain/rpc.ts";
 import type { Draft } from "./logs.ts";
+import { answerOf, type NodeView } from "./node-view.ts";
 import { World } from "./world.ts";
 
 /** One block of the fake chain, with the logs of its transactions and the world as it stood after it. */
@@ -40,7 +41,7 @@ export class FakeChain {
   fault: Fault | undefined;
   withBlockTimestamp = true;
   /** Which calls for receipts the node knows. */
-  receipts: "none" | "single" | "whole" = "none";
+  receipts: NodeView["receipts"] = "none";
   requests = 0;
   calls: string[] = [];
 
@@ -142,52 +143,8 @@ export class FakeChain {
   }
 
   #result(method: string, params: readonly unknown[]): unknown {
-    switch (method) {
-      case "eth_chainId":
-        return hex(this.chainId);
-      case "eth_getBlockByNumber":
-        return header(this.#byTag(String(params[0])));
-      case "eth_getBlockByHash":
-        return header(this.#canonical.find((block) => block.hash === params[0]));
-      case "eth_getBlockReceipts":
-        if (this.receipts !== "whole") throw new Error("the method eth_getBlockReceipts does not exist");
-        return receiptsOf(this.#byTag(String(params[0])), this.withBlockTimestamp);
-      case "eth_getTransactionReceipt":
-        if (this.receipts === "none") throw new Error("the method eth_getTransactionReceipt does not exist");
-        for (const block of this.#canonical) {
-          const found = receiptsOf(block, this.withBlockTimestamp).find((each) => each.transactionHash === params[0]);
-          if (found !== undefined) return found;
-        }
-        return null;
-      case "eth_getLogs":
-        return this.#logs(params[0] as Readonly<Record<string, unknown>>);
-      default:
-        throw new Error(`the method ${method} does not exist`);
-    }
-  }
-
-  #byTag(tag: string): FakeBlock | undefined {
-    if (tag === "latest") return this.head;
-    if (tag === "finalized") return this.finalized === null ? undefined : this.#canonical[this.finalized];
-    return this.#canonical[Number(tag)];
-  }
-
-  #logs(filter: Readonly<Record<string, unknown>>): unknown {
-    const byHash = filter["blockHash"];
-    const from = Number(filter["fromBlock"]);
-    const to = Number(filter["toBlock"]);
-    if (byHash === undefined && from > this.head.number)
-      throw new Error("block range extends beyond current head block");
-    const blocks = this.#canonical.filter((block) =>
-      byHash === undefined ? block.number >= from && block.number <= to : block.hash === byHash,
-    );
-    const addresses = filter["address"] as readonly string[];
-    const [topics] = filter["topics"] as readonly (readonly string[])[];
-    return blocks.flatMap((block) =>
-      block.logs
-        .filter((log) => addresses.includes(log.address) && topics?.includes(log.topics[0] ?? ""))
-        .map((log) => logOf(block, log, this.withBlockTimestamp)),
-    );
+    const { finalized, chainId, withBlockTimestamp, receipts } = this;
+    return answerOf({ blocks: this.#canonical, finalized, chainId, withBlockTimestamp, receipts }, method, params);
   }
 }
 
@@ -195,39 +152,4 @@ interface Call {
   readonly id: number;
   readonly method: string;
   readonly params: readonly unknown[];
-}
-
-function hex(number: number): string {
-  return `0x${number.toString(16)}`;
-}
-
-function logOf(block: FakeBlock, log: FakeLog, withTimestamp: boolean) {
-  return {
-    ...log,
-    transactionIndex: hex(log.transactionIndex),
-    logIndex: hex(log.logIndex),
-    blockNumber: hex(block.number),
-    blockHash: block.hash,
-    removed: false,
-    ...(withTimestamp ? { blockTimestamp: hex(block.timestampSec) } : {}),
-  };
-}
-
-/** The receipts of a block's transactions that left logs. */
-function receiptsOf(block: FakeBlock | undefined, withTimestamp: boolean) {
-  if (block === undefined) return [];
-  const hashes = [...new Set(block.logs.map((log) => log.transactionHash))];
-  return hashes.map((transactionHash) => ({
-    transactionHash,
-    logs: block.logs
-      .filter((log) => log.transactionHash === transactionHash)
-      .map((log) => logOf(block, log, withTimestamp)),
-  }));
-}
-
-function header(block: FakeBlock | undefined): unknown {
-  if (block === undefined) return null;
-  const { number, hash, parentHash, timestampSec } = block;
-  const transactions = [...new Set(block.logs.map((log) => log.transactionHash))];
-  return { number: hex(number), hash, parentHash, timestamp: hex(timestampSec), transactions };
 }

@@ -1,0 +1,155 @@
+import type { Range } from "../core/chain.ts";
+import { LpLedgerError } from "../core/errors.ts";
+import type { Content, Repair } from "../store/contents.ts";
+import type { Bookkeeper } from "./bookkeeper.ts";
+import type { ChainPort } from "./chain-port.ts";
+
+export interface SettleOptions {
+  /** Wait until so many final blocks are unsettled, so that a quiet head costs no request a poll. */
+  readonly blocksMin: number;
+  /** Ranges a step, so that the head is looked at in between. */
+  readonly rangesMax: number;
+  onRepair?(repairs: readonly Repair[]): void;
+}
+
+/**
+ * Reads final blocks a second time, from another endpoint where there is one, and compares them with what is stored.
+ * Where they differ the block is asked about in every way there is; if what is stored was wrong, everything from there
+ * on is undone and redone in one transaction, and recorded.
+ * @returns whether final blocks are left to settle.
+ */
+export async function settle(
+  keeper: Bookkeeper,
+  chain: ChainPort,
+  signal: AbortSignal,
+  options: SettleOptions,
+): Promise<boolean> {
+  const { config, blocks } = keeper.store;
+  const [final, tip] = [config.get("final_block"), blocks.tip()];
+  if (final === undefined || tip === undefined) return false;
+  const settled = config.get("settled_block") ?? beginAt(keeper, tip.number);
+  if (final - settled < options.blocksMin || final <= settled) return false;
+  let ranges = 0;
+  for await (const range of chain.reread(settled + 1, final, signal)) {
+    requireOurs(keeper, chain, range);
+    const differing = differences(keeper, range);
+    if (differing.length > 0) {
+      await redo(keeper, chain, range, differing, signal, options);
+      return true; // What was redone is compared again.
+    }
+    keeper.settleUpTo(range.end);
+    ranges += 1;
+    if (ranges >= options.rangesMax) break;
+  }
+  return (config.get("settled_block") ?? 0) < final;
+}
+
+/** A ledger from before there was settling: what it has is taken as it is, and told by `settled_from`. */
+function beginAt({ store }: Bookkeeper, tip: number): number {
+  store.write(() => {
+    for (const key of ["settled_block", "settled_from", "contents_from"] as const)
+      store.config.set(key, tip, store.nowIso());
+  });
+  return tip;
+}
+
+/** The second reading must be of our chain; another one is no difference of contents. */
+function requireOurs({ store }: Bookkeeper, chain: ChainPort, range: Range): void {
+  const foreign = [...range.blocks, range.end].find((block) => {
+    const ours = store.blocks.at(block.number);
+    return ours !== undefined && ours.hash !== block.hash;
+  });
+  if (foreign === undefined) return;
+  const error = new LpLedgerError(
+    "transient",
+    "SETTLE_FORKED",
+    `a second reading has another block ${foreign.number} than the ledger, where it is final`,
+  );
+  chain.doubt?.(error);
+  throw error;
+}
+
+/** Numbers of the blocks whose two readings differ, ascending. */
+function differences(keeper: Bookkeeper, range: Range): readonly number[] {
+  const stored = new Map(
+    keeper.store.contents.between(range.from, range.end.number).map((each) => [each.blockNumber, each]),
+  );
+  const differing = new Set(stored.keys());
+  for (const block of range.blocks) {
+    if (stored.get(block.number)?.hash === keeper.contentOf(block)) differing.delete(block.number);
+    else differing.add(block.number);
+  }
+  return [...differing].sort((a, b) => a - b);
+}
+
+async function redo(
+  keeper: Bookkeeper,
+  chain: ChainPort,
+  range: Range,
+  differing: readonly number[],
+  signal: AbortSignal,
+  options: SettleOptions,
+): Promise<void> {
+  const { store } = keeper;
+  const common = store.config.get("settled_block") ?? 0;
+  const tip = store.blocks.tip()?.number ?? common;
+  if ((differing[0] ?? 0) <= (store.config.get("contents_from") ?? 0)) {
+    // Nothing was kept to compare with: read once more, and compared from then on.
+    keeper.redo(common, await all(chain.reread(common + 1, tip, signal)), []);
+    return;
+  }
+  const stored = new Map<number, Content>(
+    store.contents.between(range.from, range.end.number).map((each) => [each.blockNumber, each]),
+  );
+  const confirmed = new Map<number, Range["blocks"][number]>();
+  const repairs: Repair[] = [];
+  for (const number of differing) {
+    const hash = range.blocks.find((block) => block.number === number)?.hash ?? (await hashAt(chain, number, signal));
+    const block = await chain.confirm(hash, number, signal);
+    confirmed.set(number, block);
+    const before = stored.get(number);
+    const same = block.logs.length === 0 ? before === undefined : before?.hash === keeper.contentOf(block);
+    if (!same)
+      repairs.push({
+        blockNumber: number,
+        blockHash: hash,
+        storedLogs: before?.logCount ?? 0,
+        foundLogs: block.logs.length,
+      });
+  }
+  const corrected = { ...range, blocks: withConfirmed(range, confirmed) };
+  if (repairs.length === 0) {
+    keeper.settleUpTo(range.end); // It was the second reading that fell short.
+    return;
+  }
+  const after = range.end.number < tip ? await all(chain.reread(range.end.number + 1, tip, signal)) : [];
+  const begin = await head(chain, common, range, signal);
+  keeper.redo(common, [...begin, corrected, ...after], repairs);
+  options.onRepair?.(repairs);
+}
+
+function withConfirmed(range: Range, confirmed: ReadonlyMap<number, Range["blocks"][number]>): Range["blocks"] {
+  const numbers = new Set([...range.blocks.map((block) => block.number), ...confirmed.keys()]);
+  const read = new Map(range.blocks.map((block) => [block.number, block]));
+  return [...numbers]
+    .sort((a, b) => a - b)
+    .flatMap((number) => confirmed.get(number) ?? read.get(number) ?? [])
+    .filter((block) => block.logs.length > 0);
+}
+
+/** What lies between the settled block and the range, where the range does not follow it directly. */
+async function head(chain: ChainPort, common: number, range: Range, signal: AbortSignal): Promise<readonly Range[]> {
+  return range.from === common + 1 ? [] : await all(chain.reread(common + 1, range.from - 1, signal));
+}
+
+async function hashAt(chain: ChainPort, number: number, signal: AbortSignal) {
+  const [block] = await chain.blocksAt([number], signal);
+  if (block == null) throw new LpLedgerError("transient", "NODE_BEHIND", `the node does not have block ${number}`);
+  return block.hash;
+}
+
+async function all(ranges: AsyncGenerator<Range>): Promise<readonly Range[]> {
+  const read: Range[] = [];
+  for await (const range of ranges) read.push(range);
+  return read;
+}
