@@ -88,7 +88,7 @@ export async function measureState(accounts: number, days: number): Promise<read
     reader.close();
 
     await served.ask("bench_setHead", [lastBlock]);
-    const [quiet, backed] = await backupStall(served, Math.floor((daysBlock + lastBlock) / 2));
+    const [quiet, backed] = await backupStall(served, daysBlock, lastBlock);
     tell("longest wait between commits, no backup", max(quiet.gaps), "ms", `${quiet.gaps.length} commits`);
     tell(
       "longest wait between commits, with a backup",
@@ -135,7 +135,7 @@ async function closeDays(served: Served): Promise<readonly number[]> {
 }
 
 /** Waits between commits of a backfill: up to a block without a backup, and from there while one is made. */
-async function backupStall(served: Served, half: number) {
+async function backupStall(served: Served, from: number, to: number) {
   const { keeper, chain, close } = writer(served, 500);
   const follow = async (until: number, signal: AbortSignal): Promise<readonly number[]> => {
     const gaps: number[] = [];
@@ -149,7 +149,7 @@ async function backupStall(served: Served, half: number) {
     });
     return gaps;
   };
-  const quiet = { gaps: await follow(Math.floor(half * 0.6), new AbortController().signal) };
+  const quiet = { gaps: await follow(Math.floor(from + (to - from) * 0.2), new AbortController().signal) };
   const done = new AbortController();
   const startedMs = performance.now();
   const where = {
@@ -163,7 +163,7 @@ async function backupStall(served: Served, half: number) {
     done.abort();
     return ms;
   });
-  const [gaps, ms] = await Promise.all([follow(half, done.signal), making]);
+  const [gaps, ms] = await Promise.all([follow(Math.floor(from + (to - from) * 0.6), done.signal), making]);
   const backed = { gaps, ms };
   close();
   return [quiet, backed] as const;

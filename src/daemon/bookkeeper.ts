@@ -4,16 +4,16 @@ import { contentOf } from "../core/content.ts";
 import { dayEndSec, dayOf, nextDay } from "../core/day.ts";
 import type { Routes } from "../core/decode/reading.ts";
 import { applyTransaction, routesOf } from "../core/decode/transaction.ts";
-import { chainDigest, type Sha256, stateDigest } from "../core/digest.ts";
-import { invariant, LpLedgerError } from "../core/errors.ts";
-import { groupBy } from "../core/group.ts";
+import { type Sha256, stateDigest } from "../core/digest.ts";
+import { LpLedgerError } from "../core/errors.ts";
 import type { Address } from "../core/hex.ts";
-import type { LedgerEvent, Posting } from "../core/ledger.ts";
+import type { LedgerEvent } from "../core/ledger.ts";
 import { type Pool, type Programme, specialAddresses } from "../core/programme.ts";
 import type { Repair } from "../store/contents.ts";
 import type { Store } from "../store/store.ts";
 import { Balances } from "./balances.ts";
 import { closeDay } from "./days.ts";
+import { type EventPosting, keepPostings } from "./postings.ts";
 
 /** What a commit added. */
 export interface Committed {
@@ -21,12 +21,6 @@ export interface Committed {
   readonly events: number;
   readonly postings: number;
   readonly tip: number;
-}
-
-/** One posting with the event it belongs to. */
-export interface EventPosting {
-  readonly event: LedgerEvent;
-  readonly posting: Posting;
 }
 
 const HELD = "every identity held when the block was read again";
@@ -279,29 +273,4 @@ function fingerprint(state: PoolState | undefined): string {
   if (state === undefined) return "";
   if (state.kind === "ticks") return `${state.sqrtPriceX96} ${state.tick} ${state.liquidity}`;
   return `${state.reserve0} ${state.reserve1} ${state.supply}`;
-}
-
-/** Writes a block's postings and chains them to the digests of their pools. */
-export function keepPostings(
-  store: Store,
-  books: Books,
-  digest: { readonly sha256: Sha256; readonly chainId: number },
-  block: { readonly number: number; readonly hash: string },
-  postings: readonly EventPosting[],
-): void {
-  let leg = 0;
-  let logIndex = -1;
-  for (const { posting } of postings) {
-    leg = posting.logIndex === logIndex ? leg + 1 : 0;
-    logIndex = posting.logIndex;
-    store.events.insertPosting(block.number, leg, posting);
-  }
-  for (const [pool, made] of groupBy(postings, ({ event }) => event.pool.address)) {
-    const lines = made.map(({ posting }) => ({ ...posting.account, logIndex: posting.logIndex, delta: posting.delta }));
-    const at = { chainId: digest.chainId, blockHash: block.hash };
-    const chained = chainDigest(digest.sha256, books.digest(pool), at, lines);
-    invariant(chained !== books.digest(pool), "DIGEST_STUCK", `the digest of ${pool} did not move`);
-    books.setDigest(pool, chained);
-    store.insertDigest(pool, block.number, chained);
-  }
 }

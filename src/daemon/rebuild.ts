@@ -8,8 +8,9 @@ import { type Programme, specialAddresses } from "../core/programme.ts";
 import { clearDerived, type DerivedSummary, summarise } from "../store/derived.ts";
 import type { Store } from "../store/store.ts";
 import { Balances } from "./balances.ts";
-import { type EventPosting, keepPostings } from "./bookkeeper.ts";
+
 import { closeDay } from "./days.ts";
+import { type EventPosting, keepPostings } from "./postings.ts";
 
 export interface Rebuilt {
   readonly events: number;

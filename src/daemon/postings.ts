@@ -1,0 +1,37 @@
+import type { Books } from "../core/books.ts";
+import { chainDigest, type Sha256 } from "../core/digest.ts";
+import { invariant } from "../core/errors.ts";
+import { groupBy } from "../core/group.ts";
+import type { LedgerEvent, Posting } from "../core/ledger.ts";
+import type { Store } from "../store/store.ts";
+
+/** One posting with the event it belongs to. */
+export interface EventPosting {
+  readonly event: LedgerEvent;
+  readonly posting: Posting;
+}
+
+/** Writes a block's postings and chains them to the digests of their pools. */
+export function keepPostings(
+  store: Store,
+  books: Books,
+  digest: { readonly sha256: Sha256; readonly chainId: number },
+  block: { readonly number: number; readonly hash: string },
+  postings: readonly EventPosting[],
+): void {
+  let leg = 0;
+  let logIndex = -1;
+  for (const { posting } of postings) {
+    leg = posting.logIndex === logIndex ? leg + 1 : 0;
+    logIndex = posting.logIndex;
+    store.events.insertPosting(block.number, leg, posting);
+  }
+  for (const [pool, made] of groupBy(postings, ({ event }) => event.pool.address)) {
+    const lines = made.map(({ posting }) => ({ ...posting.account, logIndex: posting.logIndex, delta: posting.delta }));
+    const at = { chainId: digest.chainId, blockHash: block.hash };
+    const chained = chainDigest(digest.sha256, books.digest(pool), at, lines);
+    invariant(chained !== books.digest(pool), "DIGEST_STUCK", `the digest of ${pool} did not move`);
+    books.setDigest(pool, chained);
+    store.insertDigest(pool, block.number, chained);
+  }
+}
