@@ -47,6 +47,8 @@ interface Known extends Endpoint {
   agreedMs: number;
   head: Block | undefined;
   lastError: string | null;
+  /** It serves our chain, but another block than our final one. */
+  deniesFinal: boolean;
 }
 
 const AGREE_AGAIN_MS = 600_000;
@@ -54,6 +56,7 @@ const PROBE_EVERY_MS = 15_000;
 const LAG_BLOCKS_MAX = 3;
 const LAG_SECONDS_MAX = 60;
 const FORGIVEN_AFTER = 20;
+const NOBODY_AGREES_MS = 60_000;
 
 /**
  * The endpoints of one chain in order of preference. One unit of work stays with one of them; between two, a failing or
@@ -65,15 +68,24 @@ export class Endpoints {
   readonly #expected: () => Expected;
   readonly #told: EndpointsTold;
   #current: Known;
+  #agreedMs: number;
   #probedMs = Number.NEGATIVE_INFINITY;
 
   constructor(endpoints: readonly Endpoint[], clock: Clock, expected: () => Expected, told: EndpointsTold = {}) {
-    const fresh = { failures: 0, successes: 0, benchedUntilMs: 0, head: undefined, lastError: null };
+    const fresh = {
+      failures: 0,
+      successes: 0,
+      benchedUntilMs: 0,
+      head: undefined,
+      lastError: null,
+      deniesFinal: false,
+    };
     this.#all = endpoints.map((each) => ({ ...each, ...fresh, agreedMs: Number.NEGATIVE_INFINITY }));
     const [first] = this.#all;
     if (first === undefined) throw new LpLedgerError("usage", "NO_RPC", "no endpoint is configured");
     this.#current = first;
     this.#clock = clock;
+    this.#agreedMs = clock.nowMs();
     this.#expected = expected;
     this.#told = told;
   }
@@ -90,8 +102,15 @@ export class Endpoints {
     const best = this.#bestHead();
     for (const each of this.#all) {
       if (this.#isBenched(each) || isLagging(each, best) || !(await this.#agrees(each, signal))) continue;
+      this.#agreedMs = this.#clock.nowMs();
       this.#use(each, each.failures > 0 ? "tried again" : "the most preferred that does well");
       return each;
+    }
+    // When nobody else is left for long, one that denies our final block is heard: the guard must see that fork and stop.
+    const denying = this.#all.find((each) => each.deniesFinal);
+    if (denying !== undefined && this.#clock.nowMs() - this.#agreedMs >= NOBODY_AGREES_MS) {
+      this.#use(denying, "nobody has our final block any more");
+      return denying;
     }
     // Nobody does well: rather the one that may recover first than none at all.
     const [soonest = this.#current] = [...this.#all].sort((a, b) => a.benchedUntilMs - b.benchedUntilMs);
@@ -204,6 +223,7 @@ export class Endpoints {
     try {
       const seen = await each.node.identity(signal);
       const [pinned] = pin === undefined ? [] : await each.node.blocksAt([pin.number], signal);
+      each.deniesFinal = false;
       const wrong =
         seen.chainId !== chainId
           ? `it serves chain ${seen.chainId}, not ${chainId}`
@@ -212,6 +232,7 @@ export class Endpoints {
             : pin !== undefined && pinned !== null && pinned?.hash !== pin.hash
               ? `its block ${pin.number} is not our final one`
               : undefined;
+      each.deniesFinal = seen.chainId === chainId && wrong?.startsWith("its block") === true;
       if (wrong !== undefined)
         throw new LpLedgerError("transient", "WRONG_CHAIN", `the node ${each.rpc.id} disagrees: ${wrong}`);
       if (pin !== undefined && pinned === null)

@@ -68,15 +68,15 @@ export class FollowedChain {
     }
   }
 
-  async *reread(from: number, to: number, signal: AbortSignal): AsyncGenerator<Range> {
+  async *reread(from: number, to: number, finalTo: number, signal: AbortSignal): AsyncGenerator<Range> {
     const other = await this.#endpoints.other(signal);
     this.#second = other;
     try {
       const [head] = await other.node.blocksAt([to], signal);
       if (head == null)
         throw new LpLedgerError("transient", "NODE_BEHIND", `the node ${other.rpc.id} lacks block ${to}`);
-      // Everything asked for is final: one request a range.
-      yield* other.ranges.read(from, to, { head, finalTo: to }, signal);
+      // What is final costs one request a range.
+      yield* other.ranges.read(from, to, { head, finalTo }, signal);
     } catch (error) {
       if (!signal.aborted) this.#endpoints.failed(other, error);
       throw error;

@@ -14,6 +14,7 @@ export class Pacer {
   readonly #sent: number[] = [];
   #perSecond = Number.POSITIVE_INFINITY;
   #nextMs = 0;
+  #pausedToMs = 0;
   #changedMs = 0;
 
   constructor(clock: Clock) {
@@ -27,19 +28,21 @@ export class Pacer {
 
   /** Waits for the next request's turn. */
   async turn(signal: AbortSignal): Promise<void> {
-    const now = this.#clock.nowMs();
-    this.#quicken(now);
-    const at = Math.max(now, this.#nextMs);
+    this.#quicken(this.#clock.nowMs());
+    const at = Math.max(this.#clock.nowMs(), this.#nextMs, this.#pausedToMs);
     this.#nextMs = at + 1000 / this.#perSecond;
-    if (at > now) await this.#clock.sleep(at - now, signal);
-    this.#sent.push(at);
+    // A refusal that comes in meanwhile holds for those that wait, too.
+    for (let until = at; until > this.#clock.nowMs(); until = Math.max(at, this.#pausedToMs))
+      await this.#clock.sleep(until - this.#clock.nowMs(), signal);
+    this.#sent.push(this.#clock.nowMs());
     while ((this.#sent[0] ?? at) < at - WINDOW_MS) this.#sent.shift();
   }
 
   /** The endpoint refused a request for its rate: slower from now on, and nothing at all for as long as it asked for. */
   refused(retryAfterMs: number | undefined): void {
     const now = this.#clock.nowMs();
-    this.#nextMs = Math.max(this.#nextMs, now + Math.min(retryAfterMs ?? 0, PAUSE_MS_MAX));
+    this.#pausedToMs = Math.max(this.#pausedToMs, now + Math.min(retryAfterMs ?? 0, PAUSE_MS_MAX));
+    this.#nextMs = Math.max(this.#nextMs, this.#pausedToMs);
     // Many requests may be refused together; they teach one lesson.
     if (now - this.#changedMs < 1000) return;
     this.#changedMs = now;

@@ -95,21 +95,20 @@ export class Bookkeeper {
     return contentOf(this.#sha256, logs);
   }
 
+  /** Makes a block that we hold a row, with the state that was in force at it; the caller holds the transaction. */
+  keepRow(block: Block): void {
+    const below = this.store.blocks.atOrBelow(block.number);
+    if (below?.number === block.number) return;
+    const digest = below?.stateDigest ?? emptyDigest(this.#sha256, this.programme);
+    this.store.insertBlock({ ...block, eventCount: 0, stateDigest: digest });
+  }
+
   /** Everything up to a final block was read twice and is the same; the block stays a row, so that no redo reaches below. */
   settleUpTo(end: Block): void {
     const { store } = this;
     this.#write(() => {
       const before = store.config.get("settled_block") ?? end.number;
-      const below = store.blocks.atOrBelow(end.number);
-      if (below?.number !== end.number) {
-        const digest =
-          below?.stateDigest ??
-          stateDigest(
-            this.#sha256,
-            this.programme.pools.map(({ address }) => [address, ""]),
-          );
-        store.insertBlock({ ...end, eventCount: 0, stateDigest: digest });
-      }
+      this.keepRow(end);
       store.config.set("settled_block", end.number, store.nowIso());
       store.contents.forgetUpTo(end.number);
       store.thinBlocks(before, end.number, end.number);
@@ -266,6 +265,14 @@ export class Bookkeeper {
       this.programme.pools.map((pool) => [pool.address, books.digest(pool.address)]),
     );
   }
+}
+
+/** The digest of a ledger in which nothing happened yet. */
+function emptyDigest(sha256: Sha256, { pools }: Programme): string {
+  return stateDigest(
+    sha256,
+    pools.map(({ address }) => [address, ""]),
+  );
 }
 
 /** Equal exactly for equal states. */

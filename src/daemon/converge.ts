@@ -5,7 +5,7 @@ import { startBlockOf } from "../core/programme.ts";
 import { type FinalitySight, finalOf, judge, type KnownBlock, type Verdict } from "../core/verdict.ts";
 import type { Bookkeeper, Committed } from "./bookkeeper.ts";
 import type { ChainPort } from "./chain-port.ts";
-import { type SettleOptions, settle } from "./settle.ts";
+import { recheck, type SettleOptions, settle } from "./settle.ts";
 
 /** What one step found and did. */
 export interface Step {
@@ -49,7 +49,9 @@ export async function converge(
   const follow = async (from: number): Promise<void> => {
     const bounds = boundsOf(keeper, sight);
     for await (const range of chain.ranges(from, goal, bounds, signal)) {
-      const committed = await secondLook(keeper, chain, bounds, [range], signal, (each) => keeper.commitAll(each));
+      const committed = await secondLook(keeper, chain, bounds, [range], range.from - 1, signal, (each) =>
+        keeper.commitAll(each),
+      );
       options.onCommit?.(committed, head.number);
     }
   };
@@ -114,6 +116,7 @@ async function secondLook(
   chain: ChainPort,
   bounds: RangeBounds,
   ranges: readonly Range[],
+  base: number,
   signal: AbortSignal,
   attempt: (ranges: readonly Range[]) => Committed,
 ): Promise<Committed> {
@@ -131,6 +134,12 @@ async function secondLook(
       finding = findingOf(error);
       if (finding === undefined) throw error;
       if (i < looks.length - 1) continue;
+      if (await recheck(keeper, chain, base, signal))
+        throw new LpLedgerError(
+          "transient",
+          "REPAIRED_BELOW",
+          `blocks below ${base + 1} were not what they are: repaired`,
+        );
       const last = finding;
       keeper.store.write(() => keeper.store.findings.insert(last));
       throw error;
@@ -174,10 +183,7 @@ function keepFinal(keeper: Bookkeeper, sight: Look): number | null {
   const final = finalOf(before, sight);
   if (final === null) return before?.number ?? null;
   store.write(() => {
-    const below = store.blocks.atOrBelow(final.number);
-    if (below !== undefined && below.number < final.number) {
-      store.insertBlock({ ...final, eventCount: 0, stateDigest: below.stateDigest });
-    }
+    keeper.keepRow(final);
     store.config.set("final_block", final.number, store.nowIso());
     store.config.set("final_hash", final.hash, store.nowIso());
     store.config.set("finality_source", sight.tagged === null ? "depth" : "tag", store.nowIso());
@@ -205,6 +211,9 @@ async function repair(
   const common = shared ?? start - 1;
   const acceptedFinal = await refuseDeep(keeper, chain, { common, shared: shared !== undefined }, signal, options);
   const goal = Math.min(sight.head.number, options.until ?? sight.head.number);
+  // The chain came back while we searched, or it is shorter now than what it shares with ours: nothing replaces ours.
+  if (common >= goal)
+    throw new LpLedgerError("transient", "CHAIN_MOVED", `the fork after block ${common} was gone when it was read`);
   const ranges: Range[] = [];
   let logs = 0;
   const bounds = boundsOf(keeper, sight);
@@ -213,7 +222,7 @@ async function repair(
     logs += range.blocks.reduce((sum, block) => sum + block.logs.length, 0);
     if (logs > REPLACEMENT_LOGS_MAX) break;
   }
-  const committed = await secondLook(keeper, chain, bounds, ranges, signal, (each) =>
+  const committed = await secondLook(keeper, chain, bounds, ranges, common, signal, (each) =>
     keeper.replace(common, each, acceptedFinal),
   );
   options.onCommit?.(committed, sight.head.number);
@@ -233,10 +242,17 @@ async function commonBlock(
       ours.map((block) => block.number),
       signal,
     );
+    // A block that is missing below the head says nothing of a fork: the node lags, or answered short.
+    requireAll(theirs, ours);
     const shared = ours.find((block, i) => theirs[i]?.hash === block.hash);
     if (shared !== undefined) return shared.number;
     below = ours.at(-1)?.number ?? 0;
   }
+}
+
+function requireAll(theirs: readonly (Block | null)[], ours: readonly { readonly number: number }[]): void {
+  const at = theirs.indexOf(null);
+  if (at >= 0) throw new LpLedgerError("transient", "NODE_BEHIND", `the node does not have block ${ours[at]?.number}`);
 }
 
 /** The block before our first, where the node still has it: what a chain of the same history must share. */
@@ -245,6 +261,7 @@ async function sharedAnchor(keeper: Bookkeeper, chain: ChainPort, signal: AbortS
   if (anchor === undefined) return undefined;
   if (anchor.number < 0) return anchor.number; // We began at genesis, which was compared at the start.
   const [theirs] = await chain.blocksAt([anchor.number], signal);
+  requireAll([theirs ?? null], [anchor]);
   return theirs?.hash === anchor.hash ? anchor.number : undefined;
 }
 
@@ -261,9 +278,14 @@ async function refuseDeep(
 ): Promise<Hash | undefined> {
   const final = storedFinal(keeper);
   if (shared && (final === null || common >= final.number)) return undefined;
-  // Stored blocks are sparse: only the final block's own hash tells whether the fork is below or above it.
   const [first = null, theirs = null] = await chain.blocksAt([common + 1, final?.number ?? common + 1], signal);
-  if (final !== null && theirs?.hash === final.hash) return undefined;
+  // The final block is always stored: a node that has it after all was on its way from one chain to another.
+  if (final !== null && theirs?.hash === final.hash)
+    throw new LpLedgerError(
+      "transient",
+      "CHAIN_MOVED",
+      `the fork after block ${common} was gone when it was looked at`,
+    );
   if (first !== null && theirs !== null && first.hash === options.acceptDeepReorg) return theirs.hash;
   const message = shared
     ? `the node's chain leaves ours after block ${common}, below the final block ${final?.number}`

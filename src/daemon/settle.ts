@@ -30,18 +30,34 @@ export async function settle(
   const settled = config.get("settled_block") ?? beginAt(keeper, tip.number);
   if (final - settled < options.blocksMin || final <= settled) return false;
   let ranges = 0;
-  for await (const range of chain.reread(settled + 1, final, signal)) {
+  for await (const range of chain.reread(settled + 1, final, final, signal)) {
     requireOurs(keeper, chain, range);
     const differing = differences(keeper, range);
     if (differing.length > 0) {
-      await redo(keeper, chain, range, differing, signal, options);
-      return true; // What was redone is compared again.
+      const redone = await redo(keeper, chain, range, differing, signal, options.onRepair);
+      if (redone) return true; // And compared again.
     }
     keeper.settleUpTo(range.end);
     ranges += 1;
     if (ranges >= options.rangesMax) break;
   }
   return (config.get("settled_block") ?? 0) < final;
+}
+
+/**
+ * Reads once more whatever is not settled yet, up to a block: for an identity that fails because of a log that was left
+ * out earlier. @returns whether something was repaired.
+ */
+export async function recheck(keeper: Bookkeeper, chain: ChainPort, to: number, signal: AbortSignal): Promise<boolean> {
+  const { config } = keeper.store;
+  const settled = config.get("settled_block");
+  if (settled === undefined || to <= settled) return false;
+  for await (const range of chain.reread(settled + 1, to, config.get("final_block") ?? settled, signal)) {
+    requireOurs(keeper, chain, range);
+    const differing = differences(keeper, range);
+    if (differing.length > 0 && (await redo(keeper, chain, range, differing, signal))) return true;
+  }
+  return false;
 }
 
 /** A ledger from before there was settling: what it has is taken as it is, and told by `settled_from`. */
@@ -82,21 +98,23 @@ function differences(keeper: Bookkeeper, range: Range): readonly number[] {
   return [...differing].sort((a, b) => a - b);
 }
 
+/** @returns whether anything was undone and redone; false where the second reading fell short. */
 async function redo(
   keeper: Bookkeeper,
   chain: ChainPort,
   range: Range,
   differing: readonly number[],
   signal: AbortSignal,
-  options: SettleOptions,
-): Promise<void> {
+  onRepair?: (repairs: readonly Repair[]) => void,
+): Promise<boolean> {
   const { store } = keeper;
+  const final = store.config.get("final_block") ?? -1;
   const common = store.config.get("settled_block") ?? 0;
   const tip = store.blocks.tip()?.number ?? common;
   if ((differing[0] ?? 0) <= (store.config.get("contents_from") ?? 0)) {
     // Nothing was kept to compare with: read once more, and compared from then on.
-    keeper.redo(common, await all(chain.reread(common + 1, tip, signal)), []);
-    return;
+    keeper.redo(common, await all(chain.reread(common + 1, tip, final, signal)), []);
+    return true;
   }
   const stored = new Map<number, Content>(
     store.contents.between(range.from, range.end.number).map((each) => [each.blockNumber, each]),
@@ -117,15 +135,13 @@ async function redo(
         foundLogs: block.logs.length,
       });
   }
+  if (repairs.length === 0) return false;
   const corrected = { ...range, blocks: withConfirmed(range, confirmed) };
-  if (repairs.length === 0) {
-    keeper.settleUpTo(range.end); // It was the second reading that fell short.
-    return;
-  }
-  const after = range.end.number < tip ? await all(chain.reread(range.end.number + 1, tip, signal)) : [];
-  const begin = await head(chain, common, range, signal);
-  keeper.redo(common, [...begin, corrected, ...after], repairs);
-  options.onRepair?.(repairs);
+  const before = range.from === common + 1 ? [] : await all(chain.reread(common + 1, range.from - 1, final, signal));
+  const after = range.end.number < tip ? await all(chain.reread(range.end.number + 1, tip, final, signal)) : [];
+  keeper.redo(common, [...before, corrected, ...after], repairs);
+  onRepair?.(repairs);
+  return true;
 }
 
 function withConfirmed(range: Range, confirmed: ReadonlyMap<number, Range["blocks"][number]>): Range["blocks"] {
@@ -135,11 +151,6 @@ function withConfirmed(range: Range, confirmed: ReadonlyMap<number, Range["block
     .sort((a, b) => a - b)
     .flatMap((number) => confirmed.get(number) ?? read.get(number) ?? [])
     .filter((block) => block.logs.length > 0);
-}
-
-/** What lies between the settled block and the range, where the range does not follow it directly. */
-async function head(chain: ChainPort, common: number, range: Range, signal: AbortSignal): Promise<readonly Range[]> {
-  return range.from === common + 1 ? [] : await all(chain.reread(common + 1, range.from - 1, signal));
 }
 
 async function hashAt(chain: ChainPort, number: number, signal: AbortSignal) {

@@ -277,7 +277,7 @@ describe("the guard", () => {
     };
     const ledger = new TestLedger(chain.fetch, { programme });
     await ledger.settle();
-    ledger.store.db.exec("delete from processed_blocks where event_count = 0 and block_number < 3");
+    ledger.store.db.exec("delete from processed_blocks where event_count = 0 and block_number in (1, 2)");
     chain.follow("x y z w");
     await ledger.settle();
     await expectStraight(ledger, chain);

@@ -73,6 +73,11 @@ export class FakeChain {
     this.#canonical = chain;
   }
 
+  /** Makes a chain that was left canonical again. */
+  show(blocks: readonly FakeBlock[]): void {
+    this.#canonical = [...blocks];
+  }
+
   /** Adds blocks with random life at the end. */
   grow(count: number, seed = 1): void {
     for (let i = 0; i < count; i++) this.#canonical.push(this.#child(this.head, `${seed}/${this.head.number + 1}`));

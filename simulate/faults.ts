@@ -1,0 +1,78 @@
+import { RPC_ERRORS } from "../src/chain/rpc-errors.ts";
+
+/** What a node may do wrong to one request; each seed enables some of them. */
+export const FAULTS = [
+  "error-row",
+  "http-429",
+  "empty-body",
+  "no-result",
+  "null-result",
+  "wrong-id",
+  "answered-twice",
+  "html",
+  "truncated",
+  "reset",
+  "hang",
+  "drop-log",
+  "drop-block",
+  "removed-log",
+  "pending-log",
+  "duplicate-log",
+  "shuffle",
+  "same-index",
+  "other-fork",
+  "foreign-log",
+  "older-head",
+  "no-finality",
+  "finality-backwards",
+  "wrong-chain",
+  "bloom-zero",
+  "bloom-ones",
+] as const;
+
+export type Fault = (typeof FAULTS)[number];
+
+/** Faults that make a ledger see what is not there, so that a halt with a finding is an honest outcome. */
+export const LIES: ReadonlySet<Fault> = new Set(["drop-log", "drop-block", "same-index", "other-fork"]);
+
+export interface RawLog {
+  readonly address: string;
+  readonly blockNumber: string | null;
+  readonly blockHash: string | null;
+  readonly logIndex: string;
+  readonly removed: boolean;
+  readonly [more: string]: unknown;
+}
+
+/** Changes a list of logs as the fault says; `pick` chooses. */
+export function spoilLogs(fault: Fault, logs: readonly RawLog[], pick: (n: number) => number): readonly RawLog[] {
+  const at = pick(logs.length);
+  const one = logs[at];
+  if (one === undefined) return logs;
+  switch (fault) {
+    case "drop-log":
+      return logs.filter((log) => log !== one);
+    case "drop-block":
+      return logs.filter((log) => log.blockNumber !== one.blockNumber);
+    case "removed-log":
+      return [...logs, { ...one, logIndex: "0x4d", removed: true }];
+    case "pending-log":
+      return [...logs, { ...one, logIndex: "0x4e", blockHash: null, blockNumber: null }];
+    case "duplicate-log":
+      return [...logs, { ...one }];
+    case "shuffle":
+      return [...logs].reverse();
+    case "same-index":
+      return [...logs, { ...one, data: `${String(one["data"]).slice(0, -1)}7` }];
+    case "foreign-log":
+      return [...logs, { ...one, address: `0x${"77".repeat(20)}`, logIndex: "0x4f" }];
+    default:
+      return logs;
+  }
+}
+
+/** One row of the table of errors, as its provider would answer it. */
+export function errorRow(pick: (n: number) => number): { readonly status: number; readonly error: object } {
+  const row = RPC_ERRORS[pick(RPC_ERRORS.length)] as (typeof RPC_ERRORS)[number];
+  return { status: row.http ?? 200, error: { code: row.code ?? -32000, message: row.example } };
+}

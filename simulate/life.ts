@@ -1,0 +1,163 @@
+import { copyFileSync, existsSync, rmSync, statSync, truncateSync } from "node:fs";
+import { FollowedChain } from "../src/chain/followed-chain.ts";
+import { RANGE_LIMITS } from "../src/chain/ranges.ts";
+import type { Rpc } from "../src/chain/rpc.ts";
+import { sha256 } from "../src/cli/platform.ts";
+import { toHash } from "../src/core/hex.ts";
+import type { Programme } from "../src/core/programme.ts";
+import { adoptProgramme } from "../src/daemon/adopt.ts";
+import { Bookkeeper } from "../src/daemon/bookkeeper.ts";
+import { run } from "../src/daemon/run.ts";
+import { type OpenDatabase, openForWriting } from "../src/store/open.ts";
+import { Store } from "../src/store/store.ts";
+import type { VirtualTime } from "./time.ts";
+
+/** Where a process may be killed. */
+export const CRASH_POINTS = ["while waiting", "before a write", "inside a write", "after a write"] as const;
+export type CrashPoint = (typeof CRASH_POINTS)[number];
+
+/** The end of a killed process: nothing after it reaches the file that the next life begins with. */
+export class Killed extends Error {}
+
+export interface LifePlan {
+  readonly path: string;
+  readonly time: VirtualTime;
+  readonly rpcs: readonly Rpc[];
+  readonly programme: Programme;
+  readonly random: () => number;
+  readonly settleMin: number;
+  readonly acceptDeepReorg?: string;
+  /** After every commit, inside the process that made it. */
+  onCommit(store: Store): void;
+  /** Whatever the process tells anybody. */
+  onTold(text: string): void;
+}
+
+/** One process: the whole daemon on a file, from its start to its end or its death. */
+export class Life {
+  readonly store: Store;
+  readonly done: Promise<void>;
+  readonly #opened: OpenDatabase;
+  readonly #plan: LifePlan;
+  readonly #stop = new AbortController();
+  #armed: { readonly point: CrashPoint; readonly image: string } | undefined;
+  #killed = false;
+
+  constructor(plan: LifePlan) {
+    this.#plan = plan;
+    this.#opened = openForWriting(plan.path);
+    // Every commit stays in the write-ahead log, so that a loss of power can take the newest ones away.
+    this.#opened.db.pragma("wal_autocheckpoint = 0");
+    this.store = new Store(this.#opened.db, plan.time);
+    this.#watchWrites();
+    if (this.store.config.get("programme") === undefined)
+      this.store.write(() => adoptProgramme(this.store, plan.programme, sha256));
+    this.done = this.#live();
+  }
+
+  async #live(): Promise<void> {
+    const { time, rpcs, programme, random, settleMin, acceptDeepReorg, onTold } = this.#plan;
+    const { config } = this.store;
+    const chain = new FollowedChain(rpcs, programme, {
+      clock: time,
+      random,
+      limits: { ...RANGE_LIMITS, blocksStart: 20, blocksMax: 40 },
+      expected: () => {
+        const [number, hash] = [config.get("final_block"), config.get("final_hash")];
+        const genesis = config.get("chain")?.genesisHash;
+        return {
+          chainId: programme.chainId,
+          genesisHash: genesis === undefined ? undefined : toHash(genesis),
+          pin: number === undefined || hash === undefined ? undefined : { number, hash: toHash(hash) },
+        };
+      },
+      onSwitch: (from, to, reason) => onTold(`${from} -> ${to}: ${reason}`),
+      onRefused: (id, reason) => onTold(`${id} refused: ${reason}`),
+    });
+    const keeper = new Bookkeeper(this.store, programme, sha256);
+    try {
+      await run(keeper, chain, time, this.#stop.signal, {
+        pollIntervalMs: () => 2_000,
+        giveUpMs: () => 120_000,
+        stallMs: () => 60_000,
+        once: false,
+        settle: { blocksMin: settleMin, rangesMax: 4 },
+        ...(acceptDeepReorg === undefined ? {} : { acceptDeepReorg: toHash(acceptDeepReorg) }),
+        onRetry: (error) => onTold(`${error.message} ${JSON.stringify(error.facts)}`),
+      });
+      onTold(JSON.stringify(chain.health()));
+    } finally {
+      if (!this.#killed) this.#opened.close();
+    }
+    if (this.#killed) throw new Killed("killed while waiting");
+  }
+
+  /** Kills the process at the next such point; its file as it is then becomes `image`. */
+  kill(point: CrashPoint, image: string): void {
+    if (point !== "while waiting") {
+      this.#armed = { point, image };
+      return;
+    }
+    this.#copyTo(image);
+    this.#killed = true;
+    this.#stop.abort();
+  }
+
+  /** Ends gracefully. */
+  end(): void {
+    this.#stop.abort();
+  }
+
+  /** A copy of the file as it is now, with whatever the write-ahead log holds. */
+  copyTo(image: string): void {
+    this.#copyTo(image);
+  }
+
+  /** The disk is full from now on, or has room again. */
+  fillDisk(full: boolean): void {
+    const pages = Number(this.#opened.db.pragma("page_count", { simple: true }));
+    this.#opened.db.pragma(`max_page_count = ${full ? pages : 1_073_741_823}`);
+  }
+
+  /** Closes what a killed process left open in ours. */
+  bury(): void {
+    if (this.#killed) this.#opened.close();
+  }
+
+  #watchWrites(): void {
+    const { store } = this;
+    const write = store.write.bind(store);
+    store.write = <T>(work: () => T): T => {
+      this.#dieAt("before a write");
+      const result = write(() => {
+        const made = work();
+        this.#dieAt("inside a write");
+        return made;
+      });
+      this.#plan.onCommit(store);
+      this.#dieAt("after a write");
+      return result;
+    };
+  }
+
+  #dieAt(point: CrashPoint): void {
+    if (this.#killed) throw new Killed("a killed process goes on");
+    if (this.#armed?.point !== point) return;
+    this.#copyTo(this.#armed.image);
+    this.#killed = true;
+    this.#stop.abort();
+    throw new Killed(`killed ${point}`);
+  }
+
+  #copyTo(image: string): void {
+    for (const suffix of ["", "-wal", "-shm"]) rmSync(`${image}${suffix}`, { force: true });
+    copyFileSync(this.#plan.path, image);
+    if (existsSync(`${this.#plan.path}-wal`)) copyFileSync(`${this.#plan.path}-wal`, `${image}-wal`);
+  }
+}
+
+/** Takes the newest commits away, as a loss of power may: the write-ahead log ends somewhere. */
+export function cutLog(image: string, share: number): void {
+  const wal = `${image}-wal`;
+  if (existsSync(wal)) truncateSync(wal, Math.floor(statSync(wal).size * share));
+}

@@ -1,0 +1,179 @@
+import type { FakeBlock } from "../test/support/fake-chain.ts";
+import { answerOf } from "../test/support/node-view.ts";
+import { errorRow, type Fault, LIES, type RawLog, spoilLogs } from "./faults.ts";
+import type { VirtualTime } from "./time.ts";
+
+export const SECRET = "5ecr3tk3y5ecr3tk3y";
+
+/** What all nodes of a run share. */
+export interface NodesWorld {
+  readonly time: VirtualTime;
+  random(): number;
+  /** The canonical chain now, and a branch that was left, if any. */
+  canonical(): readonly FakeBlock[];
+  left(): readonly FakeBlock[] | undefined;
+  /** Newest final block of the canonical chain, or null while finality is not known by tag. */
+  finalized(): number | null;
+  /** A block is lied about once in a run, whoever lies: a lie told by everybody always cannot be found out. */
+  readonly liedAbout: Set<number>;
+  readonly injected: Map<Fault, number>;
+  readonly violations: string[];
+}
+
+export interface NodeTraits {
+  /** Blocks it is behind. */
+  lag: number;
+  /** It still shows the branch that was left. */
+  onOldBranch: boolean;
+  down: boolean;
+  /** Most blocks in a range, by this node's own wording. */
+  readonly rangeMax: number;
+  readonly withBlockTimestamp: boolean;
+  readonly receipts: "none" | "single" | "whole";
+  /** Share of requests that each fault hits. */
+  faults: ReadonlyMap<Fault, number>;
+}
+
+interface Call {
+  readonly id: number;
+  readonly method: string;
+  readonly params: readonly unknown[];
+}
+
+/** One simulated node behind one URL. */
+export class SimNode {
+  readonly traits: NodeTraits;
+  readonly #world: NodesWorld;
+  /** It asked for quiet then, until then. */
+  #quietFromMs = 0;
+  #quietUntilMs = 0;
+
+  constructor(world: NodesWorld, traits: NodeTraits) {
+    this.#world = world;
+    this.traits = traits;
+  }
+
+  async serve(init: RequestInit): Promise<Response> {
+    const { time } = this.#world;
+    const signal = init.signal ?? new AbortController().signal;
+    if (time.nowMs() < this.#quietUntilMs && time.nowMs() > this.#quietFromMs)
+      this.#world.violations.push("a request came before Retry-After was over");
+    const calls = [JSON.parse(String(init.body))].flat() as Call[];
+    const batch = String(init.body).startsWith("[");
+    await time.sleep(5 + this.#pick(200), signal);
+    if (this.traits.down || this.#strikes("reset"))
+      throw Object.assign(new TypeError("fetch failed"), { cause: { code: "ECONNRESET" } });
+    if (this.#strikes("hang"))
+      await new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason), { once: true }));
+    if (this.#strikes("http-429")) {
+      const seconds = this.#pick(3);
+      this.#quietFromMs = time.nowMs();
+      this.#quietUntilMs = time.nowMs() + seconds * 1000;
+      return response(429, "slow down", seconds === 0 ? {} : { "retry-after": `${seconds}` });
+    }
+    if (this.#strikes("empty-body")) return response(200, "");
+    if (this.#strikes("html")) return response(502, "<html>bad gateway</html>");
+    if (this.#strikes("error-row")) {
+      const { status, error } = errorRow((n) => this.#pick(n));
+      const answers = calls.map(({ id }) => ({ jsonrpc: "2.0", id, error }));
+      return response(status, JSON.stringify(batch ? answers : answers[0]));
+    }
+    const answers: unknown[] = calls.map((call) => this.#answer(call));
+    if (this.#strikes("answered-twice")) answers.push(answers[0]);
+    const text = JSON.stringify(batch ? answers : answers[0]);
+    return response(200, this.#strikes("truncated") ? text.slice(0, this.#pick(text.length)) : text);
+  }
+
+  #answer({ id, method, params }: Call): unknown {
+    const shownId = this.#strikes("wrong-id") ? id + 1_000_000 : id;
+    try {
+      const result = this.#result(method, params);
+      if (this.#strikes("no-result")) return { jsonrpc: "2.0", id: shownId };
+      return { jsonrpc: "2.0", id: shownId, result: this.#strikes("null-result") ? null : result };
+    } catch (error) {
+      return { jsonrpc: "2.0", id: shownId, error: { code: -32000, message: (error as Error).message } };
+    }
+  }
+
+  #result(method: string, params: readonly unknown[]): unknown {
+    const { withBlockTimestamp, receipts, rangeMax } = this.traits;
+    const blocks = this.#blocks(method, params);
+    const finalized = this.#finalized(blocks);
+    const chainId = this.#strikes("wrong-chain") ? 5 : 31337;
+    if (method === "eth_getLogs") {
+      const { fromBlock, toBlock } = params[0] as { fromBlock?: string; toBlock?: string };
+      if (fromBlock !== undefined && Number(toBlock) - Number(fromBlock) >= rangeMax)
+        throw new Error(`query exceeds max block range ${rangeMax}`);
+    }
+    const honest = answerOf({ blocks, finalized, chainId, withBlockTimestamp, receipts }, method, params);
+    if (method === "eth_getLogs") return this.#spoiled(honest as readonly RawLog[], params);
+    return method.startsWith("eth_getBlockBy") ? this.#header(honest) : honest;
+  }
+
+  /** The chain as this node shows it to this call. */
+  #blocks(method: string, params: readonly unknown[]): readonly FakeBlock[] {
+    const { canonical, left } = this.#world;
+    const chain = (this.traits.onOldBranch ? left() : undefined) ?? canonical();
+    const older =
+      method === "eth_getBlockByNumber" && params[0] === "latest" && this.#strikes("older-head")
+        ? 1 + this.#pick(4)
+        : 0;
+    const other = method === "eth_getLogs" && this.#strikes("other-fork") ? left() : undefined;
+    return (other ?? chain).slice(0, Math.max(1, (other ?? chain).length - this.traits.lag - older));
+  }
+
+  #finalized(blocks: readonly FakeBlock[]): number | null {
+    const finalized = this.#world.finalized();
+    if (finalized === null || this.#strikes("no-finality")) return null;
+    const back = this.#strikes("finality-backwards") ? this.#pick(20) : 0;
+    return Math.max(0, Math.min(finalized - back, blocks.length - 1));
+  }
+
+  #spoiled(honest: readonly RawLog[], params: readonly unknown[]): readonly RawLog[] {
+    let logs = honest;
+    for (const fault of this.traits.faults.keys()) {
+      const spoilt = spoilLogs(fault, logs, (n) => this.#pick(n));
+      if (spoilt === logs) continue;
+      const touched = changedBlocks(logs, spoilt);
+      // What is asked by hash is asked for certainty: a node that lies there too cannot be found out alone.
+      const certain = (params[0] as { blockHash?: string }).blockHash !== undefined;
+      if (LIES.has(fault) && (certain || touched.some((block) => this.#world.liedAbout.has(block)))) continue;
+      if (!this.#strikes(fault)) continue;
+      if (LIES.has(fault)) for (const block of touched) this.#world.liedAbout.add(block);
+      logs = spoilt;
+    }
+    return logs;
+  }
+
+  #header(block: unknown): unknown {
+    if (block === null) return block;
+    if (this.#strikes("bloom-zero")) return { ...(block as object), logsBloom: `0x${"00".repeat(256)}` };
+    return this.#strikes("bloom-ones") ? { ...(block as object), logsBloom: `0x${"ff".repeat(256)}` } : block;
+  }
+
+  #strikes(fault: Fault): boolean {
+    const rate = this.traits.faults.get(fault);
+    if (rate === undefined || this.#world.random() >= rate) return false;
+    this.#world.injected.set(fault, (this.#world.injected.get(fault) ?? 0) + 1);
+    return true;
+  }
+
+  #pick(below: number): number {
+    return Math.floor(this.#world.random() * below);
+  }
+}
+
+function changedBlocks(before: readonly RawLog[], after: readonly RawLog[]): readonly number[] {
+  const kept = new Set(after);
+  const had = new Set(before);
+  const changed = [...before.filter((log) => !kept.has(log)), ...after.filter((log) => !had.has(log))];
+  return [...new Set(changed.map((log) => Number(log.blockNumber ?? 0)))];
+}
+
+/** The few parts of a Response that the transport reads, without streams. */
+function response(status: number, text: string, headers: Readonly<Record<string, string>> = {}): Response {
+  const body = (async function* () {
+    yield new TextEncoder().encode(text);
+  })();
+  return { status, body, headers: new Headers(headers) } as unknown as Response;
+}

@@ -1,0 +1,444 @@
+import { createHash, type Hash as Hasher } from "node:crypto";
+import { copyFileSync, existsSync, mkdirSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { seeded } from "../demo/life.ts";
+import { Rpc } from "../src/chain/rpc.ts";
+import { sha256 } from "../src/cli/platform.ts";
+import { parseProgramme } from "../src/config.ts";
+import { LpLedgerError } from "../src/core/errors.ts";
+import type { Programme } from "../src/core/programme.ts";
+import { adoptProgramme } from "../src/daemon/adopt.ts";
+import { Bookkeeper } from "../src/daemon/bookkeeper.ts";
+import { converge } from "../src/daemon/converge.ts";
+import { openForWriting } from "../src/store/open.ts";
+import { Store } from "../src/store/store.ts";
+import { dumpOf } from "../test/support/dump.ts";
+import { type FakeBlock, FakeChain } from "../test/support/fake-chain.ts";
+import { chainPort, stillClock } from "../test/support/port.ts";
+import { worldProgramme } from "../test/support/world.ts";
+import { FAULTS, type Fault, LIES } from "./faults.ts";
+import { CRASH_POINTS, cutLog, Killed, Life } from "./life.ts";
+import { type NodesWorld, type NodeTraits, SECRET, SimNode } from "./nodes.ts";
+import { Oracle } from "./oracle.ts";
+import { VirtualTime } from "./time.ts";
+
+const DEPTH = 8;
+const LIVES_MAX = 400;
+const ACTIONS = 30;
+const RECOVERY_MS = 3 * 3_600_000;
+
+export interface Outcome {
+  readonly seed: number;
+  readonly failure: string | null;
+  /** Equal for two runs of one seed. */
+  readonly trace: string;
+  readonly commits: number;
+  readonly virtualSeconds: number;
+  readonly counts: Readonly<Record<string, number>>;
+}
+
+/** Plays one seed from beginning to end, in a folder of its own. */
+export async function simulate(seed: number, folder: string): Promise<Outcome> {
+  const simulation = new Simulation(seed, folder);
+  let failure: string | null = null;
+  try {
+    await simulation.play();
+  } catch (error) {
+    const what = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    failure = `${what}\n${simulation.lately()}`;
+  } finally {
+    simulation.clear();
+  }
+  return { seed, failure, ...simulation.result() };
+}
+
+class Simulation {
+  readonly #random: () => number;
+  readonly #time = new VirtualTime();
+  readonly #chain: FakeChain;
+  readonly #tree = new Map<string, FakeBlock>();
+  readonly #programme: Programme;
+  readonly #world: NodesWorld;
+  readonly #nodes: SimNode[] = [];
+  readonly #rpcs: Rpc[] = [];
+  readonly #oracle = new Oracle((hash) => this.#tree.get(hash));
+  readonly #folder: string;
+  readonly #trace: Hasher = createHash("sha256");
+  readonly #startMs: number;
+  readonly #enabled: ReadonlySet<Fault>;
+  readonly #byTag: boolean;
+  readonly #settleMin: number;
+  readonly #counts: Record<string, number> = {};
+  readonly #seed: number;
+  #left: readonly FakeBlock[] | undefined;
+  #stalledFinal: number | undefined;
+  #newestFinal = 0;
+  #image: string;
+  #backup: string | undefined;
+  #files = 0;
+  #life: Life | undefined;
+  #lives = 0;
+  #deepReorg = false;
+  #accept: string | undefined;
+  #finished = false;
+  #commits = 0;
+  /** What was told last, to understand a failure by. */
+  readonly #lately: string[] = [];
+
+  constructor(seed: number, folder: string) {
+    this.#seed = seed;
+    this.#folder = folder;
+    mkdirSync(folder, { recursive: true });
+    this.#random = seeded(seed * 2_654_435_761);
+    this.#image = join(folder, "empty.sqlite");
+    this.#startMs = this.#time.nowMs();
+    this.#chain = new FakeChain({ secondsPerBlock: this.#one([12, 600, 20_000]) });
+    this.#chain.grow(3 + this.#pick(60), seed);
+    this.#keep();
+    this.#programme = parseProgramme(
+      worldProgramme({ finality: { fallbackDepth: DEPTH, minDepth: 0 } }),
+      "the simulation",
+    );
+    this.#byTag = this.#random() < 0.5;
+    this.#settleMin = this.#one([1, 1, 5]);
+    this.#enabled = new Set(FAULTS.filter(() => this.#random() < 0.25));
+    this.#world = {
+      time: this.#time,
+      random: this.#random,
+      canonical: () => this.#chain.blocks,
+      left: () => this.#left,
+      finalized: () => this.#finalized(),
+      liedAbout: new Set(),
+      injected: new Map(),
+      violations: [],
+    };
+    const count = this.#one([1, 1, 2, 3]);
+    for (let i = 0; i < count; i++) this.#nodes.push(new SimNode(this.#world, this.#traits()));
+    const balanced = count > 1 && this.#random() < 0.3;
+    for (let i = 0; i < (balanced ? 1 : count); i++) this.#rpcs.push(this.#rpc(i, balanced));
+  }
+
+  async play(): Promise<void> {
+    const work = Promise.all([this.#script(), this.#supervise()]).then(() => {});
+    await this.#time.run(work, ACTIONS * 20_000 + RECOVERY_MS + 600_000);
+    await this.#compare();
+  }
+
+  lately(): string {
+    return this.#lately.map((line) => `  ${line}`).join("\n");
+  }
+
+  result() {
+    const counts = {
+      ...this.#counts,
+      ...Object.fromEntries([...this.#world.injected].map(([k, v]) => [`fault ${k}`, v])),
+    };
+    const virtualSeconds = (this.#time.nowMs() - this.#startMs) / 1000;
+    return { trace: this.#trace.copy().digest("hex"), commits: this.#commits, virtualSeconds, counts };
+  }
+
+  clear(): void {
+    try {
+      this.#life?.end();
+    } finally {
+      rmSync(this.#folder, { recursive: true, force: true });
+    }
+  }
+
+  /** What happens to the world, one thing after another; then everything heals. */
+  async #script(): Promise<void> {
+    const { signal } = new AbortController();
+    for (let i = 0; i < ACTIONS && !this.#finished; i++) {
+      await this.#time.sleep(this.#pick(20_000), signal);
+      this.#act();
+    }
+    for (const [i, { traits }] of this.#nodes.entries()) {
+      traits.faults = new Map();
+      traits.lag = 0;
+      traits.onOldBranch = false;
+      // Where there are several endpoints, the preferred one may be gone for ever.
+      traits.down = i === 0 && this.#rpcs.length > 1 && this.#random() < 0.3;
+    }
+    this.#stalledFinal = undefined;
+    if (this.#life?.store.db.open === true) this.#life.fillDisk(false);
+    this.#chain.grow(1, this.#seed + 7);
+    // What was told before must be final by then: above the final block nothing is promised.
+    this.#chain.growEmpty(DEPTH + 2);
+    this.#keep();
+    const endMs = this.#time.nowMs() + RECOVERY_MS;
+    while (!this.#isCaughtUp()) {
+      if (this.#time.nowMs() > endMs)
+        throw new Error(`not caught up ${RECOVERY_MS / 1000} s after everything healed: ${this.#standing()}`);
+      await this.#time.sleep(1_000, signal);
+    }
+    this.#finished = true;
+    this.#life?.end();
+  }
+
+  #isCaughtUp(): boolean {
+    const store = this.#life?.store;
+    if (store === undefined || !store.db.open) return false;
+    const tip = store.blocks.tip();
+    return (
+      tip?.hash === this.#chain.head.hash &&
+      (store.config.get("settled_block") ?? -1) > (store.config.get("final_block") ?? 0) - this.#settleMin &&
+      (store.config.get("final_block") ?? -1) >= this.#chain.head.number - DEPTH
+    );
+  }
+
+  #standing(): string {
+    const store = this.#life?.store;
+    if (store === undefined || !store.db.open) return "no process";
+    const [final, settled] = [store.config.get("final_block"), store.config.get("settled_block")];
+    return `tip ${store.blocks.tip()?.number} of ${this.#chain.head.number}, final ${final}, settled ${settled}`;
+  }
+
+  /** Starts the process again whenever it ends, as an operator's supervisor would. */
+  async #supervise(): Promise<void> {
+    const { signal } = new AbortController();
+    while (!this.#finished) {
+      if (++this.#lives > LIVES_MAX) throw new Error(`it was started ${LIVES_MAX} times`);
+      const path = this.#begin();
+      const life = new Life({
+        path,
+        time: this.#time,
+        rpcs: this.#rpcs,
+        programme: this.#programme,
+        random: this.#random,
+        settleMin: this.#settleMin,
+        ...(this.#accept === undefined ? {} : { acceptDeepReorg: this.#accept }),
+        onCommit: (store) => this.#committed(store),
+        onTold: (text) => this.#told(text),
+      });
+      this.#life = life;
+      this.#oracle.acceptFork(this.#accept !== undefined);
+      this.#accept = undefined;
+      try {
+        await life.done;
+        this.#image = path;
+      } catch (error) {
+        if (error instanceof Killed) this.#count(error.message);
+        else {
+          this.#image = path;
+          this.#judge(error);
+        }
+      } finally {
+        life.bury();
+      }
+      this.#trace.update(`${this.#time.nowMs()} end\n`);
+      if (!this.#finished) await this.#time.sleep(1_000 + this.#pick(5_000), signal);
+    }
+  }
+
+  /** The file of the next life: what the last one left. */
+  #begin(): string {
+    const path = this.#newFile();
+    for (const suffix of ["", "-wal"]) {
+      if (existsSync(`${this.#image}${suffix}`)) copyFileSync(`${this.#image}${suffix}`, `${path}${suffix}`);
+      rmSync(`${this.#image}${suffix}`, { force: true });
+    }
+    return path;
+  }
+
+  #newFile(): string {
+    this.#files += 1;
+    return join(this.#folder, `${this.#files}.sqlite`);
+  }
+
+  #committed(store: Store): void {
+    this.#commits += 1;
+    const tip = store.blocks.tip();
+    this.#trace.update(`${this.#time.nowMs()} ${tip?.number} ${tip?.stateDigest}\n`);
+    this.#oracle.check(store.db);
+  }
+
+  /** A process that ended by itself: was that an honest way to end? */
+  #judge(error: unknown): void {
+    if (!(error instanceof LpLedgerError)) throw error;
+    this.#told(`${error.message} ${JSON.stringify(error.facts)} ${error.hint}`);
+    this.#count(`exit ${error.exitCode} ${error.code}`);
+    const lies = [...LIES].some((lie) => this.#enabled.has(lie));
+    if (error.code === "DEEP_REORG") {
+      // A node may have shown a branch that was left until its blocks were final for us.
+      const misled = this.#counts["a node stays on the old branch"] !== undefined || this.#enabled.has("other-fork");
+      if (this.#deepReorg || misled) {
+        const first = error.facts["firstForeignHash"];
+        // The operator looks first: only a block of the chain that everybody follows by now is accepted.
+        if (typeof first === "string" && this.#chain.blocks.some((block) => block.hash === first)) this.#accept = first;
+        return;
+      }
+    } else if (error.kind === "transient") return;
+    else if (error.code === "WRONG_CHAIN" && this.#enabled.has("wrong-chain")) return;
+    else if (error.exitCode === 70 && lies) return;
+    throw new Error(
+      `it ended with ${error.exitCode} ${error.code}, which nothing in this run excuses: ${error.message}`,
+    );
+  }
+
+  #act(): void {
+    const life = this.#life?.store.db.open === true ? this.#life : undefined;
+    const { blocks, head } = this.#chain;
+    const dice = this.#random();
+    const label = this.#seed * 1000 + this.#pick(1000);
+    if (dice < 0.35) this.#chain.grow(1 + this.#pick(6), label);
+    else if (dice < 0.4) this.#chain.growEmpty(1 + this.#pick(15));
+    else if (dice < 0.43) this.#chain.grow(20, label);
+    else if (dice < 0.58) this.#reorg(label);
+    else if (
+      dice < 0.6 &&
+      this.#left?.[this.#newestFinal]?.hash === blocks[this.#newestFinal]?.hash &&
+      this.#left !== undefined
+    ) {
+      const before = [...blocks];
+      this.#chain.show(this.#left);
+      this.#left = before;
+      this.#count("flap back");
+    } else if (dice < 0.61 && head.number > this.#newestFinal + 1 && this.#newestFinal > 3) {
+      this.#left = [...blocks];
+      this.#chain.reorg(this.#newestFinal - 1 - this.#pick(2), DEPTH + 6, label);
+      this.#newestFinal = Math.max(0, this.#newestFinal - 3);
+      this.#stalledFinal = undefined;
+      this.#deepReorg = true;
+      this.#count("reorg below final");
+    } else if (dice < 0.66) this.#stalledFinal = this.#stalledFinal === undefined ? this.#newestFinal : undefined;
+    else if (dice < 0.76) {
+      const { traits } = this.#one(this.#nodes);
+      traits.lag = this.#pick(5);
+      traits.down = this.#random() < 0.2;
+      traits.onOldBranch = this.#left !== undefined && this.#random() < 0.3;
+      if (traits.onOldBranch) this.#count("a node stays on the old branch");
+      traits.faults = this.#faults();
+    } else if (dice < 0.9 && life !== undefined) this.#kill(life);
+    else if (dice < 0.94 && life !== undefined) {
+      life.fillDisk(this.#random() < 0.6);
+      this.#count("disk full or not");
+    } else if (dice < 0.96 && life !== undefined) {
+      this.#backup ??= this.#newFile();
+      life.copyTo(this.#backup);
+    }
+    this.#keep();
+  }
+
+  #kill(life: Life): void {
+    const point = this.#one(CRASH_POINTS);
+    this.#image = this.#newFile();
+    const restored = this.#backup !== undefined && this.#random() < 0.1 ? this.#backup : undefined;
+    life.kill(point, this.#image);
+    if (point !== "while waiting") return;
+    if (restored !== undefined) {
+      for (const suffix of ["", "-wal"]) {
+        rmSync(`${this.#image}${suffix}`, { force: true });
+        if (existsSync(`${restored}${suffix}`)) copyFileSync(`${restored}${suffix}`, `${this.#image}${suffix}`);
+      }
+      this.#oracle.forget();
+      this.#count("restored from a backup");
+    } else if (this.#random() < 0.4) {
+      cutLog(this.#image, this.#random());
+      this.#oracle.forget();
+      this.#count("power loss");
+    }
+  }
+
+  /** To a longer, an equal or a shorter chain, above what is final. */
+  #reorg(label: number): void {
+    const { head, blocks } = this.#chain;
+    const floor = Math.max(this.#newestFinal, 0);
+    const deepest = head.number - floor;
+    if (deepest < 1) return;
+    let depth = 1;
+    while (depth < deepest && this.#random() < 0.6) depth += 1;
+    const grown = Math.max(1, depth + this.#one([-2, -1, 0, 0, 1, 2, 5]));
+    this.#left = [...blocks];
+    this.#chain.reorg(head.number - depth, grown, label);
+    this.#count("reorg");
+  }
+
+  #finalized(): number | null {
+    if (!this.#byTag) return null;
+    return this.#stalledFinal ?? this.#newestFinal;
+  }
+
+  /** Remembers every block, and how far the chain can no longer be reorganised. */
+  #keep(): void {
+    for (const block of this.#chain.blocks) this.#tree.set(block.hash, block);
+    this.#newestFinal = Math.max(this.#newestFinal, this.#chain.head.number - DEPTH);
+  }
+
+  #told(text: string): void {
+    this.#lately.push(`${Math.round((this.#time.nowMs() - this.#startMs) / 1000)} s: ${text.slice(0, 250)}`);
+    if (this.#lately.length > 12) this.#lately.shift();
+    if (text.includes(SECRET)) throw new Error(`a secret was told: ${text}`);
+  }
+
+  /** At the end: the file is what a straight reading of the final chain makes, and keeps no secret. */
+  async #compare(): Promise<void> {
+    const [violation] = this.#world.violations;
+    if (violation !== undefined) throw new Error(violation);
+    const opened = openForWriting(this.#image);
+    const straight = openForWriting(this.#newFile());
+    try {
+      const store = new Store(opened.db, stillClock);
+      this.#told(JSON.stringify([store.config.all(), store.findings.open()]));
+      const expected = await this.#straightDump(new Store(straight.db, stillClock));
+      const actual = dumpOf(store);
+      if (actual !== expected)
+        throw new Error(`the ledger differs from a straight reading: ${firstDifference(actual, expected)}`);
+    } finally {
+      opened.close();
+      straight.close();
+    }
+  }
+
+  /** The final chain, read once from an honest node that answers at once. */
+  async #straightDump(store: Store): Promise<string> {
+    store.write(() => adoptProgramme(store, this.#programme, sha256));
+    const keeper = new Bookkeeper(store, this.#programme, sha256);
+    const port = chainPort(this.#chain.fetch, this.#programme);
+    for (let i = 0; i < 3; i++) await converge(keeper, port, new AbortController().signal);
+    return dumpOf(store);
+  }
+
+  #traits(): NodeTraits {
+    return {
+      lag: this.#random() < 0.3 ? this.#pick(4) : 0,
+      onOldBranch: false,
+      down: false,
+      rangeMax: this.#one([5, 13, 1000, 1000]),
+      withBlockTimestamp: this.#random() < 0.6,
+      receipts: this.#one(["none", "single", "whole"] as const),
+      faults: this.#faults(),
+    };
+  }
+
+  #faults(): ReadonlyMap<Fault, number> {
+    const rate = this.#one([0, 0.02, 0.1, 0.3]);
+    return new Map([...this.#enabled].map((fault) => [fault, rate * this.#random()]));
+  }
+
+  #rpc(i: number, balanced: boolean): Rpc {
+    const fetch = (_url: string, init: RequestInit): Promise<Response> =>
+      (balanced ? this.#one(this.#nodes) : (this.#nodes[i] as SimNode)).serve(init);
+    const url = `http://user:${SECRET}@127.0.0.1:${i + 1}/${SECRET}?key=${SECRET}`;
+    return new Rpc({ id: `n${i + 1}`, url, fetch, clock: this.#time, timeoutMs: 5_000, bodyBytesMax: 2 ** 24 });
+  }
+
+  #one<T>(choices: readonly T[]): T {
+    return choices[this.#pick(choices.length)] as T;
+  }
+
+  #pick(below: number): number {
+    return Math.floor(this.#random() * below);
+  }
+
+  #count(what: string): void {
+    this.#counts[what] = (this.#counts[what] ?? 0) + 1;
+  }
+}
+
+/** The first line that two dumps do not share. */
+function firstDifference(actual: string, expected: string): string {
+  const [ours, theirs] = [actual.split("\n"), expected.split("\n")];
+  const [extra] = ours.filter((line) => !theirs.includes(line));
+  const [missing] = theirs.filter((line) => !ours.includes(line));
+  return `${extra?.slice(0, 300)} instead of ${missing?.slice(0, 300)}`;
+}
