@@ -27,6 +27,8 @@ export interface EndpointHealth {
   readonly healthy: boolean;
   readonly head: number | null;
   readonly requests: number;
+  /** Removed and pending logs in its answers. */
+  readonly dropped: number;
   /** Requests a second that it bears, and most blocks in a range; null while it never refused one. */
   readonly perSecond: number | null;
   readonly blocksMax: number | null;
@@ -171,6 +173,7 @@ export class Endpoints {
       healthy: !this.#isBenched(each) && !isLagging(each, best),
       head: each.head?.number ?? null,
       requests: each.rpc.requests,
+      dropped: each.node.dropped,
       perSecond: Number.isFinite(each.rpc.perSecond) ? Math.round(each.rpc.perSecond * 100) / 100 : null,
       blocksMax: each.ranges.cap ?? null,
       lastError: each.lastError,

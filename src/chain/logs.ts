@@ -19,33 +19,58 @@ export interface PlacedLog {
 
 /**
  * Checks and sorts an answer to `eth_getLogs`: our filter once more, the block range, one hash per block, strictly
- * rising log indexes. Removed and pending logs are dropped.
+ * rising log indexes. Removed and pending logs are dropped, and told; so is a log that is there twice, byte for byte.
  * @throws LOGS_INCONSISTENT when the answer cannot be of one chain.
  */
-export function readLogs(answer: unknown, filter: LogFilter, from: number, to: number): readonly PlacedLog[] {
+export function readLogs(
+  answer: unknown,
+  filter: LogFilter,
+  from: number,
+  to: number,
+  onDropped: () => void = () => {},
+): readonly PlacedLog[] {
   if (!Array.isArray(answer)) throw inconsistent(`eth_getLogs answered with ${shown(answer)}`);
   const addresses = new Set<string>(filter.addresses);
   const topics = new Set(filter.topics);
   const placed: PlacedLog[] = [];
   for (const raw of answer) {
     const each = placeLog(raw);
-    if (each === null) continue;
+    if (each === null) {
+      onDropped();
+      continue;
+    }
     if (each.blockNumber < from || each.blockNumber > to) {
       throw inconsistent(`a log of block ${each.blockNumber} came for the range ${from} to ${to}`);
     }
     if (addresses.has(each.log.address) && topics.has(each.log.topics[0] ?? "")) placed.push(each);
   }
   placed.sort((a, b) => a.blockNumber - b.blockNumber || a.log.logIndex - b.log.logIndex);
-  placed.forEach((each, i) => {
-    const before = placed[i - 1];
-    if (before === undefined || before.blockNumber !== each.blockNumber) return;
-    if (before.blockHash !== each.blockHash)
-      throw inconsistent(`block ${each.blockNumber} has two hashes in one answer`);
-    if (before.log.logIndex === each.log.logIndex) {
-      throw inconsistent(`block ${each.blockNumber} has the log index ${each.log.logIndex} twice`);
+  const kept: PlacedLog[] = [];
+  for (const each of placed) {
+    const before = kept.at(-1);
+    if (before !== undefined && before.blockNumber === each.blockNumber) {
+      if (before.blockHash !== each.blockHash)
+        throw inconsistent(`block ${each.blockNumber} has two hashes in one answer`);
+      if (before.log.logIndex === each.log.logIndex) {
+        if (!sameLog(before, each))
+          throw inconsistent(`block ${each.blockNumber} has two logs of the index ${each.log.logIndex}`);
+        continue;
+      }
     }
-  });
-  return placed;
+    kept.push(each);
+  }
+  return kept;
+}
+
+/** Byte for byte: only then is the second one a repetition. */
+function sameLog({ log: a }: PlacedLog, { log: b }: PlacedLog): boolean {
+  return (
+    a.address === b.address &&
+    a.data === b.data &&
+    a.transactionHash === b.transactionHash &&
+    a.topics.length === b.topics.length &&
+    a.topics.every((topic, i) => topic === b.topics[i])
+  );
 }
 
 function placeLog(raw: unknown): PlacedLog | null {

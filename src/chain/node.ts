@@ -21,11 +21,23 @@ export class ChainNode {
   readonly #rpc: Rpc;
   readonly #filter: LogFilter;
   readonly #bloom: BloomTest;
+  #dropped = 0;
 
   constructor(rpc: Rpc, filter: LogFilter) {
     this.#rpc = rpc;
     this.#filter = filter;
     this.#bloom = new BloomTest(filter);
+  }
+
+  /** Removed and pending logs that answers held so far: they belong to no chain. */
+  get dropped(): number {
+    return this.#dropped;
+  }
+
+  #readLogs(answer: unknown, from: number, to: number): readonly PlacedLog[] {
+    return readLogs(answer, this.#filter, from, to, () => {
+      this.#dropped += 1;
+    });
   }
 
   /** Chain id and genesis hash: what tells one chain from another. */
@@ -71,7 +83,7 @@ export class ChainNode {
     const [start, end] = [readBlock(first), readBlock(last)];
     if (start === null || end === null) throw behind(from, to);
     if (known !== undefined && known !== end.hash) throw inconsistent(`block ${to} changed while its logs were read`);
-    const placed = readLogs(logs, this.#filter, from, to);
+    const placed = this.#readLogs(logs, from, to);
     const groups = groupBy(placed, (each) => each.blockNumber);
     const wanted = [...groups].filter(
       ([number, [log]]) => (moving && number > bounds.finalTo) || log?.timestampSec === null,
@@ -109,7 +121,7 @@ export class ChainNode {
     const [header] = await this.#rpc.batch([blockCall(number)], signal);
     const block = readBlock(header);
     if (block === null) throw behind(number, number);
-    const placed = readLogs(await this.#logsOfReceipts(block, header, signal), this.#filter, number, number);
+    const placed = this.#readLogs(await this.#logsOfReceipts(block, header, signal), number, number);
     if (placed.some((each) => each.blockHash !== block.hash))
       throw inconsistent(`receipts of ${number} are of another block`);
     const { bloom: _, ...rest } = block;
@@ -162,7 +174,7 @@ export class ChainNode {
     const [answer, header] = await this.#rpc.batch([this.#logsCall({ blockHash: hash }), hashCall(hash)], signal);
     const block = readBlock(header);
     if (block === null || block.number !== number) throw inconsistent(`the node no longer has the block ${hash}`);
-    const placed = readLogs(answer, this.#filter, number, number);
+    const placed = this.#readLogs(answer, number, number);
     if (placed.some((each) => each.blockHash !== hash)) throw inconsistent(`logs by hash ${hash} are of another block`);
     return { ...block, logs: placed.map((each) => each.log) };
   }

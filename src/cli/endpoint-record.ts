@@ -23,7 +23,7 @@ export class EndpointRecord {
     const now = this.#clock.nowMs();
     if (now - this.#writtenMs < WRITE_EVERY_MS) return;
     this.#writtenMs = now;
-    const health = this.#chain.health().map(({ requests: _, ...each }) => each);
+    const health = this.#chain.health().map(({ requests: _, dropped: __, ...each }) => each);
     const text = JSON.stringify(health);
     if (text === this.#written) return;
     this.#written = text;

@@ -212,7 +212,7 @@ async function repair(
   const acceptedFinal = await refuseDeep(keeper, chain, { common, shared: shared !== undefined }, signal, options);
   const goal = Math.min(sight.head.number, options.until ?? sight.head.number);
   // The chain came back while we searched, or it is shorter now than what it shares with ours: nothing replaces ours.
-  if (common >= goal)
+  if (common >= goal || common === keeper.store.blocks.tip()?.number)
     throw new LpLedgerError("transient", "CHAIN_MOVED", `the fork after block ${common} was gone when it was read`);
   const ranges: Range[] = [];
   let logs = 0;

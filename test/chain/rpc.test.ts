@@ -199,7 +199,7 @@ describe("logs of a range", () => {
   const bad: [string, unknown][] = [
     ["are null", null],
     ["lie outside the range", [raw(9, 0)]],
-    ["repeat a log index", [raw(2, 1), raw(2, 1)]],
+    ["repeat a log index with another log", [raw(2, 1), raw(2, 1, { data: "0x77" })]],
     ["give one block two hashes", [raw(2, 1), raw(2, 2, { blockHash: topic })]],
     ["have numbers that are none", [raw(2, 1, { logIndex: "one" })]],
   ];

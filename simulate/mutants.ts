@@ -1,0 +1,61 @@
+/** A deliberate bug: one place in the source, and what to put there. The simulator must notice each. */
+export interface Mutant {
+  readonly name: string;
+  readonly file: string;
+  readonly from: string;
+  readonly to: string;
+}
+
+const bookkeeper = "src/daemon/bookkeeper.ts";
+const converge = "src/daemon/converge.ts";
+const endpoints = "src/chain/endpoints.ts";
+const followed = "src/chain/followed-chain.ts";
+const logs = "src/chain/logs.ts";
+const node = "src/chain/node.ts";
+const pacer = "src/chain/pacer.ts";
+const ranges = "src/chain/ranges.ts";
+const rpc = "src/chain/rpc.ts";
+const run = "src/daemon/run.ts";
+const settle = "src/daemon/settle.ts";
+const undo = "src/store/undo.ts";
+const verdict = "src/core/verdict.ts";
+
+// biome-ignore format: a table, one bug a line
+export const MUTANTS: readonly Mutant[] = [
+  { name: "the cursor is not written with the rows", file: bookkeeper, from: `this.store.config.set("last_processed_block", range.end.number, this.store.nowIso());`, to: `queueMicrotask(() => this.store.config.set("last_processed_block", range.end.number, this.store.nowIso()));` },
+  { name: "an undo leaves events behind", file: undo, from: `["postings", "lp_events", "block_contents"]`, to: `["postings", "block_contents"]` },
+  { name: "an undo leaves postings behind", file: undo, from: `["postings", "lp_events", "block_contents"]`, to: `["lp_events", "block_contents"]` },
+  { name: "an undo leaves pool states behind", file: undo, from: `run("delete from pool_states where pool_address = ? and block_number > ?", pool, above);`, to: "" },
+  { name: "an undo leaves digests behind", file: undo, from: `run("delete from pool_digests where pool_address = ? and block_number > ?", pool, above);`, to: "" },
+  { name: "an undo does not restore balances", file: undo, from: `for (const { account_id: id } of touched) restoreAccount(db, id);`, to: "" },
+  { name: "an undo does not restore who owns a token", file: undo, from: `restoreOwner(db, manager, position);`, to: `if (manager === "") restoreOwner(db, manager, position);` },
+  { name: "an undo does not reopen days", file: undo, from: `"select date from days where closed_block > ?", above`, to: `"select date from days where closed_block > ?", above + 1_000_000` },
+  { name: "an undo is off by one", file: undo, from: `run("delete from processed_blocks where block_number > ?", above)`, to: `run("delete from processed_blocks where block_number > ?", above + 1)` },
+  { name: "working copies survive an undo", file: bookkeeper, from: `const undone = this.store.undoAbove(commonBlock);\n    this.#forget();`, to: `const undone = this.store.undoAbove(commonBlock);` },
+  { name: "working copies survive a commit that failed", file: bookkeeper, from: `this.#forget();\n      throw error;`, to: `throw error;` },
+  { name: "balances are not refreshed after an undo", file: bookkeeper, from: `this.#balances.refresh(undone.daysReopened > 0 ? "all" : undone.providers);`, to: "" },
+  { name: "a day closes one second late", file: bookkeeper, from: `timestampSec < this.#dayEndSec) return;`, to: `timestampSec <= this.#dayEndSec) return;` },
+  { name: "a range is not asked for its last block", file: node, from: `fromBlock: hex(from), toBlock: hex(to) }`, to: `fromBlock: hex(from), toBlock: hex(Math.max(from, to - 1)) }` },
+  { name: "a block is left out between two ranges", file: ranges, from: `ahead.push(task);\n          next = last + 1;`, to: `ahead.push(task);\n          next = last + 2;` },
+  { name: "ranges are taken as they arrive, not in order", file: ranges, from: `(await ahead.shift())`, to: `(await ahead.pop())` },
+  { name: "null counts as no logs", file: logs, from: `if (!Array.isArray(answer)) throw`, to: `if (answer === null) return [];\n  if (!Array.isArray(answer)) throw` },
+  { name: "the hash of a range's end is not compared", file: node, from: `if (known !== undefined && known !== end.hash) throw`, to: `if (false) throw` },
+  { name: "the hashes of logs are not compared with headers", file: node, from: `if (header !== undefined && header.hash !== first.blockHash) {`, to: `if (false) {` },
+  { name: "removed logs are kept", file: logs, from: `each["removed"] === true || `, to: "" },
+  { name: "logs are not sorted", file: logs, from: `placed.sort((a, b) => a.blockNumber - b.blockNumber || a.log.logIndex - b.log.logIndex);`, to: "" },
+  { name: "logs are deduplicated by transaction", file: logs, from: `if (before.log.logIndex === each.log.logIndex) {\n        if (!sameLog(before, each))`, to: `if (before.log.transactionHash === each.log.transactionHash) {\n        if (false)` },
+  { name: "answers are taken by their order, whatever their id", file: rpc, from: `throw this.#failure("RPC_SHAPE", \`answered with the id`, to: `return { id: first }; throw this.#failure("RPC_SHAPE", \`answered with the id` },
+  { name: "Retry-After is ignored", file: pacer, from: `this.#pausedToMs = Math.max(this.#pausedToMs, now + Math.min(retryAfterMs ?? 0, PAUSE_MS_MAX));`, to: "" },
+  { name: "a failing endpoint is never left", file: followed, from: `const endpoint = await this.#endpoints.choose(signal);\n    const sight`, to: `const endpoint = this.#endpoints.current;\n    const sight` },
+  { name: "an endpoint of another chain is taken", file: endpoints, from: `if (wrong !== undefined)`, to: `if (false)` },
+  { name: "finality may go back", file: verdict, from: `said === null || (previous !== null && said.number <= previous.number) ? null : said`, to: `said` },
+  { name: "a lower head is taken for a fork", file: verdict, from: `if (head.number < tip.number) return "behind";`, to: `if (head.number < tip.number) return "forked";` },
+  { name: "a block that is missing is taken for a fork", file: converge, from: `if (at >= 0) throw new`, to: `if (false) throw new` },
+  { name: "a fork below the final block is followed", file: converge, from: `if (shared && (final === null || common >= final.number)) return undefined;`, to: `return undefined;` },
+  { name: "an undo goes before its replacement is fetched", file: converge, from: `const ranges: Range[] = [];\n  let logs = 0;`, to: `keeper.store.write(() => keeper.store.undoAbove(common));\n  const ranges: Range[] = [];\n  let logs = 0;` },
+  { name: "settling compares nothing", file: settle, from: `if (differing.length > 0) {`, to: `if (false) {` },
+  { name: "a second reading that falls short is believed", file: settle, from: `const block = await chain.confirm(hash, number, signal);`, to: `const block = range.blocks.find((each) => each.number === number) ?? { ...(await chain.confirm(hash, number, signal)), logs: [] };` },
+  { name: "what is settled is settled beyond the final block", file: settle, from: `chain.reread(settled + 1, final, final, signal)`, to: `chain.reread(settled + 1, tip.number, final, signal)` },
+  { name: "rows with events are thinned out", file: "src/store/store.ts", from: `and block_number < ? and event_count = 0 and`, to: `and block_number < ? and` },
+  { name: "a transient failure ends the daemon as a bug", file: run, from: `error.kind !== "transient" || error.code === STALLED) throw error;`, to: `error.kind !== "transient" || error.code === STALLED) throw error;\n      if (error.code === "RPC_SHAPE") throw new TypeError("unexpected answer");` },
+];
