@@ -48,10 +48,10 @@ const pool = z.discriminatedUnion("protocol", [
     protocol: z.literal("uniswap-v2"),
     ...poolBase,
     caveats: z
-      .array(z.enum(["fee-on-transfer", "no-locked-minimum"]))
+      .array(z.enum(["fee-on-transfer", "no-locked-minimum", "other-protocol-fee"]))
       .optional()
       .describe(
-        "fee-on-transfer: a token takes a fee, so reserves may move by less than a log says (V2-2 is not checked); no-locked-minimum: the pair was born without the locked 1000 shares, as by a migrator (the first mint is not checked)",
+        "fee-on-transfer: a token takes a fee, so reserves may move by less than a log says (V2-2 and V2-4 are not checked); other-protocol-fee: a fork whose protocol fee is not a sixth of the growth (V2-5 is not checked); no-locked-minimum: the pair was born without the locked 1000 shares, as by a migrator (the first mint is not checked)",
       ),
   }),
   z.strictObject({

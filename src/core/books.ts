@@ -59,9 +59,13 @@ export interface ReservesBook {
   supply: bigint;
   reserves: readonly [bigint, bigint] | null;
   before: readonly [bigint, bigint] | null;
-  /** Shares minted and burned since the newest Mint or Burn log. */
-  issued: bigint;
+  /** Shares minted, transfer by transfer, and burned since the newest Mint or Burn log. */
+  issued: bigint[];
   redeemed: bigint;
+  /** The locked minimum was minted since then: the shares that follow are the pair's first. */
+  isFirst: boolean;
+  /** Product of the reserves after the newest Mint or Burn; null until one was heard by these books. */
+  kLast: bigint | null;
 }
 
 /** Running state of a Uniswap V3 pool. `keys`: L by owner and range as the pool's logs say; `held`: as the accounts say. */
@@ -160,7 +164,7 @@ export class Books {
     let book = this.#reserves.get(pool.address);
     if (book === undefined) {
       const state = this.#source.poolState(pool.address);
-      book = { supply: 0n, reserves: null, before: null, issued: 0n, redeemed: 0n };
+      book = { supply: 0n, reserves: null, before: null, issued: [], redeemed: 0n, isFirst: false, kLast: null };
       if (state?.kind === "reserves") {
         const issuance = this.balance(issuanceOf(pool));
         invariant(

@@ -9,7 +9,7 @@ export interface Token {
 }
 
 /** Known peculiarities of a pool that switch an identity off, by configuration and never in silence. */
-export type Caveat = "fee-on-transfer" | "no-locked-minimum";
+export type Caveat = "fee-on-transfer" | "no-locked-minimum" | "other-protocol-fee";
 
 export interface Pool {
   readonly address: Address;

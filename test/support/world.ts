@@ -1,4 +1,5 @@
 import { amountsOf } from "../../src/core/amounts.ts";
+import { sqrtFloor } from "../../src/core/sqrt.ts";
 import { sqrtRatioAtTick, type TickRange } from "../../src/core/ticks.ts";
 import { addressOf, type Draft, draft } from "./logs.ts";
 
@@ -8,6 +9,7 @@ export const MANAGER = addressOf(0xa3);
 export const TOKENS = [addressOf(0xb1), addressOf(0xb2)] as const;
 const ZERO = addressOf(0);
 const ROUTER = addressOf(0xcc);
+const FEE_TO = addressOf(0xfee);
 const ACTORS = [1, 2, 3, 4, 5, 6].map((i) => addressOf(0x1000 + i));
 
 interface Nft extends TickRange {
@@ -45,6 +47,7 @@ export class World {
   tick: number | null = null;
   sqrtPriceX96 = 0n;
   #nextId = 1n;
+  #kLast = 0n;
 
   clone(): World {
     const copy = new World();
@@ -56,6 +59,7 @@ export class World {
     copy.tick = this.tick;
     copy.sqrtPriceX96 = this.sqrtPriceX96;
     copy.#nextId = this.#nextId;
+    copy.#kLast = this.#kLast;
     return copy;
   }
 
@@ -139,21 +143,38 @@ export class World {
     return draft("pair", PAIR, "Sync", { reserve0: this.reserves[0], reserve1: this.reserves[1] });
   }
 
+  /** Somebody brings a little too much of one token: what it buys is what the scarcer one does. */
   #mintShares(to: string, amount: bigint): readonly Draft[] {
-    const logs: Draft[] = [];
-    let liquidity = amount;
+    const logs: Draft[] = this.supply === 0n ? [] : [...this.#protocolFee()];
+    const [reserve0, reserve1] = this.reserves;
+    let amounts: [bigint, bigint] = [amount, amount];
+    let shares = amount - 1000n;
     if (this.supply === 0n) {
-      liquidity = amount - 1000n;
       this.#add(ZERO, 1000n);
       this.supply += 1000n;
       logs.push(this.#transferLog(ZERO, ZERO, 1000n));
+    } else {
+      amounts = [amount, (amount * reserve1) / reserve0 + (amount % 7n)];
+      const [a, b] = [(amounts[0] * this.supply) / reserve0, (amounts[1] * this.supply) / reserve1];
+      shares = a < b ? a : b;
     }
-    this.#add(to, liquidity);
-    this.supply += liquidity;
-    this.reserves = [this.reserves[0] + amount, this.reserves[1] + amount];
-    logs.push(this.#transferLog(ZERO, to, liquidity), this.#syncLog());
-    logs.push(draft("pair", PAIR, "Mint", { sender: ROUTER, amount0: amount, amount1: amount }));
+    this.#add(to, shares);
+    this.supply += shares;
+    this.reserves = [reserve0 + amounts[0], reserve1 + amounts[1]];
+    this.#kLast = this.reserves[0] * this.reserves[1];
+    logs.push(this.#transferLog(ZERO, to, shares), this.#syncLog());
+    logs.push(draft("pair", PAIR, "Mint", { sender: ROUTER, amount0: amounts[0], amount1: amounts[1] }));
     return logs;
+  }
+
+  /** Mints the protocol its sixth of the growth since the last change, before that change. */
+  #protocolFee(): readonly Draft[] {
+    const [root, rootLast] = [sqrtFloor(this.reserves[0] * this.reserves[1]), sqrtFloor(this.#kLast)];
+    const fee = (this.supply * (root - rootLast)) / (5n * root + rootLast);
+    if (fee <= 0n) return [];
+    this.#add(FEE_TO, fee);
+    this.supply += fee;
+    return [this.#transferLog(ZERO, FEE_TO, fee)];
   }
 
   #burnShares(from: string, random: () => number): readonly Draft[] {
@@ -162,13 +183,16 @@ export class World {
     if (shares === 0n) return [];
     this.#add(from, -shares);
     this.#add(PAIR, shares);
+    const fee = this.#protocolFee();
     const all = this.shares.get(PAIR) ?? 0n; // A burn takes all the pair holds, whoever sent it.
     const amounts = this.reserves.map((reserve) => (all * reserve) / this.supply);
     this.#add(PAIR, -all);
     this.supply -= all;
     this.reserves = [this.reserves[0] - (amounts[0] ?? 0n), this.reserves[1] - (amounts[1] ?? 0n)];
+    this.#kLast = this.reserves[0] * this.reserves[1];
     return [
       this.#transferLog(from, PAIR, shares),
+      ...fee,
       this.#transferLog(PAIR, ZERO, all),
       this.#syncLog(),
       draft("pair", PAIR, "Burn", { sender: ROUTER, amount0: amounts[0] ?? 0n, amount1: amounts[1] ?? 0n, to: from }),

@@ -10,7 +10,7 @@ import { Bookkeeper } from "../../src/daemon/bookkeeper.ts";
 import { converge } from "../../src/daemon/converge.ts";
 import { openForWriting } from "../../src/store/open.ts";
 import { Store } from "../../src/store/store.ts";
-import { fixtureChain } from "./fixture-chain.ts";
+import { FakeChain } from "./fake-chain.ts";
 import { chainPort, stillClock } from "./port.ts";
 import { worldProgramme } from "./world.ts";
 
@@ -21,7 +21,8 @@ const opened = openForWriting(path);
 const programme = parseProgramme(worldProgramme(), "the test's programme");
 const store = new Store(opened.db, stillClock);
 store.write(() => adoptProgramme(store, programme, sha256));
-const chain = fixtureChain();
+const chain = new FakeChain({ secondsPerBlock: 20_000 });
+chain.grow(14, 5);
 const port = chainPort(chain.fetch, programme);
 for (let i = 0; i < 3; i++)
   await converge(new Bookkeeper(store, programme, sha256), port, new AbortController().signal, {});

@@ -5,6 +5,7 @@ import { broken, invariant } from "../errors.ts";
 import { type Address, ZERO_ADDRESS } from "../hex.ts";
 import { eventOf, type LedgerEvent, type Movement } from "../ledger.ts";
 import type { Pool } from "../programme.ts";
+import { sqrtFloor } from "../sqrt.ts";
 import type { Emit, Place } from "./reading.ts";
 import { decodeWords, eventShapes, losslessJson, type Values } from "./words.ts";
 
@@ -40,10 +41,12 @@ export function readPairLog(books: Books, pool: Pool, log: Log, place: Place, em
       const movement = movementOf(pool, decoded);
       requireFirstMint(pool, book.supply, decoded, movement, log, place);
       emit(heard(pool, log, "Transfer", values, movement));
+      book.isFirst ||= movement.from === "issuance" && book.supply === 0n && decoded.to === ZERO_ADDRESS;
       if (movement.from === "issuance") book.supply += decoded.value;
       if (movement.to === "issuance") book.supply -= decoded.value;
       // The locked minimum goes to nobody: the deposit it comes with has a transfer of its own.
-      if (movement.from === "issuance" && decoded.to !== ZERO_ADDRESS) book.issued += decoded.value;
+      if (movement.from === "issuance" && decoded.to !== ZERO_ADDRESS && decoded.value > 0n)
+        book.issued.push(decoded.value);
       if (movement.to === "issuance") book.redeemed += decoded.value;
       requireSupply(books, pool, log, place);
       return;
@@ -54,12 +57,14 @@ export function readPairLog(books: Books, pool: Pool, log: Log, place: Place, em
       return;
     case "Mint":
       emit(heard(pool, log, "Mint", values, null));
-      requireShares(pool, book, "issued", log, place);
       requireReserves(books, pool, [decoded.amount0, decoded.amount1], log, place);
+      requireMint({ pool, book, log, place }, [decoded.amount0, decoded.amount1]);
+      endOfChange(book);
       return;
     case "Burn":
       emit(heard(pool, log, "Burn", values, null));
-      requireShares(pool, book, "redeemed", log, place);
+      requireBurn({ pool, book, log, place }, [decoded.amount0, decoded.amount1]);
+      endOfChange(book);
       return;
     case "Swap":
       requireReserves(
@@ -112,14 +117,89 @@ function requireFirstMint(
   );
 }
 
-/** V2-1: a Mint or Burn comes after the share transfer that it reports. */
-function requireShares(pool: Pool, book: ReservesBook, side: "issued" | "redeemed", log: Log, place: Place): void {
-  const moved = book[side];
-  book.issued = 0n;
+interface Here {
+  readonly pool: Pool;
+  readonly book: ReservesBook;
+  readonly log: Log;
+  readonly place: Place;
+}
+
+/**
+ * V2-1: a Mint comes after the transfer of the shares it reports; V2-3: those are what its amounts buy at the reserves
+ * before it. A transfer before them is the protocol's fee.
+ */
+function requireMint({ pool, book, log, place }: Here, amounts: readonly [bigint, bigint]): void {
+  const shares = book.issued.pop();
+  if (shares === undefined) {
+    const why = "no shares were issued before the log that reports it: a share transfer is missing";
+    throw broken("V2-1", pool, place, log, "more than 0", 0n, why);
+  }
+  const supply = book.supply - shares;
+  if (supply === 0n) return; // Without the locked minimum, as the caveat says: a migrator's own formula.
+  const expected = book.isFirst
+    ? sqrtFloor(amounts[0] * amounts[1]) - MINIMUM_LIQUIDITY
+    : sharesFor(book, amounts, supply);
+  if (expected !== undefined && expected !== shares) {
+    const why = "the shares issued are not what the amounts buy: a log before it is missing";
+    throw broken("V2-3", pool, place, log, expected, shares, why);
+  }
+  if (!book.isFirst) requireFee({ pool, book, log, place }, supply);
+}
+
+function sharesFor({ before }: ReservesBook, amounts: readonly [bigint, bigint], supply: bigint): bigint | undefined {
+  if (before === null || before[0] === 0n || before[1] === 0n) return undefined;
+  const [a, b] = [(amounts[0] * supply) / before[0], (amounts[1] * supply) / before[1]];
+  return a < b ? a : b;
+}
+
+/** V2-1 and V2-4: a Burn comes after the shares it redeems, and pays their part of all the pair held. */
+function requireBurn({ pool, book, log, place }: Here, amounts: readonly [bigint, bigint]): void {
+  const { redeemed, reserves } = book;
+  if (redeemed === 0n) {
+    const why = "no shares were redeemed before the log that reports it: a share transfer is missing";
+    throw broken("V2-1", pool, place, log, "more than 0", 0n, why);
+  }
+  const supply = book.supply + redeemed;
+  if (reserves !== null && !pool.caveats.includes("fee-on-transfer")) {
+    const [expected0, expected1] = [0, 1].map(
+      (side) => (redeemed * ((reserves[side] ?? 0n) + (amounts[side] ?? 0n))) / supply,
+    );
+    if (expected0 !== amounts[0] || expected1 !== amounts[1]) {
+      const why = "the amounts paid are not the shares' part of the reserves: a log before it is missing";
+      const [expected, actual] = [`${expected0} and ${expected1}`, `${amounts[0]} and ${amounts[1]}`];
+      throw broken("V2-4", pool, place, log, expected, actual, why);
+    }
+  }
+  requireFee({ pool, book, log, place }, supply);
+}
+
+/**
+ * V2-5: what is issued beside the shares of a Mint or Burn is the protocol's sixth of the growth of sqrt(k). Whether the
+ * fee is on leaves no log, so its absence proves nothing.
+ */
+function requireFee({ pool, book, log, place }: Here, supplyAfter: bigint): void {
+  const { issued, before, kLast } = book;
+  const fee = issued[0];
+  if (fee === undefined) return;
+  if (issued.length > 1) {
+    const why = "more than one transfer of new shares beside those that are reported";
+    throw broken("V2-5", pool, place, log, "at most one", BigInt(issued.length), why);
+  }
+  if (before === null || kLast === null || pool.caveats.includes("other-protocol-fee")) return;
+  const [root, rootLast] = [sqrtFloor(before[0] * before[1]), sqrtFloor(kLast)];
+  const expected = ((supplyAfter - fee) * (root - rootLast)) / (5n * root + rootLast);
+  if (expected === fee) return;
+  const why =
+    "the protocol's fee is not a sixth of the growth: a log before it is missing, or the pair is a fork with another fee";
+  throw broken("V2-5", pool, place, log, expected, fee, why);
+}
+
+/** A Mint or Burn ends one change of the supply; the next growth is counted from here. */
+function endOfChange(book: ReservesBook): void {
+  book.isFirst = false;
+  book.issued = [];
   book.redeemed = 0n;
-  if (moved > 0n) return;
-  const why = `no shares were ${side} before the log that reports it: a share transfer is missing`;
-  throw broken("V2-1", pool, place, log, "more than 0", moved, why);
+  book.kLast = book.reserves === null ? null : book.reserves[0] * book.reserves[1];
 }
 
 /** V2-1: the sum of all accounts is the supply that mints and burns add up to. */

@@ -1,12 +1,12 @@
 import abi from "../../../abi/uniswap-v3-pool.json" with { type: "json" };
-import { amountsOf } from "../amounts.ts";
+import { amountsOf, type PoolPrice } from "../amounts.ts";
 import { addTo, type Books, custodyKey } from "../books.ts";
 import type { Log } from "../chain.ts";
 import { broken, identityBroken } from "../errors.ts";
 import type { Address } from "../hex.ts";
 import { eventOf, movementOf } from "../ledger.ts";
 import type { Pool } from "../programme.ts";
-import { rangeId, type TickRange } from "../ticks.ts";
+import { rangeId, sqrtRatioAtTick, type TickRange } from "../ticks.ts";
 import type { Emit, Place } from "./reading.ts";
 import { decodeWords, eventShapes, losslessJson, type Values } from "./words.ts";
 
@@ -68,6 +68,7 @@ export class PoolLogs {
     switch (decoded.name) {
       case "Swap": {
         book.price = { sqrtPriceX96: decoded.sqrtPriceX96, tick: decoded.tick };
+        this.#requireTick(pool, log, decoded);
         book.ticks.moveTo(decoded.tick);
         if (decoded.liquidity === book.ticks.active) return;
         const why = "the positions in range do not sum to the liquidity the swap saw";
@@ -107,6 +108,13 @@ export class PoolLogs {
       eventOf(pool, log, losslessJson(values), { name, provider: owner, position: rangeId(range), range, movement }),
     );
     if (deferred) this.#defer(pool, log, change);
+  }
+
+  /** V3-4: the price lies at its tick, or exactly on the next one, where a swap that went down has stopped. */
+  #requireTick(pool: Pool, log: Log, { tick, sqrtPriceX96 }: PoolPrice): void {
+    if (sqrtRatioAtTick(tick) <= sqrtPriceX96 && sqrtPriceX96 <= sqrtRatioAtTick(tick + 1)) return;
+    const expected = `a price from ${sqrtRatioAtTick(tick)} to ${sqrtRatioAtTick(tick + 1)}`;
+    throw broken("V3-4", pool, this.#place, log, expected, sqrtPriceX96, "the price is not at the tick");
   }
 
   /** V3-3: the amounts of a deposit or withdrawal follow from liquidity, range and the pool's price, to the last unit. */
