@@ -8,6 +8,7 @@ export interface Mutant {
 
 const bookkeeper = "src/daemon/bookkeeper.ts";
 const converge = "src/daemon/converge.ts";
+const fork = "src/daemon/fork.ts";
 const endpoints = "src/chain/endpoints.ts";
 const followed = "src/chain/followed-chain.ts";
 const logs = "src/chain/logs.ts";
@@ -50,8 +51,8 @@ export const MUTANTS: readonly Mutant[] = [
   { name: "an endpoint of another chain is taken", file: endpoints, from: `if (wrong !== undefined)`, to: `if (false)` },
   { name: "finality may go back", file: verdict, from: `said === null || (previous !== null && said.number <= previous.number) ? null : said`, to: `said` },
   { name: "a lower head is taken for a fork", file: verdict, from: `if (head.number < tip.number) return "behind";`, to: `if (head.number < tip.number) return "forked";` },
-  { name: "a block that is missing is taken for a fork", file: converge, from: `if (at >= 0) throw new`, to: `if (false) throw new` },
-  { name: "a fork below the final block is followed", file: converge, from: `if (shared && (final === null || common >= final.number)) return undefined;`, to: `return undefined;` },
+  { name: "a block that is missing is taken for a fork", file: fork, from: `if (at >= 0) throw new`, to: `if (false) throw new` },
+  { name: "a fork below the final block is followed", file: fork, from: `if (shared && (final === null || common >= final.number)) return undefined;`, to: `return undefined;` },
   { name: "an undo goes before its replacement is fetched", file: converge, from: `const ranges: Range[] = [];\n  let logs = 0;`, to: `keeper.store.write(() => keeper.store.undoAbove(common));\n  const ranges: Range[] = [];\n  let logs = 0;` },
   { name: "settling compares nothing", file: settle, from: `if (differing.length > 0) {`, to: `if (false) {` },
   { name: "a second reading that falls short is believed", file: settle, from: `const block = await chain.confirm(hash, number, signal);`, to: `const block = range.blocks.find((each) => each.number === number) ?? { ...(await chain.confirm(hash, number, signal)), logs: [] };` },

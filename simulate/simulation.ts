@@ -61,7 +61,7 @@ class Simulation {
   readonly #world: NodesWorld;
   readonly #nodes: SimNode[] = [];
   readonly #rpcs: Rpc[] = [];
-  readonly #oracle = new Oracle((hash) => this.#tree.get(hash));
+  readonly #oracle: Oracle;
   readonly #folder: string;
   readonly #trace: Hasher = createHash("sha256");
   readonly #startMs: number;
@@ -102,6 +102,7 @@ class Simulation {
     this.#byTag = this.#random() < 0.5;
     this.#settleMin = this.#one([1, 1, 5]);
     this.#enabled = new Set(FAULTS.filter(() => this.#random() < 0.25));
+    this.#oracle = new Oracle((hash) => this.#tree.get(hash), this.#enabled.has("other-fork"));
     this.#world = {
       time: this.#time,
       random: this.#random,

@@ -6,6 +6,8 @@ import { configError, type Problem } from "./config.ts";
 /** What belongs to the deployment: from the environment, an env file, or files that `*_FILE` variables name. */
 export interface Settings {
   readonly databasePath: string;
+  /** A WebSocket that tells of new heads, as a hint to look now. */
+  readonly wsUrl: string | undefined;
   readonly programmePath: string;
   /** In order of preference; the ids stand for the URLs wherever those must not be seen. */
   readonly endpoints: readonly { readonly id: string; readonly url: string }[];
@@ -26,6 +28,7 @@ export interface OperatorSettings {
   readonly pollIntervalMs: number;
   readonly giveUpMs: number;
   readonly stallMs: number;
+  readonly verifySample: number;
   /** Zero: no scheduled backups. */
   readonly backupIntervalSec: number;
   readonly backupKeep: number;
@@ -54,6 +57,7 @@ export const SETTINGS: readonly Setting[] = [
     expected: "http:// or https:// URLs in order of preference, separated by spaces or commas, each maybe as id=URL",
     secret: true,
   },
+  { name: "RPC_WS_URL", fallback: undefined, expected: "a ws:// or wss:// URL of a node", secret: true },
   { name: "DATABASE", fallback: "lp-ledger.sqlite", expected: "a path" },
   { name: "PROGRAMME", fallback: "config/programme.json", expected: "a path" },
   { name: "LOG_LEVEL", fallback: "info", expected: `one of ${LOG_LEVELS.join(", ")}` },
@@ -63,6 +67,7 @@ export const SETTINGS: readonly Setting[] = [
   { name: "RANGE_BLOCKS_MAX", fallback: "50000", expected: "blocks", bounds: [1, 10_000_000] },
   { name: "GIVE_UP_SECONDS", fallback: "600", expected: "seconds", bounds: [1, 86_400], operator: true },
   { name: "STALL_SECONDS", fallback: "300", expected: "seconds", bounds: [10, 86_400], operator: true },
+  { name: "VERIFY_SAMPLE", fallback: "5", expected: "positions a minute", bounds: [0, 1_000], operator: true },
   { name: "SETTLING", fallback: "1", expected: "0 or 1", bounds: [0, 1] },
   { name: "ALLOW_UNSAFE_FILE_SYSTEM", fallback: "0", expected: "0 or 1", bounds: [0, 1] },
   { name: "BACKUP_DIR", fallback: undefined, expected: "a path" },
@@ -101,6 +106,7 @@ export function readSettings({ env, cwd, envFile }: SettingsSource): Settings {
   const number = (name: string): number => Number(values.get(name));
   return {
     endpoints,
+    wsUrl: values.get("RPC_WS_URL"),
     databasePath: resolve(cwd, values.get("DATABASE") ?? ""),
     programmePath: resolve(cwd, values.get("PROGRAMME") ?? ""),
     logLevel: values.get("LOG_LEVEL") ?? "info",
@@ -154,6 +160,7 @@ export function operatorSettings(settings: Settings, stored: (key: string) => un
     pollIntervalMs: number("poll_interval_ms"),
     giveUpMs: number("give_up_seconds") * 1000,
     stallMs: number("stall_seconds") * 1000,
+    verifySample: number("verify_sample"),
     backupIntervalSec: number("backup_interval_seconds"),
     backupKeep: number("backup_keep"),
     backupMaxAgeSec: number("backup_max_age_days") * 86_400,
@@ -210,8 +217,10 @@ function problemOf({ name, expected, bounds, secret }: Setting, value: string): 
   const right =
     name === "RPC_URL" || name === "RPC_URLS"
       ? endpointsOf(undefined, value).every(({ url }) => isHttp(url)) && (name === "RPC_URLS" || isHttp(value))
-      : name === "LOG_LEVEL"
-        ? LOG_LEVELS.includes(value)
-        : value !== "";
+      : name === "RPC_WS_URL"
+        ? URL.canParse(value) && ["ws:", "wss:"].includes(new URL(value).protocol)
+        : name === "LOG_LEVEL"
+          ? LOG_LEVELS.includes(value)
+          : value !== "";
   return right ? undefined : { field: name, expected, found };
 }

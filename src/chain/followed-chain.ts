@@ -3,6 +3,8 @@ import { topicsHeard } from "../core/decode/transaction.ts";
 import { LpLedgerError } from "../core/errors.ts";
 import type { Hash } from "../core/hex.ts";
 import { addressesOf, type Programme } from "../core/programme.ts";
+import type { Question } from "../core/question.ts";
+import { ContractReader } from "./calls.ts";
 import { type Endpoint, type EndpointHealth, Endpoints, type EndpointsTold, type Expected } from "./endpoints.ts";
 import { ChainNode, type Sight } from "./node.ts";
 import { type RangeLimits, Ranges } from "./ranges.ts";
@@ -97,6 +99,11 @@ export class FollowedChain {
 
   doubt(error: LpLedgerError): void {
     if (this.#second !== undefined) this.#endpoints.failed(this.#second, error);
+  }
+
+  /** What contracts answer at a block; see `ContractReader`. */
+  ask(questions: readonly Question[], blockNumber: number, signal: AbortSignal): Promise<readonly (string | null)[]> {
+    return new ContractReader(this.#endpoints.current.rpc).ask(questions, blockNumber, signal);
   }
 
   rotate(reason: string): void {

@@ -4,6 +4,7 @@ import { LpLedgerError } from "../core/errors.ts";
 import { type Address, toAddress } from "../core/hex.ts";
 import { PUBLIC_TABLES } from "../store/query.ts";
 import { type ArchiveOptions, exportAll } from "./archive.ts";
+import { auditList, auditResolve, type ResolveOptions } from "./audit.ts";
 import { backup, listAll, prune, type RestoreOptions, restore, verifyBackups } from "./backup.ts";
 import { check } from "./check.ts";
 import { configGet, configList, configSet, configUnset } from "./config.ts";
@@ -115,6 +116,7 @@ function commandsOf(io: Io): Command {
   );
 
   configCommands(program, io);
+  auditCommands(program, io);
   queryCommands(program, io);
   return program;
 }
@@ -153,6 +155,28 @@ function configCommands(program: Command, io: Io): void {
   command(config, "unset", "forget a setting: its default holds again", "lp-ledger config unset backup_keep")
     .argument("<key>", "an operator's setting")
     .action((key: string, _: CommonOptions, self: Command) => configUnset(io, key, self.optsWithGlobals()));
+}
+
+/** What the self-audit found. */
+function auditCommands(program: Command, io: Io): void {
+  const audit = command(program, "audit", "findings of the self-audit", "lp-ledger audit list").action(
+    (options: CommonOptions) => auditList(io, options),
+  );
+  command(audit, "list", "list every finding and its resolution", "lp-ledger audit list").action(
+    (_: CommonOptions, self: Command) => auditList(io, self.optsWithGlobals()),
+  );
+  command(
+    audit,
+    "resolve",
+    "close a finding that has been explained",
+    'lp-ledger audit resolve --block 19000000 --identity VERIFY "the node was pruned"',
+  )
+    .addOption(
+      new Option("--block <number>", "its block").argParser(wholeNumber("a block number")).makeOptionMandatory(),
+    )
+    .addOption(new Option("--identity <identity>", "its identity").makeOptionMandatory())
+    .argument("<reason>", "why it is no error of the ledger; stays beside the finding")
+    .action((reason: string, _: ResolveOptions, self: Command) => auditResolve(io, reason, self.optsWithGlobals()));
 }
 
 /** The commands that read the ledger and nothing else. */

@@ -1,38 +1,33 @@
-import { rmSync } from "node:fs";
 import { ContractReader } from "../chain/calls.ts";
+import type { FollowedChain } from "../chain/followed-chain.ts";
+import { wakeOnNewHeads } from "../chain/new-heads.ts";
 import { secretsOf } from "../chain/redact.ts";
-import { configError, type Problem } from "../config.ts";
-import { LpLedgerError } from "../core/errors.ts";
 import { toHash } from "../core/hex.ts";
-import type { Pool, Programme } from "../core/programme.ts";
-import { addPools } from "../daemon/add-pools.ts";
-import { adoptProgramme, compareProgramme, onlyPools, withoutPools } from "../daemon/adopt.ts";
+import type { Programme } from "../core/programme.ts";
 import { Bookkeeper } from "../daemon/bookkeeper.ts";
-import { rebuild } from "../daemon/rebuild.ts";
 import { type RunOptions, run } from "../daemon/run.ts";
+import { Sampling } from "../daemon/sampling.ts";
 import { ScheduledBackups } from "../daemon/scheduled-backups.ts";
 import { Upkeep } from "../daemon/upkeep.ts";
 import { createLogger, type Logger, readableLine } from "../log.ts";
 import type { Settings } from "../settings.ts";
 import type { Backup } from "../store/backup.ts";
-import { openForWriting } from "../store/open.ts";
-import { Store } from "../store/store.ts";
-import { startBlockProblem } from "./check.ts";
+import type { Store } from "../store/store.ts";
 import { EndpointRecord } from "./endpoint-record.ts";
+import { Hints } from "./hints.ts";
 import { inspectElsewhere } from "./inspect-elsewhere.ts";
 import { sha256, systemClock } from "./platform.ts";
 import { Progress } from "./progress.ts";
+import { type Follow, takeUp } from "./take-up.ts";
 import {
   answering,
   backupPlanOf,
   backupsOf,
   type CommonOptions,
-  type Context,
   chainOf,
   contextOf,
   type Io,
   operatorSettingsOf,
-  patiently,
   rpcsOf,
   withWriter,
 } from "./wiring.ts";
@@ -52,9 +47,10 @@ export async function start(io: Io, options: StartOptions): Promise<void> {
   const context = contextOf(io, options);
   const rpcs = rpcsOf(io, context.settings);
   const { settings, programme } = context;
+  const { wsUrl } = settings;
   const log = createLogger({
     level: settings.logLevel,
-    secrets: settings.endpoints.flatMap(({ url }) => secretsOf(url)),
+    secrets: [...settings.endpoints.map(({ url }) => url), ...(wsUrl === undefined ? [] : [wsUrl])].flatMap(secretsOf),
     write: (line) => io.talk(io.isTerminal ? readableLine(line) : line),
   });
   const stop = stopOnSignal(io);
@@ -69,9 +65,33 @@ export async function start(io: Io, options: StartOptions): Promise<void> {
             "a reader keeps the write-ahead log from being emptied: find what holds a transaction open",
           ),
       });
+      const hints = new Hints(systemClock);
+      if (wsUrl !== undefined && options.once !== true)
+        void wakeOnNewHeads(wsUrl, hints.wake, systemClock, stop.signal);
+      let followed: FollowedChain | undefined;
+      const sampling = new Sampling(
+        store,
+        programme,
+        {
+          blocksAt: async (...args) => (await followed?.blocksAt(...args)) ?? [],
+          ask: async (...args) => (await followed?.ask(...args)) ?? [],
+        },
+        {
+          size: () => operatorSettingsOf(settings, store).verifySample,
+          random: Math.random,
+          onUnanswered: (questions) =>
+            log.debug(
+              { questions },
+              "the node does not answer about the settled block: these positions are not compared",
+            ),
+        },
+        systemClock,
+      );
       const care = (caughtUp: boolean): void => {
         upkeep.tick();
-        if (options.once !== true) backups.tick(stop.signal, caughtUp);
+        if (options.once === true) return;
+        backups.tick(stop.signal, caughtUp);
+        if (caughtUp) sampling.tick(stop.signal);
       };
       const follow = (keeper: Bookkeeper, pools: Programme, more: Partial<RunOptions>): Promise<void> => {
         const chain = chainOf(rpcs, settings, pools, keeper.store, {
@@ -79,6 +99,7 @@ export async function start(io: Io, options: StartOptions): Promise<void> {
           onRefused: (endpoint, reason) => log.error({ endpoint, reason }, "an endpoint is left alone for minutes"),
         });
         const record = new EndpointRecord(store, chain, systemClock);
+        followed = chain;
         return run(keeper, chain, systemClock, stop.signal, {
           pollIntervalMs: () => operatorSettingsOf(settings, store).pollIntervalMs,
           giveUpMs: () => operatorSettingsOf(settings, store).giveUpMs,
@@ -99,6 +120,7 @@ export async function start(io: Io, options: StartOptions): Promise<void> {
           ...(options.acceptDeepReorg === undefined ? {} : { acceptDeepReorg: toHash(options.acceptDeepReorg) }),
           ...more,
           onLook: () => record.keep(),
+          rest: (ms, signal) => hints.rest(ms, signal),
           stallMs: () => operatorSettingsOf(settings, store).stallMs,
         });
       };
@@ -132,7 +154,7 @@ export async function start(io: Io, options: StartOptions): Promise<void> {
           });
         } finally {
           stop.abort();
-          await backups.settled();
+          await Promise.all([backups.settled(), sampling.settled()]);
         }
       }
       progress.end();
@@ -162,111 +184,6 @@ function scheduleOf(store: Store, settings: Settings, log: Logger): ScheduledBac
     inspect: (path: string, signal: AbortSignal) => inspectElsewhere(path, signal),
   };
   return new ScheduledBackups(store, where, schedule, systemClock);
-}
-
-type Follow = (keeper: Bookkeeper, pools: Programme, until?: number) => Promise<void>;
-
-/** Makes the ledger follow the programme file: stores a first one, fetches the history of added pools. */
-async function takeUp(
-  { settings, programme }: Context,
-  store: Store,
-  log: Logger,
-  reader: ContractReader,
-  follow: Follow,
-  stopped: () => boolean,
-): Promise<void> {
-  const { kind, added } = compareProgramme(store, programme);
-  if (kind === "same") return;
-  if (kind === "revalued") {
-    throw new LpLedgerError(
-      "usage",
-      "PROGRAMME_REVALUED",
-      "the prices, quote or tokens of the programme file are not those the ledger was valued with",
-      {
-        hint: "run lp-ledger rebuild: it values the whole history anew (paid rewards stay as they are), then start again",
-      },
-    );
-  }
-  await requireBirth(
-    reader,
-    kind === "new" ? programme.pools : programme.pools.filter((pool) => added.has(pool.address)),
-  );
-  const tip = store.blocks.tip();
-  const late = programme.pools.filter((pool) => added.has(pool.address) && pool.startBlock <= (tip?.number ?? -1));
-  if (kind === "new" || late.length === 0) {
-    store.write(() => {
-      adoptProgramme(store, programme, sha256);
-      if (tip !== undefined) rebuild(store, programme, sha256, added);
-    });
-    return;
-  }
-  log.info({ pools: [...added] }, "fetching the history of added pools");
-  const path = `${settings.databasePath}.adding`;
-  const plan = {
-    main: new Bookkeeper(store, withoutPools(programme, added), sha256),
-    added: onlyPools(programme, added),
-    sha256,
-    openSide: () => openSide(path, onlyPools(programme, added)),
-    follow,
-    stopped,
-    adopt: () => adoptProgramme(store, programme, sha256),
-  };
-  const rebuilt = await addPools(plan, programme);
-  if (rebuilt === undefined) return;
-  log.info({ events: rebuilt.events, stateDigest: rebuilt.stateDigest }, "added pools and rebuilt");
-}
-
-/** A pool must be followed from its birth: one that already existed before its start block is refused. */
-async function requireBirth(reader: ContractReader, pools: readonly Pool[]): Promise<void> {
-  const { signal } = new AbortController();
-  const problems: Problem[] = [];
-  for (const pool of pools) {
-    const before =
-      pool.startBlock === 0
-        ? false
-        : await patiently(() => reader.hasCode(pool.address, pool.startBlock - 1, signal)).catch(() => null);
-    if (before === true) problems.push(startBlockProblem(pool));
-  }
-  if (problems.length > 0) throw configError("the programme file, compared with the chain,", problems);
-}
-
-/** Opens the side ledger; one that was begun for other pools is begun again. */
-function openSide(path: string, pools: Programme): ReturnType<Parameters<typeof addPools>[0]["openSide"]> {
-  const discard = (): void => {
-    for (const suffix of ["", "-wal", "-shm", ".lock", ".lock-journal"]) rmSync(`${path}${suffix}`, { force: true });
-  };
-  let opened = openForWriting(path);
-  let store = new Store(opened.db, systemClock);
-  const kind = store.config.get("programme") === undefined ? "new" : kindOf(store, pools);
-  if (kind !== "new" && kind !== "same") {
-    opened.close();
-    discard();
-    opened = openForWriting(path);
-    store = new Store(opened.db, systemClock);
-  }
-  if (kind !== "same") store.write(() => adoptProgramme(store, pools, sha256));
-  let open = true;
-  const close = (): void => {
-    if (open) opened.close();
-    open = false;
-  };
-  return {
-    path,
-    store,
-    close,
-    discard: () => {
-      close();
-      discard();
-    },
-  };
-}
-
-function kindOf(store: Store, pools: Programme): string {
-  try {
-    return compareProgramme(store, pools).kind;
-  } catch {
-    return "other";
-  }
 }
 
 /** The first signal ends gracefully within a bound, the second at once. */

@@ -83,7 +83,12 @@ export class Bookkeeper {
       // The final block stays a row of its own when the blocks around it are redone.
       const below = final && blocks.atOrBelow(final.number);
       if (final !== undefined && below !== undefined && below.number < final.number)
-        this.store.insertBlock({ ...final, eventCount: 0, stateDigest: below.stateDigest });
+        this.store.insertBlock({
+          ...final,
+          hash: config.get("final_hash") ?? final.hash,
+          eventCount: 0,
+          stateDigest: below.stateDigest,
+        });
       for (const repair of repairs) this.store.contents.insertRepair(repair, this.store.nowIso());
       if (repairs.length === 0) config.set("contents_from", commonBlock, this.store.nowIso());
       return committed;

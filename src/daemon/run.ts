@@ -13,6 +13,8 @@ export interface RunOptions extends ConvergeOptions {
   giveUpMs(): number;
   /** No progress for this long while the head moves: another endpoint, and after as long again exit 75. */
   stallMs?(): number;
+  /** Rests between two looks; may end early where there is a hint that something is new. */
+  rest?(ms: number, signal: AbortSignal): Promise<void>;
   /** Return at the first step that finds nothing left to follow. */
   readonly once: boolean;
   onStep?(step: Step): void;
@@ -62,7 +64,7 @@ export async function run(
       // The second look at the head is what finds out how much of the ledger is final.
       if (options.once && stepsAtHead === 2) return;
       if (step.verdict !== "forked" && !step.settling && !(options.once && stepsAtHead === 1))
-        await clock.sleep(options.pollIntervalMs(), signal);
+        await (options.rest?.(options.pollIntervalMs(), signal) ?? clock.sleep(options.pollIntervalMs(), signal));
     } catch (error) {
       if (signal.aborted) return;
       if (!(error instanceof LpLedgerError) || error.kind !== "transient" || error.code === STALLED) throw error;

@@ -31,8 +31,7 @@ export async function settle(
   if (final - settled < options.blocksMin || final <= settled) return false;
   let ranges = 0;
   for await (const range of chain.reread(settled + 1, final, final, signal)) {
-    requireOurs(keeper, chain, range);
-    const differing = differences(keeper, range);
+    const differing = differences(keeper, range, await foreignBlocks(keeper, chain, range, signal));
     if (differing.length > 0) {
       const redone = await redo(keeper, chain, range, differing, signal, options.onRepair);
       if (redone) return true; // And compared again.
@@ -51,10 +50,12 @@ export async function settle(
 export async function recheck(keeper: Bookkeeper, chain: ChainPort, to: number, signal: AbortSignal): Promise<boolean> {
   const { config } = keeper.store;
   const settled = config.get("settled_block");
-  if (settled === undefined || to <= settled) return false;
-  for await (const range of chain.reread(settled + 1, to, config.get("final_block") ?? settled, signal)) {
-    requireOurs(keeper, chain, range);
-    const differing = differences(keeper, range);
+  const final = config.get("final_block") ?? settled;
+  if (settled === undefined || final === undefined || to <= settled) return false;
+  for await (const range of chain.reread(settled + 1, to, final, signal)) {
+    const foreign = await foreignBlocks(keeper, chain, range, signal);
+    if (foreign.some((number) => number > final)) return false; // A fork: the guard looks at that.
+    const differing = differences(keeper, range, foreign);
     if (differing.length > 0 && (await redo(keeper, chain, range, differing, signal))) return true;
   }
   return false;
@@ -69,24 +70,34 @@ function beginAt({ store }: Bookkeeper, tip: number): number {
   return tip;
 }
 
-/** The second reading must be of our chain; another one is no difference of contents. */
-function requireOurs({ store }: Bookkeeper, chain: ChainPort, range: Range): void {
-  const foreign = [...range.blocks, range.end].find((block) => {
+/**
+ * Blocks that the second reading has by another hash than the ledger. Where the node in use agrees with that reading, the
+ * first one was of another fork, and they are redone; else the second one is, and is not believed.
+ */
+async function foreignBlocks(
+  { store }: Bookkeeper,
+  chain: ChainPort,
+  range: Range,
+  signal: AbortSignal,
+): Promise<readonly number[]> {
+  const foreign = [...range.blocks, range.end].filter((block) => {
     const ours = store.blocks.at(block.number);
     return ours !== undefined && ours.hash !== block.hash;
   });
-  if (foreign === undefined) return;
+  const [first] = foreign;
+  if (first === undefined) return [];
+  if ((await hashAt(chain, first.number, signal)) === first.hash) return foreign.map(({ number }) => number);
   const error = new LpLedgerError(
     "transient",
     "SETTLE_FORKED",
-    `a second reading has another block ${foreign.number} than the ledger, where it is final`,
+    `a second reading has another block ${first.number} than the ledger and the node in use`,
   );
   chain.doubt?.(error);
   throw error;
 }
 
 /** Numbers of the blocks whose two readings differ, ascending. */
-function differences(keeper: Bookkeeper, range: Range): readonly number[] {
+function differences(keeper: Bookkeeper, range: Range, foreign: readonly number[]): readonly number[] {
   const stored = new Map(
     keeper.store.contents.between(range.from, range.end.number).map((each) => [each.blockNumber, each]),
   );
@@ -95,7 +106,7 @@ function differences(keeper: Bookkeeper, range: Range): readonly number[] {
     if (stored.get(block.number)?.hash === keeper.contentOf(block)) differing.delete(block.number);
     else differing.add(block.number);
   }
-  return [...differing].sort((a, b) => a - b);
+  return [...new Set([...differing, ...foreign])].sort((a, b) => a - b);
 }
 
 /** @returns whether anything was undone and redone; false where the second reading fell short. */
@@ -126,7 +137,8 @@ async function redo(
     const block = await chain.confirm(hash, number, signal);
     confirmed.set(number, block);
     const before = stored.get(number);
-    const same = block.logs.length === 0 ? before === undefined : before?.hash === keeper.contentOf(block);
+    const sameLogs = block.logs.length === 0 ? before === undefined : before?.hash === keeper.contentOf(block);
+    const same = sameLogs && (store.blocks.at(number)?.hash ?? hash) === hash;
     if (!same)
       repairs.push({
         blockNumber: number,

@@ -32,7 +32,8 @@ export interface Verification {
 
 const POOL_WIDE: ReadonlySet<Question["kind"]> = new Set(["share-supply", "active-liquidity"]);
 
-interface Expectation {
+/** What the ledger says, and whom it asks. */
+export interface Expectation {
   readonly question: Question;
   readonly expected: string;
   /** The position the question is about; null where it is about more than one. */
@@ -155,7 +156,12 @@ function rangeExpectations(pool: Pool, holders: readonly HeldAccount[]): readonl
   return [...sums.values()].map(({ question, sum, subject }) => ({ question, expected: `${sum}`, subject }));
 }
 
-function tokenExpectations({ tokenId, custodian: manager, balance, provider }: HeldAccount): readonly Expectation[] {
+export function tokenExpectations({
+  tokenId,
+  custodian: manager,
+  balance,
+  provider,
+}: HeldAccount): readonly Expectation[] {
   if (tokenId === null) return [];
   const subject = `${manager} ${tokenId}`;
   return [

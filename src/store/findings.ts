@@ -6,6 +6,8 @@ export class FindingsTable {
   readonly #insert;
   readonly #settle;
   readonly #open;
+  readonly #resolve;
+  readonly #all;
 
   constructor(db: Database) {
     this.#insert = db.prepare(`
@@ -16,7 +18,16 @@ export class FindingsTable {
     this.#settle = db.prepare(`
       update audit_findings
       set resolution = ?
-      where resolution is null and block_number <= ?`);
+      where resolution is null and block_number <= ? and identity <> 'VERIFY'`);
+    this.#resolve = db.prepare<[string, number, string]>(`
+      update audit_findings
+      set resolution = ?
+      where resolution is null and block_number = ? and identity = ?`);
+    this.#all = db.prepare<[], Finding & { readonly resolution: string | null }>(`
+      select
+        block_number as blockNumber, log_index as logIndex, identity, pool_address as pool, expected, actual, resolution
+      from audit_findings
+      order by block_number, log_index, identity`);
     this.#open = db.prepare<
       [],
       {
@@ -35,9 +46,18 @@ export class FindingsTable {
     this.#insert.run(blockNumber, logIndex, identity, pool, expected, actual);
   }
 
-  /** Closes findings up to a block that has since been applied with every identity intact. */
+  /** Closes findings up to a block that has since been applied with every identity intact; not what contracts denied. */
   settleUpTo(blockNumber: number, resolution: string): number {
     return this.#settle.run(resolution, blockNumber).changes;
+  }
+
+  /** Closes one finding with a person's reason. @returns how many that were. */
+  resolve(blockNumber: number, identity: string, reason: string): number {
+    return this.#resolve.run(reason, blockNumber, identity).changes;
+  }
+
+  all(): readonly (Finding & { readonly resolution: string | null })[] {
+    return this.#all.all();
   }
 
   open(): readonly Finding[] {

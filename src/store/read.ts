@@ -9,11 +9,25 @@ export interface HeldAccount extends StoredAccount {
   readonly tokenId: string | null;
 }
 
-/** Every account as it stood at the end of a block, those with a zero balance left out. */
-export function accountsAt(db: Database, blockNumber: number): readonly HeldAccount[] {
+/** Some accounts, by chance: at most `count` that follow a random place among all there are. */
+export function someAccounts(db: Database, count: number, random: () => number): readonly number[] {
+  const last = Number(db.prepare("select coalesce(max(account_id), 0) from accounts").pluck().get());
+  const found = new Set<number>();
+  const next = db.prepare<[number], number>(
+    "select account_id from accounts where account_id >= ? and kind = 'holder' order by account_id limit 1",
+  );
+  for (let i = 0; i < count; i++) {
+    const id = next.pluck().get(1 + Math.floor(random() * last));
+    if (id !== undefined) found.add(id);
+  }
+  return [...found];
+}
+
+/** Every account as it stood at the end of a block, or only those of `ids`; those with a zero balance left out. */
+export function accountsAt(db: Database, blockNumber: number, ids?: readonly number[]): readonly HeldAccount[] {
   const rows = db
     .prepare<
-      { block: number },
+      { block: number; ids?: string },
       AccountRow & { balance_then: string; manager_address: string | null; token_id: string | null }
     >(`
       select
@@ -29,9 +43,9 @@ export function accountsAt(db: Database, blockNumber: number): readonly HeldAcco
       left join position_tokens
         on position_tokens.pool_address = accounts.pool_address
         and position_tokens.position_id = accounts.position_id
-      where accounts.opened_block <= @block and balance_then is not null and balance_then <> '0'
+      where accounts.opened_block <= @block ${ids === undefined ? "" : "and accounts.account_id in (select value from json_each(@ids))"} and balance_then is not null and balance_then <> '0'
       order by accounts.pool_address, accounts.position_id, accounts.provider_address, accounts.kind`)
-    .all({ block: blockNumber });
+    .all({ block: blockNumber, ...(ids === undefined ? {} : { ids: JSON.stringify(ids) }) });
   return rows.map((row) => {
     const account = accountOf({ ...row, liquidity: row.balance_then });
     const custodian = row.manager_address === null ? account.provider : toAddress(row.manager_address);

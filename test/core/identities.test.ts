@@ -45,8 +45,13 @@ const firstMint = [
   sync(10_000n, 10_000n),
   pairMint(10_000n, 10_000n),
 ];
+const pairBurn = (amount0: bigint, amount1: bigint) =>
+  draft("pair", PAIR, "Burn", { sender: ROUTER, amount0, amount1, to: ann });
 const pairSwap = (amount0In: bigint, amount1Out: bigint) =>
   draft("pair", PAIR, "Swap", { sender: ROUTER, to: ROUTER, amount0In, amount1In: 0n, amount0Out: 0n, amount1Out });
+
+/** Twice as much of one token: sqrt(k) grows from 10,000 to 14,142, of which the protocol's sixth is 513 shares. */
+const grown = [sync(20_000n, 10_000n), pairSwap(10_000n, 0n)];
 
 const initialize = [draft("pool", POOL, "Initialize", { ...PRICE })];
 const poolSwap = (liquidity: bigint, tick = 0) =>
@@ -109,6 +114,73 @@ describe("an identity that does not hold stops the ledger", () => {
       play: [[...firstMint.slice(0, 3), pairMint(10_000n, 9_999n)]],
       expected: "9999",
       actual: "10000",
+    },
+    {
+      identity: "V2-3",
+      it: "a first mint of other shares than its amounts buy",
+      play: [[firstMint[0], transfer(ZERO, ann, 8_999n), ...firstMint.slice(2)].flatMap((each) => each ?? [])],
+      expected: "9000",
+      actual: "8999",
+    },
+    {
+      identity: "V2-3",
+      it: "a mint of other shares than its amounts buy",
+      play: [firstMint, [transfer(ZERO, bob, 999n), sync(11_000n, 11_000n), pairMint(1_000n, 1_000n)]],
+      expected: "1000",
+      actual: "999",
+    },
+    {
+      identity: "V2-3",
+      it: "a mint before which the protocol's fee is missing",
+      play: [firstMint, grown, [transfer(ZERO, bob, 10_513n), sync(40_000n, 20_000n), pairMint(20_000n, 10_000n)]],
+      expected: "10000",
+      actual: "10513",
+    },
+    {
+      identity: "V2-4",
+      it: "a burn that pays more than the shares' part",
+      play: [
+        firstMint,
+        [transfer(ann, PAIR, 900n), transfer(PAIR, ZERO, 900n), sync(9_099n, 9_100n), pairBurn(901n, 900n)],
+      ],
+      expected: "900 and 900",
+      actual: "901 and 900",
+    },
+    {
+      identity: "V2-5",
+      it: "a protocol fee that is not a sixth of the growth",
+      play: [
+        firstMint,
+        grown,
+        [
+          transfer(ZERO, addressOf(0xfee), 512n),
+          transfer(ZERO, bob, 10_512n),
+          sync(40_000n, 20_000n),
+          pairMint(20_000n, 10_000n),
+        ],
+      ],
+      expected: "513",
+      actual: "512",
+    },
+    {
+      identity: "V3-4",
+      it: "a swap whose price is not at its tick",
+      play: [
+        initialize,
+        [
+          draft("pool", POOL, "Swap", {
+            sender: ROUTER,
+            recipient: ROUTER,
+            amount0: 1n,
+            amount1: -1n,
+            ...PRICE,
+            liquidity: 0n,
+            tick: 60,
+          }),
+        ],
+      ],
+      expected: `a price from ${sqrtRatioAtTick(60)} to ${sqrtRatioAtTick(61)}`,
+      actual: `${sqrtRatioAtTick(0)}`,
     },
     {
       identity: "V3-1",

@@ -116,4 +116,30 @@ describe("the run", () => {
     await expect(running).resolves.toBeUndefined();
     expect(ledger.store.blocks.tip()?.hash).toBe(chain.head.hash);
   });
+
+  it("leaves an endpoint from which nothing comes while the head moves, and then gives up with code 75", async () => {
+    const chain = new FakeChain();
+    chain.grow(40, 9);
+    const ledger = new TestLedger(chain.fetch);
+    await ledger.settle();
+    const clock = new OwnClock();
+    const rotated: string[] = [];
+    // A node that shows ever newer heads, but never has our tip: it lags and lies about it.
+    chain.fault = (method, [tag], result) => (method === "eth_getBlockByNumber" && Number(tag) === 40 ? null : result);
+    const stuck = Object.assign(Object.create(ledger.chain) as typeof ledger.chain, {
+      sight: (...args: Parameters<typeof ledger.chain.sight>) => {
+        chain.growEmpty(1);
+        return ledger.chain.sight(...args);
+      },
+      rotate: (reason: string) => void rotated.push(reason),
+      ranges: ledger.chain.ranges.bind(ledger.chain),
+      identity: ledger.chain.identity.bind(ledger.chain),
+      blocksAt: ledger.chain.blocksAt.bind(ledger.chain),
+    });
+    const running = run(ledger.keeper, stuck, clock, signal, { ...OPTIONS, once: false, stallMs: () => 60_000 });
+    await expect(running).rejects.toMatchObject({ code: "STALLED", exitCode: 75 });
+    expect(rotated).toEqual([expect.stringMatching(/nothing could be committed for \d+ s while the head moved/)]);
+    expect(clock.ms - 1_800_000_000_000).toBeGreaterThanOrEqual(120_000);
+    expect(clock.ms - 1_800_000_000_000).toBeLessThan(140_000);
+  });
 });

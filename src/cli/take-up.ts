@@ -1,0 +1,120 @@
+import { rmSync } from "node:fs";
+import type { ContractReader } from "../chain/calls.ts";
+import { configError, type Problem } from "../config.ts";
+import { LpLedgerError } from "../core/errors.ts";
+import type { Pool, Programme } from "../core/programme.ts";
+import { addPools } from "../daemon/add-pools.ts";
+import { adoptProgramme, compareProgramme, onlyPools, withoutPools } from "../daemon/adopt.ts";
+import { Bookkeeper } from "../daemon/bookkeeper.ts";
+import { rebuild } from "../daemon/rebuild.ts";
+import type { Logger } from "../log.ts";
+import { openForWriting } from "../store/open.ts";
+import { Store } from "../store/store.ts";
+import { startBlockProblem } from "./check.ts";
+import { sha256, systemClock } from "./platform.ts";
+import { type Context, patiently } from "./wiring.ts";
+
+export type Follow = (keeper: Bookkeeper, pools: Programme, until?: number) => Promise<void>;
+
+/** Makes the ledger follow the programme file: stores a first one, fetches the history of added pools. */
+export async function takeUp(
+  { settings, programme }: Context,
+  store: Store,
+  log: Logger,
+  reader: ContractReader,
+  follow: Follow,
+  stopped: () => boolean,
+): Promise<void> {
+  const { kind, added } = compareProgramme(store, programme);
+  if (kind === "same") return;
+  if (kind === "revalued") {
+    throw new LpLedgerError(
+      "usage",
+      "PROGRAMME_REVALUED",
+      "the prices, quote or tokens of the programme file are not those the ledger was valued with",
+      {
+        hint: "run lp-ledger rebuild: it values the whole history anew (paid rewards stay as they are), then start again",
+      },
+    );
+  }
+  await requireBirth(
+    reader,
+    kind === "new" ? programme.pools : programme.pools.filter((pool) => added.has(pool.address)),
+  );
+  const tip = store.blocks.tip();
+  const late = programme.pools.filter((pool) => added.has(pool.address) && pool.startBlock <= (tip?.number ?? -1));
+  if (kind === "new" || late.length === 0) {
+    store.write(() => {
+      adoptProgramme(store, programme, sha256);
+      if (tip !== undefined) rebuild(store, programme, sha256, added);
+    });
+    return;
+  }
+  log.info({ pools: [...added] }, "fetching the history of added pools");
+  const path = `${settings.databasePath}.adding`;
+  const plan = {
+    main: new Bookkeeper(store, withoutPools(programme, added), sha256),
+    added: onlyPools(programme, added),
+    sha256,
+    openSide: () => openSide(path, onlyPools(programme, added)),
+    follow,
+    stopped,
+    adopt: () => adoptProgramme(store, programme, sha256),
+  };
+  const rebuilt = await addPools(plan, programme);
+  if (rebuilt === undefined) return;
+  log.info({ events: rebuilt.events, stateDigest: rebuilt.stateDigest }, "added pools and rebuilt");
+}
+
+/** A pool must be followed from its birth: one that already existed before its start block is refused. */
+async function requireBirth(reader: ContractReader, pools: readonly Pool[]): Promise<void> {
+  const { signal } = new AbortController();
+  const problems: Problem[] = [];
+  for (const pool of pools) {
+    const before =
+      pool.startBlock === 0
+        ? false
+        : await patiently(() => reader.hasCode(pool.address, pool.startBlock - 1, signal)).catch(() => null);
+    if (before === true) problems.push(startBlockProblem(pool));
+  }
+  if (problems.length > 0) throw configError("the programme file, compared with the chain,", problems);
+}
+
+/** Opens the side ledger; one that was begun for other pools is begun again. */
+function openSide(path: string, pools: Programme): ReturnType<Parameters<typeof addPools>[0]["openSide"]> {
+  const discard = (): void => {
+    for (const suffix of ["", "-wal", "-shm", ".lock", ".lock-journal"]) rmSync(`${path}${suffix}`, { force: true });
+  };
+  let opened = openForWriting(path);
+  let store = new Store(opened.db, systemClock);
+  const kind = store.config.get("programme") === undefined ? "new" : kindOf(store, pools);
+  if (kind !== "new" && kind !== "same") {
+    opened.close();
+    discard();
+    opened = openForWriting(path);
+    store = new Store(opened.db, systemClock);
+  }
+  if (kind !== "same") store.write(() => adoptProgramme(store, pools, sha256));
+  let open = true;
+  const close = (): void => {
+    if (open) opened.close();
+    open = false;
+  };
+  return {
+    path,
+    store,
+    close,
+    discard: () => {
+      close();
+      discard();
+    },
+  };
+}
+
+function kindOf(store: Store, pools: Programme): string {
+  try {
+    return compareProgramme(store, pools).kind;
+  } catch {
+    return "other";
+  }
+}

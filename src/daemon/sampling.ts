@@ -1,0 +1,117 @@
+import type { Clock } from "../core/chain.ts";
+import { LpLedgerError } from "../core/errors.ts";
+import type { Programme } from "../core/programme.ts";
+import { questionText } from "../core/question.ts";
+import { accountsAt, type HeldAccount, someAccounts } from "../store/read.ts";
+import type { Store } from "../store/store.ts";
+import { type Expectation, tokenExpectations, type VerifyPort } from "./verify.ts";
+
+export interface SamplePlan {
+  /** Positions compared a minute; zero: none. */
+  size(): number;
+  readonly random: () => number;
+  /** The node could not answer about a block that old. */
+  onUnanswered?(questions: number): void;
+}
+
+const EVERY_MS = 60_000;
+/** Identity under which a difference is recorded. */
+const IDENTITY = "VERIFY";
+
+/** Compares a few positions a minute with what the contracts answer at the settled block; a difference stops the ledger. */
+export class Sampling {
+  readonly #store: Store;
+  readonly #programme: Programme;
+  readonly #chain: VerifyPort;
+  readonly #plan: SamplePlan;
+  readonly #clock: Clock;
+  #dueMs: number;
+  #running: Promise<void> | undefined;
+  #failure: unknown;
+
+  constructor(store: Store, programme: Programme, chain: VerifyPort, plan: SamplePlan, clock: Clock) {
+    this.#store = store;
+    this.#programme = programme;
+    this.#chain = chain;
+    this.#plan = plan;
+    this.#clock = clock;
+    this.#dueMs = clock.nowMs();
+  }
+
+  /** Called at the head; begins a comparison where one is due. @throws what an earlier one found. */
+  tick(signal: AbortSignal): void {
+    if (this.#failure !== undefined) throw this.#failure;
+    const now = this.#clock.nowMs();
+    const size = this.#plan.size();
+    if (size === 0 || this.#running !== undefined || now < this.#dueMs) return;
+    this.#dueMs = now + EVERY_MS;
+    this.#running = this.#compare(size, signal)
+      .catch((error: unknown) => {
+        // The node's weather spoils a sample, not the ledger.
+        if (error instanceof LpLedgerError && error.kind === "transient") return;
+        if (!signal.aborted) this.#failure = error;
+      })
+      .finally(() => {
+        this.#running = undefined;
+      });
+  }
+
+  async settled(): Promise<void> {
+    await this.#running;
+  }
+
+  async #compare(size: number, signal: AbortSignal): Promise<void> {
+    const block = this.#store.config.get("settled_block");
+    const at = block === undefined ? undefined : this.#store.blocks.at(block);
+    if (at === undefined) return;
+    const ids = someAccounts(this.#store.db, size, this.#plan.random);
+    const expectations = accountsAt(this.#store.db, at.number, ids).flatMap((each) => this.#expectationsOf(each));
+    if (expectations.length === 0) return;
+    const [theirs] = await this.#chain.blocksAt([at.number], signal);
+    if (theirs?.hash !== at.hash) return; // The guard judges that, not a sample.
+    const differing = await this.#differing(expectations, at.number, signal);
+    // A node may answer once out of step with itself: what differs twice differs.
+    const [first] = differing.length === 0 ? [] : await this.#differing(differing, at.number, signal);
+    if (first === undefined) return;
+    const { question, expected, answer } = first;
+    const finding = {
+      identity: IDENTITY,
+      pool: "pool" in question ? question.pool : question.manager,
+      blockNumber: at.number,
+      logIndex: 0,
+      expected: `${questionText(question)}: ${answer}`,
+      actual: expected,
+    };
+    this.#store.write(() => this.#store.findings.insert(finding));
+    throw new LpLedgerError(
+      "invariant",
+      "VERIFY_DIFFERS",
+      `at block ${at.number} ${finding.expected} on the chain, ${expected} in the ledger`,
+      {
+        facts: { finding },
+        hint: "the ledger must not be paid by until this is explained: run lp-ledger verify, and compare with another node",
+      },
+    );
+  }
+
+  async #differing(expectations: readonly Expectation[], block: number, signal: AbortSignal) {
+    const questions = expectations.map(({ question }) => question);
+    const answers = await this.#chain.ask(questions, block, signal);
+    const unanswered = answers.filter((answer) => answer === null).length;
+    if (unanswered > 0) this.#plan.onUnanswered?.(unanswered);
+    return expectations.flatMap((each, i) => {
+      const answer = answers[i] ?? null;
+      return answer === null || answer === each.expected ? [] : [{ ...each, answer }];
+    });
+  }
+
+  /** Questions about one account alone; what several accounts answer together is left to a whole verification. */
+  #expectationsOf(account: HeldAccount): readonly Expectation[] {
+    const { pool, provider, range, balance, tokenId, custodian } = account;
+    if (tokenId !== null) return tokenExpectations(account);
+    const expected = `${balance}`;
+    if (range === null) return [{ question: { kind: "shares", pool, holder: provider }, expected, subject: null }];
+    if (this.#programme.pools.some(({ managers }) => managers.includes(custodian))) return [];
+    return [{ question: { kind: "range-liquidity", pool, owner: custodian, range }, expected, subject: null }];
+  }
+}
