@@ -11,6 +11,7 @@ export const FAULTS = [
   "answered-twice",
   "html",
   "truncated",
+  "torn-batch",
   "reset",
   "hang",
   "drop-log",
@@ -33,7 +34,7 @@ export const FAULTS = [
 export type Fault = (typeof FAULTS)[number];
 
 /** Faults that make a ledger see what is not there, so that a halt with a finding is an honest outcome. */
-export const LIES: ReadonlySet<Fault> = new Set(["drop-log", "drop-block", "same-index", "other-fork"]);
+export const LIES: ReadonlySet<Fault> = new Set(["drop-log", "drop-block", "same-index", "other-fork", "torn-batch"]);
 
 export interface RawLog {
   readonly address: string;
@@ -69,6 +70,14 @@ export function spoilLogs(fault: Fault, logs: readonly RawLog[], pick: (n: numbe
     default:
       return logs;
   }
+}
+
+/** The blocks in which two lists of logs differ. */
+export function changedBlocks(before: readonly RawLog[], after: readonly RawLog[]): readonly number[] {
+  const kept = new Set(after);
+  const had = new Set(before);
+  const changed = [...before.filter((log) => !kept.has(log)), ...after.filter((log) => !had.has(log))];
+  return [...new Set(changed.map((log) => Number(log.blockNumber ?? 0)))];
 }
 
 /** One row of the table of errors, as its provider would answer it. */

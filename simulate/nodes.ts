@@ -1,6 +1,6 @@
 import type { FakeBlock } from "../test/support/fake-chain.ts";
 import { answerOf } from "../test/support/node-view.ts";
-import { errorRow, type Fault, LIES, type RawLog, spoilLogs } from "./faults.ts";
+import { changedBlocks, errorRow, type Fault, LIES, type RawLog, spoilLogs } from "./faults.ts";
 import type { VirtualTime } from "./time.ts";
 
 export const SECRET = "5ecr3tk3y5ecr3tk3y";
@@ -78,7 +78,13 @@ export class SimNode {
       const answers = calls.map(({ id }) => ({ jsonrpc: "2.0", id, error }));
       return response(status, JSON.stringify(batch ? answers : answers[0]));
     }
-    const answers: unknown[] = calls.map((call) => this.#answer(call));
+    const answers: unknown[] = [];
+    const torn = this.#strikes("torn-batch");
+    // Nodes answer the parts of a batch in any order, and the chain may move in between.
+    for (const call of torn ? [...calls].reverse() : calls) {
+      answers.push(this.#answer(call));
+      if (torn) await time.sleep(this.#pick(1_500), signal);
+    }
     if (this.#strikes("answered-twice")) answers.push(answers[0]);
     const text = JSON.stringify(batch ? answers : answers[0]);
     return response(200, this.#strikes("truncated") ? text.slice(0, this.#pick(text.length)) : text);
@@ -161,13 +167,6 @@ export class SimNode {
   #pick(below: number): number {
     return Math.floor(this.#world.random() * below);
   }
-}
-
-function changedBlocks(before: readonly RawLog[], after: readonly RawLog[]): readonly number[] {
-  const kept = new Set(after);
-  const had = new Set(before);
-  const changed = [...before.filter((log) => !kept.has(log)), ...after.filter((log) => !had.has(log))];
-  return [...new Set(changed.map((log) => Number(log.blockNumber ?? 0)))];
 }
 
 /** The few parts of a Response that the transport reads, without streams. */

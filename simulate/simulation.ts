@@ -70,6 +70,7 @@ class Simulation {
   readonly #settleMin: number;
   readonly #counts: Record<string, number> = {};
   readonly #seed: number;
+  readonly #age: number;
   #left: readonly FakeBlock[] | undefined;
   #stalledFinal: number | undefined;
   #newestFinal = 0;
@@ -93,16 +94,21 @@ class Simulation {
     this.#image = join(folder, "empty.sqlite");
     this.#startMs = this.#time.nowMs();
     this.#chain = new FakeChain({ secondsPerBlock: this.#one([12, 600, 20_000]) });
+    // The chain is older than the pools, or begins with them.
+    this.#age = this.#one([0, 0, 12]);
+    this.#chain.growEmpty(this.#age);
     this.#chain.grow(3 + this.#pick(60), seed);
     this.#keep();
-    this.#programme = parseProgramme(
-      worldProgramme({ finality: { fallbackDepth: DEPTH, minDepth: 0 } }),
-      "the simulation",
-    );
+    const { pools, ...world } = worldProgramme({ finality: { fallbackDepth: DEPTH, minDepth: 0 } });
+    const born = (pools as object[]).map((pool) => ({ ...pool, startBlock: this.#age + 1 }));
+    this.#programme = parseProgramme({ ...world, pools: born }, "the simulation");
     this.#byTag = this.#random() < 0.5;
     this.#settleMin = this.#one([1, 1, 5]);
     this.#enabled = new Set(FAULTS.filter(() => this.#random() < 0.25));
-    this.#oracle = new Oracle((hash) => this.#tree.get(hash), this.#enabled.has("other-fork"));
+    this.#oracle = new Oracle(
+      (hash) => this.#tree.get(hash),
+      this.#enabled.has("other-fork") || this.#enabled.has("torn-batch"),
+    );
     this.#world = {
       time: this.#time,
       random: this.#random,
@@ -261,7 +267,10 @@ class Simulation {
     const lies = [...LIES].some((lie) => this.#enabled.has(lie));
     if (error.code === "DEEP_REORG") {
       // A node may have shown a branch that was left until its blocks were final for us.
-      const misled = this.#counts["a node stays on the old branch"] !== undefined || this.#enabled.has("other-fork");
+      const misled =
+        this.#counts["a node stays on the old branch"] !== undefined ||
+        this.#enabled.has("other-fork") ||
+        this.#enabled.has("torn-batch");
       if (this.#deepReorg || misled) {
         const first = error.facts["firstForeignHash"];
         // The operator looks first: only a block of the chain that everybody follows by now is accepted.
@@ -296,7 +305,8 @@ class Simulation {
       this.#count("flap back");
     } else if (dice < 0.61 && head.number > this.#newestFinal + 1 && this.#newestFinal > 3) {
       this.#left = [...blocks];
-      this.#chain.reorg(this.#newestFinal - 1 - this.#pick(2), DEPTH + 6, label);
+      // Not below the pools' birth: a chain on which they are older is another programme's.
+      this.#chain.reorg(Math.max(this.#age, this.#newestFinal - 1 - this.#pick(2)), DEPTH + 6, label);
       this.#newestFinal = Math.max(0, this.#newestFinal - 3);
       this.#stalledFinal = undefined;
       this.#deepReorg = true;

@@ -2,9 +2,9 @@ import type { Clock } from "../core/chain.ts";
 
 const WINDOW_MS = 10_000;
 const SLOWER_SHARE = 0.7;
-const FASTER_SHARE = 1.1;
-const FASTER_AFTER_MS = 60_000;
-const PER_SECOND_MIN = 0.2;
+const FASTER_SHARE = 1.2;
+const FASTER_AFTER_MS = 10_000;
+const PER_SECOND_MIN = 1;
 const PER_SECOND_NONE = 500;
 const PAUSE_MS_MAX = 300_000;
 

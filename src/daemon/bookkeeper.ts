@@ -32,6 +32,8 @@ const HELD = "every identity held when the block was read again";
 export class Bookkeeper {
   readonly store: Store;
   readonly programme: Programme;
+  /** A block that one look saw as final; stored when the next look sees it, too. */
+  pendingFinal: (Block & { readonly source: "tag" | "depth" }) | undefined;
   readonly #sha256: Sha256;
   readonly #routes: Routes;
   readonly #special: ReadonlySet<Address>;
@@ -102,6 +104,7 @@ export class Bookkeeper {
 
   /** Makes a block that we hold a row, with the state that was in force at it; the caller holds the transaction. */
   keepRow(block: Block): void {
+    if (block.number <= (this.store.config.get("anchor")?.number ?? -1)) return; // Before our first block.
     const below = this.store.blocks.atOrBelow(block.number);
     if (below?.number === block.number) return;
     const digest = below?.stateDigest ?? emptyDigest(this.#sha256, this.programme);

@@ -15,6 +15,8 @@ export interface Step {
   readonly final: number | null;
   /** Final blocks are left to settle: the next step should not wait. */
   readonly settling: boolean;
+  /** A newer final block was seen, which the next step confirms. */
+  readonly finalPending: boolean;
 }
 
 export interface ConvergeOptions {
@@ -56,7 +58,13 @@ export async function converge(
   if (tip === undefined) {
     const from = startBlockOf(keeper.programme);
     if (goal >= from) await follow(from);
-    return { verdict: goal >= from ? "extends" : "behind", head: head.number, final: null, settling: false };
+    return {
+      verdict: goal >= from ? "extends" : "behind",
+      head: head.number,
+      final: null,
+      settling: false,
+      finalPending: false,
+    };
   }
   const reachable = head.number >= tip.number ? tip : blocks.atOrBelow(head.number);
   const [there = null] =
@@ -67,10 +75,12 @@ export async function converge(
   if (verdict === "forked") await repair(keeper, chain, sight, signal, options);
   // Only a chain that carries our tip may say what is final.
   const sound = verdict === "known" || verdict === "extends";
+  if (!sound) keeper.pendingFinal = undefined;
   const final = sound ? keepFinal(keeper, sight) : (keeper.store.config.get("final_block") ?? null);
   if (verdict === "extends" && goal > tip.number) await follow(tip.number + 1);
   const settling = sound && options.settle !== undefined && (await settle(keeper, chain, signal, options.settle));
-  return { verdict, head: head.number, final, settling };
+  const finalPending = keeper.pendingFinal !== undefined;
+  return { verdict, head: head.number, final, settling, finalPending };
 }
 
 /** How far the node's own finality reaches. */
@@ -82,6 +92,8 @@ function boundsOf(keeper: Bookkeeper, { head, tagged }: Look): RangeBounds {
 interface Look extends FinalitySight<Block> {
   readonly head: Block;
   readonly atTip: Block | null;
+  /** What stands now where the last look saw a newer final block. */
+  readonly atPending: Block | null;
 }
 
 /** One request: the head, our tip as the node has it, and what may be final. */
@@ -93,16 +105,21 @@ async function look(
 ): Promise<Look> {
   if (tip === undefined) {
     const { head, finalized: tagged } = await chain.sight([], signal);
-    return { head, atTip: null, tagged, atMinDepth: null, atFallbackDepth: null };
+    return { head, atTip: null, atPending: null, tagged, atMinDepth: null, atFallbackDepth: null };
   }
   const { minDepth, fallbackDepth } = keeper.programme.finality;
   const depths = [minDepth, Math.max(minDepth, fallbackDepth)];
-  const numbers = [tip.number, ...depths.map((depth) => Math.max(0, tip.number - depth))];
+  const pending = keeper.pendingFinal;
+  const numbers = [
+    tip.number,
+    ...depths.map((depth) => Math.max(0, tip.number - depth)),
+    ...(pending === undefined ? [] : [pending.number]),
+  ];
   const { head, finalized: tagged, blocks } = await chain.sight(numbers, signal);
-  const [atTip = null, atMinDepth = null, atFallbackDepth = null] = blocks;
+  const [atTip = null, atMinDepth = null, atFallbackDepth = null, atPending = null] = blocks;
   // A node that has told finality once and now does not is stalled or confused; a depth must not overrule it.
   const silent = tagged === null && keeper.store.config.get("finality_source") === "tag";
-  return { head, tagged, atTip, atMinDepth, atFallbackDepth: silent ? null : atFallbackDepth };
+  return { head, tagged, atTip, atPending, atMinDepth, atFallbackDepth: silent ? null : atFallbackDepth };
 }
 
 /**
@@ -174,20 +191,28 @@ async function rereadRanges(
   return again;
 }
 
-/** Stores what is final now; it never moves back. The final block is kept as a row, so that no undo reaches further. */
+/**
+ * Stores what is final; it never moves back. Nodes may answer the parts of a look while the chain moves, so what one
+ * look saw with our tip is stored when the next one, too, sees it with our tip. The final block is kept as a row, so that
+ * no undo reaches further.
+ */
 function keepFinal(keeper: Bookkeeper, sight: Look): number | null {
   const { store } = keeper;
   const before = storedFinal(keeper);
-  const final = finalOf(before, sight);
-  if (final === null) return before?.number ?? null;
-  store.write(() => {
-    keeper.keepRow(final);
-    store.config.set("final_block", final.number, store.nowIso());
-    store.config.set("final_hash", final.hash, store.nowIso());
-    store.config.set("finality_source", sight.tagged === null ? "depth" : "tag", store.nowIso());
-    store.thinBlocks(before?.number ?? 0, final.number, store.config.get("settled_block") ?? -1);
-  });
-  return final.number;
+  const { pendingFinal: pending } = keeper;
+  const final = pending !== undefined && sight.atPending?.hash === pending.hash ? pending : undefined;
+  if (final !== undefined) {
+    store.write(() => {
+      keeper.keepRow(final);
+      store.config.set("final_block", final.number, store.nowIso());
+      store.config.set("final_hash", final.hash, store.nowIso());
+      store.config.set("finality_source", final.source, store.nowIso());
+      store.thinBlocks(before?.number ?? 0, final.number, store.config.get("settled_block") ?? -1);
+    });
+  }
+  const newer = finalOf(final ?? before, sight);
+  keeper.pendingFinal = newer === null ? undefined : { ...newer, source: sight.tagged === null ? "depth" : "tag" };
+  return final?.number ?? before?.number ?? null;
 }
 
 /** Undoes a fork to its root and commits the replacement: fetched first, then undone and redone in one transaction. */

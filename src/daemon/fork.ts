@@ -67,6 +67,8 @@ export async function refuseDeep(
   const final = storedFinal(keeper);
   if (shared && (final === null || common >= final.number)) return undefined;
   const [first = null, theirs = null] = await chain.blocksAt([common + 1, final?.number ?? common + 1], signal);
+  // The fork lies between the final block and our first: there is nothing of ours below it.
+  if (final !== null && theirs?.hash === final.hash && !shared && final.number <= common) return undefined;
   // The final block is always stored: a node that has it after all was on its way from one chain to another.
   if (final !== null && theirs?.hash === final.hash)
     throw new LpLedgerError(

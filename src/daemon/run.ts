@@ -60,10 +60,11 @@ export async function run(
       watchdog.look(step, keeper.store.blocks.tip()?.number);
       options.onLook?.();
       options.onStep?.(step);
-      stepsAtHead = reached(keeper, step, options.until) && !step.settling ? stepsAtHead + 1 : 0;
+      stepsAtHead = reached(keeper, step, options.until) && !step.settling && !step.finalPending ? stepsAtHead + 1 : 0;
       // The second look at the head is what finds out how much of the ledger is final.
       if (options.once && stepsAtHead === 2) return;
-      if (step.verdict !== "forked" && !step.settling && !(options.once && stepsAtHead === 1))
+      const goOn = step.settling || (options.once && (stepsAtHead === 1 || step.finalPending));
+      if (step.verdict !== "forked" && !goOn)
         await (options.rest?.(options.pollIntervalMs(), signal) ?? clock.sleep(options.pollIntervalMs(), signal));
     } catch (error) {
       if (signal.aborted) return;

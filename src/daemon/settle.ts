@@ -52,7 +52,7 @@ export async function recheck(keeper: Bookkeeper, chain: ChainPort, to: number, 
   const settled = config.get("settled_block");
   const final = config.get("final_block") ?? settled;
   if (settled === undefined || final === undefined || to <= settled) return false;
-  for await (const range of chain.reread(settled + 1, to, final, signal)) {
+  for (const range of await readTo(keeper, chain, settled, to, signal)) {
     const foreign = await foreignBlocks(keeper, chain, range, signal);
     if (foreign.some((number) => number > final)) return false; // A fork: the guard looks at that.
     const differing = differences(keeper, range, foreign);
@@ -119,12 +119,13 @@ async function redo(
   onRepair?: (repairs: readonly Repair[]) => void,
 ): Promise<boolean> {
   const { store } = keeper;
-  const final = store.config.get("final_block") ?? -1;
   const common = store.config.get("settled_block") ?? 0;
   const tip = store.blocks.tip()?.number ?? common;
   if ((differing[0] ?? 0) <= (store.config.get("contents_from") ?? 0)) {
     // Nothing was kept to compare with: read once more, and compared from then on.
-    keeper.redo(common, await all(chain.reread(common + 1, tip, final, signal)), []);
+    const ranges = await readTo(keeper, chain, common, tip, signal);
+    requireFinal(keeper, chain, ranges);
+    keeper.redo(common, ranges, []);
     return true;
   }
   const stored = new Map<number, Content>(
@@ -149,9 +150,11 @@ async function redo(
   }
   if (repairs.length === 0) return false;
   const corrected = { ...range, blocks: withConfirmed(range, confirmed) };
-  const before = range.from === common + 1 ? [] : await all(chain.reread(common + 1, range.from - 1, final, signal));
-  const after = range.end.number < tip ? await all(chain.reread(range.end.number + 1, tip, final, signal)) : [];
-  keeper.redo(common, [...before, corrected, ...after], repairs);
+  const before = await readTo(keeper, chain, common, range.from - 1, signal);
+  const after = await readTo(keeper, chain, range.end.number, tip, signal);
+  const ranges = [...before, corrected, ...after];
+  requireFinal(keeper, chain, ranges);
+  keeper.redo(common, ranges, repairs);
   onRepair?.(repairs);
   return true;
 }
@@ -171,8 +174,38 @@ async function hashAt(chain: ChainPort, number: number, signal: AbortSignal) {
   return block.hash;
 }
 
-async function all(ranges: AsyncGenerator<Range>): Promise<readonly Range[]> {
+/** Everything above one block up to another, cut at the final block. */
+async function readTo(
+  { store }: Bookkeeper,
+  chain: ChainPort,
+  above: number,
+  to: number,
+  signal: AbortSignal,
+): Promise<readonly Range[]> {
+  const final = store.config.get("final_block") ?? above;
   const read: Range[] = [];
-  for await (const range of ranges) read.push(range);
+  const cut = Math.min(Math.max(final, above), to);
+  if (cut > above) for await (const range of chain.reread(above + 1, cut, final, signal)) read.push(range);
+  if (to > cut) for await (const range of chain.reread(cut + 1, to, final, signal)) read.push(range);
   return read;
+}
+
+/** What replaces final blocks must end in our final block: a reading of another fork must not come in by a repair. */
+function requireFinal({ store }: Bookkeeper, chain: ChainPort, ranges: readonly Range[]): void {
+  const [final, hash] = [store.config.get("final_block"), store.config.get("final_hash")];
+  const at = ranges.find(({ end }) => end.number === final);
+  if (
+    final === undefined ||
+    final < (ranges[0]?.from ?? 0) ||
+    (ranges.at(-1)?.end.number ?? 0) < final ||
+    at?.end.hash === hash
+  )
+    return;
+  const error = new LpLedgerError(
+    "transient",
+    "SETTLE_FORKED",
+    `a second reading does not hold our final block ${final}`,
+  );
+  chain.doubt?.(error);
+  throw error;
 }

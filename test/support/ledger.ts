@@ -79,7 +79,7 @@ export class TestLedger {
   async settle(): Promise<Step> {
     for (let i = 0; i < 50; i++) {
       const step = await this.step();
-      if (step.verdict !== "forked" && step.verdict !== "extends") return step;
+      if (step.verdict !== "forked" && step.verdict !== "extends" && !step.finalPending) return step;
     }
     throw new Error("the ledger does not settle");
   }
