@@ -190,7 +190,7 @@ function writer(served: Served, blocksMax: number) {
 async function restartTimes(served: Served, times: number): Promise<readonly number[]> {
   const found: number[] = [];
   for (let i = 0; i < times; i++) {
-    const first = served.daemon(["start"], { RANGE_BLOCKS_MAX: "100" });
+    const first = served.daemon(["start"], { RANGE_BLOCKS_MAX: "10" });
     const before = tipOf(served.database);
     await until(() => tipOf(served.database) > before);
     const gone = new Promise((resolve) => first.once("exit", resolve));
@@ -198,7 +198,7 @@ async function restartTimes(served: Served, times: number): Promise<readonly num
     await gone;
     const killed = tipOf(served.database);
     const startedMs = performance.now();
-    const second = served.daemon(["start"], { RANGE_BLOCKS_MAX: "100" });
+    const second = served.daemon(["start"], { RANGE_BLOCKS_MAX: "10" });
     await until(() => tipOf(served.database) > killed);
     found.push(performance.now() - startedMs);
     const ending = new Promise((resolve) => second.once("exit", resolve));

@@ -81,7 +81,7 @@ export class SimNode {
     const answers: unknown[] = [];
     const torn = this.#strikes("torn-batch");
     // Nodes answer the parts of a batch in any order, and the chain may move in between.
-    for (const call of torn ? [...calls].reverse() : calls) {
+    for (const call of torn && this.#pick(2) === 0 ? [...calls].reverse() : calls) {
       answers.push(this.#answer(call));
       if (torn) await time.sleep(this.#pick(1_500), signal);
     }

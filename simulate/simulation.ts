@@ -390,6 +390,7 @@ class Simulation {
     try {
       const store = new Store(opened.db, stillClock);
       this.#told(JSON.stringify([store.config.all(), store.findings.open()]));
+      this.#requireNoRepairs(store);
       const expected = await this.#straightDump(new Store(straight.db, stillClock));
       const actual = dumpOf(store);
       if (actual !== expected)
@@ -398,6 +399,14 @@ class Simulation {
       opened.close();
       straight.close();
     }
+  }
+
+  /** Where no node left anything out, a second reading that differed means that the first was put together wrongly. */
+  #requireNoRepairs(store: Store): void {
+    const lied = [...LIES].some((lie) => lie !== "torn-batch" && this.#enabled.has(lie));
+    if (lied || this.#deepReorg || this.#counts["a node stays on the old branch"] !== undefined) return;
+    const { count, lastBlock } = store.contents.repairs();
+    if (count > 0) throw new Error(`${count} repairs, the last at block ${lastBlock}, though no node lied`);
   }
 
   /** The final chain, read once from an honest node that answers at once. */

@@ -2,6 +2,7 @@ import { ContractReader } from "../chain/calls.ts";
 import type { FollowedChain } from "../chain/followed-chain.ts";
 import { wakeOnNewHeads } from "../chain/new-heads.ts";
 import { secretsOf } from "../chain/redact.ts";
+import type { Clock } from "../core/chain.ts";
 import { toHash } from "../core/hex.ts";
 import type { Programme } from "../core/programme.ts";
 import { Bookkeeper } from "../daemon/bookkeeper.ts";
@@ -37,8 +38,9 @@ export interface StartOptions extends CommonOptions {
   readonly acceptDeepReorg?: string;
 }
 
-/** Settling costs about one request for so many blocks, and looks at the head after so many ranges. */
+/** Settling waits for so many final blocks, or so long, and looks at the head after so many ranges. */
 const SETTLE_BLOCKS_MIN = 64;
+const SETTLE_EVERY_MS = 60_000;
 const SETTLE_RANGES_MAX = 50;
 const GRACE_MS = 10_000;
 
@@ -93,6 +95,7 @@ export async function start(io: Io, options: StartOptions): Promise<void> {
         backups.tick(stop.signal, caughtUp);
         if (caughtUp) sampling.tick(stop.signal);
       };
+      const patience = settlePatience(systemClock);
       const follow = (keeper: Bookkeeper, pools: Programme, more: Partial<RunOptions>): Promise<void> => {
         const chain = chainOf(rpcs, settings, pools, keeper.store, {
           onSwitch: (from, to, reason) => log.warn({ from, to, reason }, "another endpoint is used from here on"),
@@ -108,7 +111,9 @@ export async function start(io: Io, options: StartOptions): Promise<void> {
           ...(settings.settling
             ? {
                 settle: {
-                  blocksMin: options.once === true || more.once === true ? 1 : SETTLE_BLOCKS_MIN,
+                  get blocksMin() {
+                    return options.once === true || more.once === true ? 1 : patience.blocks();
+                  },
                   rangesMax: SETTLE_RANGES_MAX,
                   onRepair: (repairs) =>
                     log.error({ repairs }, "A SECOND READING DIFFERED: what the node had left out is repaired"),
@@ -166,6 +171,18 @@ export async function start(io: Io, options: StartOptions): Promise<void> {
   } finally {
     stop.end();
   }
+}
+
+/** How many final blocks settling waits for: many, so that a quiet head costs few requests, but not for ever. */
+function settlePatience(clock: Clock): { blocks(): number } {
+  let sinceMs = clock.nowMs();
+  return {
+    blocks: () => {
+      if (clock.nowMs() - sinceMs < SETTLE_EVERY_MS) return SETTLE_BLOCKS_MIN;
+      sinceMs = clock.nowMs();
+      return 1;
+    },
+  };
 }
 
 function scheduleOf(store: Store, settings: Settings, log: Logger): ScheduledBackups {
