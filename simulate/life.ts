@@ -3,6 +3,7 @@ import { FollowedChain } from "../src/chain/followed-chain.ts";
 import { RANGE_LIMITS } from "../src/chain/ranges.ts";
 import type { Rpc } from "../src/chain/rpc.ts";
 import { sha256 } from "../src/cli/platform.ts";
+import { expectedOf } from "../src/cli/wiring.ts";
 import { toHash } from "../src/core/hex.ts";
 import type { Programme } from "../src/core/programme.ts";
 import { adoptProgramme } from "../src/daemon/adopt.ts";
@@ -57,20 +58,11 @@ export class Life {
 
   async #live(): Promise<void> {
     const { time, rpcs, programme, random, settleMin, acceptDeepReorg, onTold } = this.#plan;
-    const { config } = this.store;
     const chain = new FollowedChain(rpcs, programme, {
       clock: time,
       random,
       limits: { ...RANGE_LIMITS, blocksStart: 20, blocksMax: 40 },
-      expected: () => {
-        const [number, hash] = [config.get("final_block"), config.get("final_hash")];
-        const genesis = config.get("chain")?.genesisHash;
-        return {
-          chainId: programme.chainId,
-          genesisHash: genesis === undefined ? undefined : toHash(genesis),
-          pin: number === undefined || hash === undefined ? undefined : { number, hash: toHash(hash) },
-        };
-      },
+      expected: () => expectedOf(this.store, programme),
       onSwitch: (from, to, reason) => onTold(`${from} -> ${to}: ${reason}`),
       onRefused: (id, reason) => onTold(`${id} refused: ${reason}`),
     });

@@ -156,7 +156,7 @@ export async function answering(
 }
 
 /** Chain, genesis and final block, as far as the ledger knows them. */
-function expectedOf({ config }: Store, programme: Programme): Expected {
+export function expectedOf({ config }: Store, programme: Programme): Expected {
   const [number, hash] = [config.get("final_block"), config.get("final_hash")];
   const genesis = config.get("chain")?.genesisHash;
   return {
