@@ -3,6 +3,7 @@
 -- What the logs of each block said that is not settled yet.
 create table block_contents (
   block_number integer primary key,
+  block_hash text not null,
   log_count integer not null check (log_count > 0),
   content_hash text not null
 ) strict;

@@ -49,6 +49,8 @@ interface Known extends Endpoint {
   agreedMs: number;
   head: Block | undefined;
   lastError: string | null;
+  /** It was seen to serve another chain than ours. */
+  disagrees: boolean;
   /** It serves our chain, but another block than our final one. */
   deniesFinal: boolean;
 }
@@ -80,6 +82,7 @@ export class Endpoints {
       benchedUntilMs: 0,
       head: undefined,
       lastError: null,
+      disagrees: false,
       deniesFinal: false,
     };
     this.#all = endpoints.map((each) => ({ ...each, ...fresh, agreedMs: Number.NEGATIVE_INFINITY }));
@@ -115,7 +118,9 @@ export class Endpoints {
       return denying;
     }
     // Nobody does well: rather the one that may recover first than none at all.
-    const [soonest = this.#current] = [...this.#all].sort((a, b) => a.benchedUntilMs - b.benchedUntilMs);
+    // One of another chain never stands in; where all are, the first is named to whoever asks for its identity.
+    const ours = this.#all.filter((each) => !each.disagrees);
+    const [soonest = this.#all[0] ?? this.#current] = [...ours].sort((a, b) => a.benchedUntilMs - b.benchedUntilMs);
     this.#use(soonest, "no endpoint does well");
     return soonest;
   }
@@ -227,6 +232,7 @@ export class Endpoints {
       const seen = await each.node.identity(signal);
       const [pinned] = pin === undefined ? [] : await each.node.blocksAt([pin.number], signal);
       each.deniesFinal = false;
+      each.disagrees = false;
       const wrong =
         seen.chainId !== chainId
           ? `it serves chain ${seen.chainId}, not ${chainId}`
@@ -235,6 +241,7 @@ export class Endpoints {
             : pin !== undefined && pinned !== null && pinned?.hash !== pin.hash
               ? `its block ${pin.number} is not our final one`
               : undefined;
+      each.disagrees = wrong !== undefined;
       each.deniesFinal = seen.chainId === chainId && wrong?.startsWith("its block") === true;
       if (wrong !== undefined)
         throw new LpLedgerError("transient", "WRONG_CHAIN", `the node ${each.rpc.id} disagrees: ${wrong}`);

@@ -85,16 +85,23 @@ export class FollowedChain {
     }
   }
 
-  async confirm(hash: Hash, number: number, signal: AbortSignal): Promise<LogBlock> {
+  async confirm(
+    hash: Hash,
+    number: number,
+    signal: AbortSignal,
+  ): Promise<{ readonly block: LogBlock; readonly byReceipts: boolean }> {
     const answers: LogBlock[] = [];
+    let byReceipts = false;
     for (const { node } of new Set([await this.#endpoints.other(signal), this.#endpoints.current])) {
       answers.push(await node.blockLogs(hash, number, signal));
       // Not every node has receipts; the answer of one that has them counts.
       const receipts = await node.blockByReceipts(number, signal).catch(() => undefined);
       signal.throwIfAborted();
-      if (receipts?.hash === hash) answers.push(receipts);
+      if (receipts?.hash !== hash) continue;
+      answers.push(receipts);
+      byReceipts = true;
     }
-    return fullest(answers);
+    return { block: fullest(answers), byReceipts };
   }
 
   doubt(error: LpLedgerError): void {

@@ -1,5 +1,6 @@
 import type { FollowedChain } from "../chain/followed-chain.ts";
 import type { Clock } from "../core/chain.ts";
+import { LpLedgerError } from "../core/errors.ts";
 import type { Store } from "../store/store.ts";
 
 const WRITE_EVERY_MS = 10_000;
@@ -26,7 +27,12 @@ export class EndpointRecord {
     const health = this.#chain.health().map(({ requests: _, dropped: __, ...each }) => each);
     const text = JSON.stringify(health);
     if (text === this.#written) return;
-    this.#written = text;
-    this.#store.write(() => this.#store.config.set("endpoints", health, this.#store.nowIso()));
+    try {
+      this.#store.write(() => this.#store.config.set("endpoints", health, this.#store.nowIso()));
+      this.#written = text;
+    } catch (error) {
+      // A full disk or a busy file is the daemon's to wait out; a record of endpoints can wait, too.
+      if (!(error instanceof LpLedgerError) || error.kind !== "transient") throw error;
+    }
   }
 }

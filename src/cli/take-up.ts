@@ -3,7 +3,7 @@ import type { ContractReader } from "../chain/calls.ts";
 import { configError, type Problem } from "../config.ts";
 import { LpLedgerError } from "../core/errors.ts";
 import type { Pool, Programme } from "../core/programme.ts";
-import { addPools } from "../daemon/add-pools.ts";
+import { addPools, unsettle } from "../daemon/add-pools.ts";
 import { adoptProgramme, compareProgramme, onlyPools, withoutPools } from "../daemon/adopt.ts";
 import { Bookkeeper } from "../daemon/bookkeeper.ts";
 import { rebuild } from "../daemon/rebuild.ts";
@@ -46,7 +46,9 @@ export async function takeUp(
   if (kind === "new" || late.length === 0) {
     store.write(() => {
       adoptProgramme(store, programme, sha256);
-      if (tip !== undefined) rebuild(store, programme, sha256, added);
+      if (tip === undefined) return;
+      rebuild(store, programme, sha256, added);
+      unsettle(store, undefined); // A manager that comes with the new pools was not listened to before.
     });
     return;
   }

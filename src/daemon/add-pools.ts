@@ -81,7 +81,7 @@ function mergeSide(plan: AddPoolsPlan, whole: Programme, side: SideLedger): Rebu
 }
 
 /** Both are settled only as far as either is; above that, the blocks are read once more with the filter of both. */
-function unsettle(store: Store, ofSide: number | undefined): void {
+export function unsettle(store: Store, ofSide: number | undefined): void {
   const { config, contents, blocks } = store;
   const tip = blocks.tip()?.number ?? 0;
   const settled = Math.min(config.get("settled_block") ?? tip, ofSide ?? tip);

@@ -65,7 +65,10 @@ export class Bookkeeper {
     return this.#write(() => {
       const before = this.store.blocks.tip();
       const committed = this.#replaceAbove(commonBlock, ranges);
-      if (finalHash !== undefined) this.#moveFinality(commonBlock, finalHash);
+      if (finalHash !== undefined) this.store.config.set("final_hash", finalHash, this.store.nowIso());
+      // What was settled above the common block was settled on the other chain.
+      if ((this.store.config.get("settled_block") ?? -1) > commonBlock)
+        this.store.config.set("settled_block", commonBlock, this.store.nowIso());
       const depth = (before?.number ?? commonBlock) - commonBlock;
       const newTip = ranges.at(-1)?.end.hash ?? "";
       this.store.insertReorg({ commonBlock, depth, oldTip: before?.hash ?? "", newTip });
@@ -121,14 +124,6 @@ export class Bookkeeper {
       store.contents.forgetUpTo(end.number);
       store.thinBlocks(before, end.number, end.number);
     });
-  }
-
-  /** An accepted fork below `final`: what was settled above the common block was settled on the other chain. */
-  #moveFinality(commonBlock: number, finalHash: string): void {
-    const { config } = this.store;
-    config.set("final_hash", finalHash, this.store.nowIso());
-    const settled = config.get("settled_block");
-    if (settled !== undefined && settled > commonBlock) config.set("settled_block", commonBlock, this.store.nowIso());
   }
 
   #replaceAbove(commonBlock: number, ranges: readonly Range[]): Committed {
@@ -213,8 +208,8 @@ export class Bookkeeper {
   }
 
   #applyBlock(books: Books, block: LogBlock): { readonly events: number; readonly postings: readonly EventPosting[] } {
-    const content = { blockNumber: block.number, logCount: block.logs.length, hash: this.contentOf(block) };
-    this.store.contents.insert(content);
+    const [blockNumber, blockHash, logCount] = [block.number, block.hash, block.logs.length];
+    this.store.contents.insert({ blockNumber, blockHash, logCount, hash: this.contentOf(block) });
     const events: LedgerEvent[] = [];
     const postings: EventPosting[] = [];
     const pools = new Set<Pool>();

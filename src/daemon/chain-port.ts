@@ -16,7 +16,11 @@ export interface ChainPort {
   /** The same once more, from another endpoint where there is one; up to `finalTo` the chain can no longer change. */
   reread(from: number, to: number, finalTo: number, signal: AbortSignal): AsyncGenerator<Range>;
   /** One block's logs by everything that can be asked of it: the fullest of answers that contain one another. */
-  confirm(hash: Hash, number: number, signal: AbortSignal): Promise<LogBlock>;
+  confirm(
+    hash: Hash,
+    number: number,
+    signal: AbortSignal,
+  ): Promise<{ readonly block: LogBlock /** Its receipts were among the answers. */; readonly byReceipts: boolean }>;
   /** The last second reading was of another chain than ours. */
   doubt?(error: LpLedgerError): void;
   /** Leaves the endpoint in use for another one, where there is one. */

@@ -17,6 +17,8 @@ export interface Step {
   readonly settling: boolean;
   /** A newer final block was seen, which the next step confirms. */
   readonly finalPending: boolean;
+  /** There is more to follow at once. */
+  readonly more: boolean;
 }
 
 export interface ConvergeOptions {
@@ -29,6 +31,7 @@ export interface ConvergeOptions {
   onCommit?(committed: Committed, head: number): void;
 }
 
+const FOLLOW_RANGES_MAX = 100;
 const REPLACEMENT_LOGS_MAX = 50_000;
 
 /**
@@ -46,6 +49,7 @@ export async function converge(
   const sight = await look(keeper, chain, tip, signal);
   const { head } = sight;
   const goal = Math.min(head.number, options.until ?? head.number);
+  let ranges = 0;
   const follow = async (from: number): Promise<void> => {
     const bounds = boundsOf(keeper, sight);
     for await (const range of chain.ranges(from, goal, bounds, signal)) {
@@ -53,6 +57,9 @@ export async function converge(
         keeper.commitAll(each),
       );
       options.onCommit?.(committed, head.number);
+      ranges += 1;
+      // Settling goes along with a long backfill, so that a repair never has more to redo than this.
+      if (options.settle !== undefined && ranges >= FOLLOW_RANGES_MAX) break;
     }
   };
   if (tip === undefined) {
@@ -64,6 +71,7 @@ export async function converge(
       final: null,
       settling: false,
       finalPending: false,
+      more: ranges >= FOLLOW_RANGES_MAX,
     };
   }
   const reachable = head.number >= tip.number ? tip : blocks.atOrBelow(head.number);
@@ -80,7 +88,7 @@ export async function converge(
   if (verdict === "extends" && goal > tip.number) await follow(tip.number + 1);
   const settling = sound && options.settle !== undefined && (await settle(keeper, chain, signal, options.settle));
   const finalPending = keeper.pendingFinal !== undefined;
-  return { verdict, head: head.number, final, settling, finalPending };
+  return { verdict, head: head.number, final, settling, finalPending, more: ranges >= FOLLOW_RANGES_MAX };
 }
 
 /** How far the node's own finality reaches. */

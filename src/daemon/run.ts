@@ -63,7 +63,7 @@ export async function run(
       stepsAtHead = reached(keeper, step, options.until) && !step.settling && !step.finalPending ? stepsAtHead + 1 : 0;
       // The second look at the head is what finds out how much of the ledger is final.
       if (options.once && stepsAtHead === 2) return;
-      const goOn = step.settling || (options.once && (stepsAtHead === 1 || step.finalPending));
+      const goOn = step.settling || step.more || (options.once && (stepsAtHead === 1 || step.finalPending));
       if (step.verdict !== "forked" && !goOn)
         await (options.rest?.(options.pollIntervalMs(), signal) ?? clock.sleep(options.pollIntervalMs(), signal));
     } catch (error) {
@@ -106,10 +106,10 @@ class Watchdog {
     this.#rotated = false;
   }
 
-  look({ head, verdict }: Step, tip: number | undefined): void {
+  look({ head, verdict, settling }: Step, tip: number | undefined): void {
     this.#moved ||= this.#head !== undefined && head > this.#head;
     this.#head = head;
-    if ((verdict === "known" && head === tip) || !this.#moved) {
+    if (settling || (verdict === "known" && head === tip) || !this.#moved) {
       this.progressed();
       return;
     }

@@ -1,5 +1,5 @@
 import type { Range } from "../core/chain.ts";
-import { LpLedgerError } from "../core/errors.ts";
+import { findingOf, LpLedgerError } from "../core/errors.ts";
 import type { Content, Repair } from "../store/contents.ts";
 import type { Bookkeeper } from "./bookkeeper.ts";
 import type { ChainPort } from "./chain-port.ts";
@@ -27,7 +27,7 @@ export async function settle(
   const { config, blocks } = keeper.store;
   const [final, tip] = [config.get("final_block"), blocks.tip()];
   if (final === undefined || tip === undefined) return false;
-  const settled = config.get("settled_block") ?? beginAt(keeper, tip.number);
+  const settled = config.get("settled_block") ?? beginAt(keeper, final, tip.number);
   if (final - settled < options.blocksMin || final <= settled) return false;
   let ranges = 0;
   for await (const range of chain.reread(settled + 1, final, final, signal)) {
@@ -52,22 +52,29 @@ export async function recheck(keeper: Bookkeeper, chain: ChainPort, to: number, 
   const settled = config.get("settled_block");
   const final = config.get("final_block") ?? settled;
   if (settled === undefined || final === undefined || to <= settled) return false;
-  for (const range of await readTo(keeper, chain, settled, to, signal)) {
-    const foreign = await foreignBlocks(keeper, chain, range, signal);
-    if (foreign.some((number) => number > final)) return false; // A fork: the guard looks at that.
-    const differing = differences(keeper, range, foreign);
-    if (differing.length > 0 && (await redo(keeper, chain, range, differing, signal))) return true;
+  const cut = Math.min(Math.max(final, settled), to);
+  for (const [from, end] of [
+    [settled + 1, cut],
+    [cut + 1, to],
+  ] as const) {
+    if (end < from) continue;
+    for await (const range of chain.reread(from, end, final, signal)) {
+      const foreign = await foreignBlocks(keeper, chain, range, signal);
+      if (foreign.some((number) => number > final)) return false; // A fork: the guard looks at that.
+      const differing = differences(keeper, range, foreign);
+      if (differing.length > 0 && (await redo(keeper, chain, range, differing, signal))) return true;
+    }
   }
   return false;
 }
 
-/** A ledger from before there was settling: what it has is taken as it is, and told by `settled_from`. */
-function beginAt({ store }: Bookkeeper, tip: number): number {
+/** A ledger from before there was settling: what is final is taken as it is, and told by `settled_from`. */
+function beginAt({ store }: Bookkeeper, final: number, tip: number): number {
   store.write(() => {
-    for (const key of ["settled_block", "settled_from", "contents_from"] as const)
-      store.config.set(key, tip, store.nowIso());
+    for (const key of ["settled_block", "settled_from"] as const) store.config.set(key, final, store.nowIso());
+    store.config.set("contents_from", tip, store.nowIso());
   });
-  return tip;
+  return final;
 }
 
 /**
@@ -87,13 +94,11 @@ async function foreignBlocks(
   const [first] = foreign;
   if (first === undefined) return [];
   if ((await hashAt(chain, first.number, signal)) === first.hash) return foreign.map(({ number }) => number);
-  const error = new LpLedgerError(
-    "transient",
+  throw doubted(
+    chain,
     "SETTLE_FORKED",
     `a second reading has another block ${first.number} than the ledger and the node in use`,
   );
-  chain.doubt?.(error);
-  throw error;
 }
 
 /** Numbers of the blocks whose two readings differ, ascending. */
@@ -123,9 +128,9 @@ async function redo(
   const tip = store.blocks.tip()?.number ?? common;
   if ((differing[0] ?? 0) <= (store.config.get("contents_from") ?? 0)) {
     // Nothing was kept to compare with: read once more, and compared from then on.
-    const ranges = await readTo(keeper, chain, common, tip, signal);
+    const ranges = await readAgain(keeper, chain, common, tip, signal);
     requireFinal(keeper, chain, ranges);
-    keeper.redo(common, ranges, []);
+    redoAll(keeper, chain, common, ranges, []);
     return true;
   }
   const stored = new Map<number, Content>(
@@ -135,11 +140,19 @@ async function redo(
   const repairs: Repair[] = [];
   for (const number of differing) {
     const hash = range.blocks.find((block) => block.number === number)?.hash ?? (await hashAt(chain, number, signal));
-    const block = await chain.confirm(hash, number, signal);
+    const { block, byReceipts } = await chain.confirm(hash, number, signal);
     confirmed.set(number, block);
     const before = stored.get(number);
+    if (before?.blockHash === hash && block.logs.length < before.logCount && !byReceipts) {
+      // Nodes leave logs out, they do not make them up: without receipts, fewer is no better knowledge.
+      throw doubted(
+        chain,
+        "READINGS_DIFFER",
+        `block ${number} has fewer logs in a second reading, and there are no receipts to tell`,
+      );
+    }
     const sameLogs = block.logs.length === 0 ? before === undefined : before?.hash === keeper.contentOf(block);
-    const same = sameLogs && (store.blocks.at(number)?.hash ?? hash) === hash;
+    const same = sameLogs && (before?.blockHash ?? store.blocks.at(number)?.hash ?? hash) === hash;
     if (!same)
       repairs.push({
         blockNumber: number,
@@ -150,11 +163,11 @@ async function redo(
   }
   if (repairs.length === 0) return false;
   const corrected = { ...range, blocks: withConfirmed(range, confirmed) };
-  const before = await readTo(keeper, chain, common, range.from - 1, signal);
-  const after = await readTo(keeper, chain, range.end.number, tip, signal);
+  const before = await readAgain(keeper, chain, common, range.from - 1, signal);
+  const after = await readAgain(keeper, chain, range.end.number, tip, signal);
   const ranges = [...before, corrected, ...after];
   requireFinal(keeper, chain, ranges);
-  keeper.redo(common, ranges, repairs);
+  redoAll(keeper, chain, common, ranges, repairs);
   onRepair?.(repairs);
   return true;
 }
@@ -174,8 +187,8 @@ async function hashAt(chain: ChainPort, number: number, signal: AbortSignal) {
   return block.hash;
 }
 
-/** Everything above one block up to another, cut at the final block. */
-async function readTo(
+/** Everything above one block up to another as the endpoint in use has it, cut at the final block. */
+async function readAgain(
   { store }: Bookkeeper,
   chain: ChainPort,
   above: number,
@@ -183,29 +196,49 @@ async function readTo(
   signal: AbortSignal,
 ): Promise<readonly Range[]> {
   const final = store.config.get("final_block") ?? above;
-  const read: Range[] = [];
   const cut = Math.min(Math.max(final, above), to);
-  if (cut > above) for await (const range of chain.reread(above + 1, cut, final, signal)) read.push(range);
-  if (to > cut) for await (const range of chain.reread(cut + 1, to, final, signal)) read.push(range);
+  const read: Range[] = [];
+  for (const [from, end] of [
+    [above + 1, cut],
+    [cut + 1, to],
+  ] as const) {
+    if (end < from) continue;
+    const [head] = await chain.blocksAt([end], signal);
+    if (head == null) throw new LpLedgerError("transient", "NODE_BEHIND", `the node does not have block ${end}`);
+    for await (const range of chain.ranges(from, end, { head, finalTo: final }, signal)) read.push(range);
+  }
   return read;
+}
+
+/** Undoes and redoes; readings that break an identity together are no repair, and the next one may be better. */
+function redoAll(
+  keeper: Bookkeeper,
+  chain: ChainPort,
+  common: number,
+  ranges: readonly Range[],
+  repairs: readonly Repair[],
+): void {
+  try {
+    keeper.redo(common, ranges, repairs);
+  } catch (error) {
+    const finding = findingOf(error);
+    if (finding === undefined) throw error;
+    throw doubted(chain, "READINGS_DIFFER", `two readings do not make one chain: ${(error as Error).message}`);
+  }
 }
 
 /** What replaces final blocks must end in our final block: a reading of another fork must not come in by a repair. */
 function requireFinal({ store }: Bookkeeper, chain: ChainPort, ranges: readonly Range[]): void {
   const [final, hash] = [store.config.get("final_block"), store.config.get("final_hash")];
   const at = ranges.find(({ end }) => end.number === final);
-  if (
-    final === undefined ||
-    final < (ranges[0]?.from ?? 0) ||
-    (ranges.at(-1)?.end.number ?? 0) < final ||
-    at?.end.hash === hash
-  )
-    return;
-  const error = new LpLedgerError(
-    "transient",
-    "SETTLE_FORKED",
-    `a second reading does not hold our final block ${final}`,
-  );
+  if (final === undefined || final < (ranges[0]?.from ?? 0) || (ranges.at(-1)?.end.number ?? 0) < final) return;
+  if (at?.end.hash !== hash)
+    throw doubted(chain, "SETTLE_FORKED", `a second reading does not hold our final block ${final}`);
+}
+
+/** The error of a second reading that cannot be believed; its endpoint is left alone for a while. */
+function doubted(chain: ChainPort, code: string, message: string): LpLedgerError {
+  const error = new LpLedgerError("transient", code, message);
   chain.doubt?.(error);
-  throw error;
+  return error;
 }

@@ -3,6 +3,7 @@ import type { Database } from "better-sqlite3";
 /** What a block's first reading brought. */
 export interface Content {
   readonly blockNumber: number;
+  readonly blockHash: string;
   readonly logCount: number;
   readonly hash: string;
 }
@@ -25,10 +26,10 @@ export class ContentsTable {
 
   constructor(db: Database) {
     this.#insert = db.prepare(`
-      insert into block_contents (block_number, log_count, content_hash)
-      values (?, ?, ?)`);
+      insert into block_contents (block_number, block_hash, log_count, content_hash)
+      values (?, ?, ?, ?)`);
     this.#between = db.prepare<[number, number], Content>(`
-      select block_number as blockNumber, log_count as logCount, content_hash as hash
+      select block_number as blockNumber, block_hash as blockHash, log_count as logCount, content_hash as hash
       from block_contents
       where block_number between ? and ?
       order by block_number`);
@@ -41,8 +42,8 @@ export class ContentsTable {
       from repairs`);
   }
 
-  insert({ blockNumber, logCount, hash }: Content): void {
-    this.#insert.run(blockNumber, logCount, hash);
+  insert({ blockNumber, blockHash, logCount, hash }: Content): void {
+    this.#insert.run(blockNumber, blockHash, logCount, hash);
   }
 
   /** Both ends included, ascending. */

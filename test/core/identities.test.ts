@@ -423,6 +423,25 @@ describe("attribution", () => {
   });
 });
 
+describe("a pair", () => {
+  it("may mint to the zero address, as those do who give their liquidity up", () => {
+    const first = [
+      transfer(ZERO, ZERO, 1000n),
+      transfer(ZERO, ZERO, 9000n),
+      sync(10_000n, 10_000n),
+      pairMint(10_000n, 10_000n),
+    ];
+    const later = [transfer(ZERO, ZERO, 500n), sync(10_500n, 10_500n), pairMint(500n, 500n)];
+    expect(play([first, later]).map(({ postings }) => postings.length)).toEqual([4, 2]);
+  });
+
+  it("may burn to itself: what it pays never leaves it", () => {
+    const burn = draft("pair", PAIR, "Burn", { sender: ROUTER, amount0: 1_000n, amount1: 1_000n, to: PAIR });
+    const exit = [transfer(ann, PAIR, 1_000n), transfer(PAIR, ZERO, 1_000n), sync(10_000n, 10_000n), burn];
+    expect(play([firstMint, exit]).length).toBe(2);
+  });
+});
+
 describe("a random life", () => {
   it("keeps every posting balanced, every account above zero, and ends with the model's positions", () => {
     for (let seed = 1; seed <= 60; seed++) {

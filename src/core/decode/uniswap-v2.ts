@@ -17,7 +17,8 @@ const MINIMUM_LIQUIDITY = 1000n;
 type Decoded =
   | { readonly name: "Transfer"; readonly from: Address; readonly to: Address; readonly value: bigint }
   | { readonly name: "Sync"; readonly reserve0: bigint; readonly reserve1: bigint }
-  | { readonly name: "Mint" | "Burn"; readonly amount0: bigint; readonly amount1: bigint }
+  | { readonly name: "Mint"; readonly amount0: bigint; readonly amount1: bigint }
+  | { readonly name: "Burn"; readonly amount0: bigint; readonly amount1: bigint; readonly to: Address }
   | {
       readonly name: "Swap";
       readonly amount0In: bigint;
@@ -41,12 +42,16 @@ export function readPairLog(books: Books, pool: Pool, log: Log, place: Place, em
       const movement = movementOf(pool, decoded);
       requireFirstMint(pool, book.supply, decoded, movement, log, place);
       emit(heard(pool, log, "Transfer", values, movement));
-      book.isFirst ||= movement.from === "issuance" && book.supply === 0n && decoded.to === ZERO_ADDRESS;
+      // The locked minimum goes to nobody: the deposit it comes with has a transfer of its own.
+      const locked =
+        movement.from === "issuance" &&
+        book.supply === 0n &&
+        decoded.to === ZERO_ADDRESS &&
+        decoded.value === MINIMUM_LIQUIDITY;
+      book.isFirst ||= locked;
       if (movement.from === "issuance") book.supply += decoded.value;
       if (movement.to === "issuance") book.supply -= decoded.value;
-      // The locked minimum goes to nobody: the deposit it comes with has a transfer of its own.
-      if (movement.from === "issuance" && decoded.to !== ZERO_ADDRESS && decoded.value > 0n)
-        book.issued.push(decoded.value);
+      if (movement.from === "issuance" && !locked && decoded.value > 0n) book.issued.push(decoded.value);
       if (movement.to === "issuance") book.redeemed += decoded.value;
       requireSupply(books, pool, log, place);
       return;
@@ -63,7 +68,7 @@ export function readPairLog(books: Books, pool: Pool, log: Log, place: Place, em
       return;
     case "Burn":
       emit(heard(pool, log, "Burn", values, null));
-      requireBurn({ pool, book, log, place }, [decoded.amount0, decoded.amount1]);
+      requireBurn({ pool, book, log, place }, [decoded.amount0, decoded.amount1], decoded.to);
       endOfChange(book);
       return;
     case "Swap":
@@ -153,7 +158,7 @@ function sharesFor({ before }: ReservesBook, amounts: readonly [bigint, bigint],
 }
 
 /** V2-1 and V2-4: a Burn comes after the shares it redeems, and pays their part of all the pair held. */
-function requireBurn({ pool, book, log, place }: Here, amounts: readonly [bigint, bigint]): void {
+function requireBurn({ pool, book, log, place }: Here, amounts: readonly [bigint, bigint], to: Address): void {
   const { redeemed, reserves } = book;
   if (redeemed === 0n) {
     const why = "no shares were redeemed before the log that reports it: a share transfer is missing";
@@ -161,8 +166,10 @@ function requireBurn({ pool, book, log, place }: Here, amounts: readonly [bigint
   }
   const supply = book.supply + redeemed;
   if (reserves !== null && !pool.caveats.includes("fee-on-transfer")) {
+    // What is paid to the pair itself never leaves it.
+    const paid = to === pool.address ? [0n, 0n] : amounts;
     const [expected0, expected1] = [0, 1].map(
-      (side) => (redeemed * ((reserves[side] ?? 0n) + (amounts[side] ?? 0n))) / supply,
+      (side) => (redeemed * ((reserves[side] ?? 0n) + (paid[side] ?? 0n))) / supply,
     );
     if (expected0 !== amounts[0] || expected1 !== amounts[1]) {
       const why = "the amounts paid are not the shares' part of the reserves: a log before it is missing";
