@@ -4,6 +4,7 @@ import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { REGRESSIONS } from "./regressions.ts";
 import { type Outcome, simulate } from "./simulation.ts";
 
 const USAGE = `npm run simulate [-- --seeds 2000] [--from 1] [--twice] [--json]
@@ -38,11 +39,18 @@ function workers(): number {
   return Math.min(availableParallelism(), seeds);
 }
 
+/** The seeds asked for, and with many of them those that failed once. */
+function allSeeds(): readonly number[] {
+  const range = Array.from({ length: seeds }, (_, i) => from + i);
+  const failed = [...REGRESSIONS.keys()].filter((seed) => seed < from || seed >= from + seeds);
+  return seeds < 100 ? range : [...failed, ...range];
+}
+
 /** A worker: its share of the seeds, each outcome told to the leader. */
 async function work(part: number, parts: number): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), "lp-ledger-simulate-"));
   try {
-    for (let seed = from + part; seed < from + seeds; seed += parts) {
+    for (const seed of allSeeds().filter((_, i) => i % parts === part)) {
       const outcome = await simulate(seed, join(folder, `${seed}`));
       const again = values.twice ? await simulate(seed, join(folder, `${seed}-again`)) : outcome;
       const failure =
