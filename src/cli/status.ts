@@ -75,7 +75,7 @@ function settledText({
   final,
   repairs,
 }: Pick<Facts, "settled" | "settledFrom" | "final" | "repairs">): string {
-  if (settled === null) return "nothing yet";
+  if (settled === null || settled <= (settledFrom ?? -1)) return "nothing yet";
   const left = final === null ? "" : `, ${Math.max(0, final - settled)} final blocks left`;
   const repaired =
     repairs.count === 0 ? "" : `; ${repairs.count} BLOCKS REPAIRED, the last ${repairs.lastBlock} at ${repairs.lastAt}`;
