@@ -353,7 +353,7 @@ class Simulation {
   /** To a longer, an equal or a shorter chain, above what is final. */
   #reorg(label: number): void {
     const { head, blocks } = this.#chain;
-    const floor = Math.max(this.#newestFinal, 0);
+    const floor = Math.max(this.#newestFinal, this.#age); // Nor below the pools' birth.
     const deepest = head.number - floor;
     if (deepest < 1) return;
     let depth = 1;
@@ -390,7 +390,7 @@ class Simulation {
     try {
       const store = new Store(opened.db, stillClock);
       this.#told(JSON.stringify([store.config.all(), store.findings.open()]));
-      this.#requireNoRepairs(store);
+      this.#requireSoundRepairs(store);
       const expected = await this.#straightDump(new Store(straight.db, stillClock));
       const actual = dumpOf(store);
       if (actual !== expected)
@@ -402,7 +402,14 @@ class Simulation {
   }
 
   /** Where no node left anything out, a second reading that differed means that the first was put together wrongly. */
-  #requireNoRepairs(store: Store): void {
+  #requireSoundRepairs(store: Store): void {
+    // And no repair may leave out what a block really holds: nodes lie about a block once, so certainty can be had.
+    for (const { hash, found } of store.db
+      .prepare<[], { hash: string; found: number }>("select block_hash as hash, found_logs as found from repairs")
+      .all()) {
+      const truth = this.#tree.get(hash)?.logs.length;
+      if (found !== truth) throw new Error(`a repair found ${found} logs in the block ${hash}, which has ${truth}`);
+    }
     const lied = [...LIES].some((lie) => lie !== "torn-batch" && this.#enabled.has(lie));
     if (lied || this.#deepReorg || this.#counts["a node stays on the old branch"] !== undefined) return;
     const { count, lastBlock } = store.contents.repairs();
