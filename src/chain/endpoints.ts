@@ -231,18 +231,18 @@ export class Endpoints {
     try {
       const seen = await each.node.identity(signal);
       const [pinned] = pin === undefined ? [] : await each.node.blocksAt([pin.number], signal);
-      each.deniesFinal = false;
-      each.disagrees = false;
+      const otherFinal = pin !== undefined && pinned !== null && pinned?.hash !== pin.hash;
+      const otherGenesis = genesisHash !== undefined && seen.genesisHash !== genesisHash;
       const wrong =
         seen.chainId !== chainId
           ? `it serves chain ${seen.chainId}, not ${chainId}`
-          : genesisHash !== undefined && seen.genesisHash !== genesisHash
+          : otherGenesis
             ? "its genesis is another one"
-            : pin !== undefined && pinned !== null && pinned?.hash !== pin.hash
+            : otherFinal
               ? `its block ${pin.number} is not our final one`
               : undefined;
       each.disagrees = wrong !== undefined;
-      each.deniesFinal = seen.chainId === chainId && wrong?.startsWith("its block") === true;
+      each.deniesFinal = seen.chainId === chainId && !otherGenesis && otherFinal;
       if (wrong !== undefined)
         throw new LpLedgerError("transient", "WRONG_CHAIN", `the node ${each.rpc.id} disagrees: ${wrong}`);
       if (pin !== undefined && pinned === null)

@@ -3,7 +3,7 @@ import { join, resolve } from "node:path";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { createGzip } from "node:zlib";
-import { copyWhole } from "../store/backup.ts";
+import { copyWhole, removeDatabase } from "../store/backup.ts";
 import { freePath, sha256OfFile, sync } from "../store/files.ts";
 import { factsOf } from "../store/inspect.ts";
 import { openForReading } from "../store/open.ts";
@@ -65,7 +65,7 @@ export async function exportAll(io: Io, options: ArchiveOptions & CommonOptions)
     } finally {
       opened.close();
     }
-    for (const suffix of ["", "-wal", "-shm"]) rmSync(`${copy}${suffix}`, { force: true });
+    removeDatabase(copy);
     sync(part);
     const path = freePath(join(parent, folder));
     renameSync(part, path);

@@ -10,7 +10,7 @@ import type { Address } from "../core/hex.ts";
 import type { LedgerEvent } from "../core/ledger.ts";
 import { type Pool, type Programme, specialAddresses } from "../core/programme.ts";
 import type { Repair } from "../store/contents.ts";
-import type { Store } from "../store/store.ts";
+import type { NewBlock, Store } from "../store/store.ts";
 import { Balances } from "./balances.ts";
 import { closeDay } from "./days.ts";
 import { type EventPosting, keepPostings } from "./postings.ts";
@@ -86,14 +86,7 @@ export class Bookkeeper {
       const final = blocks.at(config.get("final_block") ?? -1);
       const committed = this.#replaceAbove(commonBlock, ranges);
       // The final block stays a row of its own when the blocks around it are redone.
-      const below = final && blocks.atOrBelow(final.number);
-      if (final !== undefined && below !== undefined && below.number < final.number)
-        this.store.insertBlock({
-          ...final,
-          hash: config.get("final_hash") ?? final.hash,
-          eventCount: 0,
-          stateDigest: below.stateDigest,
-        });
+      if (final !== undefined) this.keepRow({ ...final, hash: config.get("final_hash") ?? final.hash });
       for (const repair of repairs) this.store.contents.insertRepair(repair, this.store.nowIso());
       if (repairs.length === 0) config.set("contents_from", commonBlock, this.store.nowIso());
       return committed;
@@ -106,7 +99,7 @@ export class Bookkeeper {
   }
 
   /** Makes a block that we hold a row, with the state that was in force at it; the caller holds the transaction. */
-  keepRow(block: Block): void {
+  keepRow(block: Omit<NewBlock, "eventCount" | "stateDigest">): void {
     if (block.number <= (this.store.config.get("anchor")?.number ?? -1)) return; // Before our first block.
     const below = this.store.blocks.atOrBelow(block.number);
     if (below?.number === block.number) return;

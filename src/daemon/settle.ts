@@ -3,6 +3,7 @@ import { findingOf, LpLedgerError } from "../core/errors.ts";
 import type { Content, Repair } from "../store/contents.ts";
 import type { Bookkeeper } from "./bookkeeper.ts";
 import type { ChainPort } from "./chain-port.ts";
+import { headerAt } from "./header-at.ts";
 
 export interface SettleOptions {
   /** Wait until so many final blocks are unsettled, so that a quiet head costs no request a poll. */
@@ -52,12 +53,7 @@ export async function recheck(keeper: Bookkeeper, chain: ChainPort, to: number, 
   const settled = config.get("settled_block");
   const final = config.get("final_block") ?? settled;
   if (settled === undefined || final === undefined || to <= settled) return false;
-  const cut = Math.min(Math.max(final, settled), to);
-  for (const [from, end] of [
-    [settled + 1, cut],
-    [cut + 1, to],
-  ] as const) {
-    if (end < from) continue;
+  for (const [from, end] of cutAtFinal(settled, to, final)) {
     for await (const range of chain.reread(from, end, final, signal)) {
       const foreign = await foreignBlocks(keeper, chain, range, signal);
       if (foreign.some((number) => number > final)) return false; // A fork: the guard looks at that.
@@ -93,7 +89,7 @@ async function foreignBlocks(
   });
   const [first] = foreign;
   if (first === undefined) return [];
-  if ((await hashAt(chain, first.number, signal)) === first.hash) return foreign.map(({ number }) => number);
+  if ((await headerAt(chain, first.number, signal)).hash === first.hash) return foreign.map(({ number }) => number);
   throw doubted(
     chain,
     "SETTLE_FORKED",
@@ -101,11 +97,14 @@ async function foreignBlocks(
   );
 }
 
+/** What the first readings of a range's blocks brought, by block number. */
+function storedContents({ store }: Bookkeeper, { from, end }: Range): ReadonlyMap<number, Content> {
+  return new Map(store.contents.between(from, end.number).map((each) => [each.blockNumber, each]));
+}
+
 /** Numbers of the blocks whose two readings differ, ascending. */
 function differences(keeper: Bookkeeper, range: Range, foreign: readonly number[]): readonly number[] {
-  const stored = new Map(
-    keeper.store.contents.between(range.from, range.end.number).map((each) => [each.blockNumber, each]),
-  );
+  const stored = storedContents(keeper, range);
   const differing = new Set(stored.keys());
   for (const block of range.blocks) {
     if (stored.get(block.number)?.hash === keeper.contentOf(block)) differing.delete(block.number);
@@ -133,13 +132,12 @@ async function redo(
     redoAll(keeper, chain, common, ranges, []);
     return true;
   }
-  const stored = new Map<number, Content>(
-    store.contents.between(range.from, range.end.number).map((each) => [each.blockNumber, each]),
-  );
+  const stored = storedContents(keeper, range);
   const confirmed = new Map<number, Range["blocks"][number]>();
   const repairs: Repair[] = [];
   for (const number of differing) {
-    const hash = range.blocks.find((block) => block.number === number)?.hash ?? (await hashAt(chain, number, signal));
+    const hash =
+      range.blocks.find((block) => block.number === number)?.hash ?? (await headerAt(chain, number, signal)).hash;
     const { block, byReceipts } = await chain.confirm(hash, number, signal);
     confirmed.set(number, block);
     const before = stored.get(number);
@@ -181,10 +179,14 @@ function withConfirmed(range: Range, confirmed: ReadonlyMap<number, Range["block
     .filter((block) => block.logs.length > 0);
 }
 
-async function hashAt(chain: ChainPort, number: number, signal: AbortSignal) {
-  const [block] = await chain.blocksAt([number], signal);
-  if (block == null) throw new LpLedgerError("transient", "NODE_BEHIND", `the node does not have block ${number}`);
-  return block.hash;
+/** The blocks above one up to another, cut after the final block: what is below it is read by another rule. */
+function cutAtFinal(above: number, to: number, final: number): readonly (readonly [from: number, to: number])[] {
+  const cut = Math.min(Math.max(final, above), to);
+  const parts = [
+    [above + 1, cut],
+    [cut + 1, to],
+  ] as const;
+  return parts.filter(([from, end]) => from <= end);
 }
 
 /** Everything above one block up to another as the endpoint in use has it, cut at the final block. */
@@ -196,15 +198,9 @@ async function readAgain(
   signal: AbortSignal,
 ): Promise<readonly Range[]> {
   const final = store.config.get("final_block") ?? above;
-  const cut = Math.min(Math.max(final, above), to);
   const read: Range[] = [];
-  for (const [from, end] of [
-    [above + 1, cut],
-    [cut + 1, to],
-  ] as const) {
-    if (end < from) continue;
-    const [head] = await chain.blocksAt([end], signal);
-    if (head == null) throw new LpLedgerError("transient", "NODE_BEHIND", `the node does not have block ${end}`);
+  for (const [from, end] of cutAtFinal(above, to, final)) {
+    const head = await headerAt(chain, end, signal);
     for await (const range of chain.ranges(from, end, { head, finalTo: final }, signal)) read.push(range);
   }
   return read;

@@ -4,6 +4,7 @@ import type { Pool, Programme } from "../core/programme.ts";
 import { type Question, questionText } from "../core/question.ts";
 import { accountsAt, type HeldAccount } from "../store/read.ts";
 import type { Store } from "../store/store.ts";
+import { headerAt } from "./header-at.ts";
 
 /** What `verify` needs of a chain. */
 export interface VerifyPort {
@@ -63,7 +64,7 @@ export async function verify(
       hint: "name a block at or below the tip",
     });
   }
-  const before = await hashAt(chain, at, signal);
+  const { hash: before } = await headerAt(chain, at, signal);
   const nearest = store.blocks.atOrBelow(at);
   const stored = store.blocks.at(at);
   if (stored !== undefined && stored.hash !== before) {
@@ -85,7 +86,7 @@ export async function verify(
     at,
     signal,
   );
-  if ((await hashAt(chain, at, signal)) !== before) {
+  if ((await headerAt(chain, at, signal)).hash !== before) {
     throw new LpLedgerError("transient", "CHAIN_MOVED", `block ${at} changed while it was verified`, {
       hint: "verify again",
     });
@@ -108,12 +109,6 @@ export async function verify(
     questionsAsked: expectations.length,
     differences,
   };
-}
-
-async function hashAt(chain: VerifyPort, number: number, signal: AbortSignal): Promise<string> {
-  const [block] = await chain.blocksAt([number], signal);
-  if (block != null) return block.hash;
-  throw new LpLedgerError("transient", "NODE_BEHIND", `the node does not have block ${number}`);
 }
 
 function expectationsOf(
