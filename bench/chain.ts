@@ -55,6 +55,8 @@ class Life {
   readonly #ticks = new TickMap(0);
   readonly #open: Position[] = [];
   readonly #owners: number;
+  /** What the pool holds of each token: nothing leaves that is not there. */
+  #amounts: [bigint, bigint] = [0n, 0n];
   #tick = 0;
   #born = 0;
 
@@ -98,6 +100,7 @@ class Life {
     const amount = BigInt(1 + Math.floor(this.#random() * 1e15)) * 1000n;
     const [amount0, amount1] = amountsOf(amount, position, this.#price(), "up");
     position.amount += amount;
+    this.#amounts = [this.#amounts[0] + amount0, this.#amounts[1] + amount1];
     this.#ticks.change(position, amount);
     const { owner, tickLower, tickUpper } = position;
     return draft("pool", POOL, "Mint", { sender: owner, owner, tickLower, tickUpper, amount, amount0, amount1 });
@@ -113,13 +116,22 @@ class Life {
   }
 
   #collect({ owner, tickLower, tickUpper }: Position): Draft {
-    return draft("pool", POOL, "Collect", { owner, recipient: owner, tickLower, tickUpper, amount0: 1n, amount1: 1n });
+    const [amount0, amount1] = this.#amounts.map((held) => (held > 0n ? 1n : 0n)) as [bigint, bigint];
+    this.#amounts = [this.#amounts[0] - amount0, this.#amounts[1] - amount1];
+    return draft("pool", POOL, "Collect", { owner, recipient: owner, tickLower, tickUpper, amount0, amount1 });
   }
 
   #swap(): Draft {
     this.#tick = Math.max(-6000, Math.min(6000, this.#tick + Math.floor(this.#random() * 61) - 30));
     this.#ticks.moveTo(this.#tick);
-    const amounts = { amount0: 10n ** 18n, amount1: -(10n ** 18n) };
+    const [held0, held1] = this.#amounts;
+    const out = 10n ** 15n;
+    // It takes of the token there is more of.
+    const amounts =
+      held0 < held1
+        ? { amount0: out, amount1: -(held1 < out ? held1 : out) }
+        : { amount0: -(held0 < out ? held0 : out), amount1: out };
+    this.#amounts = [held0 + amounts.amount0, held1 + amounts.amount1];
     const { tick, sqrtPriceX96 } = this.#price();
     const active = { tick, sqrtPriceX96, liquidity: this.#ticks.active };
     return draft("pool", POOL, "Swap", { sender: POOL, recipient: POOL, ...amounts, ...active });

@@ -29,12 +29,22 @@ export const FAULTS = [
   "wrong-chain",
   "bloom-zero",
   "bloom-ones",
+  "out-of-order",
+  "no-headers",
+  "receipts-short",
 ] as const;
 
 export type Fault = (typeof FAULTS)[number];
 
 /** Faults that make a ledger see what is not there, so that a halt with a finding is an honest outcome. */
-export const LIES: ReadonlySet<Fault> = new Set(["drop-log", "drop-block", "same-index", "other-fork", "torn-batch"]);
+export const LIES: ReadonlySet<Fault> = new Set([
+  "drop-log",
+  "drop-block",
+  "same-index",
+  "other-fork",
+  "torn-batch",
+  "receipts-short",
+]);
 
 export interface RawLog {
   readonly address: string;

@@ -38,6 +38,7 @@ export interface LifePlan {
 export class Life {
   readonly store: Store;
   readonly done: Promise<void>;
+  readonly path: string;
   readonly #opened: OpenDatabase;
   readonly #plan: LifePlan;
   readonly #stop = new AbortController();
@@ -46,6 +47,7 @@ export class Life {
 
   constructor(plan: LifePlan) {
     this.#plan = plan;
+    this.path = plan.path;
     this.#opened = openForWriting(plan.path);
     // Every commit stays in the write-ahead log, so that a loss of power can take the newest ones away.
     this.#opened.db.pragma("wal_autocheckpoint = 0");

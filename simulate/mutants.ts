@@ -45,7 +45,8 @@ export const MUTANTS: readonly Mutant[] = [
   { name: "removed logs are kept", file: logs, from: `each["removed"] === true || `, to: "" },
   { name: "logs are not sorted", file: logs, from: `placed.sort((a, b) => a.blockNumber - b.blockNumber || a.log.logIndex - b.log.logIndex);`, to: "" },
   { name: "logs are deduplicated by transaction", file: logs, from: `if (before.log.logIndex === each.log.logIndex) {\n        if (!sameLog(before, each))`, to: `if (before.log.transactionHash === each.log.transactionHash) {\n        if (false)` },
-  { name: "answers are taken by their order, whatever their id", file: rpc, from: `throw this.#failure("RPC_SHAPE", \`answered with the id`, to: `return { id: first }; throw this.#failure("RPC_SHAPE", \`answered with the id` },
+  { name: "answers are taken by their order, whatever their id", file: rpc, from: `const found = byId.get(first + i);`, to: `const found = answers[i] as { result?: unknown; error?: unknown } | undefined;` },
+  { name: "an answer to another request is taken", file: rpc, from: `if (typeof id === "number" && id >= first && id < first + calls.length) return { id };`, to: `if (typeof id === "number") return { id: id >= first && id < first + calls.length ? id : first };` },
   { name: "Retry-After is ignored", file: pacer, from: `this.#pausedToMs = Math.max(this.#pausedToMs, now + Math.min(retryAfterMs ?? 0, PAUSE_MS_MAX));`, to: "" },
   { name: "a failing endpoint is never left", file: followed, from: `const endpoint = await this.#endpoints.choose(signal);\n    const sight`, to: `const endpoint = this.#endpoints.current;\n    const sight` },
   { name: "an endpoint of another chain is taken", file: endpoints, from: `if (wrong !== undefined)`, to: `if (false)` },
@@ -56,7 +57,7 @@ export const MUTANTS: readonly Mutant[] = [
   { name: "an undo goes before its replacement is fetched", file: converge, from: `const ranges: Range[] = [];\n  let logs = 0;`, to: `keeper.store.write(() => keeper.store.undoAbove(common));\n  const ranges: Range[] = [];\n  let logs = 0;` },
   { name: "settling compares nothing", file: settle, from: `if (differing.length > 0) {`, to: `if (false) {` },
   { name: "a second reading that falls short is believed", file: settle, from: `const { block, byReceipts } = await chain.confirm(hash, number, signal);`, to: `const byReceipts = true;\n    const block = range.blocks.find((each) => each.number === number) ?? { ...(await chain.confirm(hash, number, signal)).block, logs: [] };` },
-  { name: "what is settled is settled beyond the final block", file: settle, from: `chain.reread(settled + 1, final, final, signal)`, to: `chain.reread(settled + 1, tip.number, final, signal)` },
+  { name: "what is settled is settled beyond the final block", file: settle, from: `chain.reread(settled + 1, Math.min(final, first.to), final,`, to: `chain.reread(settled + 1, Math.min(tip.number, first.to), final,` },
   { name: "rows with events are thinned out", file: "src/store/store.ts", from: `and block_number < ? and event_count = 0 and`, to: `and block_number < ? and` },
   { name: "a transient failure ends the daemon as a bug", file: run, from: `error.kind !== "transient" || error.code === STALLED) throw error;`, to: `error.kind !== "transient" || error.code === STALLED) throw error;\n      if (error.code === "RPC_SHAPE") throw new TypeError("unexpected answer");` },
 ];

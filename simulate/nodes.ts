@@ -47,6 +47,10 @@ export class SimNode {
   /** It asked for quiet then, until then. */
   #quietFromMs = 0;
   #quietUntilMs = 0;
+  /** It has no headers by number to show to the present request. */
+  #blind = false;
+  /** What it answered last to a method, and to which id. */
+  readonly #before = new Map<string, object>();
 
   constructor(world: NodesWorld, traits: NodeTraits) {
     this.#world = world;
@@ -81,23 +85,28 @@ export class SimNode {
     const answers: unknown[] = [];
     const torn = this.#strikes("torn-batch");
     // Nodes answer the parts of a batch in any order, and the chain may move in between.
+    this.#blind = this.#strikes("no-headers");
     for (const call of torn && this.#pick(2) === 0 ? [...calls].reverse() : calls) {
       answers.push(this.#answer(call));
       if (torn) await time.sleep(this.#pick(1_500), signal);
     }
     if (this.#strikes("answered-twice")) answers.push(answers[0]);
+    if (answers.length > 1 && this.#strikes("out-of-order")) answers.reverse();
     const text = JSON.stringify(batch ? answers : answers[0]);
     return response(200, this.#strikes("truncated") ? text.slice(0, this.#pick(text.length)) : text);
   }
 
   #answer({ id, method, params }: Call): unknown {
-    const shownId = this.#strikes("wrong-id") ? id + 1_000_000 : id;
+    // An answer that was meant for somebody else comes with that one's id.
+    const before = this.#before.get(method);
+    if (before !== undefined && this.#strikes("wrong-id")) return before;
     try {
       const result = this.#result(method, params);
-      if (this.#strikes("no-result")) return { jsonrpc: "2.0", id: shownId };
-      return { jsonrpc: "2.0", id: shownId, result: this.#strikes("null-result") ? null : result };
+      if (this.#strikes("no-result")) return { jsonrpc: "2.0", id };
+      this.#before.set(method, { jsonrpc: "2.0", id, result });
+      return { jsonrpc: "2.0", id, result: this.#strikes("null-result") ? null : result };
     } catch (error) {
-      return { jsonrpc: "2.0", id: shownId, error: { code: -32000, message: (error as Error).message } };
+      return { jsonrpc: "2.0", id, error: { code: -32000, message: (error as Error).message } };
     }
   }
 
@@ -113,6 +122,8 @@ export class SimNode {
     }
     const honest = answerOf({ blocks, finalized, chainId, withBlockTimestamp, receipts }, method, params);
     if (method === "eth_getLogs") return this.#spoiled(honest as readonly RawLog[], params);
+    if (method === "eth_getBlockByNumber" && this.#blind && String(params[0]).startsWith("0x")) return null;
+    if (method.endsWith("Receipts") || method.endsWith("Receipt")) return this.#shortened(honest);
     return method.startsWith("eth_getBlockBy") ? this.#header(honest) : honest;
   }
 
@@ -149,6 +160,20 @@ export class SimNode {
       logs = spoilt;
     }
     return logs;
+  }
+
+  /** Receipts without the first of a block's logs. */
+  #shortened(honest: unknown): unknown {
+    const receipts = [honest].flat() as readonly ({ readonly logs: readonly RawLog[] } | null)[];
+    const at = receipts.findIndex((receipt) => (receipt?.logs.length ?? 0) > 0);
+    const block = Number(receipts[at]?.logs[0]?.blockNumber);
+    // Whoever asks for receipts asks for the logs by hash as well, which are honest.
+    if (at < 0 || !this.#strikes("receipts-short")) return honest;
+    this.#world.liedAbout.add(block);
+    const short = receipts.map((receipt, i) =>
+      i === at && receipt !== null ? { ...receipt, logs: receipt.logs.slice(1) } : receipt,
+    );
+    return Array.isArray(honest) ? short : short[0];
   }
 
   #header(block: unknown): unknown {

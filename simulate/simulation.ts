@@ -326,8 +326,29 @@ class Simulation {
     } else if (dice < 0.96 && life !== undefined) {
       this.#backup ??= this.#newFile();
       life.copyTo(this.#backup);
+    } else if (
+      dice > 0.9 &&
+      life !== undefined &&
+      this.#seed % 20 === 0 &&
+      this.#counts["second instance"] === undefined
+    ) {
+      this.#refuseSecond(life);
     }
     this.#keep();
+  }
+
+  /** A second process on the same file is refused, and the first goes on. */
+  #refuseSecond(life: Life): void {
+    this.#count("second instance");
+    let second: { close(): void };
+    try {
+      second = openForWriting(life.path);
+    } catch (error) {
+      if (error instanceof LpLedgerError && error.code === "LOCKED") return;
+      throw error;
+    }
+    second.close();
+    throw new Error("a second instance was let in");
   }
 
   #kill(life: Life): void {

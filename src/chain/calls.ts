@@ -6,6 +6,7 @@ import managerAbi from "../../abi/uniswap-v3-position-manager.json" with { type:
 import { LpLedgerError } from "../core/errors.ts";
 import { type Address, toAddress } from "../core/hex.ts";
 import type { Question } from "../core/question.ts";
+import type { TickRange } from "../core/ticks.ts";
 import { isBusy } from "./failures.ts";
 import { hex } from "./node.ts";
 import type { Rpc } from "./rpc.ts";
@@ -110,11 +111,12 @@ function callOf(question: Question): Call {
       return view(question.pool, pairAbi as Abi, "balanceOf", [question.holder], String);
     case "active-liquidity":
       return view(question.pool, poolAbi as Abi, "liquidity", [], String);
-    case "range-liquidity": {
-      const { tickLower, tickUpper } = question.range;
-      const key = keccak256(encodePacked(["address", "int24", "int24"], [question.owner, tickLower, tickUpper]));
-      return view(question.pool, poolAbi as Abi, "positions", [key], field(0));
-    }
+    case "balance":
+      return view(question.token, erc20Abi as Abi, "balanceOf", [question.holder], String);
+    case "range-liquidity":
+      return view(question.pool, poolAbi as Abi, "positions", [keyOf(question)], field(0));
+    case "owed":
+      return view(question.pool, poolAbi as Abi, "positions", [keyOf(question)], field(3 + question.side));
     case "token-liquidity":
       return view(question.manager, managerAbi as Abi, "positions", [BigInt(question.tokenId)], field(7));
     case "token-owner":
@@ -122,6 +124,12 @@ function callOf(question: Question): Call {
         toAddress(owner),
       );
   }
+}
+
+/** How a Uniswap V3 pool itself names a position. */
+function keyOf({ owner, range }: { readonly owner: Address; readonly range: TickRange }): Hex {
+  const { tickLower, tickUpper } = range;
+  return keccak256(encodePacked(["address", "int24", "int24"], [owner, tickLower, tickUpper]));
 }
 
 /** One field of a function that returns several. */

@@ -125,10 +125,10 @@ export class Endpoints {
     return soonest;
   }
 
-  /** Another endpoint than the current one, for a second opinion; the current one where there is no other. */
-  async other(signal: AbortSignal): Promise<Endpoint> {
+  /** Another endpoint than one (the current one unless told), for a second opinion; the current one where there is no other. */
+  async other(signal: AbortSignal, than = this.#current.rpc.id): Promise<Endpoint> {
     for (const each of this.#all) {
-      if (each === this.#current || this.#isBenched(each)) continue;
+      if (each.rpc.id === than || this.#isBenched(each)) continue;
       if (await this.#agrees(each, signal)) return each;
     }
     return this.#current;
@@ -138,7 +138,7 @@ export class Endpoints {
   async on<T>(endpoint: Endpoint, run: () => Promise<T>): Promise<T> {
     try {
       const result = await run();
-      this.worked(endpoint);
+      this.#worked(endpoint);
       return result;
     } catch (error) {
       this.failed(endpoint, error);
@@ -146,9 +146,13 @@ export class Endpoints {
     }
   }
 
-  worked(endpoint: Endpoint, head?: Block): void {
+  /** The head that an endpoint showed last. */
+  saw(endpoint: Endpoint, head: Block): void {
+    this.#known(endpoint).head = head;
+  }
+
+  #worked(endpoint: Endpoint): void {
     const known = this.#known(endpoint);
-    if (head !== undefined) known.head = head;
     known.successes += 1;
     if (known.successes >= FORGIVEN_AFTER) known.failures = 0;
   }

@@ -46,7 +46,7 @@ export class FollowedChain {
   async sight(numbers: readonly number[], signal: AbortSignal): Promise<Sight> {
     const endpoint = await this.#endpoints.choose(signal);
     const sight = await this.#endpoints.on(endpoint, () => endpoint.node.sight(numbers, signal));
-    this.#endpoints.worked(endpoint, sight.head);
+    this.#endpoints.saw(endpoint, sight.head);
     return sight;
   }
 
@@ -70,8 +70,14 @@ export class FollowedChain {
     }
   }
 
-  async *reread(from: number, to: number, finalTo: number, signal: AbortSignal): AsyncGenerator<Range> {
-    const other = await this.#endpoints.other(signal);
+  async *reread(
+    from: number,
+    to: number,
+    finalTo: number,
+    signal: AbortSignal,
+    firstBy?: string,
+  ): AsyncGenerator<Range> {
+    const other = await this.#endpoints.other(signal, firstBy);
     this.#second = other;
     try {
       const [head] = await other.node.blocksAt([to], signal);

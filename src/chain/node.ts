@@ -105,7 +105,7 @@ export class ChainNode {
     blocks.push(...(await this.#suspected(silent, signal)));
     blocks.sort((a, b) => a.number - b.number);
     requireRisingTime([start, ...blocks, end]);
-    return { from, parentHash: start.parentHash, end, blocks };
+    return { from, parentHash: start.parentHash, end, blocks, by: this.#rpc.id };
   }
 
   /** The same for one block whose logs are too many for one answer: out of its receipts. */
@@ -113,7 +113,8 @@ export class ChainNode {
     const block = await this.blockByReceipts(number, signal);
     const [again = null] = number > bounds.finalTo ? await this.blocksAt([number], signal) : [block];
     if (again?.hash !== block.hash) throw inconsistent(`block ${number} changed while its receipts were read`);
-    return { from: number, parentHash: block.parentHash, end: block, blocks: block.logs.length === 0 ? [] : [block] };
+    const blocks = block.logs.length === 0 ? [] : [block];
+    return { from: number, parentHash: block.parentHash, end: block, blocks, by: this.#rpc.id };
   }
 
   /** A block with the logs of our filter out of its receipts. */

@@ -35,10 +35,13 @@ export interface PositionToken {
   readonly openedBlock: number;
 }
 
+/** Base units of each token in a pool by its own logs; null where the history does not tell. */
+export type Amounts = readonly [bigint, bigint] | null;
+
 /** What a pool's own logs said at the end of a block. V2: reserves and share supply. V3: price, tick, active liquidity. */
 export type PoolState =
   | { readonly kind: "reserves"; readonly reserve0: bigint; readonly reserve1: bigint; readonly supply: bigint }
-  | ({ readonly kind: "ticks"; readonly liquidity: bigint } & PoolPrice);
+  | ({ readonly kind: "ticks"; readonly liquidity: bigint; readonly amounts: Amounts } & PoolPrice);
 
 /** The store's side of the books: what was committed last. */
 export interface BooksSource {
@@ -71,6 +74,7 @@ export interface ReservesBook {
 /** Running state of a Uniswap V3 pool. `keys`: L by owner and range as the pool's logs say; `held`: as the accounts say. */
 export interface TicksBook {
   price: PoolPrice | null;
+  amounts: Amounts;
   readonly ticks: TickMap;
   readonly keys: Map<string, bigint>;
   readonly held: Map<string, bigint>;
@@ -185,7 +189,8 @@ export class Books {
     if (book === undefined) {
       const state = this.#source.poolState(pool.address);
       const price = state?.kind === "ticks" ? { sqrtPriceX96: state.sqrtPriceX96, tick: state.tick } : null;
-      book = { price, ticks: new TickMap(price?.tick ?? 0), keys: new Map(), held: new Map() };
+      const amounts = state?.kind === "ticks" ? state.amounts : null;
+      book = { price, amounts, ticks: new TickMap(price?.tick ?? 0), keys: new Map(), held: new Map() };
       for (const account of this.#source.openAccounts(pool.address)) {
         if (account.range === null) continue;
         book.ticks.change(account.range, account.balance);
@@ -208,8 +213,8 @@ export class Books {
       const { supply, reserves } = this.reserves(pool);
       return { kind: "reserves", supply, reserve0: reserves?.[0] ?? 0n, reserve1: reserves?.[1] ?? 0n };
     }
-    const { price, ticks } = this.ticks(pool);
-    return price === null ? undefined : { kind: "ticks", ...price, liquidity: ticks.active };
+    const { price, ticks, amounts } = this.ticks(pool);
+    return price === null ? undefined : { kind: "ticks", ...price, liquidity: ticks.active, amounts };
   }
 
   digest(pool: Address): string {

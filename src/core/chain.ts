@@ -33,6 +33,8 @@ export interface Range {
   readonly end: Block;
   /** Only blocks that have logs, ascending. */
   readonly blocks: readonly LogBlock[];
+  /** Id of the endpoint that answered. */
+  readonly by?: string;
 }
 
 /** What is known of the chain when a range is asked for. */

@@ -14,6 +14,7 @@ import type { NewBlock, Store } from "../store/store.ts";
 import { Balances } from "./balances.ts";
 import { closeDay } from "./days.ts";
 import { type EventPosting, keepPostings } from "./postings.ts";
+import { forgetReadersAbove, forgetReadersUpTo, keepReader } from "./readers.ts";
 
 /** What a commit added. */
 export interface Committed {
@@ -115,6 +116,7 @@ export class Bookkeeper {
       this.keepRow(end);
       store.config.set("settled_block", end.number, store.nowIso());
       store.contents.forgetUpTo(end.number);
+      forgetReadersUpTo(store, end.number);
       store.thinBlocks(before, end.number, end.number);
     });
   }
@@ -122,6 +124,7 @@ export class Bookkeeper {
   #replaceAbove(commonBlock: number, ranges: readonly Range[]): Committed {
     const undone = this.store.undoAbove(commonBlock);
     this.#forget();
+    forgetReadersAbove(this.store, commonBlock);
     const committed = this.#applyAll(ranges);
     this.#balances.refresh(undone.daysReopened > 0 ? "all" : undone.providers);
     return committed;
@@ -197,6 +200,7 @@ export class Bookkeeper {
     this.#balances.refresh(this.store.days.last()?.date === daysBefore ? touched : "all");
     this.store.config.set("last_processed_block", range.end.number, this.store.nowIso());
     this.store.findings.settleUpTo(range.end.number, HELD);
+    keepReader(this.store, range);
     return { blocks: range.end.number - range.from + 1, events, postings, tip: range.end.number };
   }
 
@@ -274,6 +278,6 @@ function emptyDigest(sha256: Sha256, { pools }: Programme): string {
 /** Equal exactly for equal states. */
 function fingerprint(state: PoolState | undefined): string {
   if (state === undefined) return "";
-  if (state.kind === "ticks") return `${state.sqrtPriceX96} ${state.tick} ${state.liquidity}`;
+  if (state.kind === "ticks") return `${state.sqrtPriceX96} ${state.tick} ${state.liquidity} ${state.amounts}`;
   return `${state.reserve0} ${state.reserve1} ${state.supply}`;
 }

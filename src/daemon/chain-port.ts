@@ -13,8 +13,8 @@ export interface ChainPort {
   blocksAt(numbers: readonly number[], signal: AbortSignal): Promise<readonly (Block | null)[]>;
   /** Every block from `from` to `to` as consecutive complete ranges, in order. */
   ranges(from: number, to: number, bounds: RangeBounds, signal: AbortSignal): AsyncGenerator<Range>;
-  /** The same once more, from another endpoint where there is one; up to `finalTo` the chain can no longer change. */
-  reread(from: number, to: number, finalTo: number, signal: AbortSignal): AsyncGenerator<Range>;
+  /** The same once more, from another endpoint than the first time where there is one; up to `finalTo` nothing changes any more. */
+  reread(from: number, to: number, finalTo: number, signal: AbortSignal, firstBy?: string): AsyncGenerator<Range>;
   /** One block's logs by everything that can be asked of it: the fullest of answers that contain one another. */
   confirm(
     hash: Hash,

@@ -65,7 +65,9 @@ export class Sampling {
     const at = block === undefined ? undefined : this.#store.blocks.at(block);
     if (at === undefined) return;
     const ids = someAccounts(this.#store.db, size, this.#plan.random);
-    const expectations = accountsAt(this.#store.db, at.number, ids).flatMap((each) => this.#expectationsOf(each));
+    const expectations = accountsAt(this.#store.db, at.number, ids).flatMap((each) =>
+      this.#expectationsOf(each).map((expectation) => ({ ...expectation, pool: each.pool })),
+    );
     if (expectations.length === 0) return;
     const [theirs] = await this.#chain.blocksAt([at.number], signal);
     if (theirs?.hash !== at.hash) return; // The guard judges that, not a sample.
@@ -76,7 +78,7 @@ export class Sampling {
     const { question, expected, answer } = first;
     const finding = {
       identity: IDENTITY,
-      pool: "pool" in question ? question.pool : question.manager,
+      pool: first.pool,
       blockNumber: at.number,
       logIndex: 0,
       expected: `${questionText(question)}: ${answer}`,
@@ -94,7 +96,7 @@ export class Sampling {
     );
   }
 
-  async #differing(expectations: readonly Expectation[], block: number, signal: AbortSignal) {
+  async #differing<T extends Expectation>(expectations: readonly T[], block: number, signal: AbortSignal) {
     const questions = expectations.map(({ question }) => question);
     const answers = await this.#chain.ask(questions, block, signal);
     const unanswered = answers.filter((answer) => answer === null).length;

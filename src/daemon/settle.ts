@@ -4,6 +4,7 @@ import type { Content, Repair } from "../store/contents.ts";
 import type { Bookkeeper } from "./bookkeeper.ts";
 import type { ChainPort } from "./chain-port.ts";
 import { headerAt } from "./header-at.ts";
+import { firstReader } from "./readers.ts";
 
 export interface SettleOptions {
   /** Wait until so many final blocks are unsettled, so that a quiet head costs no request a poll. */
@@ -31,7 +32,8 @@ export async function settle(
   const settled = config.get("settled_block") ?? beginAt(keeper, final, tip.number);
   if (final - settled < options.blocksMin || final <= settled) return false;
   let ranges = 0;
-  for await (const range of chain.reread(settled + 1, final, final, signal)) {
+  const first = firstReader(keeper.store, settled + 1);
+  for await (const range of chain.reread(settled + 1, Math.min(final, first.to), final, signal, first.by)) {
     const differing = differences(keeper, range, await foreignBlocks(keeper, chain, range, signal));
     if (differing.length > 0) {
       const redone = await redo(keeper, chain, range, differing, signal, options.onRepair);
@@ -54,7 +56,7 @@ export async function recheck(keeper: Bookkeeper, chain: ChainPort, to: number, 
   const final = config.get("final_block") ?? settled;
   if (settled === undefined || final === undefined || to <= settled) return false;
   for (const [from, end] of cutAtFinal(settled, to, final)) {
-    for await (const range of chain.reread(from, end, final, signal)) {
+    for await (const range of chain.reread(from, end, final, signal, firstReader(keeper.store, from).by)) {
       const foreign = await foreignBlocks(keeper, chain, range, signal);
       if (foreign.some((number) => number > final)) return false; // A fork: the guard looks at that.
       const differing = differences(keeper, range, foreign);

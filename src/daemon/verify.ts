@@ -31,12 +31,14 @@ export interface Verification {
   readonly differences: readonly Difference[];
 }
 
-const POOL_WIDE: ReadonlySet<Question["kind"]> = new Set(["share-supply", "active-liquidity"]);
+const POOL_WIDE: ReadonlySet<Question["kind"]> = new Set(["share-supply", "active-liquidity", "balance"]);
 
 /** What the ledger says, and whom it asks. */
 export interface Expectation {
   readonly question: Question;
   readonly expected: string;
+  /** The chain may have more: what was given to the pool, or earned in fees, is in no log. */
+  readonly atLeast?: true;
   /** The position the question is about; null where it is about more than one. */
   readonly subject: string | null;
 }
@@ -92,13 +94,13 @@ export async function verify(
     });
   }
   const wrong = new Set<string>();
-  const differences = expectations.flatMap(({ question, expected, subject }, i) => {
+  const differences = expectations.flatMap(({ question, expected, subject, atLeast }, i) => {
     const answer = answers[i] ?? null;
     // A pool that does not exist yet has nothing, and answers nothing.
     if (answer === null && expected === "0" && POOL_WIDE.has(question.kind)) return [];
-    if (answer === expected) return [];
+    if (answer === expected || (atLeast && answer !== null && BigInt(answer) >= BigInt(expected))) return [];
     if (subject !== null) wrong.add(subject);
-    return [{ question: questionText(question), ledger: expected, chain: answer }];
+    return [{ question: questionText(question), ledger: atLeast ? `at least ${expected}` : expected, chain: answer }];
   });
   return {
     blockNumber: at,
@@ -131,8 +133,17 @@ function expectationsOf(
   }
   const state = store.states.atOrBelow(pool.address, at);
   const active = state?.kind === "ticks" ? state.liquidity : 0n;
+  const amounts = state?.kind === "ticks" ? (state.amounts ?? []) : [];
   return [
     { question: { kind: "active-liquidity", pool: pool.address }, expected: `${active}`, subject: null },
+    // V3-7: what the pool's logs brought in is there.
+    ...pool.tokens.flatMap(({ address: token }, i) => {
+      const question = { kind: "balance" as const, token, holder: pool.address };
+      return amounts[i] === undefined
+        ? []
+        : [{ question, expected: `${amounts[i]}`, atLeast: true as const, subject: null }];
+    }),
+    ...owedExpectations(store, pool, at),
     ...rangeExpectations(pool, holders),
     ...holders.flatMap(tokenExpectations),
   ];
@@ -149,6 +160,17 @@ function rangeExpectations(pool: Pool, holders: readonly HeldAccount[]): readonl
     sums.set(key, { question, sum: (sums.get(key)?.sum ?? 0n) + balance, subject });
   }
   return [...sums.values()].map(({ question, sum, subject }) => ({ question, expected: `${sum}`, subject }));
+}
+
+/** V3-8 by owner and range: what was burned and not collected yet is owed. */
+function owedExpectations(store: Store, pool: Pool, at: number): readonly Expectation[] {
+  return store.events.owed(pool.address, at).flatMap(({ owner, range, amounts }) =>
+    ([0, 1] as const).flatMap((side) => {
+      if (amounts[side] <= 0n) return [];
+      const question = { kind: "owed" as const, pool: pool.address, owner, range, side };
+      return [{ question, expected: `${amounts[side]}`, atLeast: true as const, subject: null }];
+    }),
+  );
 }
 
 export function tokenExpectations({

@@ -20,6 +20,8 @@ export interface ConfigValues {
   readonly settled_from: number;
   /** Up to this block no contents were kept: pools were added since, and a second reading has nothing to compare. */
   readonly contents_from: number;
+  /** Which endpoint read what is not settled yet: each from its block on, ascending. */
+  readonly read_by: readonly { readonly from: number; readonly by: string }[];
   /** Where `final` came from: the node's tag, or a depth of our own. */
   readonly finality_source: "tag" | "depth";
   /** How each endpoint does, and the limits it taught; written now and then by the daemon. */

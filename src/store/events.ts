@@ -1,8 +1,10 @@
 import type { Database } from "better-sqlite3";
+import { custodyKey } from "../core/books.ts";
 import { isoOf, secOf } from "../core/day.ts";
-import { type Hash, toAddress, toHash } from "../core/hex.ts";
+import { type Address, type Hash, toAddress, toHash } from "../core/hex.ts";
 import { type LedgerEvent, liquidityDelta, type Posting, type Side } from "../core/ledger.ts";
 import type { Pool } from "../core/programme.ts";
+import type { TickRange } from "../core/ticks.ts";
 import { rowChecksum } from "./checksum.ts";
 
 /** The block an event stands in. */
@@ -32,11 +34,27 @@ interface Row {
 
 const PAGE = 2_000;
 
+interface ExitRow {
+  readonly event: "Burn" | "Collect";
+  readonly owner: string;
+  readonly tick_lower: number;
+  readonly tick_upper: number;
+  readonly amount0: string;
+  readonly amount1: string;
+}
+
+export interface Owed {
+  readonly owner: Address;
+  readonly range: TickRange;
+  readonly amounts: readonly [bigint, bigint];
+}
+
 /** `lp_events` and `postings`: what was heard, and what it changed. */
 export class EventsTable {
   readonly #insertEvent;
   readonly #insertPosting;
   readonly #page;
+  readonly #exits;
 
   constructor(db: Database) {
     this.#insertEvent = db.prepare(`
@@ -54,6 +72,30 @@ export class EventsTable {
       where (block_number, log_index) > (?, ?)
       order by block_number, log_index
       limit ?`);
+    this.#exits = db.prepare<[string, number], ExitRow>(`
+      select
+        event,
+        json_extract(args, '$.owner') as owner,
+        tick_lower,
+        tick_upper,
+        json_extract(args, '$.amount0') as amount0,
+        json_extract(args, '$.amount1') as amount1
+      from lp_events
+      where pool_address = ? and log_address = pool_address and event in ('Burn', 'Collect') and block_number <= ?`);
+  }
+
+  /** What each owner of each range of a Uniswap V3 pool burned up to a block and did not collect, in both tokens; minus where fees were collected. */
+  owed(pool: string, blockNumber: number): readonly Owed[] {
+    const sums = new Map<string, { owner: Address; range: TickRange; amounts: [bigint, bigint] }>();
+    for (const row of this.#exits.iterate(pool, blockNumber)) {
+      const range = { tickLower: row.tick_lower, tickUpper: row.tick_upper };
+      const key = custodyKey(toAddress(row.owner), range);
+      const sum = sums.get(key) ?? { owner: toAddress(row.owner), range, amounts: [0n, 0n] };
+      const sign = row.event === "Burn" ? 1n : -1n;
+      sum.amounts = [sum.amounts[0] + sign * BigInt(row.amount0), sum.amounts[1] + sign * BigInt(row.amount1)];
+      sums.set(key, sum);
+    }
+    return [...sums.values()];
   }
 
   insert(block: EventBlock, event: LedgerEvent): void {

@@ -14,9 +14,11 @@ interface Row {
   readonly reserve0: string | null;
   readonly reserve1: string | null;
   readonly share_supply: string | null;
+  readonly amounts: string | null;
 }
 
-const COLUMNS = "block_number, block_timestamp, sqrt_price_x96, tick, liquidity, reserve0, reserve1, share_supply";
+const COLUMNS =
+  "block_number, block_timestamp, sqrt_price_x96, tick, liquidity, reserve0, reserve1, share_supply, amounts";
 
 /** `pool_states`: one row per pool and block, the state in force at the end of the block. */
 export class StatesTable {
@@ -31,8 +33,8 @@ export class StatesTable {
     this.#insert = db.prepare(`
       insert into pool_states
         (pool_address, block_number, block_timestamp, sqrt_price_x96, tick, liquidity, reserve0, reserve1, share_supply,
-         row_checksum)
-      values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`);
+         amounts, row_checksum)
+      values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`);
     this.#last = db.prepare<[string, number], Row>(`
       select ${COLUMNS}
       from pool_states
@@ -79,7 +81,9 @@ export class StatesTable {
       reserves?.reserve1.toString() ?? null,
       reserves?.supply.toString() ?? null,
     ];
-    this.#insert.run(...cells, rowChecksum(cells));
+    const amounts = ticks?.amounts == null ? null : JSON.stringify(ticks.amounts.map(String));
+    // Columns that came later are left out of the checksum where nothing is in them.
+    this.#insert.run(...cells, amounts, rowChecksum(amounts === null ? cells : [...cells, amounts]));
   }
 
   /** The state at the end of a block, or of the last block before it that changed the pool. */
@@ -112,6 +116,7 @@ function stateOf(row: Row): PoolState {
       sqrtPriceX96: BigInt(row.sqrt_price_x96),
       tick: row.tick,
       liquidity: BigInt(row.liquidity),
+      amounts: row.amounts === null ? null : ((JSON.parse(row.amounts) as string[]).map(BigInt) as [bigint, bigint]),
     };
   }
   invariant(

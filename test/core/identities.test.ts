@@ -54,12 +54,12 @@ const pairSwap = (amount0In: bigint, amount1Out: bigint) =>
 const grown = [sync(20_000n, 10_000n), pairSwap(10_000n, 0n)];
 
 const initialize = [draft("pool", POOL, "Initialize", { ...PRICE })];
-const poolSwap = (liquidity: bigint, tick = 0) =>
+const poolSwap = (liquidity: bigint, tick = 0, amount1 = -1n) =>
   draft("pool", POOL, "Swap", {
     sender: ROUTER,
     recipient: ROUTER,
     amount0: 1n,
-    amount1: -1n,
+    amount1,
     sqrtPriceX96: sqrtRatioAtTick(tick),
     liquidity,
     tick,
@@ -68,6 +68,12 @@ const change = (name: "Mint" | "Burn", owner: string, amount: bigint, sender = R
   const [amount0, amount1] = amountsOf(amount, range, PRICE, name === "Mint" ? "up" : "down");
   return draft("pool", POOL, name, { sender, owner, ...range, amount, amount0: amount0 + more, amount1 });
 };
+const collect = (owner: string, amount0: bigint, amount1: bigint) =>
+  draft("pool", POOL, "Collect", { owner, recipient: owner, ...TICKS, amount0, amount1 });
+const collectProtocol = (amount0: bigint, amount1: bigint) =>
+  draft("pool", POOL, "CollectProtocol", { sender: ROUTER, recipient: ROUTER, amount0, amount1 });
+const flash = (paid0: bigint, paid1: bigint) =>
+  draft("pool", POOL, "Flash", { sender: ROUTER, recipient: ROUTER, amount0: 9n, amount1: 9n, paid0, paid1 });
 const token = (name: "IncreaseLiquidity" | "DecreaseLiquidity", tokenId: bigint, liquidity: bigint, more = 0n) => {
   const [amount0, amount1] = amountsOf(liquidity, TICKS, PRICE, name === "IncreaseLiquidity" ? "up" : "down");
   return draft("manager", MANAGER, name, { tokenId, liquidity, amount0: amount0 + more, amount1 });
@@ -172,7 +178,7 @@ describe("an identity that does not hold stops the ledger", () => {
             sender: ROUTER,
             recipient: ROUTER,
             amount0: 1n,
-            amount1: -1n,
+            amount1: 0n,
             ...PRICE,
             liquidity: 0n,
             tick: 60,
@@ -254,6 +260,30 @@ describe("an identity that does not hold stops the ledger", () => {
           }),
         ],
       ],
+    },
+    {
+      identity: "V3-8",
+      it: "a swap that takes out what nobody brought",
+      play: [initialize, [change("Mint", ann, 500n)], [poolSwap(500n, 0, -4n)]],
+      expected: "amounts of at least 0",
+      actual: "3 and -2",
+    },
+    {
+      identity: "V3-8",
+      it: "a collect of more than came in",
+      play: [initialize, [change("Mint", ann, 500n)], [collect(ann, 3n, 0n)]],
+      actual: "-1 and 2",
+    },
+    {
+      identity: "V3-8",
+      it: "a protocol's collect where a flash paid less",
+      play: [
+        initialize,
+        [change("Mint", ann, 500n)],
+        [flash(3n, 0n), collectProtocol(5n, 0n)],
+        [collectProtocol(1n, 0n)],
+      ],
+      actual: "-1 and 2",
     },
     {
       identity: "V3-9",

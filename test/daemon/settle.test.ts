@@ -142,6 +142,43 @@ describe("settling", () => {
     expect(ledger.dump()).toBe(expected);
   });
 
+  it("asks another endpoint than the one that read first, also where the first one is not in use any more", async () => {
+    const chain = grown(60, 11);
+    const asked: string[] = [];
+    const rpc = (id: string) => {
+      const fetch: Fetch = (url, init) => {
+        if (id === "first" && gone) throw new TypeError("fetch failed");
+        if (String(init.body).includes("eth_getLogs")) asked.push(id);
+        return chain.fetch(url, init);
+      };
+      return new Rpc({
+        id,
+        url: "http://127.0.0.1:1/",
+        fetch,
+        clock: stillClock,
+        timeoutMs: 1000,
+        bodyBytesMax: 2 ** 24,
+      });
+    };
+    let gone = false;
+    const both = new FollowedChain([rpc("first"), rpc("second")], testProgramme(), {
+      clock: stillClock,
+      random: () => 0.5,
+      limits: { ...RANGE_LIMITS, blocksStart: 60 },
+    });
+    const ledger = new TestLedger(chain.fetch, { chain: both });
+    await ledger.step();
+    expect(asked).toEqual(["first"]);
+    expect(ledger.store.config.get("read_by")).toEqual([{ from: 1, by: "first" }]);
+    gone = true;
+    await ledger.step().catch(() => {});
+    await settleAll(ledger);
+    expect(new Set(asked.slice(1))).toEqual(new Set(["second"]));
+    chain.growEmpty(40);
+    await settleAll(ledger);
+    expect(ledger.store.config.get("read_by")).toEqual([{ from: 61, by: "second" }]);
+  });
+
   it.each(Array.from({ length: 20 }, (_, i) => [i + 1]))(
     "ends right, whatever a node leaves out of first readings (seed %i)",
     async (seed) => {

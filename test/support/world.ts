@@ -46,6 +46,8 @@ export class World {
   reserves: [bigint, bigint] = [0n, 0n];
   tick: number | null = null;
   sqrtPriceX96 = 0n;
+  /** What the V3 pool holds of each token. */
+  amounts: [bigint, bigint] = [0n, 0n];
   #nextId = 1n;
   #kLast = 0n;
 
@@ -58,6 +60,7 @@ export class World {
     copy.reserves = [...this.reserves];
     copy.tick = this.tick;
     copy.sqrtPriceX96 = this.sqrtPriceX96;
+    copy.amounts = [...this.amounts];
     copy.#nextId = this.#nextId;
     copy.#kLast = this.#kLast;
     return copy;
@@ -100,13 +103,38 @@ export class World {
     const values = {
       sender: ROUTER,
       recipient: ROUTER,
-      amount0: 5n,
-      amount1: -4n,
+      ...this.#paid([5n, -4n]),
       sqrtPriceX96: this.sqrtPriceX96,
       liquidity: this.active(),
       tick,
     };
-    return [draft("pool", POOL, "Swap", values)];
+    const lent = { sender: ROUTER, recipient: ROUTER, amount0: 1000n, amount1: 0n, paid0: 3n, paid1: 0n };
+    const taken = { sender: ROUTER, recipient: FEE_TO };
+    return [
+      draft("pool", POOL, "Swap", values),
+      ...(tick % 13 === 0 ? [draft("pool", POOL, "Flash", { ...lent, ...this.#paidFlash(3n) })] : []),
+      ...(tick % 17 === 0 ? [draft("pool", POOL, "CollectProtocol", { ...taken, ...this.#taken([1n, 1n]) })] : []),
+    ];
+  }
+
+  /** Moves tokens in or out of the V3 pool; nothing leaves that is not there. */
+  #paid(amounts: readonly [bigint, bigint]): { amount0: bigint; amount1: bigint } {
+    const [amount0, amount1] = this.amounts.map((held, i) => {
+      const amount = amounts[i] ?? 0n;
+      return amount < -held ? -held : amount;
+    }) as [bigint, bigint];
+    this.amounts = [this.amounts[0] + amount0, this.amounts[1] + amount1];
+    return { amount0, amount1 };
+  }
+
+  #taken([wanted0, wanted1]: readonly [bigint, bigint]): { amount0: bigint; amount1: bigint } {
+    const { amount0, amount1 } = this.#paid([-wanted0, -wanted1]);
+    return { amount0: -amount0, amount1: -amount1 };
+  }
+
+  #paidFlash(paid0: bigint): { paid0: bigint } {
+    this.#paid([paid0, 0n]);
+    return { paid0 };
   }
 
   /** The sum of everything in range, as the pool would have it. */
@@ -236,6 +264,7 @@ export class World {
     const price = { sqrtPriceX96: this.sqrtPriceX96, tick: this.tick ?? 0 };
     const [amount0, amount1] = amountsOf(amount, range, price, name === "Mint" ? "up" : "down");
     const { tickLower, tickUpper } = range;
+    if (name === "Mint") this.#paid([amount0, amount1]);
     const log = draft("pool", POOL, name, { sender, owner, tickLower, tickUpper, amount, amount0, amount1 });
     return { log, amounts: { amount0, amount1 } };
   }
@@ -267,7 +296,7 @@ export class World {
 
   #collect(nft: Nft): readonly Draft[] {
     const { tickLower, tickUpper } = nft;
-    const collected = { recipient: nft.owner, amount0: 3n, amount1: 4n };
+    const collected = { recipient: nft.owner, ...this.#taken([3n, 4n]) };
     const poke = nft.liquidity > 0n ? [this.#poolChange("Burn", MANAGER, MANAGER, nft, 0n).log] : [];
     return [
       ...poke,

@@ -11,7 +11,15 @@ import type { Emit, Place } from "./reading.ts";
 import { decodeWords, eventShapes, losslessJson, type Values } from "./words.ts";
 
 /** The events of a Uniswap V3 pool, by topic0. */
-export const uniswapV3Shapes = eventShapes(abi, ["Initialize", "Mint", "Burn", "Collect", "Swap"]);
+export const uniswapV3Shapes = eventShapes(abi, [
+  "Initialize",
+  "Mint",
+  "Burn",
+  "Collect",
+  "Swap",
+  "Flash",
+  "CollectProtocol",
+]);
 
 /** A pool's `Mint` or `Burn`. */
 export interface LiquidityChange extends TickRange {
@@ -26,8 +34,15 @@ export interface LiquidityChange extends TickRange {
 type PoolLog =
   | LiquidityChange
   | { readonly name: "Initialize"; readonly sqrtPriceX96: bigint; readonly tick: number }
-  | { readonly name: "Swap"; readonly sqrtPriceX96: bigint; readonly liquidity: bigint; readonly tick: number }
-  | ({ readonly name: "Collect"; readonly owner: Address } & TickRange);
+  | ({ readonly name: "Swap"; readonly sqrtPriceX96: bigint; readonly liquidity: bigint; readonly tick: number } & Paid)
+  | ({ readonly name: "Collect"; readonly owner: Address } & TickRange & Paid)
+  | ({ readonly name: "CollectProtocol" } & Paid)
+  | { readonly name: "Flash"; readonly paid0: bigint; readonly paid1: bigint };
+
+interface Paid {
+  readonly amount0: bigint;
+  readonly amount1: bigint;
+}
 
 /** Hands over a change that a position manager made for one of its tokens: the manager's own log says for which. */
 export type Defer = (pool: Pool, log: Log, change: LiquidityChange) => void;
@@ -58,6 +73,7 @@ export class PoolLogs {
     const book = this.#books.ticks(pool);
     if (decoded.name === "Initialize") {
       book.price = { sqrtPriceX96: decoded.sqrtPriceX96, tick: decoded.tick };
+      book.amounts = [0n, 0n];
       book.ticks.moveTo(decoded.tick);
       return;
     }
@@ -65,7 +81,11 @@ export class PoolLogs {
       const why = "the history is incomplete: start at or before the block that created the pool";
       throw broken("V3-3", pool, this.#place, log, "Initialize as the pool's first log", decoded.name, why);
     }
+    this.#requireCovered(pool, log, decoded);
     switch (decoded.name) {
+      case "Flash":
+      case "CollectProtocol":
+        return;
       case "Swap": {
         book.price = { sqrtPriceX96: decoded.sqrtPriceX96, tick: decoded.tick };
         this.#requireTick(pool, log, decoded);
@@ -110,6 +130,18 @@ export class PoolLogs {
     if (deferred) this.#defer(pool, log, change);
   }
 
+  /** V3-8: nothing leaves the pool that did not come in before; what is in it is kept for V3-7. */
+  #requireCovered(pool: Pool, log: Log, decoded: Exclude<PoolLog, { name: "Initialize" }>): void {
+    const book = this.#books.ticks(pool);
+    if (book.amounts === null) return; // Read from before amounts were kept.
+    const [in0, in1] = broughtIn(decoded);
+    const after = [book.amounts[0] + in0, book.amounts[1] + in1] as const;
+    book.amounts = after;
+    if (after[0] >= 0n && after[1] >= 0n) return;
+    const why = `more leaves the pool with this ${decoded.name} than its logs brought in: one of them is missing`;
+    throw broken("V3-8", pool, this.#place, log, "amounts of at least 0", after.join(" and "), why);
+  }
+
   /** V3-4: the price lies at its tick, or exactly on the next one, where a swap that went down has stopped. */
   #requireTick(pool: Pool, log: Log, { tick, sqrtPriceX96 }: PoolPrice): void {
     if (sqrtRatioAtTick(tick) <= sqrtPriceX96 && sqrtPriceX96 <= sqrtRatioAtTick(tick + 1)) return;
@@ -140,6 +172,21 @@ export class PoolLogs {
         `the accounts at ${key} do not sum to the pool's liquidity there`,
       );
     }
+  }
+}
+
+/** What a log brings into the pool of each token; minus what leaves. A flash loan goes out and comes back with what is paid. */
+function broughtIn(decoded: Exclude<PoolLog, { name: "Initialize" }>): readonly [bigint, bigint] {
+  switch (decoded.name) {
+    case "Flash":
+      return [decoded.paid0, decoded.paid1];
+    case "Burn":
+      return [0n, 0n]; // Owed from now on, and still in the pool.
+    case "Collect":
+    case "CollectProtocol":
+      return [-decoded.amount0, -decoded.amount1];
+    default:
+      return [decoded.amount0, decoded.amount1];
   }
 }
 
