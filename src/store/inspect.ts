@@ -57,14 +57,21 @@ export function problemsOf(db: Database, sha256: Sha256): readonly string[] {
  * that were `added` since the first release it leaves out the empty ones at the end.
  */
 const CHECKED = [
-  { table: "lp_events", key: "block_number, log_index", without: "", added: 0 },
-  { table: "pool_states", key: "pool_address, block_number", without: "", added: 1 },
-  { table: "token_prices", key: "token_address, date", without: "observed_at", added: 0 },
-] as const;
+  { table: "lp_events", key: "block_number, log_index", without: "", added: [] },
+  { table: "pool_states", key: "pool_address, block_number", without: "", added: ["amounts"] },
+  { table: "token_prices", key: "token_address, date", without: "observed_at", added: [] },
+] satisfies readonly Checked[];
+
+interface Checked {
+  readonly table: string;
+  readonly key: string;
+  readonly without: string;
+  readonly added: readonly string[];
+}
 
 /** At most one problem a table: the first row whose checksum is not that of its values. */
 function checksumProblems(db: Database): readonly string[] {
-  return CHECKED.flatMap(({ table, key, without, added }) => {
+  return CHECKED.flatMap(({ table, key, without, added }: Checked) => {
     const names = db.prepare<[string], string>("select name from pragma_table_info(?)").pluck().all(table);
     const columns = names.filter((name) => name !== "row_checksum" && name !== without);
     const rows = db
@@ -75,7 +82,7 @@ function checksumProblems(db: Database): readonly string[] {
       .raw();
     for (const row of rows.iterate()) {
       const checksum = row.pop();
-      for (let left = added; left > 0 && row.at(-1) === null; left--) row.pop();
+      while (row.at(-1) === null && added.includes(columns[row.length - 1] ?? "")) row.pop();
       if (rowChecksum(row) !== checksum)
         return [`a row of ${table} is not what was written: ${key} = ${row.slice(0, 2).join(", ")}`];
     }
