@@ -1,10 +1,23 @@
 import { readFileSync } from "node:fs";
 import { checksumAddress } from "viem";
 import { z } from "zod";
+import { PROTOCOLS, protocolOf } from "./core/decode/protocols.ts";
+import type { Protocol } from "./core/decode/reading.ts";
+import { homeOf, WRAPPERS } from "./core/decode/wrappers.ts";
 import { LpLedgerError } from "./core/errors.ts";
-import { type Address, toAddress } from "./core/hex.ts";
+import { type Address, toAddress, toPoolId } from "./core/hex.ts";
 import { parsePriceE18, pricingOrder } from "./core/price.ts";
-import type { Finality, Pool, PriceSource, Programme } from "./core/programme.ts";
+import type {
+  Caveat,
+  Finality,
+  Pool,
+  PriceSource,
+  Programme,
+  ProtocolName,
+  Valuation,
+  Wrapper,
+  WrapperKind,
+} from "./core/programme.ts";
 
 /** One thing wrong with the configuration. */
 export interface Problem {
@@ -37,31 +50,92 @@ const token = z.strictObject({
   decimals: z.int().min(0).max(36),
 });
 
-const poolBase = {
-  address,
-  tokens: z.tuple([token, token]).describe("token0 and token1, in the pool's order"),
-  startBlock: z.int().min(0).describe("a block not after the pool's creation"),
+const poolId = z
+  .string()
+  .refine((text) => /^0x[0-9a-fA-F]{64}$/.test(text), "a pool's id: 32 bytes as 0x and 64 hex digits")
+  .meta({ pattern: "^0x[0-9a-fA-F]{64}$" });
+
+const CAVEATS: Readonly<Record<Caveat, string>> = {
+  "fee-on-transfer":
+    "a token takes a fee, so reserves may move by less than a log says (V2-2 and V2-4 are not checked)",
+  "other-protocol-fee": "a fork whose protocol fee is not a sixth of the growth (V2-5 is not checked)",
+  "no-locked-minimum":
+    "the pair was born without the locked 1000 shares, as by a migrator (the first mint is not checked)",
+  "share-value-may-fall":
+    "a rate oracle, a rebasing token or a loss can lower the value of a share (C5 is not checked)",
+  "hook-holds-value": "the pool's hook may hold value outside positions: only positions are counted, knowingly",
 };
 
-const pool = z.discriminatedUnion("protocol", [
-  z.strictObject({
-    protocol: z.literal("uniswap-v2"),
-    ...poolBase,
-    caveats: z
-      .array(z.enum(["fee-on-transfer", "no-locked-minimum", "other-protocol-fee"]))
-      .optional()
-      .describe(
-        "fee-on-transfer: a token takes a fee, so reserves may move by less than a log says (V2-2 and V2-4 are not checked); other-protocol-fee: a fork whose protocol fee is not a sixth of the growth (V2-5 is not checked); no-locked-minimum: the pair was born without the locked 1000 shares, as by a migrator (the first mint is not checked)",
-      ),
-  }),
-  z.strictObject({
-    protocol: z.literal("uniswap-v3"),
-    ...poolBase,
-    managers: z
-      .array(address)
-      .describe("position managers whose NFTs hold positions in this pool; [] if there are none"),
-  }),
-]);
+/** A pool of one protocol as its authors write it; what it may say follows from the protocol's line in the table. */
+function poolSchema(protocol: Protocol) {
+  const [min, max] = protocol.tokens;
+  const { caveats, valuations } = protocol;
+  return z.strictObject({
+    protocol: z.literal(protocol.name),
+    address: protocol.singleton ? poolId : address,
+    tokens: (min === max
+      ? z.tuple(Array(min).fill(token) as [typeof token])
+      : z.array(token).min(min).max(max)
+    ).describe("in the pool's order"),
+    startBlock: z.int().min(0).describe("a block not after the pool's creation"),
+    ...(protocol.singleton ? { poolManager: address.describe("the contract that holds the pool") } : {}),
+    ...(protocol.ownShareToken ? { shareToken: address.describe("the ERC-20 whose holders are the providers") } : {}),
+    ...(protocol.managers === undefined
+      ? {}
+      : {
+          managers: z
+            .array(address)
+            .describe("position managers whose NFTs hold positions in this pool; [] if there are none"),
+        }),
+    ...(valuations.length < 2
+      ? {}
+      : {
+          valuation: z
+            .enum(valuations as readonly string[] as [string, ...string[]])
+            .optional()
+            .describe(
+              "share-value: a share is worth the pool's virtual price in valueToken (the default); balances: its part of every token that the pool holds by its logs",
+            ),
+        }),
+    ...(max > 1 && valuations.includes("share-value")
+      ? { valueToken: address.optional().describe("the token a share's value is counted in (default: the first)") }
+      : {}),
+    ...(caveats.length === 0
+      ? {}
+      : {
+          caveats: z
+            .array(z.enum(caveats as readonly string[] as [string, ...string[]]))
+            .optional()
+            .describe(caveats.map((each) => `${each}: ${CAVEATS[each]}`).join("; ")),
+        }),
+  });
+}
+
+/** What any pool's entry holds, whatever its protocol. */
+interface PoolFile {
+  readonly protocol: ProtocolName;
+  readonly address: string;
+  readonly tokens: readonly z.infer<typeof token>[];
+  readonly startBlock: number;
+  readonly poolManager?: string;
+  readonly shareToken?: string;
+  readonly managers?: readonly string[];
+  readonly valuation?: Valuation["by"];
+  readonly valueToken?: string;
+  readonly caveats?: readonly Caveat[];
+}
+
+type PoolSchema = ReturnType<typeof poolSchema>;
+const pool = z.discriminatedUnion("protocol", [...PROTOCOLS.values()].map(poolSchema) as [PoolSchema, ...PoolSchema[]]);
+
+const wrapper = z.strictObject({
+  kind: z.enum([...WRAPPERS.keys()] as [WrapperKind, ...WrapperKind[]]),
+  address,
+  pool: address.optional().describe("whose shares it holds; not of a staker of position NFTs"),
+  pid: z.int().min(0).optional().describe("the number under which a MasterChef knows those shares"),
+  inside: address.optional().describe("the wrapper it puts them into again, as a pool of gauge receipts does"),
+  exclude: z.boolean().optional().describe("do not credit its users: what they hold through it counts for nobody"),
+});
 
 const price = z.union([
   z.strictObject({
@@ -70,7 +144,9 @@ const price = z.union([
       .refine((text) => parsePriceE18(text) !== undefined, 'a decimal price like "1.05" with at most 18 places')
       .describe("quote units per whole token"),
   }),
-  z.strictObject({ pool: address.describe("a followed pool of this token: its time-weighted price of the day") }),
+  z.strictObject({
+    pool: address.or(poolId).describe("a followed pool of this token: its time-weighted price of the day"),
+  }),
 ]);
 
 /** The programme file, as its authors write it; `config/programme.schema.json` is made from this. */
@@ -85,6 +161,10 @@ export const programmeSchema = z.strictObject({
     .optional()
     .describe("blocks below the head: fallbackDepth where the node has no finalized block, minDepth in any case"),
   pools: z.array(pool).min(1),
+  wrappers: z
+    .array(wrapper)
+    .optional()
+    .describe("contracts that hold liquidity for others (gauges, chefs, stakers): their users are credited instead"),
   prices: z.record(address, price).optional().describe("by token address"),
 });
 
@@ -132,23 +212,16 @@ export function parseProgramme(json: unknown, source: string): Programme {
 
 function programmeOf(file: ProgrammeFile): Programme {
   const known = FINALITY.get(file.chainId) ?? FINALITY_UNKNOWN;
-  const pools = file.pools.map((each): Pool => {
-    const [token0, token1] = each.tokens.map((one) => ({ ...one, address: toAddress(one.address) }));
-    if (token0 === undefined || token1 === undefined) throw new Error("unreachable: the schema asks for two tokens");
-    return {
-      address: toAddress(each.address),
-      protocol: each.protocol,
-      tokens: [token0, token1],
-      startBlock: each.startBlock,
-      managers: each.protocol === "uniswap-v3" ? each.managers.map(toAddress).sort() : [],
-      caveats: each.protocol === "uniswap-v2" ? (each.caveats ?? []) : [],
-    };
+  const wrappers = (file.wrappers ?? []).map(wrapperOf);
+  const pools = (file.pools as readonly PoolFile[]).map(poolOf).map((pool) => {
+    const inside = wrappers.filter((each) => each.pool === pool.address);
+    return { ...pool, wrapperHomes: inside.map(homeOf) };
   });
   const prices = Object.entries(file.prices ?? {}).map(([of, source]): [Address, PriceSource] => [
     toAddress(of),
     "fixed" in source
       ? { kind: "fixed", priceE18: parsePriceE18(source.fixed) ?? 0n }
-      : { kind: "pool", pool: toAddress(source.pool) },
+      : { kind: "pool", pool: toPoolId(source.pool) },
   ]);
   return {
     chainId: file.chainId,
@@ -158,7 +231,44 @@ function programmeOf(file: ProgrammeFile): Programme {
       minDepth: file.finality?.minDepth ?? known.minDepth,
     },
     pools: pools.sort((a, b) => (a.address < b.address ? -1 : 1)),
+    wrappers: wrappers.sort((a, b) => (`${a.address}${a.pid}` < `${b.address}${b.pid}` ? -1 : 1)),
     prices: new Map(prices.sort(([a], [b]) => (a < b ? -1 : 1))),
+  };
+}
+
+function wrapperOf(file: z.infer<typeof wrapper>): Wrapper {
+  return {
+    kind: file.kind,
+    address: toAddress(file.address),
+    pool: file.pool === undefined ? null : toAddress(file.pool),
+    pid: file.pid === undefined ? null : BigInt(file.pid),
+    inside: file.inside === undefined ? null : toAddress(file.inside),
+    excluded: file.exclude ?? false,
+  };
+}
+
+function poolOf(file: PoolFile): Omit<Pool, "wrapperHomes"> {
+  const protocol = protocolOf(file);
+  const [first, ...others] = file.tokens.map((one) => ({ ...one, address: toAddress(one.address) }));
+  if (first === undefined) throw new Error("unreachable: the schema asks for a token");
+  const address = toPoolId(file.address);
+  const shareToken = file.shareToken === undefined ? address : toAddress(file.shareToken);
+  const contracts =
+    file.poolManager === undefined ? [...new Set([address, shareToken])] : [toAddress(file.poolManager)];
+  const by = file.valuation ?? protocol.valuations[0] ?? "balances";
+  const index = file.tokens.findIndex((one) => one.address.toLowerCase() === file.valueToken?.toLowerCase());
+  return {
+    address,
+    protocol: file.protocol,
+    form: protocol.form,
+    tokens: [first, ...others],
+    startBlock: file.startBlock,
+    contracts,
+    shareToken: protocol.form === "ticks" ? null : shareToken,
+    valuation: by === "balances" ? { by } : { by, token: Math.max(0, index) },
+    salted: protocol.singleton === true,
+    managers: (file.managers ?? []).map(toAddress).sort(),
+    caveats: file.caveats ?? [],
   };
 }
 
@@ -167,12 +277,14 @@ function relationProblems(programme: Programme, file: ProgrammeFile): readonly P
   const problems: Problem[] = [];
   const decimals = new Map<Address, number>();
   const seen = new Set<Address>();
-  file.pools.forEach((each, i) => {
-    const at = toAddress(each.address);
+  (file.pools as readonly PoolFile[]).forEach((each, i) => {
+    const at = toPoolId(each.address);
     if (seen.has(at)) problems.push({ field: `pools.${i}.address`, expected: "each pool once", found: each.address });
     seen.add(at);
+    problems.push(...entryProblems(each, i));
     const [token0, token1] = each.tokens.map((one) => toAddress(one.address));
-    if (token0 !== undefined && token1 !== undefined && token0 >= token1) {
+    const ordered = protocolOf(each).form !== "shares";
+    if (ordered && token0 !== undefined && token1 !== undefined && token0 >= token1) {
       problems.push({
         field: `pools.${i}.tokens`,
         expected: "token0 before token1, the lower address first",
@@ -191,18 +303,69 @@ function relationProblems(programme: Programme, file: ProgrammeFile): readonly P
       decimals.set(toAddress(one.address), one.decimals);
     });
   });
+  problems.push(...(file.wrappers ?? []).flatMap((each, i) => wrapperProblems(programme, wrapperOf(each), i)));
   for (const [of, source] of programme.prices) {
     if (!decimals.has(of)) problems.push({ field: `prices.${of}`, expected: "a token of a followed pool", found: of });
     if (source.kind !== "pool") continue;
     const from = programme.pools.find((each) => each.address === source.pool);
     const holds = from?.tokens.some((one) => one.address === of) ?? false;
-    if (!holds)
-      problems.push({
-        field: `prices.${of}.pool`,
-        expected: "a followed pool that holds this token",
-        found: source.pool,
-      });
+    const priced = from !== undefined && protocolOf(from).prices === true;
+    if (holds && priced) continue;
+    const known = [...PROTOCOLS.values()].filter(({ prices }) => prices).map(({ name }) => name);
+    const expected = holds
+      ? `a pool whose state is a price: ${known.join(", ")}`
+      : "a followed pool that holds this token";
+    problems.push({ field: `prices.${of}.pool`, expected, found: source.pool });
   }
+  return problems;
+}
+
+function wrapperProblems(programme: Programme, wrapper: Wrapper, i: number): readonly Problem[] {
+  const { kind, address, pool, pid, inside } = wrapper;
+  const protocol = WRAPPERS.get(kind);
+  const problems: Problem[] = [];
+  const problem = (field: string, expected: string, found: unknown): void => {
+    problems.push({ field: `wrappers.${i}.${field}`, expected, found: found === null ? "nothing" : `${found}` });
+  };
+  if (protocol?.tokens === true) {
+    if (pool !== null) problem("pool", "no such key: it holds positions of any pool", pool);
+    if (inside !== null) problem("inside", "no such key: position NFTs are staked once", inside);
+  } else {
+    const followed = programme.pools.find((each) => each.address === pool);
+    if (followed === undefined || followed.shareToken === null) problem("pool", "a followed pool with shares", pool);
+  }
+  if ((protocol?.pid === true) !== (pid !== null))
+    problem("pid", protocol?.pid === true ? "the number its logs name the shares by" : "no such key", pid);
+  const same = programme.wrappers.filter((each) => each.address === address);
+  if (same.length > 1 && new Set(same.map((each) => `${each.kind} ${each.pid}`)).size < same.length)
+    problem("address", "each wrapper once", address);
+  if (inside === null) return problems;
+  const seen = new Set<Address>([address]);
+  for (let at: Address | null = inside; at !== null; ) {
+    const next: Wrapper | undefined = programme.wrappers.find((each) => each.address === at && each.pool === pool);
+    if (next === undefined) problem("inside", "another wrapper of the same pool", at);
+    else if (seen.has(at)) problem("inside", "wrappers that do not lie inside each other in a circle", at);
+    if (next === undefined || seen.has(at)) break;
+    seen.add(at);
+    at = next.inside;
+  }
+  return problems;
+}
+
+/** How the parts of one pool's entry must fit each other. */
+function entryProblems(each: PoolFile, i: number): readonly Problem[] {
+  const problems: Problem[] = [];
+  const tokens = each.tokens.map((one) => one.address.toLowerCase());
+  if (each.valueToken !== undefined && !tokens.includes(each.valueToken.toLowerCase()))
+    problems.push({ field: `pools.${i}.valueToken`, expected: "one of the pool's tokens", found: each.valueToken });
+  if (each.protocol === "erc20" && tokens[0] !== each.address.toLowerCase())
+    problems.push({
+      field: `pools.${i}.tokens.0.address`,
+      expected: `${each.address}, the token itself`,
+      found: `${tokens[0]}`,
+    });
+  if (new Set(tokens).size < tokens.length)
+    problems.push({ field: `pools.${i}.tokens`, expected: "each token once", found: tokens.join(", ") });
   return problems;
 }
 
@@ -219,7 +382,7 @@ function problemsOf(issue: z.core.$ZodIssue, json: unknown): readonly Problem[] 
       }));
     case "invalid_union": {
       if (issue.errors.length === 0)
-        return [{ field: `${field}`, expected: "a known protocol: uniswap-v2 or uniswap-v3", found }];
+        return [{ field: `${field}`, expected: `a known protocol: ${[...PROTOCOLS.keys()].join(", ")}`, found }];
       const best = [...issue.errors].sort((a, b) => a.length - b.length)[0] ?? [];
       return best.flatMap((inner) => problemsOf({ ...inner, path: [...issue.path, ...inner.path] }, json));
     }

@@ -1,8 +1,19 @@
-import { type Abi, decodeFunctionResult, encodeFunctionData, encodePacked, type Hex, keccak256 } from "viem";
+import {
+  type Abi,
+  concat,
+  decodeFunctionResult,
+  encodeFunctionData,
+  encodePacked,
+  type Hex,
+  keccak256,
+  toHex,
+} from "viem";
 import erc20Abi from "../../abi/erc20.json" with { type: "json" };
 import pairAbi from "../../abi/uniswap-v2-pair.json" with { type: "json" };
 import poolAbi from "../../abi/uniswap-v3-pool.json" with { type: "json" };
 import managerAbi from "../../abi/uniswap-v3-position-manager.json" with { type: "json" };
+import poolManagerAbi from "../../abi/uniswap-v4-pool-manager.json" with { type: "json" };
+import tokenAbi from "../../abi/uniswap-v4-position-manager.json" with { type: "json" };
 import { LpLedgerError } from "../core/errors.ts";
 import { type Address, toAddress } from "../core/hex.ts";
 import type { Question } from "../core/question.ts";
@@ -106,9 +117,9 @@ function view(to: Address, abi: Abi, functionName: string, args: readonly unknow
 function callOf(question: Question): Call {
   switch (question.kind) {
     case "share-supply":
-      return view(question.pool, pairAbi as Abi, "totalSupply", [], String);
+      return view(question.token, erc20Abi as Abi, "totalSupply", [], String);
     case "shares":
-      return view(question.pool, pairAbi as Abi, "balanceOf", [question.holder], String);
+      return view(question.token, erc20Abi as Abi, "balanceOf", [question.holder], String);
     case "active-liquidity":
       return view(question.pool, poolAbi as Abi, "liquidity", [], String);
     case "balance":
@@ -117,6 +128,18 @@ function callOf(question: Question): Call {
       return view(question.pool, poolAbi as Abi, "positions", [keyOf(question)], field(0));
     case "owed":
       return view(question.pool, poolAbi as Abi, "positions", [keyOf(question)], field(3 + question.side));
+    case "singleton-active":
+      return stored(question.poolManager, slotAfter(poolSlot(question.pool), LIQUIDITY_OFFSET));
+    case "singleton-liquidity": {
+      const { owner, range, salt } = question;
+      const key = keccak256(
+        encodePacked(["address", "int24", "int24", "bytes32"], [owner, range.tickLower, range.tickUpper, salt as Hex]),
+      );
+      const positions = slotAfter(poolSlot(question.pool), POSITIONS_OFFSET);
+      return stored(question.poolManager, keccak256(concat([key, positions])));
+    }
+    case "singleton-token":
+      return view(question.manager, tokenAbi as Abi, "getPositionLiquidity", [BigInt(question.tokenId)], String);
     case "token-liquidity":
       return view(question.manager, managerAbi as Abi, "positions", [BigInt(question.tokenId)], field(7));
     case "token-owner":
@@ -124,6 +147,26 @@ function callOf(question: Question): Call {
         toAddress(owner),
       );
   }
+}
+
+// Where Uniswap V4's PoolManager keeps its pools, and within one its liquidity and its positions (v4-core StateLibrary).
+const POOLS_SLOT = 6n;
+const LIQUIDITY_OFFSET = 3n;
+const POSITIONS_OFFSET = 6n;
+
+function poolSlot(pool: Address): Hex {
+  return keccak256(concat([pool, toHex(POOLS_SLOT, { size: 32 })]));
+}
+
+function slotAfter(slot: Hex, words: bigint): Hex {
+  return toHex(BigInt(slot) + words, { size: 32 });
+}
+
+/** The low 128 bits of a storage slot of the PoolManager: all liquidities lie so. */
+function stored(poolManager: Address, slot: Hex): Call {
+  return view(poolManager, poolManagerAbi as Abi, "extsload", [slot], (word) =>
+    BigInt.asUintN(128, BigInt(word as Hex)).toString(),
+  );
 }
 
 /** How a Uniswap V3 pool itself names a position. */

@@ -2,7 +2,8 @@ import { sqrtRatioAtTick, type TickRange } from "./ticks.ts";
 
 const Q96 = 1n << 96n;
 
-export type Amounts = readonly [bigint, bigint];
+/** Base units of each token of a pool, in its order. */
+export type Amounts = readonly bigint[];
 export type Rounding = "up" | "down";
 
 /** Floor of the quotient of non-negative integers is what bigint division gives; this is the ceiling. */
@@ -35,7 +36,12 @@ export interface PoolPrice {
  * Token base units behind `liquidity` in `range` at a pool's price. A deposit rounds up, a withdrawal down
  * (Uniswap V3 SqrtPriceMath: two divisions for token0, in this order).
  */
-export function amountsOf(liquidity: bigint, range: TickRange, price: PoolPrice, rounding: Rounding): Amounts {
+export function amountsOf(
+  liquidity: bigint,
+  range: TickRange,
+  price: PoolPrice,
+  rounding: Rounding,
+): readonly [bigint, bigint] {
   const lower = sqrtRatioAtTick(range.tickLower);
   const upper = sqrtRatioAtTick(range.tickUpper);
   if (price.tick < range.tickLower) return [amount0(liquidity, lower, upper, rounding), 0n];

@@ -1,6 +1,7 @@
-import type { PoolPrice } from "./amounts.ts";
+import type { Amounts, PoolPrice } from "./amounts.ts";
 import { invariant } from "./errors.ts";
 import type { Address } from "./hex.ts";
+import type { PoolState } from "./pool-state.ts";
 import type { Pool } from "./programme.ts";
 import { rangeId, TickMap, type TickRange } from "./ticks.ts";
 
@@ -12,6 +13,8 @@ export interface AccountKey {
   readonly pool: Address;
   readonly position: string;
   readonly provider: Address;
+  /** The wrapper that holds it for the provider; "" or left out where nobody stands between. */
+  readonly via?: Address | "";
   readonly kind: AccountKind;
 }
 
@@ -32,16 +35,10 @@ export interface PositionToken {
   readonly position: string;
   readonly range: TickRange;
   readonly owner: Address;
+  /** The user for whom its owner, a wrapper, holds it. */
+  readonly claimant: Address | null;
   readonly openedBlock: number;
 }
-
-/** Base units of each token in a pool by its own logs; null where the history does not tell. */
-export type Amounts = readonly [bigint, bigint] | null;
-
-/** What a pool's own logs said at the end of a block. V2: reserves and share supply. V3: price, tick, active liquidity. */
-export type PoolState =
-  | { readonly kind: "reserves"; readonly reserve0: bigint; readonly reserve1: bigint; readonly supply: bigint }
-  | ({ readonly kind: "ticks"; readonly liquidity: bigint; readonly amounts: Amounts } & PoolPrice);
 
 /** The store's side of the books: what was committed last. */
 export interface BooksSource {
@@ -67,18 +64,32 @@ export interface ReservesBook {
   redeemed: bigint;
   /** The locked minimum was minted since then: the shares that follow are the pair's first. */
   isFirst: boolean;
+  /** What swaps paid in fees that leave the pair, since the last one was compared with the reserves. */
+  fees: readonly [bigint, bigint];
   /** Product of the reserves after the newest Mint or Burn; null until one was heard by these books. */
   kLast: bigint | null;
+}
+
+/** Running state of a pool whose share token is followed and whose value is told by other logs. */
+export interface SharesBook {
+  supply: bigint;
+  amounts: Amounts | null;
+  shareValueE36: bigint | null;
+  /** The value of a share may fall from here on, as the pool itself has announced. */
+  mayFall: boolean;
 }
 
 /** Running state of a Uniswap V3 pool. `keys`: L by owner and range as the pool's logs say; `held`: as the accounts say. */
 export interface TicksBook {
   price: PoolPrice | null;
-  amounts: Amounts;
+  amounts: readonly [bigint, bigint] | null;
   readonly ticks: TickMap;
   readonly keys: Map<string, bigint>;
   readonly held: Map<string, bigint>;
 }
+
+const nameOf = ({ pool, kind, position, provider, via = "" }: AccountKey): string =>
+  `${pool}|${kind}|${position}|${provider}|${via}`;
 
 /** Map key of one owner's range, as the pool itself knows positions. */
 export function custodyKey(custodian: Address, range: TickRange): string {
@@ -104,6 +115,7 @@ export class Books {
   readonly #tokens = new Map<string, PositionToken | null>();
   readonly #reserves = new Map<Address, ReservesBook>();
   readonly #ticks = new Map<Address, TicksBook>();
+  readonly #shares = new Map<Address, SharesBook>();
   readonly #digests = new Map<Address, string>();
   #dirtyAccounts = new Set<Account>();
   #dirtyTokens = new Map<string, PositionToken>();
@@ -116,7 +128,7 @@ export class Books {
 
   /** The account of a key, opened at `blockNumber` with a zero balance where it does not exist. */
   account(key: AccountKey, range: TickRange | null, blockNumber: number): Account {
-    const name = `${key.pool}|${key.kind}|${key.position}|${key.provider}`;
+    const name = nameOf(key);
     let account = this.#accounts.get(name);
     if (account === undefined) {
       const stored = this.#source.findAccount(key);
@@ -137,7 +149,7 @@ export class Books {
 
   /** What an account holds, without opening one that does not exist. */
   balance(key: AccountKey): bigint {
-    const name = `${key.pool}|${key.kind}|${key.position}|${key.provider}`;
+    const name = nameOf(key);
     return (this.#accounts.get(name) ?? this.#source.findAccount(key))?.balance ?? 0n;
   }
 
@@ -168,20 +180,44 @@ export class Books {
     let book = this.#reserves.get(pool.address);
     if (book === undefined) {
       const state = this.#source.poolState(pool.address);
-      book = { supply: 0n, reserves: null, before: null, issued: [], redeemed: 0n, isFirst: false, kLast: null };
+      book = {
+        supply: 0n,
+        reserves: null,
+        before: null,
+        issued: [],
+        redeemed: 0n,
+        isFirst: false,
+        fees: [0n, 0n],
+        kLast: null,
+      };
       if (state?.kind === "reserves") {
-        const issuance = this.balance(issuanceOf(pool));
-        invariant(
-          issuance === -state.supply,
-          "STATE_SUPPLY",
-          `the database has a share supply of ${state.supply} for pool ${pool.address}, but accounts of ${-issuance}`,
-        );
+        this.#requireIssued(pool, state.supply);
         book.supply = state.supply;
         book.reserves = [state.reserve0, state.reserve1];
       }
       this.#reserves.set(pool.address, book);
     }
     return book;
+  }
+
+  shares(pool: Pool): SharesBook {
+    let book = this.#shares.get(pool.address);
+    if (book === undefined) {
+      const state = this.#source.poolState(pool.address);
+      book = { supply: 0n, amounts: null, shareValueE36: null, mayFall: false };
+      if (state?.kind === "shares") {
+        this.#requireIssued(pool, state.supply);
+        book = { supply: state.supply, amounts: state.amounts, shareValueE36: state.shareValueE36, mayFall: true };
+      }
+      this.#shares.set(pool.address, book);
+    }
+    return book;
+  }
+
+  #requireIssued(pool: Pool, supply: bigint): void {
+    const issuance = this.balance(issuanceOf(pool));
+    const what = `the database has a share supply of ${supply} for pool ${pool.address}, but accounts of ${-issuance}`;
+    invariant(issuance === -supply, "STATE_SUPPLY", what);
   }
 
   ticks(pool: Pool): TicksBook {
@@ -209,12 +245,20 @@ export class Books {
 
   /** The state to store at the end of a block, or undefined before the pool's first price. */
   stateOf(pool: Pool): PoolState | undefined {
-    if (pool.protocol === "uniswap-v2") {
-      const { supply, reserves } = this.reserves(pool);
-      return { kind: "reserves", supply, reserve0: reserves?.[0] ?? 0n, reserve1: reserves?.[1] ?? 0n };
+    switch (pool.form) {
+      case "reserves": {
+        const { supply, reserves } = this.reserves(pool);
+        return { kind: "reserves", supply, reserve0: reserves?.[0] ?? 0n, reserve1: reserves?.[1] ?? 0n };
+      }
+      case "shares": {
+        const { supply, amounts, shareValueE36 } = this.shares(pool);
+        return { kind: "shares", supply, amounts, shareValueE36 };
+      }
+      case "ticks": {
+        const { price, ticks, amounts } = this.ticks(pool);
+        return price === null ? undefined : { kind: "ticks", ...price, liquidity: ticks.active, amounts };
+      }
     }
-    const { price, ticks, amounts } = this.ticks(pool);
-    return price === null ? undefined : { kind: "ticks", ...price, liquidity: ticks.active, amounts };
   }
 
   digest(pool: Address): string {

@@ -7,17 +7,25 @@ export interface FollowedPool {
   readonly protocol: string;
   readonly startBlock: number;
   readonly managers: readonly string[];
+  /** Where they are others than the pool itself. */
+  readonly contracts?: readonly string[];
 }
 
 /** A programme's parts that a ledger rests on, in one canonical form; the hash of its JSON names the programme. */
 export interface CanonicalProgramme {
   readonly chainId: number;
   readonly pools: readonly FollowedPool[];
+  /** Wrappers and for whom they hold; left out where there are none. */
+  readonly wrappers?: readonly { readonly address: string; readonly kind: string; readonly [more: string]: unknown }[];
   /** What values rest on; a change is taken up by a rebuild. */
   readonly valuation: {
     readonly quote: Programme["quote"];
     readonly tokens: readonly Pool["tokens"][number][];
     readonly prices: readonly { readonly token: string; readonly fixed?: string; readonly pool?: string }[];
+    /** How shares are valued, by pool. */
+    /** Wrappers whose users are not credited. */
+    readonly excluded?: readonly string[];
+    readonly shares?: readonly { readonly pool: string; readonly by: string; readonly token?: number }[];
   };
 }
 
@@ -25,14 +33,27 @@ export interface CanonicalProgramme {
 export function canonicalProgramme(programme: Programme): CanonicalProgramme {
   const tokens = new Map(programme.pools.flatMap((pool) => pool.tokens).map((token) => [token.address, token]));
   const byAddress = <T>([a]: readonly [string, T], [b]: readonly [string, T]): number => (a < b ? -1 : 1);
+  const shares = programme.pools
+    .filter(({ form }) => form === "shares")
+    .map(({ address: pool, valuation }) => ({ pool, ...valuation }));
+  const wrappers = programme.wrappers.map(({ address, kind, pool, pid, inside }) => ({
+    address,
+    kind,
+    pool,
+    inside,
+    pid: pid === null ? null : `${pid}`,
+  }));
+  const excluded = programme.wrappers.filter(({ excluded: is }) => is).map(({ address }) => address);
   return {
     chainId: programme.chainId,
-    pools: programme.pools.map(({ address, protocol, startBlock, managers }) => ({
+    pools: programme.pools.map(({ address, protocol, startBlock, managers, contracts }) => ({
       address,
       protocol,
       startBlock,
       managers,
+      ...(contracts.some((each) => each !== address) ? { contracts } : {}),
     })),
+    ...(wrappers.length === 0 ? {} : { wrappers }),
     valuation: {
       quote: programme.quote,
       tokens: [...tokens].sort(byAddress).map(([, token]) => token),
@@ -41,6 +62,8 @@ export function canonicalProgramme(programme: Programme): CanonicalProgramme {
         .map(([token, source]) =>
           source.kind === "fixed" ? { token, fixed: formatPriceE18(source.priceE18) } : { token, pool: source.pool },
         ),
+      ...(shares.length === 0 ? {} : { shares }),
+      ...(excluded.length === 0 ? {} : { excluded }),
     },
   };
 }

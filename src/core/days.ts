@@ -1,11 +1,12 @@
 import { type Amounts, amountsOf } from "./amounts.ts";
-import type { PoolState } from "./books.ts";
 import type { Address } from "./hex.ts";
 import { type Holding, integralOf, type Stretch, secondsOpen, stretchesOf, unionOf, type Window } from "./holdings.ts";
+import type { PoolState } from "./pool-state.ts";
 import { meanTickOf, type PoolMeans } from "./price.ts";
 import type { Pool } from "./programme.ts";
 import { TickTime } from "./tick-time.ts";
 import { sqrtRatioAtTick, type TickRange } from "./ticks.ts";
+import { E36, inOneToken } from "./value.ts";
 
 /** A pool's state from `atSec` until the next one. */
 export interface TimedState {
@@ -20,6 +21,8 @@ export interface DayShare {
   readonly liquiditySeconds: bigint;
   /** Token base units times seconds: divided by 86,400 they are the day's average amounts. */
   readonly tokenSeconds: Amounts;
+  /** False where the pool's logs did not tell what its shares are worth. */
+  readonly valued: boolean;
   /** Seconds with a balance above zero in any position. */
   readonly secondsOpen: number;
   /** Seconds in which any of its positions was in range; null for share tokens. */
@@ -51,7 +54,7 @@ export function closePoolDay(
     held.push({ range: holding.range, stretches });
     byProvider.set(holding.provider, held);
   }
-  const means = pool.protocol === "uniswap-v3" ? tickMeans(spans) : reserveMeans(spans);
+  const means = meansOf(pool, spans);
   const time = new TickTime(
     spans.flatMap(({ startSec, endSec, state }) =>
       state.kind === "ticks" ? [{ startSec, endSec, tick: state.tick }] : [],
@@ -59,7 +62,7 @@ export function closePoolDay(
   );
   const shares = [...byProvider.entries()]
     .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([provider, held]) => shareOf(provider, held, means, day, time));
+    .map(([provider, held]) => shareOf(pool, provider, held, means, day, time));
   return { means, shares };
 }
 
@@ -93,6 +96,36 @@ function tickMeans(spans: readonly Span[]): PoolMeans {
   return { kind: "ticks", seconds, meanTick: seconds === 0 ? 0 : meanTickOf(tickSeconds, seconds) };
 }
 
+function meansOf(pool: Pool, spans: readonly Span[]): PoolMeans {
+  switch (pool.form) {
+    case "ticks":
+      return tickMeans(spans);
+    case "reserves":
+      return reserveMeans(spans);
+    case "shares":
+      return shareMeans(pool, spans);
+  }
+}
+
+/** Only spans whose value is known count, so that a value that comes late stands for the whole day. */
+function shareMeans(pool: Pool, spans: readonly Span[]): PoolMeans {
+  let [seconds, supplySeconds, valueSecondsE36] = [0, 0n, 0n];
+  let amountsSeconds: readonly bigint[] = pool.tokens.map(() => 0n);
+  for (const { startSec, endSec, state } of spans) {
+    if (state.kind !== "shares") continue;
+    const duration = BigInt(endSec - startSec);
+    const { supply, amounts, shareValueE36 } = state;
+    if (pool.valuation.by === "balances") {
+      if (amounts === null || supply === 0n) continue;
+      amountsSeconds = amountsSeconds.map((sum, i) => sum + (amounts[i] ?? 0n) * duration);
+      supplySeconds += supply * duration;
+    } else if (shareValueE36 === null) continue;
+    else valueSecondsE36 += shareValueE36 * duration;
+    seconds += endSec - startSec;
+  }
+  return { kind: "shares", seconds, supplySeconds, amountsSeconds, valueSecondsE36 };
+}
+
 function reserveMeans(spans: readonly Span[]): PoolMeans {
   const sums = {
     seconds: 0,
@@ -116,23 +149,37 @@ function reserveMeans(spans: readonly Span[]): PoolMeans {
   return { kind: "reserves", ...sums };
 }
 
-function shareOf(provider: Address, held: readonly Held[], means: PoolMeans, day: Window, time: TickTime): DayShare {
+function shareOf(
+  pool: Pool,
+  provider: Address,
+  held: readonly Held[],
+  means: PoolMeans,
+  day: Window,
+  time: TickTime,
+): DayShare {
   const stretches = held.flatMap((each) => each.stretches);
-  const amounts = held.map((each) => tokenSecondsOf(integralOf(each.stretches), each.range, means));
+  const amounts = held.map((each) => tokenSecondsOf(pool, integralOf(each.stretches), each.range, means));
   return {
     provider,
     liquiditySeconds: integralOf(stretches),
-    tokenSeconds: [amounts.reduce((sum, each) => sum + each[0], 0n), amounts.reduce((sum, each) => sum + each[1], 0n)],
+    tokenSeconds: pool.tokens.map((_, i) => amounts.reduce((sum, each) => sum + (each[i] ?? 0n), 0n)),
+    valued: means.kind !== "shares" || means.seconds > 0,
     secondsOpen: secondsOpen(stretches),
     secondsInRange: means.kind === "ticks" ? secondsInRange(held, day, time) : null,
   };
 }
 
-/** Amounts x seconds behind an integral of liquidity: at the mean tick (V3), or its share of the mean reserves (V2). */
-function tokenSecondsOf(integral: bigint, range: TickRange | null, means: PoolMeans): Amounts {
+/** Amounts x seconds behind an integral of liquidity: at the mean tick, its part of the mean reserves, or by a share's mean value. */
+function tokenSecondsOf(pool: Pool, integral: bigint, range: TickRange | null, means: PoolMeans): Amounts {
   if (means.kind === "ticks") {
     if (range === null || means.seconds === 0) return [0n, 0n];
     return amountsOf(integral, range, { sqrtPriceX96: sqrtRatioAtTick(means.meanTick), tick: means.meanTick }, "down");
+  }
+  if (means.kind === "shares") {
+    const { seconds, supplySeconds, amountsSeconds, valueSecondsE36 } = means;
+    if (seconds === 0) return [];
+    if (pool.valuation.by === "balances") return amountsSeconds.map((each) => (integral * each) / supplySeconds);
+    return inOneToken(pool, pool.valuation.token, (integral * valueSecondsE36) / (BigInt(seconds) * E36));
   }
   if (means.supplySeconds === 0n) return [0n, 0n];
   const { reserve0Seconds, reserve1Seconds, supplySeconds } = means;

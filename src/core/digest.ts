@@ -9,6 +9,8 @@ export interface DigestLine {
   readonly kind: AccountKind;
   readonly position: string;
   readonly provider: string;
+  /** The wrapper between, if there is one. */
+  readonly via?: string;
   readonly delta: bigint;
 }
 
@@ -21,7 +23,7 @@ export function chainDigest(
 ): string {
   const text = lines.map(
     (line) =>
-      `${at.chainId} ${at.blockHash} ${line.logIndex} ${line.kind} ${line.position} ${line.provider} ${line.delta}`,
+      `${at.chainId} ${at.blockHash} ${line.logIndex} ${line.kind} ${line.position} ${line.provider}${line.via ? `@${line.via}` : ""} ${line.delta}`,
   );
   return sha256([previous, ...text].join("\n"));
 }

@@ -10,6 +10,7 @@ export interface BalanceChange {
 /** One account during a window: what it had at the start, and each change within, in ledger order. */
 export interface Holding {
   readonly provider: Address;
+  readonly via: string;
   readonly range: TickRange | null;
   readonly opening: bigint;
   readonly changes: readonly BalanceChange[];

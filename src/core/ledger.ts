@@ -1,11 +1,10 @@
-import { type Account, addTo, type Books, custodyKey, issuanceOf } from "./books.ts";
+import { type Account, addTo, type Books, custodyKey, issuanceOf, type PositionToken } from "./books.ts";
 import type { Log } from "./chain.ts";
 import { broken, invariant } from "./errors.ts";
-import type { Address } from "./hex.ts";
-import type { Pool } from "./programme.ts";
+import { type Address, ZERO_ADDRESS } from "./hex.ts";
+import type { Pool, PoolForm } from "./programme.ts";
+import { claimOf, type Holder, partsOf, type Side } from "./side.ts";
 import { rangeId, type TickRange } from "./ticks.ts";
-
-export type Side = Address | "issuance";
 
 /** Liquidity that changes hands; `amount` > 0, in units of shares or of L. */
 export interface Movement {
@@ -21,7 +20,7 @@ export interface LedgerEvent {
   readonly emitter: Address;
   readonly name: string;
   /** The log's own arguments; integers beyond 32 bits as decimal text. */
-  readonly args: Readonly<Record<string, string | number>>;
+  readonly args: Readonly<Record<string, string | number | readonly string[]>>;
   readonly transactionHash: string;
   readonly logIndex: number;
   /** The credited side, or the debited one of a withdrawal; null where the log names nobody who holds liquidity. */
@@ -40,10 +39,18 @@ export interface Posting {
   readonly balanceAfter: bigint;
 }
 
-/** The signed change that `lp_events.liquidity_delta` shows: minus for a withdrawal, zero where nothing moved. */
-export function liquidityDelta(movement: Movement | null): bigint {
+/** The signed change that `lp_events.liquidity_delta` shows: minus where the provider gives it up, zero where nothing moved. */
+export function liquidityDelta({ movement, provider }: Pick<LedgerEvent, "movement" | "provider">): bigint {
   if (movement === null) return 0n;
-  return movement.to === "issuance" ? -movement.amount : movement.amount;
+  const { from, to, amount } = movement;
+  if (to === "issuance") return -amount;
+  const gives = from !== "issuance" && partsOf(from).provider === provider && partsOf(to).provider !== provider;
+  return gives ? -amount : amount;
+}
+
+/** Who has the liquidity of a position NFT: its owner, or the user its owner holds it for. */
+export function holderOf({ owner, claimant }: PositionToken): Holder {
+  return claimant === null ? owner : claimOf(claimant, owner);
 }
 
 /** The id a position has in `position_id`: the manager's address stands before the token id only where there are several. */
@@ -52,7 +59,7 @@ export function tokenPosition(pool: Pool, manager: Address, tokenId: string): st
 }
 
 /** A deposit out of issuance, or a withdrawal back into it. */
-export function movementOf(into: boolean, owner: Address, amount: bigint): Movement {
+export function movementOf(into: boolean, owner: Holder, amount: bigint): Movement {
   return into ? { from: "issuance", to: owner, amount } : { from: owner, to: "issuance", amount };
 }
 
@@ -73,7 +80,8 @@ export function eventOf(
 }
 
 /**
- * The kernel: moves liquidity between two accounts. Postings sum to zero; no account but issuance goes below zero.
+ * The kernel: moves liquidity between two accounts. Postings sum to zero; no account but issuance goes below zero, but a
+ * wrapper's own until its transaction is over.
  * @throws IDENTITY_BROKEN when the payer has less than the amount: its history is incomplete.
  */
 export function post(books: Books, event: LedgerEvent, blockNumber: number): readonly Posting[] {
@@ -89,29 +97,44 @@ export function post(books: Books, event: LedgerEvent, blockNumber: number): rea
   return postings;
 }
 
+/** The identity that an account below zero breaks. */
+const OVERDRAWN: Readonly<Record<PoolForm, string>> = { reserves: "V2-1", ticks: "V3-2", shares: "C3" };
+
 function change(books: Books, event: LedgerEvent, side: Side, delta: bigint, blockNumber: number): Posting {
   const { pool, position, range } = event;
   const key =
-    side === "issuance" ? issuanceOf(pool) : { pool: pool.address, position, provider: side, kind: "holder" as const };
+    side === "issuance"
+      ? issuanceOf(pool)
+      : { pool: pool.address, position, ...partsOf(side), kind: "holder" as const };
   const account = books.account(key, side === "issuance" ? null : range, blockNumber);
   const balanceAfter = account.balance + delta;
-  if (side !== "issuance" && balanceAfter < 0n) {
-    const identity = pool.protocol === "uniswap-v2" ? "V2-1" : "V3-2";
+  if (side !== "issuance" && balanceAfter < 0n && !pool.wrapperHomes.includes(side)) {
+    const identity = pool.salted ? "V4-2" : OVERDRAWN[pool.form];
     const what = position === "" ? "shares" : `position ${position}`;
     const why = `${side} gives up more than it has in ${what}: the history is incomplete`;
     throw broken(identity, pool, { blockNumber }, event, `at least ${-delta}`, account.balance, why);
   }
   books.setBalance(account, balanceAfter, blockNumber);
-  if (side !== "issuance" && range !== null) {
-    const custodian = event.emitter === pool.address ? side : event.emitter;
+  if (side !== "issuance" && range !== null && !pool.salted) {
+    // A claim on a token moves nothing of what its manager holds: its two sides cancel out.
+    const custodian = event.emitter === pool.address ? partsOf(side).provider : event.emitter;
     addTo(books.ticks(pool).held, custodyKey(custodian, range), delta);
   }
   return { account, logIndex: event.logIndex, delta, balanceAfter };
 }
 
-/** Keeps the owner of a position NFT in step with its transfers; the mint creates the token. */
+/** Keeps the owner of a position NFT, and for whom it holds it, in step with its transfers; the mint creates the token. */
 export function followToken(books: Books, event: LedgerEvent, blockNumber: number): void {
   const { pool, emitter, range } = event;
+  if (event.name === "DepositTransferred") {
+    const id = String(event.args["tokenId"]);
+    const [token] = pool.managers
+      .flatMap((each) => books.token(each, id) ?? [])
+      .filter((each) => each.owner === emitter);
+    const newOwner = event.args["newOwner"] as Address;
+    if (token !== undefined) books.putToken({ ...token, claimant: newOwner === ZERO_ADDRESS ? null : newOwner });
+    return;
+  }
   if (emitter === pool.address || event.name !== "Transfer" || range === null) return;
   const tokenId = String(event.args["tokenId"]);
   const known = books.token(emitter, tokenId);
@@ -129,6 +152,7 @@ export function followToken(books: Books, event: LedgerEvent, blockNumber: numbe
     position: event.position,
     range,
     owner,
+    claimant: null,
     openedBlock,
   });
 }

@@ -20,6 +20,15 @@ export type PoolMeans =
       readonly reserve0Seconds: bigint;
       readonly reserve1Seconds: bigint;
       readonly supplySeconds: bigint;
+    }
+  | {
+      readonly kind: "shares";
+      /** With a known value. */
+      readonly seconds: number;
+      readonly supplySeconds: bigint;
+      readonly amountsSeconds: readonly bigint[];
+      /** Sum of (value of a share, scaled by 1e36, x seconds). */
+      readonly valueSecondsE36: bigint;
     };
 
 /** The mean tick of a span, rounded towards minus infinity as Uniswap's OracleLibrary does. */
@@ -29,8 +38,9 @@ export function meanTickOf(tickSeconds: bigint, seconds: number): number {
 
 /** Whole units of the other token per whole unit of `side`'s token, scaled by 1e18 and floored; null without a price. */
 export function poolPriceE18(pool: Pool, side: 0 | 1, means: PoolMeans): bigint | null {
-  if (means.seconds === 0) return null;
-  const [base, quote] = side === 0 ? pool.tokens : [pool.tokens[1], pool.tokens[0]];
+  if (means.seconds === 0 || means.kind === "shares") return null;
+  const [base, quote] = [pool.tokens[side], pool.tokens[1 - side]];
+  if (base === undefined || quote === undefined) return null;
   const scale = 10n ** BigInt(base.decimals) * E18;
   const unit = 10n ** BigInt(quote.decimals);
   if (means.kind === "ticks") {
@@ -56,7 +66,7 @@ export function pricesOfDay(programme: Programme, meansOf: (pool: Pool) => PoolM
     const means = pool && meansOf(pool);
     if (pool === undefined || means === undefined) continue;
     const side = pool.tokens[0].address === token ? 0 : 1;
-    const other = prices.get(pool.tokens[side === 0 ? 1 : 0].address);
+    const other = prices.get(pool.tokens[1 - side]?.address ?? token);
     const inOther = poolPriceE18(pool, side, means);
     if (other === undefined || inOther === null) continue;
     const priceE18 = (inOther * other.priceE18) / E18;

@@ -1,26 +1,80 @@
 import { type Address, ONE_ADDRESS, ZERO_ADDRESS } from "./hex.ts";
 
-export type ProtocolName = "uniswap-v2" | "uniswap-v3";
+export type ProtocolName =
+  | "uniswap-v2"
+  | "solidly"
+  | "aerodrome"
+  | "uniswap-v3"
+  | "pancake-v3"
+  | "uniswap-v4"
+  | "curve-ng"
+  | "curve"
+  | "erc20"
+  | "erc4626";
+
+/** What a pool's state consists of: a pair's reserves, a price with ticks, or a share token that is worth something. */
+export type PoolForm = "reserves" | "ticks" | "shares";
 
 export interface Token {
+  /** Zero for the chain's own coin. */
   readonly address: Address;
   readonly symbol: string;
   readonly decimals: number;
 }
 
 /** Known peculiarities of a pool that switch an identity off, by configuration and never in silence. */
-export type Caveat = "fee-on-transfer" | "no-locked-minimum" | "other-protocol-fee";
+export type Caveat =
+  | "fee-on-transfer"
+  | "no-locked-minimum"
+  | "other-protocol-fee"
+  | "share-value-may-fall"
+  | "hook-holds-value";
+
+/** How a share is valued: by its value in one token, or by its part of every token the pool holds. */
+export type Valuation = { readonly by: "share-value"; readonly token: number } | { readonly by: "balances" };
+
+export type WrapperKind =
+  | "staking-rewards"
+  | "masterchef"
+  | "masterchef-v2"
+  | "curve-gauge-v1"
+  | "curve-gauge"
+  | "uniswap-v3-staker";
+
+/** A contract that holds liquidity for others; its users are credited instead of it. */
+export interface Wrapper {
+  readonly address: Address;
+  readonly kind: WrapperKind;
+  /** Whose shares it holds; null for one that holds position NFTs of any pool. */
+  readonly pool: Address | null;
+  /** By which number its logs name those shares. */
+  readonly pid: bigint | null;
+  /** The wrapper it puts them into again. */
+  readonly inside: Address | null;
+  /** Its users are not credited for what they have through it. */
+  readonly excluded: boolean;
+}
 
 export interface Pool {
   readonly address: Address;
   readonly protocol: ProtocolName;
-  /** In the order of the pool: token0, token1. */
-  readonly tokens: readonly [Token, Token];
+  readonly form: PoolForm;
+  /** In the order of the pool. */
+  readonly tokens: readonly [Token, ...Token[]];
   /** A block not after the pool's creation. */
   readonly startBlock: number;
-  /** Position managers of a Uniswap V3 pool; empty for share-token pools. */
+  /** The contracts whose logs tell of the pool: mostly itself; a singleton, or a share token beside it. */
+  readonly contracts: readonly Address[];
+  /** The ERC-20 whose transfers are the ledger; null for concentrated liquidity. */
+  readonly shareToken: Address | null;
+  readonly valuation: Valuation;
+  /** Positions of one owner and range are told apart by a salt (Uniswap V4). */
+  readonly salted: boolean;
+  /** Position managers of a pool with ticks; empty for share-token pools. */
   readonly managers: readonly Address[];
   readonly caveats: readonly Caveat[];
+  /** Accounts of wrappers that hold this pool's shares: below zero at most within a transaction. */
+  readonly wrapperHomes: readonly string[];
 }
 
 /** `fixed`: quote units per whole token, scaled by 1e18. `pool`: the pool's own time-weighted price in its other token. */
@@ -41,6 +95,7 @@ export interface Programme {
   readonly quote: { readonly symbol: string; readonly decimals: number };
   readonly finality: Finality;
   readonly pools: readonly Pool[];
+  readonly wrappers: readonly Wrapper[];
   readonly prices: ReadonlyMap<Address, PriceSource>;
 }
 
@@ -52,14 +107,17 @@ export function startBlockOf(programme: Programme): number {
 /** Every address whose logs the ledger reads: pools and their managers, ascending. */
 export function addressesOf(programme: Programme): readonly Address[] {
   const all = new Set<Address>();
-  for (const pool of programme.pools) {
-    all.add(pool.address);
-    for (const each of pool.managers) all.add(each);
-  }
+  for (const pool of programme.pools) for (const each of [...pool.contracts, ...pool.managers]) all.add(each);
+  for (const { address } of programme.wrappers) all.add(address);
   return [...all].sort();
 }
 
-/** Addresses that keep accounts but are never providers: zero, one, pools and position managers. */
+/** Addresses that keep accounts but are never providers: zero, one, pools, position managers and wrappers. */
 export function specialAddresses(programme: Programme): ReadonlySet<Address> {
   return new Set<Address>([ZERO_ADDRESS, ONE_ADDRESS, ...addressesOf(programme)]);
+}
+
+/** Wrappers whose users are not credited. */
+export function excludedWrappers({ wrappers }: Programme): ReadonlySet<string> {
+  return new Set(wrappers.filter(({ excluded }) => excluded).map(({ address }) => address));
 }

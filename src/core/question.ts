@@ -3,8 +3,8 @@ import type { TickRange } from "./ticks.ts";
 
 /** One thing the chain itself can be asked about a position; the answer is decimal text, or an address. */
 export type Question =
-  | { readonly kind: "share-supply"; readonly pool: Address }
-  | { readonly kind: "shares"; readonly pool: Address; readonly holder: Address }
+  | { readonly kind: "share-supply"; readonly token: Address }
+  | { readonly kind: "shares"; readonly token: Address; readonly holder: Address }
   | { readonly kind: "active-liquidity"; readonly pool: Address }
   | { readonly kind: "range-liquidity"; readonly pool: Address; readonly owner: Address; readonly range: TickRange }
   | { readonly kind: "balance"; readonly token: Address; readonly holder: Address }
@@ -15,6 +15,20 @@ export type Question =
       readonly range: TickRange;
       readonly side: 0 | 1;
     }
+  | {
+      readonly kind: "singleton-active";
+      readonly poolManager: Address;
+      readonly pool: Address;
+    }
+  | {
+      readonly kind: "singleton-liquidity";
+      readonly poolManager: Address;
+      readonly pool: Address;
+      readonly owner: Address;
+      readonly range: TickRange;
+      readonly salt: string;
+    }
+  | { readonly kind: "singleton-token"; readonly manager: Address; readonly tokenId: string }
   | { readonly kind: "token-liquidity"; readonly manager: Address; readonly tokenId: string }
   | { readonly kind: "token-owner"; readonly manager: Address; readonly tokenId: string };
 
@@ -22,9 +36,9 @@ export type Question =
 export function questionText(question: Question): string {
   switch (question.kind) {
     case "share-supply":
-      return `${question.pool} totalSupply()`;
+      return `${question.token} totalSupply()`;
     case "shares":
-      return `${question.pool} balanceOf(${question.holder})`;
+      return `${question.token} balanceOf(${question.holder})`;
     case "active-liquidity":
       return `${question.pool} liquidity()`;
     case "range-liquidity":
@@ -35,6 +49,14 @@ export function questionText(question: Question): string {
       const { tickLower, tickUpper } = question.range;
       return `${question.pool} positions(${question.owner}, ${tickLower}, ${tickUpper}).tokensOwed${question.side}`;
     }
+    case "singleton-active":
+      return `${question.poolManager} liquidity of ${question.pool}`;
+    case "singleton-liquidity": {
+      const { tickLower, tickUpper } = question.range;
+      return `${question.poolManager} position ${question.pool}, ${question.owner}, ${tickLower}, ${tickUpper}, ${question.salt}`;
+    }
+    case "singleton-token":
+      return `${question.manager} getPositionLiquidity(${question.tokenId})`;
     case "token-liquidity":
       return `${question.manager} positions(${question.tokenId})`;
     case "token-owner":

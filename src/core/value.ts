@@ -1,6 +1,6 @@
 import { type Amounts, amountsOf } from "./amounts.ts";
-import type { PoolState } from "./books.ts";
 import type { Address } from "./hex.ts";
+import type { PoolState } from "./pool-state.ts";
 import { E18 } from "./price.ts";
 import type { Pool, Programme, Token } from "./programme.ts";
 import type { TickRange } from "./ticks.ts";
@@ -37,11 +37,28 @@ export function valueOfAmounts(
   return value <= VALUE_MAX ? value : null;
 }
 
-/** Token base units behind a balance at a pool's current state, rounded down as a withdrawal would be. */
-export function currentAmounts(pool: Pool, state: PoolState, balance: bigint, range: TickRange | null): Amounts {
-  if (state.kind === "ticks") return range === null ? [0n, 0n] : amountsOf(balance, range, state, "down");
-  if (pool.protocol !== "uniswap-v2" || state.supply === 0n) return [0n, 0n];
-  return [(balance * state.reserve0) / state.supply, (balance * state.reserve1) / state.supply];
+export const E36 = 10n ** 36n;
+
+/** Token base units behind a balance at a pool's current state, rounded down as a withdrawal would be; null while unknown. */
+export function currentAmounts(pool: Pool, state: PoolState, balance: bigint, range: TickRange | null): Amounts | null {
+  switch (state.kind) {
+    case "ticks":
+      return range === null ? [] : amountsOf(balance, range, state, "down");
+    case "reserves":
+      if (state.supply === 0n) return [];
+      return [(balance * state.reserve0) / state.supply, (balance * state.reserve1) / state.supply];
+    case "shares": {
+      const { supply, amounts, shareValueE36 } = state;
+      if (pool.valuation.by === "balances")
+        return amounts === null || supply === 0n ? null : amounts.map((each) => (balance * each) / supply);
+      return shareValueE36 === null ? null : inOneToken(pool, pool.valuation.token, (balance * shareValueE36) / E36);
+    }
+  }
+}
+
+/** The amounts of a pool's tokens where all is in one of them. */
+export function inOneToken(pool: Pool, index: number, amount: bigint): Amounts {
+  return pool.tokens.map((_, i) => (i === index ? amount : 0n));
 }
 
 /** What a provider's accounts are worth together, at the pools' states; null while a needed price is unknown. */
@@ -52,11 +69,15 @@ export function valueOfAccounts(
   priceOf: (token: Address) => bigint | undefined,
 ): bigint | null {
   const pools = new Map(programme.pools.map((pool) => [pool.address, pool]));
-  const amounts = accounts.flatMap(({ pool: address, balance, range }) => {
+  const amounts: TokenAmount[] = [];
+  for (const { pool: address, balance, range } of accounts) {
     const [pool, state] = [pools.get(address), stateOf(address)];
-    if (balance === 0n || pool === undefined || state === undefined) return [];
-    const pair = currentAmounts(pool, state, balance, range);
-    return pool.tokens.map((token, i) => ({ token, amount: pair[i] ?? 0n }));
-  });
+    if (balance === 0n || pool === undefined || state === undefined) continue;
+    const behind = currentAmounts(pool, state, balance, range);
+    if (behind === null) return null;
+    pool.tokens.forEach((token, i) => {
+      amounts.push({ token, amount: behind[i] ?? 0n });
+    });
+  }
   return valueOfAmounts(amounts, priceOf, programme.quote.decimals);
 }

@@ -1,8 +1,8 @@
-import type { PoolState } from "../core/books.ts";
 import { dayEndSec, isoOf } from "../core/day.ts";
 import { invariant } from "../core/errors.ts";
 import type { Address } from "../core/hex.ts";
-import type { Programme } from "../core/programme.ts";
+import type { PoolState } from "../core/pool-state.ts";
+import { excludedWrappers, type Programme } from "../core/programme.ts";
 import { valueOfAccounts } from "../core/value.ts";
 import type { Store } from "../store/store.ts";
 
@@ -15,11 +15,13 @@ export class Balances {
   readonly #store: Store;
   readonly #programme: Programme;
   readonly #special: ReadonlySet<Address>;
+  readonly #excluded: ReadonlySet<string>;
 
   constructor(store: Store, programme: Programme, special: ReadonlySet<Address>) {
     this.#store = store;
     this.#programme = programme;
     this.#special = special;
+    this.#excluded = excludedWrappers(programme);
   }
 
   /** The caller holds the transaction, with the books written back. */
@@ -30,7 +32,7 @@ export class Balances {
     const states = new Map<string, PoolState | undefined>();
     for (const provider of providers === "all" ? this.#store.balances.everyHolder() : new Set(providers)) {
       if (this.#special.has(provider)) continue;
-      const accounts = this.#store.balances.accountsOf(provider);
+      const accounts = this.#store.balances.accountsOf(provider).filter(({ via }) => !this.#excluded.has(via ?? ""));
       if (accounts.length === 0) continue; // A provider that a reorg took away altogether.
       const touched = accounts.reduce((newest, account) => Math.max(newest, account.updatedBlock), 0);
       const atTouch = close === undefined || touched >= close.block;

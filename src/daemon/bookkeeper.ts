@@ -1,13 +1,13 @@
-import type { Books, PoolState } from "../core/books.ts";
+import type { Books } from "../core/books.ts";
 import type { Block, LogBlock, Range } from "../core/chain.ts";
 import { contentOf } from "../core/content.ts";
 import { dayEndSec, dayOf, nextDay } from "../core/day.ts";
-import type { Routes } from "../core/decode/reading.ts";
-import { applyTransaction, routesOf } from "../core/decode/transaction.ts";
+import { applyTransaction, type Routes, routesOf } from "../core/decode/transaction.ts";
 import { type Sha256, stateDigest } from "../core/digest.ts";
 import { LpLedgerError } from "../core/errors.ts";
 import type { Address } from "../core/hex.ts";
 import type { LedgerEvent } from "../core/ledger.ts";
+import type { PoolState } from "../core/pool-state.ts";
 import { type Pool, type Programme, specialAddresses } from "../core/programme.ts";
 import type { Repair } from "../store/contents.ts";
 import type { NewBlock, Store } from "../store/store.ts";
@@ -279,5 +279,6 @@ function emptyDigest(sha256: Sha256, { pools }: Programme): string {
 function fingerprint(state: PoolState | undefined): string {
   if (state === undefined) return "";
   if (state.kind === "ticks") return `${state.sqrtPriceX96} ${state.tick} ${state.liquidity} ${state.amounts}`;
+  if (state.kind === "shares") return `${state.supply} ${state.amounts} ${state.shareValueE36}`;
   return `${state.reserve0} ${state.reserve1} ${state.supply}`;
 }

@@ -2,7 +2,7 @@ import { type Day, dayEndSec, dayStartSec } from "../core/day.ts";
 import { closePoolDay, type PoolDay } from "../core/days.ts";
 import type { Address } from "../core/hex.ts";
 import { pricesOfDay } from "../core/price.ts";
-import type { Pool, Programme } from "../core/programme.ts";
+import { excludedWrappers, type Pool, type Programme } from "../core/programme.ts";
 import { valueOfAmounts } from "../core/value.ts";
 import type { Store } from "../store/store.ts";
 
@@ -20,11 +20,14 @@ export function closeDay(
   const firstBlock = store.days.last()?.closedBlock ?? 0;
   const window = { startSec: dayStartSec(day), endSec: dayEndSec(day) };
   store.days.insertDay(day, closedBlock);
+  const excluded = excludedWrappers(programme);
   const closed = new Map<Pool, PoolDay>();
   for (const pool of programme.pools) {
     const states = store.states.timeline(pool.address, window.startSec, window.endSec, closedBlock);
     if (states.length === 0) continue;
-    const holdings = store.days.holdings(pool, firstBlock).filter((each) => !special.has(each.provider));
+    const holdings = store.days
+      .holdings(pool, firstBlock)
+      .filter((each) => !special.has(each.provider) && !excluded.has(each.via));
     const poolDay = closePoolDay(pool, window, states, holdings);
     store.days.insertPoolDay(pool.address, day, poolDay.means);
     closed.set(pool, poolDay);
@@ -34,7 +37,9 @@ export function closeDay(
   for (const [pool, { shares }] of closed) {
     for (const share of shares) {
       const amounts = pool.tokens.map((token, i) => ({ token, amount: share.tokenSeconds[i] ?? 0n }));
-      const value = valueOfAmounts(amounts, (token) => prices.get(token)?.priceE18, programme.quote.decimals, 86_400n);
+      const value = !share.valued
+        ? null
+        : valueOfAmounts(amounts, (token) => prices.get(token)?.priceE18, programme.quote.decimals, 86_400n);
       store.days.insertBalance(day, { pool, share, value });
     }
   }

@@ -4,7 +4,8 @@ import type { Programme } from "../core/programme.ts";
 import { questionText } from "../core/question.ts";
 import { accountsAt, type HeldAccount, someAccounts } from "../store/read.ts";
 import type { Store } from "../store/store.ts";
-import { type Expectation, tokenExpectations, type VerifyPort } from "./verify.ts";
+import { type Expectation, expectationsOfOne } from "./expectations.ts";
+import type { VerifyPort } from "./verify.ts";
 
 export interface SamplePlan {
   /** Positions compared a minute; zero: none. */
@@ -107,13 +108,8 @@ export class Sampling {
     });
   }
 
-  /** Questions about one account alone; what several accounts answer together is left to a whole verification. */
   #expectationsOf(account: HeldAccount): readonly Expectation[] {
-    const { pool, provider, range, balance, tokenId, custodian } = account;
-    if (tokenId !== null) return tokenExpectations(account);
-    const expected = `${balance}`;
-    if (range === null) return [{ question: { kind: "shares", pool, holder: provider }, expected, subject: null }];
-    if (this.#programme.pools.some(({ managers }) => managers.includes(custodian))) return [];
-    return [{ question: { kind: "range-liquidity", pool, owner: custodian, range }, expected, subject: null }];
+    const pool = this.#programme.pools.find(({ address }) => address === account.pool);
+    return pool === undefined ? [] : expectationsOfOne(pool, account);
   }
 }

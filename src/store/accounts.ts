@@ -1,6 +1,6 @@
 import type { Database } from "better-sqlite3";
 import type { Account, AccountKey, AccountKind, BooksSource, PositionToken, StoredAccount } from "../core/books.ts";
-import { type Address, toAddress } from "../core/hex.ts";
+import { type Address, toAddress, toPoolId } from "../core/hex.ts";
 import type { TickRange } from "../core/ticks.ts";
 import type { StatesTable } from "./states.ts";
 
@@ -10,6 +10,7 @@ export interface AccountRow {
   readonly kind: AccountKind;
   readonly position_id: string;
   readonly provider_address: Address;
+  readonly via_address: Address | "";
   readonly tick_lower: number | null;
   readonly tick_upper: number | null;
   readonly liquidity: string;
@@ -25,12 +26,13 @@ interface TokenRow {
   readonly tick_lower: number;
   readonly tick_upper: number;
   readonly owner_address: string;
+  readonly claimant_address: string | null;
   readonly opened_block: number;
 }
 
 export const ACCOUNT_COLUMNS = `
   accounts.account_id, accounts.pool_address, accounts.kind, accounts.position_id, accounts.provider_address,
-  accounts.tick_lower, accounts.tick_upper, accounts.liquidity, accounts.opened_block, accounts.updated_block`;
+  accounts.via_address, accounts.tick_lower, accounts.tick_upper, accounts.liquidity, accounts.opened_block, accounts.updated_block`;
 
 /** Accounts and position tokens: the side of the store that the books read from and are written back to. */
 export class AccountsTable implements BooksSource {
@@ -45,10 +47,10 @@ export class AccountsTable implements BooksSource {
 
   constructor(db: Database, states: StatesTable) {
     this.#states = states;
-    this.#find = db.prepare<[string, string, string, string], AccountRow>(`
+    this.#find = db.prepare<[string, string, string, string, string], AccountRow>(`
       select ${ACCOUNT_COLUMNS}
       from accounts
-      where pool_address = ? and kind = ? and position_id = ? and provider_address = ?`);
+      where pool_address = ? and kind = ? and position_id = ? and provider_address = ? and via_address = ?`);
     this.#findToken = db.prepare<[string, string], TokenRow>(`
       select *
       from position_tokens
@@ -68,21 +70,22 @@ export class AccountsTable implements BooksSource {
       .pluck();
     this.#putAccount = db.prepare(`
       insert into accounts
-        (account_id, pool_address, kind, position_id, provider_address, tick_lower, tick_upper, liquidity,
+        (account_id, pool_address, kind, position_id, provider_address, via_address, tick_lower, tick_upper, liquidity,
          opened_block, updated_block)
-      values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+      values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
       on conflict (account_id) do update
       set liquidity = excluded.liquidity, updated_block = excluded.updated_block`);
     this.#putToken = db.prepare(`
       insert into position_tokens
-        (manager_address, token_id, pool_address, position_id, tick_lower, tick_upper, owner_address, opened_block)
-      values (?, ?, ?, ?, ?, ?, ?, ?)
+        (manager_address, token_id, pool_address, position_id, tick_lower, tick_upper, owner_address, opened_block,
+         claimant_address)
+      values (?, ?, ?, ?, ?, ?, ?, ?, ?)
       on conflict (manager_address, token_id) do update
-      set owner_address = excluded.owner_address`);
+      set owner_address = excluded.owner_address, claimant_address = excluded.claimant_address`);
   }
 
   findAccount(key: AccountKey): StoredAccount | undefined {
-    const row = this.#find.get(key.pool, key.kind, key.position, key.provider);
+    const row = this.#find.get(key.pool, key.kind, key.position, key.provider, key.via ?? "");
     return row && accountOf(row);
   }
 
@@ -92,10 +95,11 @@ export class AccountsTable implements BooksSource {
       row && {
         manager,
         tokenId,
-        pool: toAddress(row.pool_address),
+        pool: toPoolId(row.pool_address),
         position: row.position_id,
         range: { tickLower: row.tick_lower, tickUpper: row.tick_upper },
         owner: toAddress(row.owner_address),
+        claimant: row.claimant_address === null ? null : toAddress(row.claimant_address),
         openedBlock: row.opened_block,
       }
     );
@@ -124,6 +128,7 @@ export class AccountsTable implements BooksSource {
       account.kind,
       account.position,
       account.provider,
+      account.via ?? "",
       account.range?.tickLower ?? null,
       account.range?.tickUpper ?? null,
       account.balance.toString(),
@@ -142,6 +147,7 @@ export class AccountsTable implements BooksSource {
       token.range.tickUpper,
       token.owner,
       token.openedBlock,
+      token.claimant,
     );
   }
 }
@@ -153,6 +159,7 @@ export function accountOf(row: AccountRow): StoredAccount {
     kind: row.kind,
     position: row.position_id,
     provider: row.provider_address,
+    via: row.via_address,
     range: rangeOf(row),
     balance: BigInt(row.liquidity),
     openedBlock: row.opened_block,

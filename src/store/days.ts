@@ -54,8 +54,8 @@ export class DaysTable {
     this.#insertPoolDay = db.prepare(`
       insert into pool_days
         (pool_address, date, seconds_priced, mean_tick, price0_seconds, price1_seconds, reserve0_seconds,
-         reserve1_seconds, supply_seconds)
-      values (?, ?, ?, ?, ?, ?, ?, ?, ?)`);
+         reserve1_seconds, supply_seconds, amounts_seconds, share_value_seconds)
+      values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`);
     this.#insertBalance = db.prepare(`
       insert into daily_balances
         (provider_address, date, pool_address, protocol, liquidity_amount, token_amounts, token_seconds,
@@ -84,13 +84,25 @@ export class DaysTable {
   holdings(pool: Pool, firstBlock: number): readonly Holding[] {
     const changed = new Map<
       number,
-      { provider: Address; range: Holding["range"]; opening: bigint; changes: { atSec: number; balance: bigint }[] }
+      {
+        provider: Address;
+        via: string;
+        range: Holding["range"];
+        opening: bigint;
+        changes: { atSec: number; balance: bigint }[];
+      }
     >();
     for (const row of this.#changes.all(firstBlock, pool.address)) {
       let holding = changed.get(row.account_id);
       if (holding === undefined) {
         const { provider, range } = accountOf(row);
-        holding = { provider, range, opening: BigInt(row.balance_after) - BigInt(row.delta), changes: [] };
+        holding = {
+          provider,
+          via: row.via_address,
+          range,
+          opening: BigInt(row.balance_after) - BigInt(row.delta),
+          changes: [],
+        };
         changed.set(row.account_id, holding);
       }
       holding.changes.push({ atSec: secOf(row.block_timestamp), balance: BigInt(row.balance_after) });
@@ -100,6 +112,7 @@ export class DaysTable {
       ...changed.values(),
       ...still.map((row) => ({
         provider: row.provider_address,
+        via: row.via_address,
         range: accountOf(row).range,
         opening: BigInt(row.liquidity),
         changes: [],
@@ -114,6 +127,7 @@ export class DaysTable {
   insertPoolDay(pool: Address, day: Day, means: PoolMeans): void {
     const ticks = means.kind === "ticks" ? means : undefined;
     const reserves = means.kind === "reserves" ? means : undefined;
+    const shares = means.kind === "shares" ? means : undefined;
     this.#insertPoolDay.run(
       pool,
       day,
@@ -123,7 +137,9 @@ export class DaysTable {
       reserves?.price1Seconds.toString() ?? null,
       reserves?.reserve0Seconds.toString() ?? null,
       reserves?.reserve1Seconds.toString() ?? null,
-      reserves?.supplySeconds.toString() ?? null,
+      (reserves ?? shares)?.supplySeconds.toString() ?? null,
+      shares === undefined ? null : JSON.stringify(shares.amountsSeconds.map(String)),
+      shares?.valueSecondsE36.toString() ?? null,
     );
   }
 

@@ -1,5 +1,5 @@
 import type { Database } from "better-sqlite3";
-import { type Address, toAddress } from "../core/hex.ts";
+import { type Address, toPoolId } from "../core/hex.ts";
 
 /** What must come out of a rebuild as it went in. */
 export interface DerivedSummary {
@@ -48,7 +48,7 @@ export function summarise(db: Database): DerivedSummary {
     .get();
   return {
     pools: new Map(
-      rows.map((row) => [toAddress(row.pool_address), { digest: row.digest ?? "", positions: row.positions ?? "" }]),
+      rows.map((row) => [toPoolId(row.pool_address), { digest: row.digest ?? "", positions: row.positions ?? "" }]),
     ),
     stateDigest: stateDigest ?? "",
   };

@@ -2,8 +2,9 @@ import type { Database } from "better-sqlite3";
 import { custodyKey } from "../core/books.ts";
 import { isoOf, secOf } from "../core/day.ts";
 import { type Address, type Hash, toAddress, toHash } from "../core/hex.ts";
-import { type LedgerEvent, liquidityDelta, type Posting, type Side } from "../core/ledger.ts";
+import { type LedgerEvent, liquidityDelta, type Posting } from "../core/ledger.ts";
 import type { Pool } from "../core/programme.ts";
+import type { Side } from "../core/side.ts";
 import type { TickRange } from "../core/ticks.ts";
 import { rowChecksum } from "./checksum.ts";
 
@@ -28,6 +29,7 @@ interface Row {
   readonly args: string;
   readonly log_address: string;
   readonly from_side: string | null;
+  readonly to_side: string | null;
   readonly tick_lower: number | null;
   readonly tick_upper: number | null;
 }
@@ -61,8 +63,8 @@ export class EventsTable {
       insert into lp_events
         (block_number, log_index, block_hash, transaction_hash, block_timestamp, pool_address, protocol, event,
          provider_address, position_id, liquidity_delta, args, log_address, from_side, tick_lower, tick_upper,
-         row_checksum)
-      values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`);
+         to_side, row_checksum)
+      values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`);
     this.#insertPosting = db.prepare(`
       insert into postings (block_number, log_index, leg, account_id, delta, balance_after)
       values (?, ?, ?, ?, ?, ?)`);
@@ -110,14 +112,16 @@ export class EventsTable {
       event.name,
       event.provider,
       event.position === "" ? null : event.position,
-      liquidityDelta(event.movement).toString(),
+      liquidityDelta(event).toString(),
       JSON.stringify(event.args),
       event.emitter,
       event.movement?.from ?? null,
       event.range?.tickLower ?? null,
       event.range?.tickUpper ?? null,
     ];
-    this.#insertEvent.run(...cells, rowChecksum(cells));
+    const to = event.movement?.to;
+    const toSide = to === undefined || to === "issuance" || to === event.provider ? null : to;
+    this.#insertEvent.run(...cells, toSide, rowChecksum(toSide === null ? cells : [...cells, toSide]));
   }
 
   /** Writes a posting; `leg` counts the postings of one log. */
@@ -173,10 +177,10 @@ function eventOf(row: Row, pool: Pool): LedgerEvent {
   };
 }
 
-/** The movement a row describes: from `from_side` to the provider, or from the provider into nothing. */
+/** The movement a row describes: from `from_side` to `to_side`, where there is none to the provider, or back into issuance. */
 function movementOf(row: Row, provider: Side | null): LedgerEvent["movement"] {
   if (row.from_side === null || provider === null) return null;
   const delta = BigInt(row.liquidity_delta);
-  const from = row.from_side === "issuance" ? "issuance" : toAddress(row.from_side);
-  return delta < 0n ? { from, to: "issuance", amount: -delta } : { from, to: provider, amount: delta };
+  const to = (row.to_side as Side | null) ?? (delta < 0n ? "issuance" : provider);
+  return { from: row.from_side as Side, to, amount: delta < 0n ? -delta : delta };
 }

@@ -57,8 +57,8 @@ export function problemsOf(db: Database, sha256: Sha256): readonly string[] {
  * that were `added` since the first release it leaves out the empty ones at the end.
  */
 const CHECKED = [
-  { table: "lp_events", key: "block_number, log_index", without: "", added: [] },
-  { table: "pool_states", key: "pool_address, block_number", without: "", added: ["amounts"] },
+  { table: "lp_events", key: "block_number, log_index", without: "", added: ["to_side"] },
+  { table: "pool_states", key: "pool_address, block_number", without: "", added: ["amounts", "share_value"] },
   { table: "token_prices", key: "token_address, date", without: "observed_at", added: [] },
 ] satisfies readonly Checked[];
 
@@ -99,6 +99,7 @@ interface PostingRow {
   readonly kind: DigestLine["kind"];
   readonly position_id: string;
   readonly provider_address: string;
+  readonly via_address: string;
   readonly delta: string;
   readonly balance_after: string;
   readonly account_id: number;
@@ -142,6 +143,7 @@ function digestProblems(db: Database, sha256: Sha256): readonly string[] {
           kind: row.kind,
           position: row.position_id,
           provider: row.provider_address,
+          via: row.via_address,
           delta: BigInt(row.delta),
         }));
       const digest = chainDigest(
@@ -175,10 +177,13 @@ function accountProblems(db: Database, balances: ReadonlyMap<number, bigint>): r
 
 /** All postings, one block at a time, in ledger order. */
 function* blocksOfPostings(db: Database): Generator<readonly PostingRow[]> {
+  // A file that is about to be migrated may be older than wrappers.
+  const known = db.prepare("select 1 from pragma_table_info('accounts') where name = 'via_address'").get();
+  const via = known === undefined ? "''" : "accounts.via_address";
   const page = db.prepare<[number, number, number, number], PostingRow>(`
     select
       accounts.pool_address, postings.block_number, processed_blocks.block_hash, postings.log_index, postings.leg,
-      accounts.kind, accounts.position_id, accounts.provider_address, postings.delta, postings.balance_after,
+      accounts.kind, accounts.position_id, accounts.provider_address, ${via} as via_address, postings.delta, postings.balance_after,
       postings.account_id
     from postings
     join accounts using (account_id)

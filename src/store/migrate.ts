@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from "node:fs";
 import type { Database } from "better-sqlite3";
-import { LpLedgerError } from "../core/errors.ts";
+import { invariant, LpLedgerError } from "../core/errors.ts";
 
 /** "LPLG": marks a SQLite file as ours. */
 export const APPLICATION_ID = 0x4c504c47;
@@ -53,10 +53,26 @@ export function checkSchema(db: Database, path: string): number {
 /** Brings a database to the newest schema, one transaction per migration. */
 export function migrate(db: Database, path: string): void {
   const applied = checkSchema(db, path);
+  // A table that others refer to is made anew under their feet; that they still fit is checked before the commit.
+  db.pragma("foreign_keys = off");
+  try {
+    runAll(db, applied);
+  } finally {
+    db.pragma("foreign_keys = on");
+  }
+}
+
+function runAll(db: Database, applied: number): void {
   for (const { version, sql } of knownMigrations()) {
     if (version <= applied) continue;
     const run = db.transaction(() => {
       db.exec(sql);
+      const orphans = db.pragma("foreign_key_check") as unknown[];
+      invariant(
+        orphans.length === 0,
+        "MIGRATION_ORPHANS",
+        `migration ${version} leaves ${orphans.length} rows that refer to nothing`,
+      );
       db.pragma(`application_id = ${APPLICATION_ID}`);
       db.pragma(`user_version = ${version}`);
     });

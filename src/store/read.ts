@@ -64,9 +64,22 @@ export interface PositionLine {
   readonly liquidity: string;
 }
 
-/** Every open account in canonical order: pool, position, provider, as text. */
+/** Every open position in canonical order: pool, position, provider, as text; what wrappers hold for a provider is added. */
 export function* positionLines(db: Database): Generator<PositionLine> {
-  yield* db
+  let line: PositionLine | undefined;
+  for (const next of accountLines(db)) {
+    if (line?.pool === next.pool && line.position === next.position && line.provider === next.provider) {
+      line = { ...line, liquidity: `${BigInt(line.liquidity) + BigInt(next.liquidity)}` };
+      continue;
+    }
+    if (line !== undefined) yield line;
+    line = next;
+  }
+  if (line !== undefined) yield line;
+}
+
+function accountLines(db: Database): IterableIterator<PositionLine> {
+  return db
     .prepare<[], PositionLine>(`
       select
         positions.pool_address as pool,
@@ -78,7 +91,7 @@ export function* positionLines(db: Database): Generator<PositionLine> {
         positions.liquidity as liquidity
       from positions
       join pools using (pool_address)
-      order by positions.pool_address, positions.position_id, positions.provider_address`)
+      order by positions.pool_address, positions.position_id, positions.provider_address, positions.via_address`)
     .iterate();
 }
 

@@ -1,8 +1,8 @@
 import type { Database } from "better-sqlite3";
-import type { PoolState } from "../core/books.ts";
 import { isoOf, secOf } from "../core/day.ts";
 import type { TimedState } from "../core/days.ts";
 import { invariant } from "../core/errors.ts";
+import type { PoolState } from "../core/pool-state.ts";
 import { rowChecksum } from "./checksum.ts";
 
 interface Row {
@@ -15,10 +15,11 @@ interface Row {
   readonly reserve1: string | null;
   readonly share_supply: string | null;
   readonly amounts: string | null;
+  readonly share_value: string | null;
 }
 
 const COLUMNS =
-  "block_number, block_timestamp, sqrt_price_x96, tick, liquidity, reserve0, reserve1, share_supply, amounts";
+  "block_number, block_timestamp, sqrt_price_x96, tick, liquidity, reserve0, reserve1, share_supply, amounts, share_value";
 
 /** `pool_states`: one row per pool and block, the state in force at the end of the block. */
 export class StatesTable {
@@ -33,8 +34,8 @@ export class StatesTable {
     this.#insert = db.prepare(`
       insert into pool_states
         (pool_address, block_number, block_timestamp, sqrt_price_x96, tick, liquidity, reserve0, reserve1, share_supply,
-         amounts, row_checksum)
-      values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`);
+         amounts, share_value, row_checksum)
+      values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`);
     this.#last = db.prepare<[string, number], Row>(`
       select ${COLUMNS}
       from pool_states
@@ -79,11 +80,14 @@ export class StatesTable {
       ticks?.liquidity.toString() ?? null,
       reserves?.reserve0.toString() ?? null,
       reserves?.reserve1.toString() ?? null,
-      reserves?.supply.toString() ?? null,
+      state.kind === "ticks" ? null : state.supply.toString(),
     ];
-    const amounts = ticks?.amounts == null ? null : JSON.stringify(ticks.amounts.map(String));
+    const held = state.kind === "reserves" ? null : state.amounts;
+    const value = state.kind === "shares" ? state.shareValueE36 : null;
+    const later = [held === null ? null : JSON.stringify(held.map(String)), value?.toString() ?? null];
     // Columns that came later are left out of the checksum where nothing is in them.
-    this.#insert.run(...cells, amounts, rowChecksum(amounts === null ? cells : [...cells, amounts]));
+    const filled = later.slice(0, later.findLastIndex((cell) => cell !== null) + 1);
+    this.#insert.run(...cells, ...later, rowChecksum([...cells, ...filled]));
   }
 
   /** The state at the end of a block, or of the last block before it that changed the pool. */
@@ -109,6 +113,10 @@ export class StatesTable {
   }
 }
 
+function amountsOf({ amounts }: Row): readonly bigint[] | null {
+  return amounts === null ? null : (JSON.parse(amounts) as string[]).map(BigInt);
+}
+
 function stateOf(row: Row): PoolState {
   if (row.tick !== null && row.sqrt_price_x96 !== null && row.liquidity !== null) {
     return {
@@ -116,8 +124,12 @@ function stateOf(row: Row): PoolState {
       sqrtPriceX96: BigInt(row.sqrt_price_x96),
       tick: row.tick,
       liquidity: BigInt(row.liquidity),
-      amounts: row.amounts === null ? null : ((JSON.parse(row.amounts) as string[]).map(BigInt) as [bigint, bigint]),
+      amounts: amountsOf(row) as readonly [bigint, bigint] | null,
     };
+  }
+  if (row.reserve0 === null && row.share_supply !== null) {
+    const shareValueE36 = row.share_value === null ? null : BigInt(row.share_value);
+    return { kind: "shares", supply: BigInt(row.share_supply), amounts: amountsOf(row), shareValueE36 };
   }
   invariant(
     row.reserve0 !== null && row.reserve1 !== null && row.share_supply !== null,

@@ -1,5 +1,5 @@
 import type { Database } from "better-sqlite3";
-import { type Address, toAddress } from "../core/hex.ts";
+import { type Address, toAddress, ZERO_ADDRESS } from "../core/hex.ts";
 
 /** What an undo touched: the caller refreshes these providers, or all of them when a closed day fell. */
 export interface Undone {
@@ -25,7 +25,13 @@ export function undoAbove(db: Database, above: number): Undone {
   const tokens = all<{ log_address: string; position_id: string }>(
     `select distinct log_address, position_id
      from lp_events
-     where block_number > ? and event = 'Transfer' and tick_lower is not null`,
+     where block_number > ? and event = 'Transfer' and tick_lower is not null
+     union
+     select manager_address, position_id
+     from lp_events
+     join position_tokens using (pool_address, position_id)
+     where block_number > ? and event = 'DepositTransferred'`,
+    above,
     above,
   );
   const days = all<{ date: string }>("select date from days where closed_block > ?", above);
@@ -85,10 +91,31 @@ function restoreOwner(db: Database, manager: string, position: string): void {
   if (owner === undefined) {
     db.prepare("delete from position_tokens where manager_address = ? and position_id = ?").run(manager, position);
   } else {
-    db.prepare("update position_tokens set owner_address = ? where manager_address = ? and position_id = ?").run(
-      owner,
-      manager,
-      position,
-    );
+    db.prepare(
+      "update position_tokens set owner_address = ?, claimant_address = ? where manager_address = ? and position_id = ?",
+    ).run(owner, claimantOf(db, manager, position), manager, position);
   }
+}
+
+/** For whom a wrapper holds a token: what it said last, if that was after the token came to it. */
+function claimantOf(db: Database, manager: string, position: string): string | null {
+  const claimant = db
+    .prepare<{ manager: string; position: string }, string>(`
+      select deposits.args ->> '$.newOwner'
+      from position_tokens
+      join lp_events as deposits using (pool_address, position_id)
+      where position_tokens.manager_address = @manager
+        and position_tokens.position_id = @position
+        and deposits.event = 'DepositTransferred'
+        and (deposits.block_number, deposits.log_index) > (
+          select block_number, log_index
+          from lp_events
+          where log_address = @manager and position_id = @position and event = 'Transfer' and tick_lower is not null
+          order by block_number desc, log_index desc
+          limit 1)
+      order by deposits.block_number desc, deposits.log_index desc
+      limit 1`)
+    .pluck()
+    .get({ manager, position });
+  return claimant === undefined || claimant === ZERO_ADDRESS ? null : claimant;
 }

@@ -1,11 +1,11 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { amountsOf } from "../../src/core/amounts.ts";
-import type { PoolState } from "../../src/core/books.ts";
 import { dayEndSec, dayOf, dayStartSec, isoOf, nextDay, secOf } from "../../src/core/day.ts";
 import { closePoolDay, type TimedState } from "../../src/core/days.ts";
 import { type Address, toAddress } from "../../src/core/hex.ts";
 import { type Holding, integralOf, stretchesOf } from "../../src/core/holdings.ts";
+import type { PoolState } from "../../src/core/pool-state.ts";
 import { sqrtRatioAtTick } from "../../src/core/ticks.ts";
 import { testProgramme } from "../support/ledger.ts";
 import { addressOf } from "../support/logs.ts";
@@ -24,6 +24,7 @@ const ticksAt = (atSec: number, tick: number): TimedState => ({
 });
 const holding = (more: Partial<Holding>): Holding => ({
   provider: ann,
+  via: "",
   range: RANGE,
   opening: 0n,
   changes: [],

@@ -1,11 +1,13 @@
 import { describe, expect, it } from "vitest";
 import { E18, formatPriceE18, parsePriceE18, poolPriceE18, pricesOfDay } from "../../src/core/price.ts";
+import type { Token } from "../../src/core/programme.ts";
 import { valueOfAmounts } from "../../src/core/value.ts";
 import { testProgramme } from "../support/ledger.ts";
 import { PAIR, POOL, TOKENS } from "../support/world.ts";
 
 const programme = testProgramme();
 const [pair, pool] = programme.pools;
+const tokens = pool?.tokens as unknown as readonly [Token, Token];
 if (pair === undefined || pool === undefined) throw new Error("the test programme has two pools");
 const means = (meanTick: number) => ({ kind: "ticks" as const, seconds: 100, meanTick });
 
@@ -34,8 +36,8 @@ describe("a price", () => {
 
   it("counts whole tokens of different decimals", () => {
     const [wide, narrow] = [
-      { ...pool.tokens[0], decimals: 18 },
-      { ...pool.tokens[1], decimals: 6 },
+      { ...tokens[0], decimals: 18 },
+      { ...tokens[1], decimals: 6 },
     ];
     const mixed = { ...pool, tokens: [wide, narrow] as const };
     expect(poolPriceE18(mixed, 0, means(0))).toBe(10n ** 30n);
@@ -72,7 +74,7 @@ describe("a price", () => {
 });
 
 describe("a value", () => {
-  const [a, b] = pool.tokens;
+  const [a, b] = tokens;
   const priceOf = (token: string): bigint | undefined =>
     token === a.address ? 3n * E18 : token === b.address ? E18 / 3n : undefined;
 

@@ -30,6 +30,8 @@ function answerOf(world: World, question: Question): string | null {
       return `${world.nfts.find(({ id }) => `${id}` === question.tokenId)?.liquidity}`;
     case "token-owner":
       return world.nfts.find(({ id }) => `${id}` === question.tokenId)?.owner ?? null;
+    default:
+      throw new Error(`the world has no ${question.kind}`);
   }
 }
 

@@ -36,6 +36,7 @@ export function draft(
 }
 
 function wordOf(value: Value): string {
+  if (typeof value === "object") throw new Error("lists are not encoded here");
   if (typeof value === "string") return value.slice(2).padStart(64, "0");
   return BigInt.asUintN(256, BigInt(value)).toString(16).padStart(64, "0");
 }

@@ -3,15 +3,25 @@ import type { Books, PositionToken } from "../books.ts";
 import type { Log } from "../chain.ts";
 import { broken, invariant } from "../errors.ts";
 import { type Address, ZERO_ADDRESS } from "../hex.ts";
-import { eventOf, movementOf, tokenPosition } from "../ledger.ts";
+import { eventOf, holderOf, movementOf, tokenPosition } from "../ledger.ts";
 import type { Pool } from "../programme.ts";
-import { rangeId } from "../ticks.ts";
-import type { Emit, Place, Routes } from "./reading.ts";
-import { type LiquidityChange, rangeOf } from "./uniswap-v3.ts";
-import { decodeWords, eventShapes, losslessJson, type Values } from "./words.ts";
+import { partsOf } from "../side.ts";
+import { rangeId, type TickRange } from "../ticks.ts";
+import type { Emit, Heard, Place, Reading } from "./reading.ts";
+import { eventShapes, losslessJson, type Values } from "./words.ts";
 
 /** The events of the NonfungiblePositionManager, by topic0. */
 export const managerShapes = eventShapes(abi, ["IncreaseLiquidity", "DecreaseLiquidity", "Collect", "Transfer"]);
+
+/** A pool's `Mint` or `Burn`. */
+export interface LiquidityChange extends TickRange {
+  readonly name: "Mint" | "Burn";
+  readonly sender: Address;
+  readonly owner: Address;
+  readonly amount: bigint;
+  readonly amount0: bigint;
+  readonly amount1: bigint;
+}
 
 interface TokenChange {
   readonly name: "IncreaseLiquidity" | "DecreaseLiquidity";
@@ -53,17 +63,17 @@ const MATCH = { IncreaseLiquidity: "Mint", DecreaseLiquidity: "Burn" } as const;
  */
 export class ManagerLogs {
   readonly #books: Books;
-  readonly #routes: Routes;
+  readonly #find: Reading["poolOf"];
   readonly #place: Place;
   readonly #emit: Emit;
   readonly #waiting: Unmatched[] = [];
   readonly #minted = new Map<string, Minted>();
 
-  constructor(books: Books, routes: Routes, place: Place, emit: Emit) {
-    this.#books = books;
-    this.#routes = routes;
-    this.#place = place;
-    this.#emit = emit;
+  constructor(reading: Reading) {
+    this.#books = reading.books;
+    this.#find = (address) => reading.poolOf(address);
+    this.#place = reading.place;
+    this.#emit = reading.emit;
   }
 
   /** Takes a pool log whose owner is a manager. */
@@ -71,11 +81,8 @@ export class ManagerLogs {
     this.#waiting.push({ pool, log, change });
   }
 
-  read(log: Log): void {
-    const shape = managerShapes.get(log.topics[0] ?? "");
-    if (shape === undefined) return;
-    const values = decodeWords(shape, log);
-    const decoded = { name: shape.name, ...values } as unknown as ManagerLog;
+  read({ log, name, values }: Heard): void {
+    const decoded = { name, ...values } as unknown as ManagerLog;
     const token = this.#books.token(log.address, decoded.tokenId.toString());
     switch (decoded.name) {
       case "Transfer":
@@ -87,7 +94,7 @@ export class ManagerLogs {
           eventOf(this.#poolOf(token), log, losslessJson(values), {
             ...token,
             name: "Collect",
-            provider: token.owner,
+            provider: token.claimant ?? token.owner,
             movement: null,
           }),
         );
@@ -116,13 +123,14 @@ export class ManagerLogs {
       const why = `position token ${tokenId} is transferred by another than its owner`;
       throw broken("V3-9", pool, this.#place, log, token.owner, from, why);
     }
-    const key = { pool: pool.address, position: token.position, provider: from, kind: "holder" as const };
+    const holder = holderOf(token);
+    const key = { pool: pool.address, position: token.position, ...partsOf(holder), kind: "holder" as const };
     const amount = this.#books.balance(key);
     if (to === ZERO_ADDRESS && amount !== 0n) {
       const why = `position token ${tokenId} is burned while it holds liquidity`;
       throw broken("V3-9", pool, this.#place, log, 0n, amount, why);
     }
-    const event = { ...token, name: "Transfer", provider: to, movement: { from, to, amount } };
+    const event = { ...token, name: "Transfer", provider: to, movement: { from: holder, to, amount } };
     this.#emit(eventOf(pool, log, losslessJson(values), event));
   }
 
@@ -135,10 +143,9 @@ export class ManagerLogs {
     }
     this.#requireMatch(log, change, token, found);
     const bound = token ?? this.#bind(log, change, found);
-    const movement = movementOf(change.name === "IncreaseLiquidity", bound.owner, change.liquidity);
-    this.#emit(
-      eventOf(found.pool, log, losslessJson(values), { ...bound, name: change.name, provider: bound.owner, movement }),
-    );
+    const movement = movementOf(change.name === "IncreaseLiquidity", holderOf(bound), change.liquidity);
+    const provider = bound.claimant ?? bound.owner;
+    this.#emit(eventOf(found.pool, log, losslessJson(values), { ...bound, name: change.name, provider, movement }));
   }
 
   #takeNewest(manager: Address, name: LiquidityChange["name"]): Unmatched | undefined {
@@ -183,7 +190,7 @@ export class ManagerLogs {
   }
 
   #poolOf(token: PositionToken): Pool {
-    const pool = this.#routes.pools.get(token.pool);
+    const pool = this.#find(token.pool);
     invariant(
       pool !== undefined,
       "TOKEN_POOL",
@@ -191,4 +198,9 @@ export class ManagerLogs {
     );
     return pool;
   }
+}
+
+/** The range alone. */
+export function rangeOf({ tickLower, tickUpper }: TickRange): TickRange {
+  return { tickLower, tickUpper };
 }

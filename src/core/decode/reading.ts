@@ -1,6 +1,9 @@
+import type { Books } from "../books.ts";
+import type { Log } from "../chain.ts";
 import type { Address } from "../hex.ts";
 import type { LedgerEvent } from "../ledger.ts";
-import type { Pool } from "../programme.ts";
+import type { Caveat, Pool, PoolForm, ProtocolName } from "../programme.ts";
+import type { Shapes, Values } from "./words.ts";
 
 /** Where in the chain a log stands, as far as findings need it. */
 export interface Place {
@@ -10,8 +13,51 @@ export interface Place {
 /** Takes one event as soon as it is understood: its postings are made at once. */
 export type Emit = (event: LedgerEvent) => void;
 
-/** Whose logs an address emits: a pool's own, or a position manager's. */
-export interface Routes {
-  readonly pools: ReadonlyMap<Address, Pool>;
-  readonly managers: ReadonlySet<Address>;
+/** What the logs of one transaction are read with. */
+export interface Reading {
+  readonly books: Books;
+  readonly place: Place;
+  readonly emit: Emit;
+  poolOf(address: Address): Pool | undefined;
+  /** Every position manager of the programme. */
+  readonly managers: readonly Address[];
+}
+
+/** A log whose topic is known, with its arguments. */
+export interface Heard {
+  readonly log: Log;
+  readonly name: string;
+  readonly values: Values;
+}
+
+/** Reads the logs of one transaction that are of one family of protocols, in their order. */
+export interface Reader {
+  read(pool: Pool, heard: Heard): void;
+  /** A log of a position manager. */
+  readManager?(heard: Heard): void;
+  /** The transaction is over: what its logs must have left in order is checked. */
+  finish?(): void;
+}
+
+export type BeginReader = (reading: Reading) => Reader;
+
+/** One line of the table of protocols. */
+export interface Protocol {
+  readonly name: ProtocolName;
+  readonly form: PoolForm;
+  /** Fewest and most tokens of a pool. */
+  readonly tokens: readonly [number, number];
+  readonly shapes: Shapes;
+  /** Protocols with the same reader share one in a transaction. */
+  readonly begin: BeginReader;
+  /** The events of its position managers, where positions can be NFTs. */
+  readonly managers?: Shapes;
+  /** Pools live in one contract, which names them in its logs' first topic. */
+  readonly singleton?: true;
+  /** The share token is a contract of its own. */
+  readonly ownShareToken?: true;
+  /** Its state says what one token is worth in the other. */
+  readonly prices?: true;
+  readonly valuations: readonly ("share-value" | "balances")[];
+  readonly caveats: readonly Caveat[];
 }

@@ -1,11 +1,13 @@
 import type { Books } from "../books.ts";
 import type { Log } from "../chain.ts";
+import { groupBy } from "../group.ts";
+import type { Address } from "../hex.ts";
 import { followToken, type LedgerEvent, type Posting, post } from "../ledger.ts";
-import type { Pool, Programme } from "../programme.ts";
-import { ManagerLogs, managerShapes } from "./position-manager.ts";
-import type { Emit, Place, Routes } from "./reading.ts";
-import { readPairLog, uniswapV2Shapes } from "./uniswap-v2.ts";
-import { PoolLogs, uniswapV3Shapes } from "./uniswap-v3.ts";
+import type { Pool, Programme, Wrapper } from "../programme.ts";
+import { protocolOf } from "./protocols.ts";
+import type { BeginReader, Emit, Heard, Place, Protocol, Reader, Reading } from "./reading.ts";
+import { decodeWords, type Shapes } from "./words.ts";
+import { WRAPPERS, WrapperLogs } from "./wrappers.ts";
 
 /** What one transaction did to the ledger; events and postings in log order. */
 export interface AppliedTransaction {
@@ -14,22 +16,39 @@ export interface AppliedTransaction {
   readonly pools: ReadonlySet<Pool>;
 }
 
+/** Whose logs an address emits: a pool's, those of many pools in one contract, or a position manager's. */
+export interface Routes {
+  readonly pools: ReadonlyMap<Address, Pool>;
+  /** By the emitting contract; of a singleton by contract and first topic. */
+  readonly emitters: ReadonlyMap<string, Pool>;
+  readonly managers: ReadonlyMap<Address, Protocol>;
+  readonly wrappers: ReadonlyMap<Address, readonly Wrapper[]>;
+}
+
 export function routesOf(programme: Programme): Routes {
-  const managers = new Set(programme.pools.flatMap((pool) => pool.managers));
-  return { pools: new Map(programme.pools.map((pool) => [pool.address, pool])), managers };
+  const emitters = new Map<string, Pool>();
+  const managers = new Map<Address, Protocol>();
+  for (const pool of programme.pools) {
+    const protocol = protocolOf(pool);
+    for (const each of pool.contracts) emitters.set(protocol.singleton ? `${each}|${pool.address}` : each, pool);
+    for (const each of pool.managers) managers.set(each, protocol);
+  }
+  const pools = new Map(programme.pools.map((pool) => [pool.address, pool]));
+  return { pools, emitters, managers, wrappers: groupBy(programme.wrappers, ({ address }) => address) };
 }
 
 /** Every topic0 the decoders hear, ascending: the log filter. */
 export function topicsHeard(programme: Programme): readonly string[] {
   const topics = new Set<string>();
-  const add = (shapes: ReadonlyMap<string, unknown>): void => {
+  const add = (shapes: Shapes): void => {
     for (const topic of shapes.keys()) topics.add(topic);
   };
   for (const pool of programme.pools) {
-    if (pool.protocol === "uniswap-v2") add(uniswapV2Shapes);
-    else add(uniswapV3Shapes);
-    if (pool.managers.length > 0) add(managerShapes);
+    const { shapes, managers } = protocolOf(pool);
+    add(shapes);
+    if (pool.managers.length > 0 && managers !== undefined) add(managers);
   }
+  for (const { kind } of programme.wrappers) add(WRAPPERS.get(kind)?.shapes ?? new Map());
   return [...topics].sort();
 }
 
@@ -47,21 +66,43 @@ export function applyTransaction(books: Books, routes: Routes, logs: readonly Lo
     followToken(books, event, place.blockNumber);
     pools.add(event.pool);
   };
-  const managers = new ManagerLogs(books, routes, place, emit);
-  const ticks = new PoolLogs(books, place, emit, (pool, log, change) => managers.defer(pool, log, change));
+  const poolOf = (address: Address): Pool | undefined => routes.pools.get(address);
+  const reading: Reading = { books, place, emit, poolOf, managers: [...routes.managers.keys()] };
+  let claims: WrapperLogs | undefined;
+  const readers = new Map<BeginReader, Reader>();
+  const readerOf = ({ begin }: Protocol): Reader => {
+    const reader = readers.get(begin) ?? begin(reading);
+    readers.set(begin, reader);
+    return reader;
+  };
   for (const log of logs) {
-    const pool = routes.pools.get(log.address);
-    if (pool === undefined) {
-      if (routes.managers.has(log.address)) managers.read(log);
+    const pool = routes.emitters.get(log.address) ?? routes.emitters.get(`${log.address}|${log.topics[1]}`);
+    if (pool !== undefined) {
+      const protocol = protocolOf(pool);
+      const heard = heardIn(protocol.shapes, log);
+      if (heard === undefined) continue;
+      pools.add(pool);
+      readerOf(protocol).read(pool, heard);
       continue;
     }
-    pools.add(pool);
-    if (pool.protocol === "uniswap-v2") readPairLog(books, pool, log, place, emit);
-    else ticks.read(pool, log);
+    for (const wrapper of routes.wrappers.get(log.address) ?? []) {
+      const heard = heardIn(WRAPPERS.get(wrapper.kind)?.shapes ?? new Map(), log);
+      if (heard === undefined) continue;
+      claims ??= new WrapperLogs(reading);
+      claims.read(wrapper, heard);
+    }
+    const protocol = routes.managers.get(log.address);
+    const heard = protocol?.managers && heardIn(protocol.managers, log);
+    if (protocol !== undefined && heard !== undefined) readerOf(protocol).readManager?.(heard);
   }
-  managers.finish();
-  ticks.finish();
+  for (const reader of readers.values()) reader.finish?.();
+  claims?.finish();
   events.sort((a, b) => a.logIndex - b.logIndex);
   postings.sort((a, b) => a.posting.logIndex - b.posting.logIndex);
   return { events, postings, pools };
+}
+
+function heardIn(shapes: Shapes, log: Log): Heard | undefined {
+  const shape = shapes.get(log.topics[0] ?? "");
+  return shape && { log, name: shape.name, values: decodeWords(shape, log) };
 }

@@ -1,16 +1,42 @@
+import aerodromeAbi from "../../../abi/aerodrome-pool.json" with { type: "json" };
+import solidlyAbi from "../../../abi/solidly-pair.json" with { type: "json" };
 import abi from "../../../abi/uniswap-v2-pair.json" with { type: "json" };
 import { type Books, issuanceOf, type ReservesBook } from "../books.ts";
 import type { Log } from "../chain.ts";
 import { broken, invariant } from "../errors.ts";
-import { type Address, ZERO_ADDRESS } from "../hex.ts";
+import { type Address, ONE_ADDRESS, ZERO_ADDRESS } from "../hex.ts";
 import { eventOf, type LedgerEvent, type Movement } from "../ledger.ts";
 import type { Pool } from "../programme.ts";
+import { partsOf } from "../side.ts";
 import { sqrtFloor } from "../sqrt.ts";
-import type { Emit, Place } from "./reading.ts";
-import { decodeWords, eventShapes, losslessJson, type Values } from "./words.ts";
+import type { Heard, Place, Reader, Reading } from "./reading.ts";
+import { eventShapes, losslessJson, type Values } from "./words.ts";
 
 /** The events of a Uniswap V2 pair and its byte-equal forks, by topic0. */
 export const uniswapV2Shapes = eventShapes(abi, ["Transfer", "Sync", "Mint", "Burn", "Swap"]);
+/** Of a Solidly pair: wider reserves, and fees that leave the pair. */
+export const solidlyShapes = eventShapes(solidlyAbi, ["Transfer", "Sync", "Mint", "Burn", "Swap", "Fees"]);
+/** Of an Aerodrome or Velodrome V2 pool: the same with other arguments in `Burn` and `Swap`. */
+export const aerodromeShapes = eventShapes(aerodromeAbi, ["Transfer", "Sync", "Mint", "Burn", "Swap", "Fees"]);
+
+/** How the forks differ: who keeps the locked minimum, what ends at the zero address, whether the protocol mints itself a fee. */
+interface Dialect {
+  readonly locked: Address;
+  readonly burnsFrom: "pair" | "anybody";
+  readonly protocolFee: boolean;
+}
+
+const SOLIDLY: Dialect = { locked: ZERO_ADDRESS, burnsFrom: "pair", protocolFee: false };
+const DIALECTS: { readonly [protocol: string]: Dialect } = {
+  "uniswap-v2": { locked: ZERO_ADDRESS, burnsFrom: "pair", protocolFee: true },
+  solidly: SOLIDLY,
+  // Its ERC-20 can neither mint to the zero address nor be sent there.
+  aerodrome: { ...SOLIDLY, locked: ONE_ADDRESS, burnsFrom: "anybody" },
+};
+
+function dialectOf({ protocol }: Pool): Dialect {
+  return DIALECTS[protocol] ?? SOLIDLY;
+}
 
 const MINIMUM_LIQUIDITY = 1000n;
 
@@ -19,6 +45,7 @@ type Decoded =
   | { readonly name: "Sync"; readonly reserve0: bigint; readonly reserve1: bigint }
   | { readonly name: "Mint"; readonly amount0: bigint; readonly amount1: bigint }
   | { readonly name: "Burn"; readonly amount0: bigint; readonly amount1: bigint; readonly to: Address }
+  | { readonly name: "Fees"; readonly amount0: bigint; readonly amount1: bigint }
   | {
       readonly name: "Swap";
       readonly amount0In: bigint;
@@ -28,14 +55,24 @@ type Decoded =
     };
 
 /**
- * Applies one log of a pair. The ledger is the ERC-20 `Transfer` of the share token alone; `Mint` and `Burn` name the
- * caller and are kept as evidence; `Sync` is the pool's state (Uniswap v2-core, UniswapV2Pair).
+ * The logs of pairs in one transaction. The ledger is the ERC-20 `Transfer` of the share token alone; `Mint` and `Burn`
+ * name the caller and are kept as evidence; `Sync` is the pool's state (Uniswap v2-core, UniswapV2Pair; Solidly
+ * BaseV1-core; Aerodrome Pool).
  */
-export function readPairLog(books: Books, pool: Pool, log: Log, place: Place, emit: Emit): void {
-  const shape = uniswapV2Shapes.get(log.topics[0] ?? "");
-  if (shape === undefined) return;
-  const values = decodeWords(shape, log);
-  const decoded = { name: shape.name, ...values } as unknown as Decoded;
+export class PairLogs implements Reader {
+  readonly #reading: Reading;
+
+  constructor(reading: Reading) {
+    this.#reading = reading;
+  }
+
+  read(pool: Pool, heard: Heard): void {
+    readPairLog(this.#reading, pool, heard);
+  }
+}
+
+function readPairLog({ books, place, emit }: Reading, pool: Pool, { log, name, values }: Heard): void {
+  const decoded = { name, ...values } as unknown as Decoded;
   const book = books.reserves(pool);
   switch (decoded.name) {
     case "Transfer": {
@@ -46,7 +83,7 @@ export function readPairLog(books: Books, pool: Pool, log: Log, place: Place, em
       const locked =
         movement.from === "issuance" &&
         book.supply === 0n &&
-        decoded.to === ZERO_ADDRESS &&
+        decoded.to === dialectOf(pool).locked &&
         decoded.value === MINIMUM_LIQUIDITY;
       book.isFirst ||= locked;
       if (movement.from === "issuance") book.supply += decoded.value;
@@ -71,14 +108,15 @@ export function readPairLog(books: Books, pool: Pool, log: Log, place: Place, em
       requireBurn({ pool, book, log, place }, [decoded.amount0, decoded.amount1], decoded.to);
       endOfChange(book);
       return;
-    case "Swap":
-      requireReserves(
-        books,
-        pool,
-        [decoded.amount0In - decoded.amount0Out, decoded.amount1In - decoded.amount1Out],
-        log,
-        place,
-      );
+    case "Fees":
+      book.fees = [book.fees[0] + decoded.amount0, book.fees[1] + decoded.amount1];
+      return;
+    case "Swap": {
+      const { amount0In, amount0Out, amount1In, amount1Out } = decoded;
+      const [fee0, fee1] = book.fees;
+      book.fees = [0n, 0n];
+      requireReserves(books, pool, [amount0In - fee0 - amount0Out, amount1In - fee1 - amount1Out], log, place);
+    }
   }
 }
 
@@ -86,14 +124,15 @@ export function readPairLog(books: Books, pool: Pool, log: Log, place: Place, em
 function movementOf(pool: Pool, transfer: { from: Address; to: Address; value: bigint }): Movement {
   const { from, to, value: amount } = transfer;
   if (from === ZERO_ADDRESS) return { from: "issuance", to, amount };
-  if (from === pool.address && to === ZERO_ADDRESS) return { from, to: "issuance", amount };
+  const burned = to === ZERO_ADDRESS && (from === pool.address || dialectOf(pool).burnsFrom === "anybody");
+  if (burned) return { from, to: "issuance", amount };
   return { from, to, amount };
 }
 
 /** The credited side, or for a burn the pair that gives the shares up. */
 function heard(pool: Pool, log: Log, name: string, values: Values, movement: Movement | null): LedgerEvent {
   const side = movement?.to === "issuance" ? movement.from : movement?.to;
-  const provider = side === undefined || side === "issuance" ? null : side;
+  const provider = side === undefined || side === "issuance" ? null : partsOf(side).provider;
   return eventOf(pool, log, losslessJson(values), { name, provider, position: "", range: null, movement });
 }
 
@@ -108,8 +147,9 @@ function requireFirstMint(
 ): void {
   if (pool.caveats.includes("no-locked-minimum")) return;
   if (supply !== 0n || movement.from !== "issuance" || transfer.value === 0n) return;
-  if (transfer.to === ZERO_ADDRESS && transfer.value === MINIMUM_LIQUIDITY) return;
-  const expected = `first mint of ${MINIMUM_LIQUIDITY} to the zero address`;
+  const { locked } = dialectOf(pool);
+  if (transfer.to === locked && transfer.value === MINIMUM_LIQUIDITY) return;
+  const expected = `first mint of ${MINIMUM_LIQUIDITY} to ${locked}`;
   const actual = `mint of ${transfer.value} to ${transfer.to}`;
   throw broken(
     "V2-1",
@@ -188,9 +228,17 @@ function requireFee({ pool, book, log, place }: Here, supplyAfter: bigint): void
   const { issued, before, kLast } = book;
   const fee = issued[0];
   if (fee === undefined) return;
-  if (issued.length > 1) {
+  if (issued.length > (dialectOf(pool).protocolFee ? 1 : 0)) {
     const why = "more than one transfer of new shares beside those that are reported";
-    throw broken("V2-5", pool, place, log, "at most one", BigInt(issued.length), why);
+    throw broken(
+      "V2-5",
+      pool,
+      place,
+      log,
+      dialectOf(pool).protocolFee ? "at most one" : "none",
+      BigInt(issued.length),
+      why,
+    );
   }
   if (before === null || kLast === null || pool.caveats.includes("other-protocol-fee")) return;
   const [root, rootLast] = [sqrtFloor(before[0] * before[1]), sqrtFloor(kLast)];

@@ -1,3 +1,4 @@
+import pancakeAbi from "../../../abi/pancake-v3-pool.json" with { type: "json" };
 import abi from "../../../abi/uniswap-v3-pool.json" with { type: "json" };
 import { amountsOf, type PoolPrice } from "../amounts.ts";
 import { addTo, type Books, custodyKey } from "../books.ts";
@@ -7,8 +8,9 @@ import type { Address } from "../hex.ts";
 import { eventOf, movementOf } from "../ledger.ts";
 import type { Pool } from "../programme.ts";
 import { rangeId, sqrtRatioAtTick, type TickRange } from "../ticks.ts";
-import type { Emit, Place } from "./reading.ts";
-import { decodeWords, eventShapes, losslessJson, type Values } from "./words.ts";
+import { type LiquidityChange, ManagerLogs, rangeOf } from "./position-manager.ts";
+import type { Emit, Heard, Place, Reader, Reading } from "./reading.ts";
+import { eventShapes, losslessJson, type Values } from "./words.ts";
 
 /** The events of a Uniswap V3 pool, by topic0. */
 export const uniswapV3Shapes = eventShapes(abi, [
@@ -21,15 +23,11 @@ export const uniswapV3Shapes = eventShapes(abi, [
   "CollectProtocol",
 ]);
 
-/** A pool's `Mint` or `Burn`. */
-export interface LiquidityChange extends TickRange {
-  readonly name: "Mint" | "Burn";
-  readonly sender: Address;
-  readonly owner: Address;
-  readonly amount: bigint;
-  readonly amount0: bigint;
-  readonly amount1: bigint;
-}
+/** The same of a PancakeSwap V3 pool, whose `Swap` has two more fields. */
+export const pancakeV3Shapes = new Map([
+  ...[...uniswapV3Shapes].filter(([, { name }]) => name !== "Swap"),
+  ...eventShapes(pancakeAbi, ["Swap"]),
+]);
 
 type PoolLog =
   | LiquidityChange
@@ -44,32 +42,30 @@ interface Paid {
   readonly amount1: bigint;
 }
 
-/** Hands over a change that a position manager made for one of its tokens: the manager's own log says for which. */
-export type Defer = (pool: Pool, log: Log, change: LiquidityChange) => void;
-
 /**
  * The pool logs of one transaction (Uniswap v3-core, UniswapV3Pool). Liquidity belongs to `owner`, never to `sender`;
  * a `Burn` of nothing is a poke; `Collect` moves tokens, not liquidity.
  */
-export class PoolLogs {
+export class PoolLogs implements Reader {
   readonly #books: Books;
   readonly #place: Place;
   readonly #emit: Emit;
-  readonly #defer: Defer;
+  readonly #managers: ManagerLogs;
   readonly #touched = new Map<string, { pool: Pool; key: string; logIndex: number }>();
 
-  constructor(books: Books, place: Place, emit: Emit, defer: Defer) {
-    this.#books = books;
-    this.#place = place;
-    this.#emit = emit;
-    this.#defer = defer;
+  constructor(reading: Reading) {
+    this.#books = reading.books;
+    this.#place = reading.place;
+    this.#emit = reading.emit;
+    this.#managers = new ManagerLogs(reading);
   }
 
-  read(pool: Pool, log: Log): void {
-    const shape = uniswapV3Shapes.get(log.topics[0] ?? "");
-    if (shape === undefined) return;
-    const values = decodeWords(shape, log);
-    const decoded = { name: shape.name, ...values } as unknown as PoolLog;
+  readManager(heard: Heard): void {
+    this.#managers.read(heard);
+  }
+
+  read(pool: Pool, { log, name, values }: Heard): void {
+    const decoded = { name, ...values } as unknown as PoolLog;
     const book = this.#books.ticks(pool);
     if (decoded.name === "Initialize") {
       book.price = { sqrtPriceX96: decoded.sqrtPriceX96, tick: decoded.tick };
@@ -88,11 +84,10 @@ export class PoolLogs {
         return;
       case "Swap": {
         book.price = { sqrtPriceX96: decoded.sqrtPriceX96, tick: decoded.tick };
-        this.#requireTick(pool, log, decoded);
+        requireTick("V3-4", pool, this.#place, log, decoded);
         book.ticks.moveTo(decoded.tick);
-        if (decoded.liquidity === book.ticks.active) return;
-        const why = "the positions in range do not sum to the liquidity the swap saw";
-        throw broken("V3-1", pool, this.#place, log, decoded.liquidity, book.ticks.active, why);
+        requireActive("V3-1", pool, this.#place, log, decoded.liquidity, book.ticks.active);
+        return;
       }
       case "Collect": {
         const range = rangeOf(decoded);
@@ -127,7 +122,8 @@ export class PoolLogs {
     this.#emit(
       eventOf(pool, log, losslessJson(values), { name, provider: owner, position: rangeId(range), range, movement }),
     );
-    if (deferred) this.#defer(pool, log, change);
+    // The manager's own log says for which of its tokens.
+    if (deferred) this.#managers.defer(pool, log, change);
   }
 
   /** V3-8: nothing leaves the pool that did not come in before; what is in it is kept for V3-7. */
@@ -140,13 +136,6 @@ export class PoolLogs {
     if (after[0] >= 0n && after[1] >= 0n) return;
     const why = `more leaves the pool with this ${decoded.name} than its logs brought in: one of them is missing`;
     throw broken("V3-8", pool, this.#place, log, "amounts of at least 0", after.join(" and "), why);
-  }
-
-  /** V3-4: the price lies at its tick, or exactly on the next one, where a swap that went down has stopped. */
-  #requireTick(pool: Pool, log: Log, { tick, sqrtPriceX96 }: PoolPrice): void {
-    if (sqrtRatioAtTick(tick) <= sqrtPriceX96 && sqrtPriceX96 <= sqrtRatioAtTick(tick + 1)) return;
-    const expected = `a price from ${sqrtRatioAtTick(tick)} to ${sqrtRatioAtTick(tick + 1)}`;
-    throw broken("V3-4", pool, this.#place, log, expected, sqrtPriceX96, "the price is not at the tick");
   }
 
   /** V3-3: the amounts of a deposit or withdrawal follow from liquidity, range and the pool's price, to the last unit. */
@@ -162,6 +151,7 @@ export class PoolLogs {
 
   /** V3-5 at the transaction's end: by owner and range, the accounts hold what the pool says. */
   finish(): void {
+    this.#managers.finish();
     for (const { pool, key, logIndex } of this.#touched.values()) {
       const { keys, held } = this.#books.ticks(pool);
       const [expected, actual] = [keys.get(key) ?? 0n, held.get(key) ?? 0n];
@@ -173,6 +163,21 @@ export class PoolLogs {
       );
     }
   }
+}
+
+/** V3-4: the price lies at its tick, or exactly on the next one, where a swap that went down has stopped. */
+export function requireTick(identity: string, pool: Pool, place: Place, log: Log, price: PoolPrice): void {
+  const { tick, sqrtPriceX96 } = price;
+  if (sqrtRatioAtTick(tick) <= sqrtPriceX96 && sqrtPriceX96 <= sqrtRatioAtTick(tick + 1)) return;
+  const expected = `a price from ${sqrtRatioAtTick(tick)} to ${sqrtRatioAtTick(tick + 1)}`;
+  throw broken(identity, pool, place, log, expected, sqrtPriceX96, "the price is not at the tick");
+}
+
+/** V3-1: the positions in range are the liquidity that a swap saw. */
+export function requireActive(identity: string, pool: Pool, place: Place, log: Log, saw: bigint, ours: bigint): void {
+  if (saw === ours) return;
+  const why = "the positions in range do not sum to the liquidity the swap saw";
+  throw broken(identity, pool, place, log, saw, ours, why);
 }
 
 /** What a log brings into the pool of each token; minus what leaves. A flash loan goes out and comes back with what is paid. */
@@ -188,9 +193,4 @@ function broughtIn(decoded: Exclude<PoolLog, { name: "Initialize" }>): readonly 
     default:
       return [decoded.amount0, decoded.amount1];
   }
-}
-
-/** The range alone. */
-export function rangeOf({ tickLower, tickUpper }: TickRange): TickRange {
-  return { tickLower, tickUpper };
 }

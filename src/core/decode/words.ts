@@ -2,8 +2,8 @@ import { toEventSelector } from "viem";
 import type { Log } from "../chain.ts";
 import { LpLedgerError } from "../errors.ts";
 
-/** A decoded argument: addresses as lower-case hex, integers of at most 32 bits as numbers, all others as bigint. */
-export type Value = string | number | bigint;
+/** A decoded argument: addresses and 32 bytes as lower-case hex, integers of at most 32 bits as numbers, all others as bigint. */
+export type Value = string | number | bigint | readonly bigint[];
 export type Values = Readonly<Record<string, Value>>;
 
 interface AbiEntry {
@@ -17,9 +17,11 @@ interface Field {
   readonly topic: boolean;
   readonly index: number;
   read(word: string): Value | undefined;
+  /** Of an array of uint256: how many words lie inline, or that the word tells where the list begins. */
+  readonly array?: number | "list";
 }
 
-/** How one event of static types lies in topics and data. */
+/** How one event lies in topics and data. `dataLength`: of the part before any lists; exact where there are none. */
 export interface EventShape {
   readonly name: string;
   readonly topic0: string;
@@ -28,8 +30,10 @@ export interface EventShape {
   readonly fields: readonly Field[];
 }
 
-/** The events of a published ABI, by topic0. Only static types occur in them; anything else is refused at load. */
-export function eventShapes(abi: readonly unknown[], names: readonly string[]): ReadonlyMap<string, EventShape> {
+export type Shapes = ReadonlyMap<string, EventShape>;
+
+/** The events of a published ABI, by topic0. Of arrays only those of uint256 occur; anything else is refused at load. */
+export function eventShapes(abi: readonly unknown[], names: readonly string[]): Shapes {
   const shapes = new Map<string, EventShape>();
   for (const entry of abi as readonly AbiEntry[]) {
     if (entry.type !== "event" || !names.includes(entry.name)) continue;
@@ -44,7 +48,12 @@ function shapeOf(entry: AbiEntry): EventShape {
   let words = 0;
   const fields = entry.inputs.map((input): Field => {
     const topic = input.indexed === true;
-    return { name: input.name, topic, index: topic ? topics++ : words++, read: readerOf(input.type) };
+    const list = /^uint256\[(\d*)\]$/.exec(input.type);
+    const index = topic ? topics++ : words++;
+    if (list === null || topic) return { name: input.name, topic, index, read: readerOf(input.type) };
+    const inline = list[1] === "" ? undefined : Number(list[1]);
+    words += (inline ?? 1) - 1;
+    return { name: input.name, topic, index, read: readerOf("uint256"), array: inline ?? "list" };
   });
   const signature = `${entry.name}(${entry.inputs.map((input) => input.type).join(",")})`;
   const topic0 = toEventSelector(signature);
@@ -53,9 +62,21 @@ function shapeOf(entry: AbiEntry): EventShape {
 
 /** Decodes a log of this shape; topic count, data length and the range of every value must fit exactly. */
 export function decodeWords(shape: EventShape, log: Log): Values {
-  if (log.topics.length !== shape.topicCount || log.data.length !== shape.dataLength) throw misshapen(shape, log);
+  if (log.topics.length !== shape.topicCount) throw misshapen(shape, log);
   const values: Record<string, Value> = {};
+  let end = shape.dataLength; // Lists follow one another, as every encoder puts them.
   for (const field of shape.fields) {
+    if (field.array !== undefined) {
+      const list = field.array === "list";
+      const length = list ? lengthOfList(log.data, field.index, end) : field.array;
+      if (length === undefined) throw misshapen(shape, log);
+      const from = list ? end + 64 : 2 + 64 * field.index;
+      if (list) end = from + 64 * length;
+      values[field.name] = Array.from({ length }, (_, i) =>
+        BigInt(`0x${log.data.slice(from + 64 * i, from + 64 * (i + 1))}`),
+      );
+      continue;
+    }
     const word = field.topic
       ? (log.topics[field.index] ?? "").slice(2)
       : log.data.slice(2 + 64 * field.index, 66 + 64 * field.index);
@@ -63,7 +84,16 @@ export function decodeWords(shape: EventShape, log: Log): Values {
     if (value === undefined) throw misshapen(shape, log);
     values[field.name] = value;
   }
+  if (log.data.length !== end) throw misshapen(shape, log);
   return values;
+}
+
+/** How many words a list has that begins at `start` in the data's text; undefined where it is not there whole. */
+function lengthOfList(data: string, index: number, start: number): number | undefined {
+  const at = Number.parseInt(data.slice(2 + 64 * index, 66 + 64 * index), 16);
+  if (2 + 2 * at !== start || data.length < start + 64) return undefined;
+  const length = Number.parseInt(data.slice(start, start + 64), 16);
+  return length <= (data.length - start - 64) / 64 ? length : undefined;
 }
 
 function misshapen(shape: EventShape, log: Log): LpLedgerError {
@@ -82,6 +112,7 @@ function readerOf(type: string): (word: string) => Value | undefined {
   if (type === "address") {
     return (word) => (word.startsWith(ZEROS.slice(0, 24)) ? `0x${word.slice(24).toLowerCase()}` : undefined);
   }
+  if (type === "bytes32") return (word) => (/^[0-9a-fA-F]{64}$/.test(word) ? `0x${word.toLowerCase()}` : undefined);
   const match = /^(u?)int(\d+)$/.exec(type);
   if (match === null) throw new LpLedgerError("invariant", "ABI_TYPE", `no reader for the ABI type ${type}`);
   const bits = Number(match[2]);
@@ -111,8 +142,11 @@ function intReader(bits: number): (word: string) => Value | undefined {
 }
 
 /** Decoded values as JSON that loses nothing: integers beyond 32 bits as decimal text, the rest as they are. */
-export function losslessJson(values: Values): Readonly<Record<string, string | number>> {
-  const json: Record<string, string | number> = {};
-  for (const [name, value] of Object.entries(values)) json[name] = typeof value === "bigint" ? value.toString() : value;
+export function losslessJson(values: Values): Readonly<Record<string, Json>> {
+  const json: Record<string, Json> = {};
+  for (const [name, value] of Object.entries(values))
+    json[name] = typeof value === "bigint" ? value.toString() : typeof value === "object" ? value.map(String) : value;
   return json;
 }
+
+type Json = string | number | readonly string[];

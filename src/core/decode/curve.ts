@@ -1,0 +1,239 @@
+import abi from "../../../abi/curve-stableswap.json" with { type: "json" };
+import ngAbi from "../../../abi/curve-stableswap-ng.json" with { type: "json" };
+import type { SharesBook } from "../books.ts";
+import type { Log } from "../chain.ts";
+import { broken } from "../errors.ts";
+import { type Address, ZERO_ADDRESS } from "../hex.ts";
+import { eventOf } from "../ledger.ts";
+import type { Pool } from "../programme.ts";
+import type { Heard, Reader, Reading } from "./reading.ts";
+import { postTransfer, type ShareTransfer } from "./shares.ts";
+import { eventShapes, losslessJson } from "./words.ts";
+
+const NAMES = [
+  "Transfer",
+  "AddLiquidity",
+  "RemoveLiquidity",
+  "RemoveLiquidityImbalance",
+  "RemoveLiquidityOne",
+  "TokenExchange",
+  "RampA",
+  "StopRampA",
+];
+
+/** The events of a StableSwap-NG pool, which is its own share token. */
+export const curveNgShapes = eventShapes(ngAbi, NAMES);
+/** Of the older pools of two to four coins and their share tokens: the arrays are of fixed size. */
+export const curveShapes = eventShapes(abi, NAMES);
+
+interface Change {
+  readonly name: "AddLiquidity" | "RemoveLiquidity" | "RemoveLiquidityImbalance" | "RemoveLiquidityOne";
+  readonly provider: Address;
+  readonly token_amounts?: readonly bigint[];
+  readonly fees?: readonly bigint[];
+  readonly invariant?: bigint;
+  readonly token_supply?: bigint;
+  /** Of `RemoveLiquidityOne`: which coin (new pools only), shares burned, coin paid. */
+  readonly token_id?: bigint;
+  readonly token_amount?: bigint;
+  readonly coin_amount?: bigint;
+}
+
+/** Half of every fee belongs to the protocol and is no provider's any more. */
+const ADMIN_SHARE = 2n;
+const E18 = 10n ** 18n;
+
+/**
+ * Curve StableSwap pools, old and new (curvefi/stableswap-ng, curvefi/curve-contract). The ledger is the `Transfer` of the
+ * share token; neither kind guards the zero address, so shares sent there are burned only where a removal of the same
+ * provider follows and its supply says so. `provider` in the pool's own logs is the caller and is never credited.
+ */
+export class CurveLogs implements Reader {
+  readonly #reading: Reading;
+  /** A transfer to the zero address whose meaning the next log of its pool tells. */
+  readonly #pending = new Map<Pool, Heard>();
+  /** The mint or burn that the pool's own log must report next. */
+  readonly #moved = new Map<Pool, bigint>();
+
+  constructor(reading: Reading) {
+    this.#reading = reading;
+  }
+
+  read(pool: Pool, heard: Heard): void {
+    const { name, values } = heard;
+    if (name === "Transfer") {
+      this.#settle(pool, undefined);
+      const { from, to, value } = values as unknown as ShareTransfer;
+      if (to === ZERO_ADDRESS && from !== ZERO_ADDRESS && value > 0n) {
+        this.#pending.set(pool, heard);
+        return;
+      }
+      postTransfer(this.#reading, pool, heard, false);
+      if (from === ZERO_ADDRESS) this.#moved.set(pool, (this.#moved.get(pool) ?? 0n) + value);
+      return;
+    }
+    const book = this.#reading.books.shares(pool);
+    switch (name) {
+      case "RampA":
+        book.mayFall = true;
+        return;
+      case "StopRampA":
+        return;
+      case "TokenExchange":
+        exchange(book, pool, values as unknown as Exchange);
+        return;
+      default:
+        this.#change(pool, book, heard, { name, ...values } as unknown as Change);
+    }
+  }
+
+  finish(): void {
+    for (const pool of [...this.#pending.keys()]) this.#settle(pool, undefined);
+  }
+
+  /** A transfer to the zero address is a burn where the pool's removal that follows agrees, else a transfer. */
+  #settle(pool: Pool, change: Change | undefined): void {
+    const heard = this.#pending.get(pool);
+    if (heard === undefined) return;
+    this.#pending.delete(pool);
+    const { from, value } = heard.values as unknown as ShareTransfer;
+    const { supply } = this.#reading.books.shares(pool);
+    const burned =
+      change !== undefined &&
+      change.name !== "AddLiquidity" &&
+      change.provider === from &&
+      (change.token_supply === undefined || change.token_supply === supply - value) &&
+      (change.token_amount === undefined || change.token_amount === value);
+    postTransfer(this.#reading, pool, heard, burned);
+    if (burned) this.#moved.set(pool, (this.#moved.get(pool) ?? 0n) - value);
+  }
+
+  #change(pool: Pool, book: SharesBook, { log, name, values }: Heard, change: Change): void {
+    this.#settle(pool, change);
+    const moved = this.#moved.get(pool) ?? 0n;
+    this.#moved.delete(pool);
+    const provider = change.provider;
+    this.#reading.emit(
+      eventOf(pool, log, losslessJson(values), { name, provider, position: "", range: null, movement: null }),
+    );
+    const { place } = this.#reading;
+    if (change.token_supply !== undefined && change.token_supply !== book.supply) {
+      const why = "the supply the pool reports is not what its transfers add up to: the history is incomplete";
+      throw broken("C1", pool, place, log, change.token_supply, book.supply, why);
+    }
+    const added = name === "AddLiquidity";
+    const expected = change.token_amount === undefined ? undefined : -change.token_amount;
+    const idle = moved === 0n && change.token_amounts?.every((each) => each === 0n) === true;
+    const fits = expected === undefined ? idle || (added ? moved > 0n : moved < 0n) : moved === expected;
+    if (!fits) {
+      const why = `the transfer of the shares that the ${name} reports is missing`;
+      throw broken("C2", pool, place, log, expected ?? (added ? "more than 0" : "less than 0"), moved, why);
+    }
+    this.#value(pool, book, log, change, book.supply - moved);
+    book.amounts = amountsAfter(book, pool, change, book.supply - moved);
+  }
+
+  /**
+   * The value of a share out of a log's invariant, which new pools give after all fees: the supply grew in the same
+   * proportion, so D before is `floor(S0 * D1 / S1)`: the integer that gives the shares that were issued, if there is one.
+   */
+  #value(pool: Pool, book: SharesBook, log: Log, change: Change, before: bigint): void {
+    const { invariant: after } = change;
+    if (after === undefined || book.supply === 0n) return;
+    if (before === 0n || pool.protocol !== "curve-ng") {
+      // The first deposit is its own measure. Old pools tell D before fees: a little high, and nothing better is said.
+      book.shareValueE36 = shareValueE36(pool, after, book.supply);
+      return;
+    }
+    const added = change.name === "AddLiquidity";
+    // Where several fit, because a share is worth much more than a coin, the largest is as good as any.
+    const first = invariantsBefore(added, before, book.supply, after).at(-1);
+    if (first === undefined) {
+      const why = "the shares do not follow from the invariant the pool reports: a log before it is missing";
+      throw broken("C4", pool, this.#reading.place, log, "an invariant before it", "none", why);
+    }
+    const value = shareValueE36(pool, first, before);
+    const tolerance = shareValueE36(pool, 2n, before) + 1n;
+    if (book.shareValueE36 !== null && !book.mayFall && !pool.caveats.includes("share-value-may-fall")) {
+      if (value + tolerance < book.shareValueE36) {
+        const why =
+          "the value of a share fell without a change of A: a log is missing, or the pool needs the caveat share-value-may-fall";
+        throw broken("C5", pool, this.#reading.place, log, `at least ${book.shareValueE36}`, value, why);
+      }
+    }
+    book.mayFall = false;
+    book.shareValueE36 = value;
+  }
+}
+
+interface Exchange {
+  readonly sold_id: bigint;
+  readonly tokens_sold: bigint;
+  readonly bought_id: bigint;
+  readonly tokens_bought: bigint;
+}
+
+function exchange(
+  book: SharesBook,
+  { tokens }: Pool,
+  { sold_id, tokens_sold, bought_id, tokens_bought }: Exchange,
+): void {
+  if (book.amounts === null) return;
+  book.amounts = tokens.map(
+    (_, i) =>
+      (book.amounts?.[i] ?? 0n) +
+      (BigInt(i) === sold_id ? tokens_sold : 0n) -
+      (BigInt(i) === bought_id ? tokens_bought : 0n),
+  );
+}
+
+/**
+ * What the pool holds for its providers after a change. A removal in proportion tells it afresh; between two of them the
+ * protocol's half of the fees of exchanges, which no log tells, is still counted in.
+ */
+function amountsAfter(
+  book: SharesBook,
+  { tokens }: Pool,
+  change: Change,
+  supplyBefore: bigint,
+): readonly bigint[] | null {
+  const { name, token_amounts: amounts, fees = [] } = change;
+  if (name === "RemoveLiquidity" && amounts !== undefined) {
+    const burned = supplyBefore - book.supply;
+    if (burned === 0n) return book.amounts;
+    return amounts.map((each) => (each * supplyBefore + burned - 1n) / burned - each);
+  }
+  const held = book.amounts ?? (supplyBefore === 0n ? tokens.map(() => 0n) : null);
+  if (held === null) return null;
+  if (name === "RemoveLiquidityOne") {
+    if (change.token_id === undefined) return null; // Old pools do not say which coin.
+    return held.map((each, i) => (BigInt(i) === change.token_id ? each - (change.coin_amount ?? 0n) : each));
+  }
+  const sign = name === "AddLiquidity" ? 1n : -1n;
+  return held.map((each, i) => each + sign * (amounts?.[i] ?? 0n) - (fees[i] ?? 0n) / ADMIN_SHARE);
+}
+
+/** Every integer D before a change from which the shares issued or burned follow, ascending. */
+export function invariantsBefore(
+  added: boolean,
+  supplyBefore: bigint,
+  supplyAfter: bigint,
+  after: bigint,
+): readonly bigint[] {
+  const near = (supplyBefore * after) / supplyAfter;
+  const found: bigint[] = [];
+  for (let candidate = near - 2n; candidate <= near + 2n; candidate++) {
+    if (candidate <= 0n) continue;
+    const follows = added
+      ? (supplyBefore * (after - candidate)) / candidate === supplyAfter - supplyBefore
+      : (supplyBefore * (candidate - after)) / candidate + 1n === supplyBefore - supplyAfter;
+    if (follows) found.push(candidate);
+  }
+  return found;
+}
+
+/** D / supply in base units of the value token per base unit of a share, scaled by 1e36; D counts whole coins by 1e18. */
+function shareValueE36({ tokens, valuation }: Pool, invariantD: bigint, supply: bigint): bigint {
+  const decimals = tokens[valuation.by === "share-value" ? valuation.token : 0]?.decimals ?? 18;
+  return (invariantD * E18 * 10n ** BigInt(decimals)) / supply;
+}

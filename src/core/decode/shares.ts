@@ -1,0 +1,82 @@
+import erc20Abi from "../../../abi/erc20.json" with { type: "json" };
+import erc4626Abi from "../../../abi/erc4626.json" with { type: "json" };
+import { type Books, issuanceOf } from "../books.ts";
+import type { Log } from "../chain.ts";
+import { broken, invariant } from "../errors.ts";
+import { type Address, ZERO_ADDRESS } from "../hex.ts";
+import { eventOf, type Movement } from "../ledger.ts";
+import type { Pool } from "../programme.ts";
+import { E36 } from "../value.ts";
+import type { Heard, Place, Reader, Reading } from "./reading.ts";
+import { eventShapes, losslessJson } from "./words.ts";
+
+export const erc20Shapes = eventShapes(erc20Abi, ["Transfer"]);
+export const erc4626Shapes = eventShapes(erc4626Abi, ["Transfer", "Deposit", "Withdraw"]);
+
+export interface ShareTransfer {
+  readonly from: Address;
+  readonly to: Address;
+  readonly value: bigint;
+}
+
+/** Posts a transfer of shares; with `burned` they are redeemed, else shares sent to the zero address stay in the supply. */
+export function postTransfer(
+  { books, place, emit }: Reading,
+  pool: Pool,
+  { log, values }: Heard,
+  burned: boolean,
+): void {
+  const { from, to, value: amount } = values as unknown as ShareTransfer;
+  const movement: Movement =
+    from === ZERO_ADDRESS
+      ? { from: "issuance", to, amount }
+      : burned
+        ? { from, to: "issuance", amount }
+        : { from, to, amount };
+  const provider = burned ? from : to;
+  emit(eventOf(pool, log, losslessJson(values), { name: "Transfer", provider, position: "", range: null, movement }));
+  const book = books.shares(pool);
+  if (movement.from === "issuance") book.supply += amount;
+  if (movement.to === "issuance") book.supply -= amount;
+  requireIssued(books, pool, log, place);
+}
+
+/** C3: the sum of all accounts is the supply that mints and burns add up to. */
+function requireIssued(books: Books, pool: Pool, log: Log, place: Place): void {
+  const { supply } = books.shares(pool);
+  const issuance = books.balance(issuanceOf(pool));
+  invariant(supply >= 0n, "SUPPLY_SIGN", `the supply of ${pool.address} fell to ${supply}`);
+  if (issuance === -supply) return;
+  throw broken("C3", pool, place, log, supply, -issuance, "the holders' shares do not sum to the supply");
+}
+
+/**
+ * Share tokens of any kind: the ledger is `Transfer`, and shares sent to the zero address are burned, as by every token
+ * that has no other way to lower its supply. An ERC-4626 vault's deposits and withdrawals also tell what a share is
+ * worth in its asset; a plain token is worth itself.
+ */
+export class ShareLogs implements Reader {
+  readonly #reading: Reading;
+
+  constructor(reading: Reading) {
+    this.#reading = reading;
+  }
+
+  read(pool: Pool, heard: Heard): void {
+    const book = this.#reading.books.shares(pool);
+    if (pool.protocol === "erc20") book.shareValueE36 = E36;
+    if (heard.name === "Transfer") {
+      postTransfer(this.#reading, pool, heard, heard.values["to"] === ZERO_ADDRESS);
+      return;
+    }
+    const { log, name, values } = heard;
+    const [assets, shares] = [values["assets"] as bigint, values["shares"] as bigint];
+    const provider = values["owner"] as Address;
+    const meaning = { name, provider, position: "", range: null, movement: null };
+    this.#reading.emit(eventOf(pool, log, losslessJson(values), meaning));
+    // A sample of few units says little: rounding would be most of it.
+    if (shares >= SAMPLE_MIN && assets >= SAMPLE_MIN) book.shareValueE36 = (assets * E36) / shares;
+  }
+}
+
+const SAMPLE_MIN = 1_000n;

@@ -1,0 +1,168 @@
+import gaugeAbi from "../../../abi/curve-gauge.json" with { type: "json" };
+import gaugeV1Abi from "../../../abi/curve-gauge-v1.json" with { type: "json" };
+import chefAbi from "../../../abi/masterchef.json" with { type: "json" };
+import chefV2Abi from "../../../abi/masterchef-v2.json" with { type: "json" };
+import stakingAbi from "../../../abi/synthetix-staking-rewards.json" with { type: "json" };
+import stakerAbi from "../../../abi/uniswap-v3-staker.json" with { type: "json" };
+import type { PositionToken } from "../books.ts";
+import { broken } from "../errors.ts";
+import { type Address, ZERO_ADDRESS } from "../hex.ts";
+import { eventOf, holderOf } from "../ledger.ts";
+import type { Pool, Wrapper, WrapperKind } from "../programme.ts";
+import { claimOf, type Holder, partsOf } from "../side.ts";
+import type { Heard, Reading } from "./reading.ts";
+import { eventShapes, losslessJson, type Shapes } from "./words.ts";
+
+/** How one kind of wrapper tells of its users. */
+interface WrapperProtocol {
+  readonly shapes: Shapes;
+  /** Its logs name one of several tokens by a number. */
+  readonly pid?: true;
+  /** It holds position NFTs, of any pool. */
+  readonly tokens?: true;
+}
+
+// biome-ignore format: a table, one kind a line
+export const WRAPPERS: ReadonlyMap<WrapperKind, WrapperProtocol> = new Map<WrapperKind, WrapperProtocol>([
+  ["staking-rewards", { shapes: eventShapes(stakingAbi, ["Staked", "Withdrawn"]) }],
+  ["masterchef", { shapes: eventShapes(chefAbi, ["Deposit", "Withdraw", "EmergencyWithdraw"]), pid: true }],
+  ["masterchef-v2", { shapes: eventShapes(chefV2Abi, ["Deposit", "Withdraw", "EmergencyWithdraw"]), pid: true }],
+  ["curve-gauge-v1", { shapes: eventShapes(gaugeV1Abi, ["Deposit", "Withdraw"]) }],
+  ["curve-gauge", { shapes: eventShapes(gaugeAbi, ["Transfer", "Withdraw"]) }],
+  ["uniswap-v3-staker", { shapes: eventShapes(stakerAbi, ["DepositTransferred"]), tokens: true }],
+]);
+
+/** Where a wrapper's own liquidity lies: in its own account, or in its claim on the wrapper it deposits into. */
+export function homeOf({ address, inside }: Wrapper): Holder {
+  return inside === null ? address : claimOf(address, inside);
+}
+
+/**
+ * The logs of wrappers in one transaction: contracts that hold liquidity for others. A claim moves liquidity from the
+ * wrapper's own account to its user's, and back. What a wrapper holds beyond its claims stays in its own account, where
+ * everybody sees it; that it has what its users claim is checked when the transaction is over, since withdrawals log the
+ * transfer first.
+ */
+export class WrapperLogs {
+  readonly #reading: Reading;
+  readonly #touched = new Map<Wrapper, Heard>();
+  /** Receipts of a gauge that were sent to the zero address, and the withdrawals that explain them. */
+  readonly #sent: { readonly wrapper: Wrapper; readonly heard: Heard }[] = [];
+  readonly #withdrawn: string[] = [];
+
+  constructor(reading: Reading) {
+    this.#reading = reading;
+  }
+
+  read(wrapper: Wrapper, heard: Heard): void {
+    const { name, values } = heard;
+    const [user, amount] = [values["user"] as Address, values["amount"] as bigint];
+    switch (wrapper.kind) {
+      case "staking-rewards":
+        this.#claim(wrapper, heard, user, name === "Staked" ? amount : -amount);
+        return;
+      case "masterchef":
+      case "masterchef-v2": {
+        if (values["pid"] !== wrapper.pid) return;
+        const credited = wrapper.kind === "masterchef" ? user : (values["to"] as Address);
+        if (name === "Deposit") this.#claim(wrapper, heard, credited, amount);
+        // Some forks log nothing as the amount of an emergency: it is always all.
+        else this.#claim(wrapper, heard, user, name === "Withdraw" ? -amount : -this.#claimed(wrapper, user));
+        return;
+      }
+      case "curve-gauge-v1": {
+        const value = values["value"] as bigint;
+        this.#claim(wrapper, heard, values["provider"] as Address, name === "Deposit" ? value : -value);
+        return;
+      }
+      case "curve-gauge":
+        this.#gauge(wrapper, heard);
+        return;
+      case "uniswap-v3-staker":
+        this.#deposit(wrapper, heard);
+    }
+  }
+
+  /** W-1: a wrapper holds at least what its users claim. */
+  finish(): void {
+    for (const { wrapper, heard } of this.#sent) {
+      const { from, value } = heard.values as unknown as { from: Address; value: bigint };
+      const at = this.#withdrawn.indexOf(`${wrapper.address} ${from} ${value}`);
+      if (at >= 0) this.#withdrawn.splice(at, 1);
+      if (at >= 0) this.#claim(wrapper, heard, from, -value);
+      else this.#move(wrapper, heard, claimOf(from, wrapper.address), claimOf(ZERO_ADDRESS, wrapper.address), value);
+    }
+    for (const [wrapper, { log }] of this.#touched) {
+      const left = this.#balance(wrapper, homeOf(wrapper));
+      if (left >= 0n) continue;
+      const why = `the users of the wrapper ${wrapper.address} claim more than it holds: a transfer is missing, or its logs mean something else`;
+      throw broken("W-1", this.#poolOf(wrapper), this.#reading.place, log, "at least 0", left, why);
+    }
+  }
+
+  /** A gauge is an ERC-20 of its own: its transfers are the claims; `Deposit` and `Withdraw` say the same again. */
+  #gauge(wrapper: Wrapper, heard: Heard): void {
+    const { name, values } = heard;
+    const value = values["value"] as bigint;
+    if (name === "Withdraw") {
+      this.#withdrawn.push(`${wrapper.address} ${values["provider"]} ${value}`);
+      return;
+    }
+    const [from, to] = [values["from"] as Address, values["to"] as Address];
+    if (from === ZERO_ADDRESS) this.#claim(wrapper, heard, to, value);
+    else if (to === ZERO_ADDRESS) this.#sent.push({ wrapper, heard });
+    else this.#move(wrapper, heard, claimOf(from, wrapper.address), claimOf(to, wrapper.address), value);
+  }
+
+  /** A staker's position NFT: whoever the deposit belongs to has all its liquidity, whatever it grows to. */
+  #deposit(wrapper: Wrapper, { log, name, values }: Heard): void {
+    const { books, emit } = this.#reading;
+    const token = this.#tokenOf(wrapper, String(values["tokenId"]));
+    if (token === undefined) return; // Of a pool that the programme does not follow.
+    const pool = this.#reading.poolOf(token.pool);
+    if (pool === undefined) return;
+    const newOwner = values["newOwner"] as Address;
+    const [from, to] = [holderOf(token), newOwner === ZERO_ADDRESS ? token.owner : claimOf(newOwner, wrapper.address)];
+    const amount = books.balance({ pool: pool.address, position: token.position, ...partsOf(from), kind: "holder" });
+    const { position, range } = token;
+    const provider = newOwner === ZERO_ADDRESS ? partsOf(from).provider : newOwner;
+    emit(eventOf(pool, log, losslessJson(values), { name, provider, position, range, movement: { from, to, amount } }));
+  }
+
+  #tokenOf({ address }: Wrapper, tokenId: string): PositionToken | undefined {
+    const { books, managers } = this.#reading;
+    const tokens = managers.flatMap((manager) => books.token(manager, tokenId) ?? []);
+    return tokens.find(({ owner }) => owner === address);
+  }
+
+  /** A deposit of an amount above zero, or a withdrawal of one below. */
+  #claim(wrapper: Wrapper, heard: Heard, user: Address, amount: bigint): void {
+    const [home, claim] = [homeOf(wrapper), claimOf(user, wrapper.address)];
+    if (amount > 0n) this.#move(wrapper, heard, home, claim, amount);
+    else this.#move(wrapper, heard, claim, home, -amount);
+  }
+
+  #move(wrapper: Wrapper, { log, name, values }: Heard, from: Holder, to: Holder, amount: bigint): void {
+    this.#touched.set(wrapper, { log, name, values });
+    const [giver, taker] = [partsOf(from), partsOf(to)];
+    // The event is about the user, whichever way the liquidity goes.
+    const provider = giver.via === wrapper.address && taker.via !== wrapper.address ? giver.provider : taker.provider;
+    const meaning = { name, provider, position: "", range: null, movement: { from, to, amount } };
+    this.#reading.emit(eventOf(this.#poolOf(wrapper), log, losslessJson(values), meaning));
+  }
+
+  #claimed(wrapper: Wrapper, user: Address): bigint {
+    return this.#balance(wrapper, claimOf(user, wrapper.address));
+  }
+
+  #balance(wrapper: Wrapper, holder: Holder): bigint {
+    const pool = this.#poolOf(wrapper).address;
+    return this.#reading.books.balance({ pool, position: "", ...partsOf(holder), kind: "holder" });
+  }
+
+  #poolOf({ address, pool }: Wrapper): Pool {
+    const found = pool === null ? undefined : this.#reading.poolOf(pool);
+    if (found === undefined) throw new Error(`unreachable: the wrapper ${address} has no pool`);
+    return found;
+  }
+}

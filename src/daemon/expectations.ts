@@ -1,0 +1,151 @@
+import type { Address } from "../core/hex.ts";
+import type { Pool } from "../core/programme.ts";
+import { type Question, questionText } from "../core/question.ts";
+import type { HeldAccount } from "../store/read.ts";
+import type { Store } from "../store/store.ts";
+
+/** What the ledger says, and whom it asks. */
+export interface Expectation {
+  readonly question: Question;
+  readonly expected: string;
+  /** The chain may have more: what was given to the pool, or earned in fees, is in no log. */
+  readonly atLeast?: true;
+  /** The position the question is about; null where it is about more than one. */
+  readonly subject: string | null;
+}
+
+/** Everything that can be asked about a pool's accounts as they were at the end of a block. */
+export function expectationsOf(
+  store: Store,
+  pool: Pool,
+  accounts: readonly HeldAccount[],
+  at: number,
+): readonly Expectation[] {
+  const holders = accounts.filter((account) => account.kind === "holder");
+  if (pool.shareToken !== null) {
+    const issuance = accounts.find((account) => account.kind === "issuance")?.balance ?? 0n;
+    const question = { kind: "share-supply" as const, token: pool.shareToken };
+    return [
+      { question, expected: `${-issuance}`, subject: null },
+      ...shareExpectations(pool, pool.shareToken, holders),
+    ];
+  }
+  const state = store.states.atOrBelow(pool.address, at);
+  const active = `${state?.kind === "ticks" ? state.liquidity : 0n}`;
+  if (pool.salted) {
+    const question = { kind: "singleton-active" as const, poolManager: singletonOf(pool), pool: pool.address };
+    return [
+      { question, expected: active, subject: null },
+      ...holders.filter(({ tokenId }) => tokenId === null).flatMap((each) => saltedExpectations(pool, each)),
+      ...tokenExpectations(pool, holders),
+    ];
+  }
+  const amounts = state?.kind === "ticks" ? (state.amounts ?? []) : [];
+  return [
+    { question: { kind: "active-liquidity", pool: pool.address }, expected: active, subject: null },
+    // V3-7: what the pool's logs brought in is there.
+    ...pool.tokens.flatMap(({ address: token }, i): readonly Expectation[] => {
+      const question = { kind: "balance" as const, token, holder: pool.address };
+      return amounts[i] === undefined ? [] : [{ question, expected: `${amounts[i]}`, atLeast: true, subject: null }];
+    }),
+    ...owedExpectations(store, pool, at),
+    ...rangeExpectations(pool, holders),
+    ...tokenExpectations(pool, holders),
+  ];
+}
+
+/** What can be asked about one account alone; what several accounts answer together is left to a whole verification. */
+export function expectationsOfOne(pool: Pool, account: HeldAccount): readonly Expectation[] {
+  if (account.via || pool.wrapperHomes.includes(account.provider)) return [];
+  if (account.tokenId !== null) return tokenExpectations(pool, [account]);
+  if (pool.shareToken !== null) return shareExpectations(pool, pool.shareToken, [account]);
+  if (pool.salted) return saltedExpectations(pool, account);
+  return pool.managers.includes(account.custodian) ? [] : rangeExpectations(pool, [account]);
+}
+
+/** Shares by who has custody: a wrapper holds its own and those its users claim. */
+function shareExpectations(pool: Pool, token: Address, holders: readonly HeldAccount[]): readonly Expectation[] {
+  return summed(holders, (each) => innermost(pool, each)).map(({ key, sum }) => ({
+    question: { kind: "shares", token, holder: key as Address },
+    expected: `${sum}`,
+    subject: `${pool.address} ${key}`,
+  }));
+}
+
+/** Who the pool's own token says holds what a user claims: the wrapper that is inside no other. */
+function innermost(pool: Pool, { provider, via = "" }: HeldAccount): string {
+  let holder = via === "" ? provider : via;
+  for (const home of pool.wrapperHomes) {
+    // A wrapper's own account says into which other one it puts its shares.
+    const [outer, inner] = home.split("@");
+    if (outer === holder && inner !== undefined) holder = inner as Address;
+  }
+  return holder;
+}
+
+/** The pool's own view: one sum per owner and range; position NFTs are held by their manager. */
+function rangeExpectations(pool: Pool, holders: readonly HeldAccount[]): readonly Expectation[] {
+  const sums = new Map<string, { question: Question; sum: bigint; subject: string | null }>();
+  for (const { custodian: owner, range, balance, tokenId } of holders) {
+    if (range === null) continue;
+    const question: Question = { kind: "range-liquidity", pool: pool.address, owner, range };
+    const key = questionText(question);
+    const subject = tokenId === null ? key : null; // A manager's range holds many tokens, each asked for by itself.
+    sums.set(key, { question, sum: (sums.get(key)?.sum ?? 0n) + balance, subject });
+  }
+  return [...sums.values()].map(({ question, sum, subject }) => ({ question, expected: `${sum}`, subject }));
+}
+
+/** V3-8 by owner and range: what was burned and not collected yet is owed. */
+function owedExpectations(store: Store, pool: Pool, at: number): readonly Expectation[] {
+  return store.events.owed(pool.address, at).flatMap(({ owner, range, amounts }) =>
+    ([0, 1] as const).flatMap((side): readonly Expectation[] => {
+      if (amounts[side] <= 0n) return [];
+      const question = { kind: "owed" as const, pool: pool.address, owner, range, side };
+      return [{ question, expected: `${amounts[side]}`, atLeast: true, subject: null }];
+    }),
+  );
+}
+
+/** A position of a singleton's pool, which its owner, range and salt name. */
+function saltedExpectations(
+  pool: Pool,
+  { position, provider: owner, range, balance }: HeldAccount,
+): readonly Expectation[] {
+  if (range === null) return [];
+  const salt = position.split(":")[2] ?? `0x${"0".repeat(64)}`;
+  const names = { poolManager: singletonOf(pool), pool: pool.address, owner, range, salt };
+  const subject = `${pool.address} ${owner} ${position}`;
+  return [{ question: { kind: "singleton-liquidity", ...names }, expected: `${balance}`, subject }];
+}
+
+/** Position NFTs: their liquidity, whoever claims it, and who owns them. */
+function tokenExpectations({ salted }: Pool, holders: readonly HeldAccount[]): readonly Expectation[] {
+  const tokens = holders.filter(({ tokenId }) => tokenId !== null);
+  return summed(tokens, ({ custodian, tokenId }) => `${custodian} ${tokenId}`).flatMap(({ key, sum, first }) => {
+    const [manager, tokenId] = [first.custodian, first.tokenId ?? ""];
+    const owner = first.via ? first.via : first.provider;
+    return [
+      {
+        question: { kind: salted ? ("singleton-token" as const) : ("token-liquidity" as const), manager, tokenId },
+        expected: `${sum}`,
+        subject: key,
+      },
+      { question: { kind: "token-owner" as const, manager, tokenId }, expected: owner, subject: key },
+    ];
+  });
+}
+
+function summed(holders: readonly HeldAccount[], keyOf: (holder: HeldAccount) => string) {
+  const sums = new Map<string, { key: string; sum: bigint; first: HeldAccount }>();
+  for (const each of holders) {
+    const key = keyOf(each);
+    const before = sums.get(key);
+    sums.set(key, { key, sum: (before?.sum ?? 0n) + each.balance, first: before?.first ?? each });
+  }
+  return [...sums.values()];
+}
+
+function singletonOf({ contracts, address }: Pool): Address {
+  return contracts[0] ?? address;
+}
