@@ -11,8 +11,9 @@ interface Artifact {
 }
 
 function artifact(path: string): Artifact {
-  const json = require(path) as { abi: Abi; bytecode: string };
-  return { abi: json.abi, bytecode: (json.bytecode.startsWith("0x") ? json.bytecode : `0x${json.bytecode}`) as Hex };
+  const json = require(path) as { abi: Abi; bytecode: string | { object: string } };
+  const code = typeof json.bytecode === "string" ? json.bytecode : json.bytecode.object;
+  return { abi: json.abi, bytecode: (code.startsWith("0x") ? code : `0x${code}`) as Hex };
 }
 
 /** The real contracts, as their authors built them, from inside their npm packages. */
@@ -29,22 +30,42 @@ export const ARTIFACTS = {
       "@uniswap/v3-periphery/artifacts/contracts/NonfungiblePositionManager.sol/NonfungiblePositionManager.json",
     ),
   swapRouter: () => artifact("@uniswap/v3-periphery/artifacts/contracts/SwapRouter.sol/SwapRouter.json"),
+  staker: () => artifact("@uniswap/v3-staker/artifacts/contracts/UniswapV3Staker.sol/UniswapV3Staker.json"),
+  stakingRewards: () => artifact("@uniswap/liquidity-staker/build/StakingRewards.json"),
+  poolManager: () => artifact("@uniswap/v4-core/out/PoolManager.sol/PoolManager.json"),
+  positionManager: () => artifact("@uniswap/v4-periphery/foundry-out/PositionManager.sol/PositionManager.json"),
+  singletonSwaps: () => artifact("@uniswap/v4-core/out/PoolSwapTest.sol/PoolSwapTest.json"),
+  singletonPositions: () => artifact("@uniswap/v4-core/out/PoolModifyLiquidityTest.sol/PoolModifyLiquidityTest.json"),
+  pancakePool: () => artifact("@pancakeswap/v3-core/artifacts/contracts/PancakeV3Pool.sol/PancakeV3Pool.json"),
 };
+
+/** Permit2's runtime code, which Uniswap's packages carry only as text; it stands at one address on every chain. */
+export function permit2(): { readonly address: Hex; readonly code: Hex } {
+  const text = readFileSync(require.resolve("@uniswap/v4-periphery/lib/permit2/test/utils/DeployPermit2.sol"), "utf8");
+  const code = /hex"([0-9a-f]+)"/.exec(text)?.[1];
+  if (code === undefined) throw new Error("Permit2's code is not where it was");
+  return { address: "0x000000000022d473030f116ddee9f6b43ac78ba3", code: `0x${code}` };
+}
 
 /** Our own caller of pools, compiled when it is needed. */
 export function directMinter(): Artifact {
+  return compiled(new URL("DirectMinter.sol", import.meta.url), "DirectMinter");
+}
+
+/** A contract out of a Solidity file. */
+export function compiled(file: URL, name: string): Artifact {
   const solc = require("solc") as { compile(input: string): string };
-  const content = readFileSync(new URL("DirectMinter.sol", import.meta.url), "utf8");
+  const content = readFileSync(file, "utf8");
   const input = {
     language: "Solidity",
-    sources: { "DirectMinter.sol": { content } },
+    sources: { source: { content } },
     settings: { evmVersion: "london", outputSelection: { "*": { "*": ["abi", "evm.bytecode.object"] } } },
   };
   const output = JSON.parse(solc.compile(JSON.stringify(input))) as {
     contracts: Record<string, Record<string, { abi: Abi; evm: { bytecode: { object: string } } }>>;
   };
-  const contract = output.contracts["DirectMinter.sol"]?.["DirectMinter"];
-  if (contract === undefined) throw new Error("DirectMinter.sol does not compile");
+  const contract = output.contracts["source"]?.[name];
+  if (contract === undefined) throw new Error(`${name} does not compile`);
   return { abi: contract.abi, bytecode: `0x${contract.evm.bytecode.object}` };
 }
 

@@ -249,10 +249,10 @@ export class Life {
   }
 
   /** One block of whatever comes to mind. */
-  async randomBlock(seconds: number): Promise<void> {
+  async randomBlock(seconds: number, more: readonly Tx[] = []): Promise<void> {
     const count = 1 + this.upTo(4);
     const nfts = await this.nfts();
-    const txs: Tx[] = [];
+    const txs: Tx[] = [...more];
     for (let i = 0; i < count; i++) txs.push(await this.#randomDeed(nfts));
     await this.block(seconds, txs);
   }

@@ -3,10 +3,11 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import Database from "better-sqlite3";
+import { AnnexLife, programmeWith, setAnnex } from "./annex.ts";
 import { Anvil } from "./anvil.ts";
 import { Daemon, type Place, runCommand } from "./daemon.ts";
 import { Life } from "./life.ts";
-import { programmeOf, setStage } from "./stage.ts";
+import { setStage } from "./stage.ts";
 
 const START_SEC = Date.parse("2026-01-01T00:00:00Z") / 1000;
 const DAY_SECONDS = 86_400;
@@ -91,11 +92,16 @@ async function demo(seed: number, json: boolean, keep: string | undefined): Prom
 async function play(anvil: Anvil, daemon: Daemon, place: Place, seed: number): Promise<number> {
   say("deploying Uniswap V2 and V3: factories, a pair, two pools, routers and the position manager");
   const stage = await setStage(anvil, START_SEC + 10);
-  writeFileSync(place.programme, `${JSON.stringify(programmeOf(stage), null, 2)}\n`);
+  say("deploying Uniswap V4 with two pools, a staking contract for the pair's shares, and a staker of position NFTs");
+  const annex = await setAnnex(stage, START_SEC + 600);
+  writeFileSync(place.programme, `${JSON.stringify(programmeWith(stage, annex), null, 2)}\n`);
   daemon.start();
   const life = new Life(stage, seed, START_SEC + 3600);
+  const there = new AnnexLife(annex, life);
   say("day 1: first mint, adds, removes, transfers, NFTs, pokes, swaps across ticks, direct minters, a donation");
   await life.prelude();
+  say("still day 1: the same on Uniswap V4, and shares and NFTs staked for their owners");
+  await there.prelude();
   let restarts = 0;
   for (let day = 2; day <= DAYS; day++) {
     if (day === 4) await reorg(anvil, daemon);
@@ -104,7 +110,7 @@ async function play(anvil: Anvil, daemon: Daemon, place: Place, seed: number): P
     );
     const pause = Math.floor((START_SEC + day * DAY_SECONDS - life.nowSec) / (BLOCKS_PER_DAY + 1));
     for (let i = 0; i < BLOCKS_PER_DAY; i++) {
-      await life.randomBlock(pause);
+      await life.randomBlock(pause, i % 3 === 0 ? [await there.randomDeed()] : []);
       if (day === 5 && i === BLOCKS_PER_DAY / 2) restarts += await kill(daemon);
     }
   }

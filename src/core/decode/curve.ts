@@ -146,7 +146,7 @@ export class CurveLogs implements Reader {
       return;
     }
     const added = change.name === "AddLiquidity";
-    // Where several fit, because a share is worth much more than a coin, the largest is as good as any.
+    // Where several fit, because a share is worth much more than a coin, the largest will do.
     const first = invariantsBefore(added, before, book.supply, after).at(-1);
     if (first === undefined) {
       const why = "the shares do not follow from the invariant the pool reports: a log before it is missing";

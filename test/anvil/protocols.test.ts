@@ -1,0 +1,196 @@
+import { join } from "node:path";
+import type { Hex } from "viem";
+import { describe, expect, it } from "vitest";
+import { type Annex, AnnexLife, programmeWith, setAnnex } from "../../demo/annex.ts";
+import { ARTIFACTS, Contract, compiled, deploy } from "../../demo/contracts.ts";
+import { programmeOf, SQRT_PRICE_ONE } from "../../demo/stage.ts";
+import { sha256 } from "../../src/cli/platform.ts";
+import { parseProgramme } from "../../src/config.ts";
+import { rebuild } from "../../src/daemon/rebuild.ts";
+import { liveChain, verifyLive } from "../support/anvil.ts";
+import { TestLedger, temporaryFolder } from "../support/ledger.ts";
+
+const E18 = 10n ** 18n;
+let annex: Annex;
+let pancake: { readonly stage: Contract; readonly pool: Hex; readonly block: number };
+
+const live = liveChain(5, async (life) => {
+  const { stage } = life;
+  annex = await setAnnex(stage, life.nowSec - 3000);
+  await life.prelude();
+  const there = new AnnexLife(annex, life);
+  await there.prelude();
+  for (let i = 0; i < 60; i++) {
+    const deeds = [];
+    for (let n = 0; n <= life.upTo(3); n++) deeds.push(await there.randomDeed());
+    await life.block(600 + life.upTo(5000), deeds);
+  }
+  await life.block(86_400, []);
+  await playPancake();
+});
+
+async function playPancake(): Promise<void> {
+  const { anvil, stage, life } = live();
+  const [a, b] = stage.tokens;
+  const made = await deploy(
+    anvil,
+    life.nowSec + 1,
+    stage.owner,
+    compiled(new URL("../support/PancakeStage.sol", import.meta.url), "PancakeStage"),
+    [],
+  );
+  const must = async (...txs: Parameters<typeof life.must>[1]): Promise<void> => life.must(60, txs);
+  const { owner } = stage;
+  await must(a.tx(owner, "transfer", [made.address, 10n ** 25n]), b.tx(owner, "transfer", [made.address, 10n ** 25n]));
+  const { bytecode } = ARTIFACTS.pancakePool();
+  await must(made.tx(owner, "deploy", [bytecode, a.address, b.address, SQRT_PRICE_ONE]));
+  pancake = {
+    stage: made,
+    pool: String(await made.read("pool")).toLowerCase() as Hex,
+    block: await anvil.blockNumber(),
+  };
+  const [ann] = stage.actors as readonly [Hex];
+  const limits = [SQRT_PRICE_ONE / 2n, SQRT_PRICE_ONE * 2n] as const;
+  await must(made.tx(owner, "mint", [ann, -500, 500, 9_000n * E18]));
+  await must(made.tx(owner, "mint", [made.address, -50, 100, 30_000n * E18]));
+  await must(made.tx(owner, "swap", [true, 100n * E18, limits[0]]), made.tx(owner, "flash", [E18, 0n]));
+  await must(made.tx(owner, "burn", [-50, 100, 10_000n * E18]));
+  await must(made.tx(owner, "swap", [false, 500n * E18, limits[1]]));
+  await must({ from: ann, to: pancake.pool, data: poolData("burn", [-500, 500, 1_000n * E18]) });
+}
+
+function poolData(name: string, args: readonly unknown[]): Hex {
+  return new Contract(live().anvil, ARTIFACTS.pancakePool().abi, pancake.pool).data(name, args);
+}
+
+async function followed(): Promise<TestLedger> {
+  const programme = parseProgramme(programmeWith(live().stage, annex), "the annex's programme");
+  const ledger = new TestLedger(live().fetch, { programme });
+  await ledger.settle();
+  return ledger;
+}
+
+describe("real contracts beyond Uniswap V2 and V3", () => {
+  it("have every deed in their logs: V4 by token and by salt, its own coin, and both wrappers", async () => {
+    const { store } = await followed();
+    const names = store.db
+      .prepare("select protocol || ' ' || event as name, count(*) as count from lp_events group by 1")
+      .all() as { name: string; count: number }[];
+    const seen = new Map(names.map(({ name, count }) => [name, count]));
+    for (const name of [
+      "uniswap-v4 ModifyLiquidity",
+      "uniswap-v4 Transfer",
+      "uniswap-v2 Staked",
+      "uniswap-v2 Withdrawn",
+      "uniswap-v3 DepositTransferred",
+    ])
+      expect(seen.get(name) ?? 0, name).toBeGreaterThan(1);
+    const count = (sql: string): number => Number(store.db.prepare(sql).pluck().get());
+    expect(
+      count("select count(*) from lp_events where protocol = 'uniswap-v4' and liquidity_delta like '-%'"),
+    ).toBeGreaterThan(2);
+    expect(
+      count("select count(*) from lp_events where event = 'ModifyLiquidity' and liquidity_delta = '0'"),
+    ).toBeGreaterThan(0);
+    expect(count("select count(*) from accounts where position_id like '%:%:0x%'")).toBeGreaterThan(0);
+    expect(
+      count("select count(*) from position_tokens where owner_address like '0x0000000000000000%'"),
+    ).toBeGreaterThan(0);
+    expect(count("select count(*) from positions where via_address is not null")).toBeGreaterThan(0);
+    expect(
+      count("select count(*) from daily_balances where protocol = 'uniswap-v4' and liquidity_amount > 0"),
+    ).toBeGreaterThan(0);
+    expect(count("select count(*) from daily_balances where liquidity_amount is null")).toBe(0);
+  });
+
+  it("answer every question as the ledger does, and their wrappers hold what their users claim", async () => {
+    const ledger = await followed();
+    const tip = ledger.store.blocks.tip()?.number ?? 0;
+    for (const block of [undefined, tip - 20, tip - 45]) {
+      const verdict = await verifyLive(live(), ledger, block);
+      expect(verdict.differences).toEqual([]);
+      expect(verdict.positionsChecked).toBeGreaterThan(20);
+    }
+    const { actors } = live().stage;
+    const staked = await annex.staking.readAll(
+      "balanceOf",
+      actors.map((actor) => [actor]),
+    );
+    const claims = ledger.store.db
+      .prepare("select liquidity from positions where provider_address = ? and via_address = ?")
+      .pluck();
+    expect(actors.map((actor) => BigInt(String(claims.get(actor, annex.staking.address) ?? 0)))).toEqual(staked);
+    // What was sent there without a claim is nobody's, and stays to be seen.
+    const left = ledger.store.db
+      .prepare("select liquidity from positions where provider_address = ? and via_address is null")
+      .pluck()
+      .get(annex.staking.address);
+    expect(left).toBe(`${3n * E18}`);
+    expect(
+      ledger.store.db
+        .prepare("select count(*) from daily_balances where provider_address = ?")
+        .pluck()
+        .get(annex.staking.address),
+    ).toBe(0);
+  });
+
+  it("give the same ledger in one sweep, in single blocks, undone and redone, and rebuilt", async () => {
+    const sweep = await followed();
+    const programme = parseProgramme(programmeWith(live().stage, annex), "the annex's programme");
+    const steps = new TestLedger(live().fetch, { programme });
+    const head = await live().anvil.blockNumber();
+    for (let until = 0; until <= head; until++) await steps.step({ until });
+    expect(steps.dump()).toBe(sweep.dump());
+    for (const depth of [1, 7, 23, 60]) {
+      const path = join(temporaryFolder(), "undone.sqlite");
+      const first = new TestLedger(live().fetch, { programme, path });
+      await first.settle();
+      first.store.write(() => first.store.undoAbove(head - depth));
+      first.close();
+      const again = new TestLedger(live().fetch, { programme, path });
+      await again.settle();
+      expect(again.dump()).toBe(sweep.dump());
+    }
+    sweep.store.write(() => rebuild(sweep.store, programme, sha256));
+    expect(sweep.dump()).toBe(steps.dump());
+  });
+
+  it("are the same with PancakeSwap V3, whose swaps say more", async () => {
+    const { stage } = live();
+    const base = programmeOf(stage) as { pools: readonly { tokens: readonly object[] }[] };
+    const pools = [
+      {
+        protocol: "pancake-v3",
+        address: pancake.pool,
+        tokens: base.pools[0]?.tokens,
+        startBlock: pancake.block,
+        managers: [],
+      },
+    ];
+    const programme = parseProgramme({ ...base, pools, prices: {} }, "a programme of one Pancake pool");
+    const ledger = new TestLedger(live().fetch, { programme });
+    await ledger.settle();
+    expect((await verifyLive(live(), ledger)).differences).toEqual([]);
+    const rows = ledger.store.db
+      .prepare("select provider_address, liquidity from positions order by liquidity")
+      .raw()
+      .all();
+    expect(rows).toEqual([
+      [pancake.stage.address, `${20_000n * E18}`],
+      [stage.actors[0], `${8_000n * E18}`],
+    ]);
+    expect(ledger.store.db.prepare("select count(*) from pool_states").pluck().get()).toBe(6); // Not after the last burn, which was out of range.
+  });
+
+  it("are refused where a V4 pool is said to hold other tokens", async () => {
+    const file = programmeWith(live().stage, annex) as { pools: { protocol: string; tokens: object[] }[] };
+    const pools = file.pools.filter(({ protocol }) => protocol === "uniswap-v4").slice(0, 1);
+    const [pool] = pools;
+    const tokens = [{ address: `0x${"0".repeat(39)}5`, symbol: "X", decimals: 18 }, pool?.tokens[1]];
+    const wrong = parseProgramme(
+      { ...file, pools: [{ ...pool, tokens }], wrappers: [], prices: {} },
+      "a wrong programme",
+    );
+    await expect(new TestLedger(live().fetch, { programme: wrong }).settle()).rejects.toThrow(/V4-8.*other tokens/);
+  });
+});
