@@ -11,4 +11,8 @@ export const REGRESSIONS: ReadonlyMap<number, string> = new Map([
   [3089, "finality of one branch stored with the rows of another: the parts of one batch were answered around a reorg"],
   [3144, "a repair across the final block that could never be tied to it"],
   [3358, "a fork between the final block and our first"],
+  [
+    1505,
+    "a fork below the final block was accepted, and what it rests on had to be repaired first: the repair insisted on the final block of the chain that was left",
+  ],
 ]);

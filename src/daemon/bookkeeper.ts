@@ -5,7 +5,7 @@ import { dayEndSec, dayOf, nextDay } from "../core/day.ts";
 import { applyTransaction, type Routes, routesOf } from "../core/decode/transaction.ts";
 import { type Sha256, stateDigest } from "../core/digest.ts";
 import { LpLedgerError } from "../core/errors.ts";
-import type { Address } from "../core/hex.ts";
+import type { Address, Hash } from "../core/hex.ts";
 import type { LedgerEvent } from "../core/ledger.ts";
 import type { PoolState } from "../core/pool-state.ts";
 import { type Pool, type Programme, specialAddresses } from "../core/programme.ts";
@@ -64,26 +64,35 @@ export class Bookkeeper {
    */
   replace(commonBlock: number, ranges: readonly Range[], finalHash?: string): Committed {
     return this.#write(() => {
-      const before = this.store.blocks.tip();
+      this.#recordFork(commonBlock, ranges);
       const committed = this.#replaceAbove(commonBlock, ranges);
       if (finalHash !== undefined) this.store.config.set("final_hash", finalHash, this.store.nowIso());
       // What was settled above the common block was settled on the other chain.
       if ((this.store.config.get("settled_block") ?? -1) > commonBlock)
         this.store.config.set("settled_block", commonBlock, this.store.nowIso());
-      const depth = (before?.number ?? commonBlock) - commonBlock;
-      const newTip = ranges.at(-1)?.end.hash ?? "";
-      this.store.insertReorg({ commonBlock, depth, oldTip: before?.hash ?? "", newTip });
       return committed;
     });
   }
 
+  /** Called before the undo: what is undone, and what by. */
+  #recordFork(commonBlock: number, ranges: readonly Range[]): void {
+    const before = this.store.blocks.tip();
+    const depth = (before?.number ?? commonBlock) - commonBlock;
+    const newTip = ranges.at(-1)?.end.hash ?? "";
+    this.store.insertReorg({ commonBlock, depth, oldTip: before?.hash ?? "", newTip });
+  }
+
   /**
    * Undoes everything above `commonBlock`, which is settled, and commits what a second reading brought, in one
-   * transaction; `repairs` are recorded.
+   * transaction; `repairs` are recorded, and so is the fork where the operator accepted one with this final block.
    */
-  redo(commonBlock: number, ranges: readonly Range[], repairs: readonly Repair[]): Committed {
+  redo(commonBlock: number, ranges: readonly Range[], repairs: readonly Repair[], finalHash?: Hash): Committed {
     return this.#write(() => {
       const { config, blocks } = this.store;
+      if (finalHash !== undefined) {
+        this.#recordFork(commonBlock, ranges);
+        config.set("final_hash", finalHash, this.store.nowIso());
+      }
       const final = blocks.at(config.get("final_block") ?? -1);
       const committed = this.#replaceAbove(commonBlock, ranges);
       // The final block stays a row of its own when the blocks around it are redone.

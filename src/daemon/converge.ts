@@ -142,6 +142,7 @@ async function secondLook(
   base: number,
   signal: AbortSignal,
   attempt: (ranges: readonly Range[]) => Committed,
+  acceptedFinal?: Hash,
 ): Promise<Committed> {
   const looks = [
     async () => ranges,
@@ -157,7 +158,7 @@ async function secondLook(
       finding = findingOf(error);
       if (finding === undefined) throw error;
       if (i < looks.length - 1) continue;
-      if (await recheck(keeper, chain, base, signal))
+      if (await recheck(keeper, chain, base, signal, acceptedFinal))
         throw new LpLedgerError(
           "transient",
           "REPAIRED_BELOW",
@@ -247,8 +248,7 @@ async function repair(
     logs += range.blocks.reduce((sum, block) => sum + block.logs.length, 0);
     if (logs > REPLACEMENT_LOGS_MAX) break;
   }
-  const committed = await secondLook(keeper, chain, bounds, ranges, common, signal, (each) =>
-    keeper.replace(common, each, acceptedFinal),
-  );
+  const attempt = (each: readonly Range[]): Committed => keeper.replace(common, each, acceptedFinal);
+  const committed = await secondLook(keeper, chain, bounds, ranges, common, signal, attempt, acceptedFinal);
   options.onCommit?.(committed, sight.head.number);
 }

@@ -1,5 +1,6 @@
 import type { Range } from "../core/chain.ts";
 import { findingOf, LpLedgerError } from "../core/errors.ts";
+import type { Hash } from "../core/hex.ts";
 import type { Content, Repair } from "../store/contents.ts";
 import type { Bookkeeper } from "./bookkeeper.ts";
 import type { ChainPort } from "./chain-port.ts";
@@ -36,7 +37,7 @@ export async function settle(
   for await (const range of chain.reread(settled + 1, Math.min(final, first.to), final, signal, first.by)) {
     const differing = differences(keeper, range, await foreignBlocks(keeper, chain, range, signal));
     if (differing.length > 0) {
-      const redone = await redo(keeper, chain, range, differing, signal, options.onRepair);
+      const redone = await redo(keeper, chain, range, differing, signal, options);
       if (redone) return true; // And compared again.
     }
     keeper.settleUpTo(range.end);
@@ -48,9 +49,16 @@ export async function settle(
 
 /**
  * Reads once more whatever is not settled yet, up to a block: for an identity that fails because of a log that was left
- * out earlier. @returns whether something was repaired.
+ * out earlier. `acceptedFinal` is the final block's hash on a fork that the operator accepted and that is taken over with
+ * the repair. @returns whether something was repaired.
  */
-export async function recheck(keeper: Bookkeeper, chain: ChainPort, to: number, signal: AbortSignal): Promise<boolean> {
+export async function recheck(
+  keeper: Bookkeeper,
+  chain: ChainPort,
+  to: number,
+  signal: AbortSignal,
+  acceptedFinal?: Hash,
+): Promise<boolean> {
   const { config } = keeper.store;
   const settled = config.get("settled_block");
   const final = config.get("final_block") ?? settled;
@@ -60,7 +68,7 @@ export async function recheck(keeper: Bookkeeper, chain: ChainPort, to: number, 
       const foreign = await foreignBlocks(keeper, chain, range, signal);
       if (foreign.some((number) => number > final)) return false; // A fork: the guard looks at that.
       const differing = differences(keeper, range, foreign);
-      if (differing.length > 0 && (await redo(keeper, chain, range, differing, signal))) return true;
+      if (differing.length > 0 && (await redo(keeper, chain, range, differing, signal, { acceptedFinal }))) return true;
     }
   }
   return false;
@@ -122,16 +130,17 @@ async function redo(
   range: Range,
   differing: readonly number[],
   signal: AbortSignal,
-  onRepair?: (repairs: readonly Repair[]) => void,
+  options: Pick<SettleOptions, "onRepair"> & { readonly acceptedFinal?: Hash | undefined },
 ): Promise<boolean> {
   const { store } = keeper;
+  const { acceptedFinal } = options;
   const common = store.config.get("settled_block") ?? 0;
   const tip = store.blocks.tip()?.number ?? common;
   if ((differing[0] ?? 0) <= (store.config.get("contents_from") ?? 0)) {
     // Nothing was kept to compare with: read once more, and compared from then on.
     const ranges = await readAgain(keeper, chain, common, tip, signal);
-    requireFinal(keeper, chain, ranges);
-    redoAll(keeper, chain, common, ranges, []);
+    requireFinal(keeper, chain, ranges, acceptedFinal);
+    redoAll(keeper, chain, common, ranges, [], acceptedFinal);
     return true;
   }
   const stored = storedContents(keeper, range);
@@ -166,9 +175,9 @@ async function redo(
   const before = await readAgain(keeper, chain, common, range.from - 1, signal);
   const after = await readAgain(keeper, chain, range.end.number, tip, signal);
   const ranges = [...before, corrected, ...after];
-  requireFinal(keeper, chain, ranges);
-  redoAll(keeper, chain, common, ranges, repairs);
-  onRepair?.(repairs);
+  requireFinal(keeper, chain, ranges, acceptedFinal);
+  redoAll(keeper, chain, common, ranges, repairs, acceptedFinal);
+  options.onRepair?.(repairs);
   return true;
 }
 
@@ -215,9 +224,10 @@ function redoAll(
   common: number,
   ranges: readonly Range[],
   repairs: readonly Repair[],
+  acceptedFinal?: Hash,
 ): void {
   try {
-    keeper.redo(common, ranges, repairs);
+    keeper.redo(common, ranges, repairs, acceptedFinal);
   } catch (error) {
     const finding = findingOf(error);
     if (finding === undefined) throw error;
@@ -226,8 +236,8 @@ function redoAll(
 }
 
 /** What replaces final blocks must end in our final block: a reading of another fork must not come in by a repair. */
-function requireFinal({ store }: Bookkeeper, chain: ChainPort, ranges: readonly Range[]): void {
-  const [final, hash] = [store.config.get("final_block"), store.config.get("final_hash")];
+function requireFinal({ store }: Bookkeeper, chain: ChainPort, ranges: readonly Range[], acceptedFinal?: Hash): void {
+  const [final, hash] = [store.config.get("final_block"), acceptedFinal ?? store.config.get("final_hash")];
   const at = ranges.find(({ end }) => end.number === final);
   if (final === undefined || final < (ranges[0]?.from ?? 0) || (ranges.at(-1)?.end.number ?? 0) < final) return;
   if (at?.end.hash !== hash)

@@ -52,8 +52,8 @@ export class CurveLogs implements Reader {
   readonly #reading: Reading;
   /** A transfer to the zero address whose meaning the next log of its pool tells. */
   readonly #pending = new Map<Pool, Heard>();
-  /** The mint or burn that the pool's own log must report next. */
-  readonly #moved = new Map<Pool, bigint>();
+  /** The mint or burn that the pool's own log must report next, and the transfer that made it. */
+  readonly #moved = new Map<Pool, { readonly sum: bigint; readonly log: Log }>();
 
   constructor(reading: Reading) {
     this.#reading = reading;
@@ -69,7 +69,7 @@ export class CurveLogs implements Reader {
         return;
       }
       postTransfer(this.#reading, pool, heard, false);
-      if (from === ZERO_ADDRESS) this.#moved.set(pool, (this.#moved.get(pool) ?? 0n) + value);
+      if (from === ZERO_ADDRESS) this.#issue(pool, heard.log, value);
       return;
     }
     const book = this.#reading.books.shares(pool);
@@ -89,6 +89,14 @@ export class CurveLogs implements Reader {
 
   finish(): void {
     for (const pool of [...this.#pending.keys()]) this.#settle(pool, undefined);
+    for (const [pool, { sum, log }] of this.#moved) {
+      const why = "shares were issued or redeemed, and no log of the pool reports it";
+      throw broken("C2", pool, this.#reading.place, log, "a log of the pool", sum, why);
+    }
+  }
+
+  #issue(pool: Pool, log: Log, value: bigint): void {
+    if (value !== 0n) this.#moved.set(pool, { sum: (this.#moved.get(pool)?.sum ?? 0n) + value, log });
   }
 
   /** A transfer to the zero address is a burn where the pool's removal that follows agrees, else a transfer. */
@@ -105,12 +113,12 @@ export class CurveLogs implements Reader {
       (change.token_supply === undefined || change.token_supply === supply - value) &&
       (change.token_amount === undefined || change.token_amount === value);
     postTransfer(this.#reading, pool, heard, burned);
-    if (burned) this.#moved.set(pool, (this.#moved.get(pool) ?? 0n) - value);
+    if (burned) this.#issue(pool, heard.log, -value);
   }
 
   #change(pool: Pool, book: SharesBook, { log, name, values }: Heard, change: Change): void {
     this.#settle(pool, change);
-    const moved = this.#moved.get(pool) ?? 0n;
+    const moved = this.#moved.get(pool)?.sum ?? 0n;
     this.#moved.delete(pool);
     const provider = change.provider;
     this.#reading.emit(
