@@ -57,6 +57,9 @@ function requireIssued(books: Books, pool: Pool, log: Log, place: Place): void {
  */
 export class ShareLogs implements Reader {
   readonly #reading: Reading;
+  /** What was issued and redeemed, and what deposits and withdrawals say of it: "pool owner shares". */
+  readonly #moved: string[] = [];
+  readonly #said: { readonly key: string; readonly pool: Pool; readonly log: Log }[] = [];
 
   constructor(reading: Reading) {
     this.#reading = reading;
@@ -66,7 +69,10 @@ export class ShareLogs implements Reader {
     const book = this.#reading.books.shares(pool);
     if (pool.protocol === "erc20") book.shareValueE36 = E36;
     if (heard.name === "Transfer") {
-      postTransfer(this.#reading, pool, heard, heard.values["to"] === ZERO_ADDRESS);
+      const { from, to, value } = heard.values as unknown as ShareTransfer;
+      postTransfer(this.#reading, pool, heard, to === ZERO_ADDRESS);
+      if (from === ZERO_ADDRESS) this.#moved.push(`${pool.address} ${to} ${value}`);
+      else if (to === ZERO_ADDRESS) this.#moved.push(`${pool.address} ${from} ${-value}`);
       return;
     }
     const { log, name, values } = heard;
@@ -74,8 +80,22 @@ export class ShareLogs implements Reader {
     const provider = values["owner"] as Address;
     const meaning = { name, provider, position: "", range: null, movement: null };
     this.#reading.emit(eventOf(pool, log, losslessJson(values), meaning));
+    const key = `${pool.address} ${provider} ${name === "Deposit" ? shares : -shares}`;
+    if (shares > 0n) this.#said.push({ key, pool, log });
     // A sample of few units says little: rounding would be most of it.
     if (shares >= SAMPLE_MIN && assets >= SAMPLE_MIN) book.shareValueE36 = (assets * E36) / shares;
+  }
+
+  /** S-1: the shares of a deposit are issued in its transaction, and those of a withdrawal redeemed. */
+  finish(): void {
+    for (const { key, pool, log } of this.#said) {
+      const at = this.#moved.indexOf(key);
+      if (at < 0) {
+        const why = "no transfer issued or redeemed the shares that the vault reports: it is missing";
+        throw broken("S-1", pool, this.#reading.place, log, "a transfer of the same shares", "none", why);
+      }
+      this.#moved.splice(at, 1);
+    }
   }
 }
 
