@@ -1,10 +1,11 @@
 import { describe, expect, it } from "vitest";
 import type { Log } from "../../src/core/chain.ts";
 import { managerShapes } from "../../src/core/decode/position-manager.ts";
+import { PROTOCOLS } from "../../src/core/decode/protocols.ts";
 import { applyTransaction, routesOf, topicsHeard } from "../../src/core/decode/transaction.ts";
 import { uniswapV2Shapes } from "../../src/core/decode/uniswap-v2.ts";
 import { uniswapV3Shapes } from "../../src/core/decode/uniswap-v3.ts";
-import { decodeWords } from "../../src/core/decode/words.ts";
+import { decodeWords, type Values } from "../../src/core/decode/words.ts";
 import { toAddress, toHash } from "../../src/core/hex.ts";
 import { emptyBooks } from "../support/empty-books.ts";
 import { testProgramme } from "../support/ledger.ts";
@@ -35,6 +36,9 @@ function logsOf({ receipt }: Receipt): readonly Log[] {
   }));
 }
 
+/** Topics that many contracts share, so that the topic alone says nothing of the shape. */
+const SHARED = new Set(["Transfer", "Mint", "Burn", "Deposit", "Withdraw"]);
+
 describe.skipIf(text === undefined)("real receipts", () => {
   const shapes = new Map([...uniswapV3Shapes, ...managerShapes, ...uniswapV2Shapes]);
 
@@ -54,6 +58,62 @@ describe.skipIf(text === undefined)("real receipts", () => {
     for (const name of ["Mint", "Burn", "Sync", "IncreaseLiquidity", "DecreaseLiquidity", "Collect", "Swap"]) {
       expect(names.get(name) ?? 0, name).toBeGreaterThan(0);
     }
+  });
+
+  it("decode on every other protocol: V4, both kinds of Curve pools, Solidly's family, PancakeSwap V3", () => {
+    const names = new Map<string, number>();
+    for (const [, receipt] of receipts) {
+      for (const log of logsOf(receipt)) {
+        for (const { name: protocol, shapes: known } of PROTOCOLS.values()) {
+          const shape = known.get(log.topics[0] ?? "");
+          if (shape === undefined || SHARED.has(shape.name)) continue;
+          const values = decodeWords(shape, log);
+          expect(Object.keys(values).length).toBe(shape.fields.length);
+          const key = `${protocol} ${shape.name}`;
+          names.set(key, (names.get(key) ?? 0) + 1);
+        }
+      }
+    }
+    const counts = Object.fromEntries(names);
+    expect(counts).toMatchObject({
+      "uniswap-v4 Initialize": 2,
+      "uniswap-v4 ModifyLiquidity": 354,
+      "uniswap-v4 Swap": 15,
+      "curve-ng AddLiquidity": 3,
+      "curve-ng RemoveLiquidityOne": 2,
+      "curve AddLiquidity": 6,
+      "curve RemoveLiquidityOne": 3,
+      "curve TokenExchange": 2,
+      "solidly Sync": 19,
+      "aerodrome Fees": 10,
+      "aerodrome Swap": 10,
+      "pancake-v3 Swap": 1,
+    });
+  });
+
+  it("hold the identities of a Solidly swap: the reserves move by what came in, less the fees that leave", () => {
+    let swaps = 0;
+    for (const [, receipt] of receipts) {
+      const last = new Map<string, Values>();
+      const fees = new Map<string, [bigint, bigint]>();
+      for (const log of logsOf(receipt)) {
+        const shape = PROTOCOLS.get("aerodrome")?.shapes.get(log.topics[0] ?? "");
+        if (shape === undefined || !["Sync", "Fees", "Swap"].includes(shape.name)) continue;
+        const values = decodeWords(shape, log);
+        if (shape.name === "Fees") fees.set(log.address, [values["amount0"] as bigint, values["amount1"] as bigint]);
+        if (shape.name === "Swap") {
+          expect(last.get(log.address), "a Sync before the Swap").toBeDefined();
+          const [fee0, fee1] = fees.get(log.address) ?? [0n, 0n];
+          // The fee is a small part of what came in, on the side it came in.
+          expect(fee0 * 50n <= (values["amount0In"] as bigint) && fee1 * 50n <= (values["amount1In"] as bigint)).toBe(
+            true,
+          );
+          swaps += 1;
+        }
+        if (shape.name === "Sync") last.set(log.address, values);
+      }
+    }
+    expect(swaps).toBe(10);
   });
 
   it("match: each change of a position NFT follows a pool log with the same numbers", () => {
