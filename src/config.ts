@@ -9,6 +9,7 @@ import { type Address, toAddress, toPoolId } from "./core/hex.ts";
 import { parsePriceE18, pricingOrder } from "./core/price.ts";
 import type {
   Caveat,
+  Factory,
   Finality,
   Pool,
   PriceSource,
@@ -128,6 +129,23 @@ interface PoolFile {
 type PoolSchema = ReturnType<typeof poolSchema>;
 const pool = z.discriminatedUnion("protocol", [...PROTOCOLS.values()].map(poolSchema) as [PoolSchema, ...PoolSchema[]]);
 
+const factory = z.strictObject({
+  protocol: z.enum(["uniswap-v2", "uniswap-v3", "pancake-v3", "uniswap-v4"]),
+  address: address.describe("the factory; of Uniswap V4 the PoolManager"),
+  startBlock: z.int().min(0).describe("a block not after the factory's creation: pools made before are not followed"),
+  tokens: z.array(token).describe("tokens whose symbol and decimals are known; others can have no price"),
+  match: z
+    .enum(["both", "either", "any"])
+    .optional()
+    .describe("how many of a pool's tokens must be among those: both (the default), either, or any pool at all"),
+  fees: z.array(z.int().min(0)).min(1).optional().describe("only pools of these fees, as their logs say them"),
+  managers: z.array(address).optional().describe("position managers whose NFTs hold positions in these pools"),
+  caveats: z
+    .array(z.enum(Object.keys(CAVEATS) as [Caveat, ...Caveat[]]))
+    .optional()
+    .describe("of all its pools"),
+});
+
 const wrapper = z.strictObject({
   kind: z.enum([...WRAPPERS.keys()] as [WrapperKind, ...WrapperKind[]]),
   address,
@@ -160,7 +178,11 @@ export const programmeSchema = z.strictObject({
     .strictObject({ fallbackDepth: z.int().min(0).optional(), minDepth: z.int().min(0).optional() })
     .optional()
     .describe("blocks below the head: fallbackDepth where the node has no finalized block, minDepth in any case"),
-  pools: z.array(pool).min(1),
+  pools: z.array(pool),
+  factories: z
+    .array(factory)
+    .optional()
+    .describe("contracts that make pools: those they make are followed from their first block on"),
   wrappers: z
     .array(wrapper)
     .optional()
@@ -215,7 +237,7 @@ function programmeOf(file: ProgrammeFile): Programme {
   const wrappers = (file.wrappers ?? []).map(wrapperOf);
   const pools = (file.pools as readonly PoolFile[]).map(poolOf).map((pool) => {
     const inside = wrappers.filter((each) => each.pool === pool.address);
-    return { ...pool, wrapperHomes: inside.map(homeOf) };
+    return { ...pool, wrapperHomes: inside.map(homeOf), discovered: null };
   });
   const prices = Object.entries(file.prices ?? {}).map(([of, source]): [Address, PriceSource] => [
     toAddress(of),
@@ -231,8 +253,22 @@ function programmeOf(file: ProgrammeFile): Programme {
       minDepth: file.finality?.minDepth ?? known.minDepth,
     },
     pools: pools.sort((a, b) => (a.address < b.address ? -1 : 1)),
+    factories: (file.factories ?? []).map(factoryOf).sort((a, b) => (a.address < b.address ? -1 : 1)),
     wrappers: wrappers.sort((a, b) => (`${a.address}${a.pid}` < `${b.address}${b.pid}` ? -1 : 1)),
     prices: new Map(prices.sort(([a], [b]) => (a < b ? -1 : 1))),
+  };
+}
+
+function factoryOf(file: z.infer<typeof factory>): Factory {
+  return {
+    protocol: file.protocol,
+    address: toAddress(file.address),
+    startBlock: file.startBlock,
+    tokens: file.tokens.map((one) => ({ ...one, address: toAddress(one.address) })),
+    match: file.match ?? "both",
+    fees: file.fees ?? [],
+    managers: (file.managers ?? []).map(toAddress).sort(),
+    caveats: file.caveats ?? [],
   };
 }
 
@@ -247,7 +283,7 @@ function wrapperOf(file: z.infer<typeof wrapper>): Wrapper {
   };
 }
 
-function poolOf(file: PoolFile): Omit<Pool, "wrapperHomes"> {
+function poolOf(file: PoolFile): Omit<Pool, "wrapperHomes" | "discovered"> {
   const protocol = protocolOf(file);
   const [first, ...others] = file.tokens.map((one) => ({ ...one, address: toAddress(one.address) }));
   if (first === undefined) throw new Error("unreachable: the schema asks for a token");
@@ -303,6 +339,10 @@ function relationProblems(programme: Programme, file: ProgrammeFile): readonly P
       decimals.set(toAddress(one.address), one.decimals);
     });
   });
+  if (programme.pools.length + programme.factories.length === 0)
+    problems.push({ field: "pools", expected: "at least 1 pool, or a factory", found: "[]" });
+  for (const { tokens } of programme.factories)
+    for (const { address: at, decimals: of } of tokens) decimals.set(at, of ?? 0);
   problems.push(...(file.wrappers ?? []).flatMap((each, i) => wrapperProblems(programme, wrapperOf(each), i)));
   for (const [of, source] of programme.prices) {
     if (!decimals.has(of)) problems.push({ field: `prices.${of}`, expected: "a token of a followed pool", found: of });

@@ -19,7 +19,7 @@ import { type Address, toAddress } from "../core/hex.ts";
 import type { Question } from "../core/question.ts";
 import type { TickRange } from "../core/ticks.ts";
 import { isBusy } from "./failures.ts";
-import { hex } from "./node.ts";
+import { hex } from "./headers.ts";
 import type { Rpc } from "./rpc.ts";
 
 const CALLS_PER_REQUEST = 100;

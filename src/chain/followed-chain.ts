@@ -1,4 +1,5 @@
 import type { Block, Clock, LogBlock, Range, RangeBounds } from "../core/chain.ts";
+import { poolCreated } from "../core/decode/factories.ts";
 import { topicsHeard } from "../core/decode/transaction.ts";
 import { LpLedgerError } from "../core/errors.ts";
 import type { Hash } from "../core/hex.ts";
@@ -6,6 +7,7 @@ import { addressesOf, type Programme } from "../core/programme.ts";
 import type { Question } from "../core/question.ts";
 import { ContractReader } from "./calls.ts";
 import { type Endpoint, type EndpointHealth, Endpoints, type EndpointsTold, type Expected } from "./endpoints.ts";
+import { Watch } from "./logs.ts";
 import { ChainNode, type Sight } from "./node.ts";
 import { type RangeLimits, Ranges } from "./ranges.ts";
 import type { Rpc } from "./rpc.ts";
@@ -28,9 +30,13 @@ export class FollowedChain {
 
   constructor(rpcs: readonly Rpc[], programme: Programme, options: FollowOptions) {
     const { clock, random, limits } = options;
-    const filter = { addresses: addressesOf(programme), topics: topicsHeard(programme) };
+    const factories = new Map(programme.factories.map((each) => [each.address, each]));
+    const watch = new Watch({ addresses: addressesOf(programme), topics: topicsHeard(programme) }, (log, block) => {
+      const factory = factories.get(log.address);
+      return (factory && poolCreated(factory, log, block)?.contracts) ?? [];
+    });
     const endpoints = rpcs.map((rpc) => {
-      const node = new ChainNode(rpc, filter);
+      const node = new ChainNode(rpc, watch);
       return { rpc, node, ranges: new Ranges(node, clock, random, limits, options.capOf?.(rpc.id)) };
     });
     const expected = options.expected ?? ((): Expected => ({ chainId: programme.chainId }));

@@ -8,6 +8,45 @@ export interface LogFilter {
   readonly topics: readonly string[];
 }
 
+/**
+ * What is watched: addresses are only ever added, as factories make new pools, so a place in the list is a state of
+ * knowledge. One list for all endpoints of a chain.
+ */
+export class Watch {
+  readonly topics: readonly string[];
+  readonly #addresses: Address[];
+  readonly #known: Set<Address>;
+  readonly #created: (log: Log, block: number) => readonly Address[];
+
+  /** `created`: the contracts whose logs are to be heard since this log. */
+  constructor(filter: LogFilter, created: (log: Log, block: number) => readonly Address[] = () => []) {
+    this.topics = filter.topics;
+    this.#addresses = [...filter.addresses];
+    this.#known = new Set(filter.addresses);
+    this.#created = created;
+  }
+
+  get size(): number {
+    return this.#addresses.length;
+  }
+
+  /** The filter with the addresses from one place in the list up to another. */
+  part(from = 0, to = this.size): LogFilter {
+    return { topics: this.topics, addresses: this.#addresses.slice(from, to) };
+  }
+
+  /** Adds what these logs tell of. */
+  learn(placed: readonly PlacedLog[]): void {
+    for (const { log, blockNumber } of placed) {
+      for (const address of this.#created(log, blockNumber)) {
+        if (this.#known.has(address)) continue;
+        this.#known.add(address);
+        this.#addresses.push(address);
+      }
+    }
+  }
+}
+
 /** A log with the block it claims to be in. */
 export interface PlacedLog {
   readonly log: Log;
@@ -31,7 +70,7 @@ export function readLogs(
 ): readonly PlacedLog[] {
   if (!Array.isArray(answer)) throw inconsistent(`eth_getLogs answered with ${shown(answer)}`);
   const addresses = new Set<string>(filter.addresses);
-  const topics = new Set(filter.topics);
+  const topics = new Set<string>(filter.topics);
   const placed: PlacedLog[] = [];
   for (const raw of answer) {
     const each = placeLog(raw);

@@ -1,13 +1,31 @@
 import type { Block, LogBlock, Range, RangeBounds } from "../core/chain.ts";
 import { LpLedgerError } from "../core/errors.ts";
 import { groupBy } from "../core/group.ts";
-import { type Hash, toHash } from "../core/hex.ts";
+import type { Hash } from "../core/hex.ts";
 import { BloomTest } from "./bloom.ts";
-import { isBusy } from "./failures.ts";
-import { inconsistent, type LogFilter, type PlacedLog, quantity, readLogs } from "./logs.ts";
+import {
+  behind,
+  blockCall,
+  finalizedOf,
+  type Header,
+  hashCall,
+  hex,
+  joined,
+  logBlock,
+  logsCalls,
+  logsIn,
+  readBlock,
+  requireRisingTime,
+  tagCall,
+} from "./headers.ts";
+import { inconsistent, type LogFilter, type PlacedLog, quantity, readLogs, type Watch } from "./logs.ts";
 import type { Rpc, RpcCall } from "./rpc.ts";
 
 const HEADERS_PER_REQUEST = 100;
+/** So many logs that are not ours cost as much as one more call, with its list of a thousand addresses (decision 12). */
+const FOREIGN_PER_CALL = 1_000;
+/** Ranges until it is tried again whether leaving the addresses out costs less. */
+const SHUT_RANGES = 100;
 
 /** What one poll sees: the head, the node's finalized block if it knows one, and its blocks at the numbers asked for. */
 export interface Sight {
@@ -19,14 +37,18 @@ export interface Sight {
 /** One node's chain, read with as few requests as the question allows. */
 export class ChainNode {
   readonly #rpc: Rpc;
-  readonly #filter: LogFilter;
-  readonly #bloom: BloomTest;
+  readonly #watch: Watch;
+  #bloom: BloomTest;
+  #bloomed: number;
   #dropped = 0;
+  /** Ranges for which a long list of addresses is still asked in parts. */
+  #shut = 0;
 
-  constructor(rpc: Rpc, filter: LogFilter) {
+  constructor(rpc: Rpc, watch: Watch) {
     this.#rpc = rpc;
-    this.#filter = filter;
-    this.#bloom = new BloomTest(filter);
+    this.#watch = watch;
+    this.#bloom = new BloomTest(watch.part());
+    this.#bloomed = watch.size;
   }
 
   /** Removed and pending logs that answers held so far: they belong to no chain. */
@@ -34,10 +56,14 @@ export class ChainNode {
     return this.#dropped;
   }
 
-  #readLogs(answer: unknown, from: number, to: number): readonly PlacedLog[] {
-    return readLogs(answer, this.#filter, from, to, () => {
+  /** Reads answers to a filter that was asked in parts; what they tell of new pools is watched from now on. */
+  #readLogs(answers: readonly unknown[], filter: LogFilter, from: number, to: number): readonly PlacedLog[] {
+    const whole = answers.length === 1 ? answers[0] : joined(answers);
+    const placed = readLogs(whole, filter, from, to, () => {
       this.#dropped += 1;
     });
+    this.#watch.learn(placed);
+    return placed;
   }
 
   /** Chain id and genesis hash: what tells one chain from another. */
@@ -78,12 +104,18 @@ export class ChainNode {
   async range(from: number, to: number, bounds: RangeBounds, signal: AbortSignal): Promise<Range> {
     const moving = to > bounds.finalTo;
     const known = moving ? await this.#knownHash(to, bounds.head, signal) : undefined;
-    const logsCall = this.#logsCall({ fromBlock: hex(from), toBlock: hex(to) });
-    const [first, logs, last] = await this.#rpc.batch([blockCall(from), logsCall, blockCall(to)], signal);
-    const [start, end] = [readBlock(first), readBlock(last)];
+    const watched = this.#watch.size;
+    const filter = this.#watch.part(0, watched);
+    const logCalls = this.#cheapest(filter, { fromBlock: hex(from), toBlock: hex(to) });
+    const answers = await this.#rpc.batch([blockCall(from), ...logCalls, blockCall(to)], signal).catch((error) => {
+      this.#shut = SHUT_RANGES; // Where the addresses were left out, that may have been too much for the node.
+      throw error;
+    });
+    const [start, end] = [readBlock(answers[0]), readBlock(answers.at(-1))];
     if (start === null || end === null) throw behind(from, to);
     if (known !== undefined && known !== end.hash) throw inconsistent(`block ${to} changed while its logs were read`);
-    const placed = this.#readLogs(logs, from, to);
+    const placed = this.#readLogs(answers.slice(1, -1), filter, from, to);
+    this.#weigh(filter, logCalls, answers[1], placed);
     const groups = groupBy(placed, (each) => each.blockNumber);
     const wanted = [...groups].filter(
       ([number, [log]]) => (moving && number > bounds.finalTo) || log?.timestampSec === null,
@@ -105,7 +137,63 @@ export class ChainNode {
     blocks.push(...(await this.#suspected(silent, signal)));
     blocks.sort((a, b) => a.number - b.number);
     requireRisingTime([start, ...blocks, end]);
-    return { from, parentHash: start.parentHash, end, blocks, by: this.#rpc.id };
+    return { from, parentHash: start.parentHash, end, blocks, by: this.#rpc.id, watched };
+  }
+
+  /** Asks for a long list of addresses in parts, or leaves it out and takes what is ours, whichever cost less lately. */
+  #cheapest(filter: LogFilter, where: Readonly<Record<string, string>>): readonly RpcCall[] {
+    const calls = logsCalls(filter, where);
+    if (calls.length === 1 || this.#shut > 0) return calls;
+    return [{ method: "eth_getLogs", params: [{ ...where, topics: [filter.topics] }] }];
+  }
+
+  #weigh(filter: LogFilter, asked: readonly RpcCall[], answer: unknown, ours: readonly PlacedLog[]): void {
+    const saved = logsCalls(filter, {}).length - asked.length;
+    if (saved <= 0) {
+      this.#shut = Math.max(0, this.#shut - 1);
+      return;
+    }
+    const foreign = (Array.isArray(answer) ? answer.length : 0) - ours.length;
+    if (foreign > FOREIGN_PER_CALL * saved) this.#shut = SHUT_RANGES;
+  }
+
+  /**
+   * Adds to a range the logs of addresses that were not watched yet when it was asked for: pools that a factory made in
+   * it, or in a range before it that was read at the same time. The last block must still be the same.
+   */
+  async completed(range: Range, signal: AbortSignal): Promise<Range> {
+    let whole = range;
+    while ((whole.watched ?? this.#watch.size) < this.#watch.size) {
+      const { from, end } = whole;
+      const watched = this.#watch.size;
+      const filter = this.#watch.part(whole.watched ?? 0, watched);
+      const calls = logsCalls(filter, { fromBlock: hex(from), toBlock: hex(end.number) });
+      const answers = await this.#rpc.batch([...calls, blockCall(end.number)], signal);
+      const again = readBlock(answers.at(-1));
+      if (again?.hash !== end.hash) throw inconsistent(`block ${end.number} changed while its range was read`);
+      const placed = this.#readLogs(answers.slice(0, -1), filter, from, end.number);
+      whole = { ...whole, watched, blocks: await this.#merged(whole, placed, signal) };
+    }
+    return whole;
+  }
+
+  async #merged(range: Range, placed: readonly PlacedLog[], signal: AbortSignal): Promise<readonly LogBlock[]> {
+    const blocks = new Map(range.blocks.map((block) => [block.number, block]));
+    const groups = [...groupBy(placed, (each) => each.blockNumber)];
+    const unknown = groups.filter(([number, [log]]) => !blocks.has(number) && log?.timestampSec === null);
+    const headers = await this.blocksAt(
+      unknown.map(([number]) => number),
+      signal,
+    );
+    groups.forEach(([number, group]) => {
+      const before = blocks.get(number);
+      const block = logBlock(number, group, headers.find((each) => each?.number === number) ?? undefined);
+      if (before !== undefined && before.hash !== block.hash)
+        throw inconsistent(`block ${number} has two hashes in two answers`);
+      const logs = [...(before?.logs ?? []), ...block.logs].sort((a, b) => a.logIndex - b.logIndex);
+      blocks.set(number, { ...(before ?? block), logs });
+    });
+    return [...blocks.values()].sort((a, b) => a.number - b.number);
   }
 
   /** The same for one block whose logs are too many for one answer: out of its receipts. */
@@ -114,7 +202,14 @@ export class ChainNode {
     const [again = null] = number > bounds.finalTo ? await this.blocksAt([number], signal) : [block];
     if (again?.hash !== block.hash) throw inconsistent(`block ${number} changed while its receipts were read`);
     const blocks = block.logs.length === 0 ? [] : [block];
-    return { from: number, parentHash: block.parentHash, end: block, blocks, by: this.#rpc.id };
+    return {
+      from: number,
+      parentHash: block.parentHash,
+      end: block,
+      blocks,
+      by: this.#rpc.id,
+      watched: this.#watch.size,
+    };
   }
 
   /** A block with the logs of our filter out of its receipts. */
@@ -122,7 +217,10 @@ export class ChainNode {
     const [header] = await this.#rpc.batch([blockCall(number)], signal);
     const block = readBlock(header);
     if (block === null) throw behind(number, number);
-    const placed = this.#readLogs(await this.#logsOfReceipts(block, header, signal), number, number);
+    const logs = await this.#logsOfReceipts(block, header, signal);
+    // Once to hear of pools that the block made, and once more with them.
+    this.#readLogs([logs], this.#watch.part(), number, number);
+    const placed = this.#readLogs([logs], this.#watch.part(), number, number);
     if (placed.some((each) => each.blockHash !== block.hash))
       throw inconsistent(`receipts of ${number} are of another block`);
     const { bloom: _, ...rest } = block;
@@ -152,6 +250,10 @@ export class ChainNode {
   /** Blocks that came without logs although their header's bloom speaks of some: asked again by hash, then by receipts. */
   async #suspected(silent: readonly Header[], signal: AbortSignal): Promise<readonly LogBlock[]> {
     const found: LogBlock[] = [];
+    if (this.#bloomed < this.#watch.size) {
+      this.#bloom = new BloomTest(this.#watch.part());
+      this.#bloomed = this.#watch.size;
+    }
     for (const { hash, number, bloom } of silent) {
       if (!this.#bloom.suspects(bloom)) continue;
       let block = await this.blockLogs(hash, number, signal);
@@ -172,96 +274,20 @@ export class ChainNode {
 
   /** The logs of one block by its hash: the second look when an identity does not hold. */
   async blockLogs(hash: Hash, number: number, signal: AbortSignal): Promise<LogBlock> {
-    const [answer, header] = await this.#rpc.batch([this.#logsCall({ blockHash: hash }), hashCall(hash)], signal);
-    const block = readBlock(header);
-    if (block === null || block.number !== number) throw inconsistent(`the node no longer has the block ${hash}`);
-    const placed = this.#readLogs(answer, number, number);
+    const placed: PlacedLog[] = [];
+    let block: Header | null = null;
+    // Again, where its logs tell of pools that it made.
+    for (let watched = 0; watched < this.#watch.size; ) {
+      const filter = this.#watch.part(watched);
+      watched = this.#watch.size;
+      const answers = await this.#rpc.batch([...logsCalls(filter, { blockHash: hash }), hashCall(hash)], signal);
+      block = readBlock(answers.at(-1));
+      if (block === null || block.number !== number) throw inconsistent(`the node no longer has the block ${hash}`);
+      placed.push(...this.#readLogs(answers.slice(0, -1), filter, number, number));
+    }
+    if (block === null) throw inconsistent("nothing is watched");
+    placed.sort((a, b) => a.log.logIndex - b.log.logIndex);
     if (placed.some((each) => each.blockHash !== hash)) throw inconsistent(`logs by hash ${hash} are of another block`);
     return { ...block, logs: placed.map((each) => each.log) };
   }
-
-  #logsCall(where: Readonly<Record<string, string>>): RpcCall {
-    const { addresses, topics } = this.#filter;
-    return { method: "eth_getLogs", params: [{ ...where, address: addresses, topics: [topics] }] };
-  }
-}
-
-/** A tag the node refuses or does not know is null; a node that is busy is an error. */
-function finalizedOf(outcome: LpLedgerError | { result: unknown } | undefined): Block | null {
-  if (!(outcome instanceof LpLedgerError)) return readBlock(outcome?.result);
-  if (isBusy(outcome)) throw outcome;
-  return null;
-}
-
-function logsIn(receipts: readonly unknown[]): readonly unknown[] {
-  return receipts.flatMap((receipt) => {
-    const logs = (receipt as { logs?: unknown } | null)?.logs;
-    if (!Array.isArray(logs)) throw inconsistent("a receipt has no logs");
-    return logs as unknown[];
-  });
-}
-
-function behind(from: number, to: number): LpLedgerError {
-  return new LpLedgerError("transient", "NODE_BEHIND", `the node does not have the blocks ${from} to ${to}`);
-}
-
-/** Time never runs back from block to block; days would be closed by a time that does. */
-function requireRisingTime(blocks: readonly { readonly number: number; readonly timestampSec: number }[]): void {
-  blocks.forEach((block, i) => {
-    const before = blocks[i - 1];
-    if (before === undefined || before.timestampSec <= block.timestampSec) return;
-    throw inconsistent(`block ${block.number} is said to be of an earlier time than block ${before.number}`);
-  });
-}
-
-function logBlock(number: number, group: readonly PlacedLog[], header: Block | undefined): LogBlock {
-  const [first] = group;
-  const timestampSec = header?.timestampSec ?? first?.timestampSec;
-  if (first === undefined || timestampSec === null || timestampSec === undefined) {
-    throw inconsistent(`the node has logs of block ${number} but not its header`);
-  }
-  if (header !== undefined && header.hash !== first.blockHash) {
-    throw inconsistent(`the logs of block ${number} are of another block than its header`);
-  }
-  return {
-    number,
-    hash: first.blockHash,
-    parentHash: header?.parentHash ?? null,
-    timestampSec,
-    logs: group.map((each) => each.log),
-  };
-}
-
-/** A header with its bloom, which proves nothing. */
-interface Header extends Block {
-  readonly bloom: unknown;
-}
-
-/** A header, checked; null where the node has none. */
-function readBlock(raw: unknown): Header | null {
-  if (raw === null || raw === undefined) return null;
-  const block = raw as Record<string, unknown>;
-  return {
-    number: quantity(block["number"], "block.number"),
-    hash: toHash(block["hash"]),
-    parentHash: toHash(block["parentHash"]),
-    timestampSec: quantity(block["timestamp"], "block.timestamp"),
-    bloom: block["logsBloom"],
-  };
-}
-
-export function hex(number: number): string {
-  return `0x${number.toString(16)}`;
-}
-
-function blockCall(number: number): RpcCall {
-  return { method: "eth_getBlockByNumber", params: [hex(number), false] };
-}
-
-function tagCall(tag: string): RpcCall {
-  return { method: "eth_getBlockByNumber", params: [tag, false] };
-}
-
-function hashCall(hash: string): RpcCall {
-  return { method: "eth_getBlockByHash", params: [hash, false] };
 }

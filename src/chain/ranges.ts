@@ -74,7 +74,7 @@ export class Ranges {
           ahead.push(task);
           next = last + 1;
         }
-        yield* (await ahead.shift()) ?? [];
+        for (const range of (await ahead.shift()) ?? []) yield await this.#node.completed(range, signal);
       }
     } finally {
       outer.removeEventListener("abort", leave);

@@ -9,6 +9,7 @@ import { isoOf } from "../core/day.ts";
 import { LpLedgerError } from "../core/errors.ts";
 import { toHash } from "../core/hex.ts";
 import type { Programme } from "../core/programme.ts";
+import { withDiscovered } from "../daemon/followed.ts";
 import type { BackupPlan } from "../daemon/scheduled-backups.ts";
 import { type OperatorSettings, operatorSettings, readSettings, type Settings } from "../settings.ts";
 import type { BackupFolder } from "../store/backup.ts";
@@ -132,7 +133,7 @@ export function chainOf(
   const base = { ...told, clock: systemClock, random: Math.random, limits };
   if (store === undefined) return new FollowedChain(rpcs, programme, base);
   const caps = new Map(store.config.get("endpoints")?.map(({ id, blocksMax }) => [id, blocksMax ?? undefined]));
-  return new FollowedChain(rpcs, programme, {
+  return new FollowedChain(rpcs, withDiscovered(store, programme), {
     ...base,
     capOf: (id) => caps.get(id),
     expected: () => expectedOf(store, programme),

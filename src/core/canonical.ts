@@ -15,6 +15,8 @@ export interface FollowedPool {
 export interface CanonicalProgramme {
   readonly chainId: number;
   readonly pools: readonly FollowedPool[];
+  /** Factories and which of their pools are followed; left out where there are none. */
+  readonly factories?: readonly { readonly address: string; readonly [more: string]: unknown }[];
   /** Wrappers and for whom they hold; left out where there are none. */
   readonly wrappers?: readonly { readonly address: string; readonly kind: string; readonly [more: string]: unknown }[];
   /** What values rest on; a change is taken up by a rebuild. */
@@ -31,11 +33,19 @@ export interface CanonicalProgramme {
 
 /** Orders everything by address, so that equal programmes have equal JSON. */
 export function canonicalProgramme(programme: Programme): CanonicalProgramme {
-  const tokens = new Map(programme.pools.flatMap((pool) => pool.tokens).map((token) => [token.address, token]));
+  const named = programme.pools.filter(({ discovered }) => discovered === null);
+  const tokens = new Map(
+    [...named, ...programme.factories].flatMap((pool) => pool.tokens).map((token) => [token.address, token]),
+  );
   const byAddress = <T>([a]: readonly [string, T], [b]: readonly [string, T]): number => (a < b ? -1 : 1);
-  const shares = programme.pools
+  const shares = named
     .filter(({ form }) => form === "shares")
     .map(({ address: pool, valuation }) => ({ pool, ...valuation }));
+  const factories = programme.factories.map(({ tokens, ...factory }) => ({
+    ...factory,
+    // A pool is followed by whether its tokens are known, whatever they are called.
+    tokens: tokens.map(({ address }) => address),
+  }));
   const wrappers = programme.wrappers.map(({ address, kind, pool, pid, inside }) => ({
     address,
     kind,
@@ -46,13 +56,14 @@ export function canonicalProgramme(programme: Programme): CanonicalProgramme {
   const excluded = programme.wrappers.filter(({ excluded: is }) => is).map(({ address }) => address);
   return {
     chainId: programme.chainId,
-    pools: programme.pools.map(({ address, protocol, startBlock, managers, contracts }) => ({
+    pools: named.map(({ address, protocol, startBlock, managers, contracts }) => ({
       address,
       protocol,
       startBlock,
       managers,
       ...(contracts.some((each) => each !== address) ? { contracts } : {}),
     })),
+    ...(factories.length === 0 ? {} : { factories }),
     ...(wrappers.length === 0 ? {} : { wrappers }),
     valuation: {
       quote: programme.quote,

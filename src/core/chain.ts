@@ -35,6 +35,8 @@ export interface Range {
   readonly blocks: readonly LogBlock[];
   /** Id of the endpoint that answered. */
   readonly by?: string;
+  /** How many addresses were watched when it was asked: pools that were made before it may have been unknown then. */
+  readonly watched?: number;
 }
 
 /** What is known of the chain when a range is asked for. */

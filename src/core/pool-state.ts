@@ -18,3 +18,11 @@ export type PoolState =
       readonly amounts: Amounts | null;
       readonly shareValueE36: bigint | null;
     };
+
+/** Equal exactly for equal states. */
+export function fingerprint(state: PoolState | undefined): string {
+  if (state === undefined) return "";
+  if (state.kind === "ticks") return `${state.sqrtPriceX96} ${state.tick} ${state.liquidity} ${state.amounts}`;
+  if (state.kind === "shares") return `${state.supply} ${state.amounts} ${state.shareValueE36}`;
+  return `${state.reserve0} ${state.reserve1} ${state.supply}`;
+}

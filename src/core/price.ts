@@ -40,7 +40,7 @@ export function meanTickOf(tickSeconds: bigint, seconds: number): number {
 export function poolPriceE18(pool: Pool, side: 0 | 1, means: PoolMeans): bigint | null {
   if (means.seconds === 0 || means.kind === "shares") return null;
   const [base, quote] = [pool.tokens[side], pool.tokens[1 - side]];
-  if (base === undefined || quote === undefined) return null;
+  if (base?.decimals == null || quote?.decimals == null) return null;
   const scale = 10n ** BigInt(base.decimals) * E18;
   const unit = 10n ** BigInt(quote.decimals);
   if (means.kind === "ticks") {

@@ -19,7 +19,8 @@ export interface Token {
   /** Zero for the chain's own coin. */
   readonly address: Address;
   readonly symbol: string;
-  readonly decimals: number;
+  /** Null of a token that only a factory named: it can have no price. */
+  readonly decimals: number | null;
 }
 
 /** Known peculiarities of a pool that switch an identity off, by configuration and never in silence. */
@@ -75,6 +76,23 @@ export interface Pool {
   readonly caveats: readonly Caveat[];
   /** Accounts of wrappers that hold this pool's shares: below zero at most within a transaction. */
   readonly wrapperHomes: readonly string[];
+  /** The factory that made it and the block in which; null for a pool that the programme names itself. */
+  readonly discovered: { readonly factory: Address; readonly block: number } | null;
+}
+
+/** A contract that makes pools: those it makes from its start block on are followed as they come. */
+export interface Factory {
+  readonly address: Address;
+  readonly protocol: ProtocolName;
+  readonly startBlock: number;
+  /** Tokens whose symbol and decimals are known. */
+  readonly tokens: readonly Token[];
+  /** Of a pool's two tokens, how many must be among those. */
+  readonly match: "both" | "either" | "any";
+  /** Only pools of these fees; all where it is empty. */
+  readonly fees: readonly number[];
+  readonly managers: readonly Address[];
+  readonly caveats: readonly Caveat[];
 }
 
 /** `fixed`: quote units per whole token, scaled by 1e18. `pool`: the pool's own time-weighted price in its other token. */
@@ -95,25 +113,30 @@ export interface Programme {
   readonly quote: { readonly symbol: string; readonly decimals: number };
   readonly finality: Finality;
   readonly pools: readonly Pool[];
+  readonly factories: readonly Factory[];
   readonly wrappers: readonly Wrapper[];
   readonly prices: ReadonlyMap<Address, PriceSource>;
 }
 
 /** The first block any pool of the programme may have logs in. */
 export function startBlockOf(programme: Programme): number {
-  return Math.min(...programme.pools.map((pool) => pool.startBlock));
+  return [...programme.pools, ...programme.factories].reduce(
+    (min, { startBlock }) => Math.min(min, startBlock),
+    Infinity,
+  );
 }
 
 /** Every address whose logs the ledger reads: pools and their managers, ascending. */
 export function addressesOf(programme: Programme): readonly Address[] {
   const all = new Set<Address>();
   for (const pool of programme.pools) for (const each of [...pool.contracts, ...pool.managers]) all.add(each);
+  for (const { address, managers } of programme.factories) for (const each of [address, ...managers]) all.add(each);
   for (const { address } of programme.wrappers) all.add(address);
   return [...all].sort();
 }
 
 /** Addresses that keep accounts but are never providers: zero, one, pools, position managers and wrappers. */
-export function specialAddresses(programme: Programme): ReadonlySet<Address> {
+export function specialAddresses(programme: Programme): Set<Address> {
   return new Set<Address>([ZERO_ADDRESS, ONE_ADDRESS, ...addressesOf(programme)]);
 }
 

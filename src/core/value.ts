@@ -25,12 +25,12 @@ export function valueOfAmounts(
   quoteDecimals: number,
   per = 1n,
 ): bigint | null {
-  const decimalsMax = Math.max(0, ...amounts.map(({ token }) => token.decimals));
+  const decimalsMax = Math.max(0, ...amounts.map(({ token }) => token.decimals ?? 0));
   let sum = 0n;
   for (const { token, amount } of amounts) {
     if (amount === 0n) continue;
     const price = priceOf(token.address);
-    if (price === undefined) return null;
+    if (price === undefined || token.decimals === null) return null;
     sum += amount * price * 10n ** BigInt(decimalsMax - token.decimals);
   }
   const value = (sum * 10n ** BigInt(quoteDecimals)) / (10n ** BigInt(decimalsMax) * E18 * per);

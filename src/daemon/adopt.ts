@@ -31,6 +31,10 @@ export function compareProgramme(store: Store, programme: Programme): Adoption {
       problems.push(`pool ${pool.address} was ${JSON.stringify(pool)}, now it is ${JSON.stringify(here)}`);
     }
   }
+  if (JSON.stringify(stored.factories ?? []) !== JSON.stringify(now.factories ?? [])) {
+    const list = (factories: CanonicalProgramme["factories"]): string => JSON.stringify(factories ?? []);
+    problems.push(`the factories were ${list(stored.factories)}, now they are ${list(now.factories)}`);
+  }
   if (JSON.stringify(stored.wrappers ?? []) !== JSON.stringify(now.wrappers ?? [])) {
     const list = (wrappers: CanonicalProgramme["wrappers"]): string => JSON.stringify(wrappers ?? []);
     problems.push(`the wrappers were ${list(stored.wrappers)}, now they are ${list(now.wrappers)}`);

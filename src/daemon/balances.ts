@@ -13,15 +13,13 @@ import type { Store } from "../store/store.ts";
  */
 export class Balances {
   readonly #store: Store;
-  readonly #programme: Programme;
-  readonly #special: ReadonlySet<Address>;
+  readonly #followed: { readonly programme: Programme; readonly special: ReadonlySet<Address> };
   readonly #excluded: ReadonlySet<string>;
 
-  constructor(store: Store, programme: Programme, special: ReadonlySet<Address>) {
+  constructor(store: Store, followed: { readonly programme: Programme; readonly special: ReadonlySet<Address> }) {
     this.#store = store;
-    this.#programme = programme;
-    this.#special = special;
-    this.#excluded = excludedWrappers(programme);
+    this.#followed = followed;
+    this.#excluded = excludedWrappers(followed.programme);
   }
 
   /** The caller holds the transaction, with the books written back. */
@@ -31,7 +29,7 @@ export class Balances {
     const prices = new Map<Address, bigint | undefined>();
     const states = new Map<string, PoolState | undefined>();
     for (const provider of providers === "all" ? this.#store.balances.everyHolder() : new Set(providers)) {
-      if (this.#special.has(provider)) continue;
+      if (this.#followed.special.has(provider)) continue;
       const accounts = this.#store.balances.accountsOf(provider).filter(({ via }) => !this.#excluded.has(via ?? ""));
       if (accounts.length === 0) continue; // A provider that a reorg took away altogether.
       const touched = accounts.reduce((newest, account) => Math.max(newest, account.updatedBlock), 0);
@@ -47,14 +45,14 @@ export class Balances {
         return states.get(key);
       };
       const priceOf = (token: Address): bigint | undefined => this.#priceOf(token, prices);
-      const total = valueOfAccounts(this.#programme, accounts, stateOf, priceOf);
+      const total = valueOfAccounts(this.#followed.programme, accounts, stateOf, priceOf);
       // Until tiers exist everyone is in tier 1, whose multiplier is 1.
       this.#store.balances.put({ provider, total, weighted: total, tier: 1, lastUpdated });
     }
   }
 
   #priceOf(token: Address, known: Map<Address, bigint | undefined>): bigint | undefined {
-    if (!known.has(token)) known.set(token, knownPriceE18(this.#store, this.#programme, token));
+    if (!known.has(token)) known.set(token, knownPriceE18(this.#store, this.#followed.programme, token));
     return known.get(token);
   }
 }

@@ -2,17 +2,18 @@ import type { Books } from "../core/books.ts";
 import type { Block, LogBlock, Range } from "../core/chain.ts";
 import { contentOf } from "../core/content.ts";
 import { dayEndSec, dayOf, nextDay } from "../core/day.ts";
-import { applyTransaction, type Routes, routesOf } from "../core/decode/transaction.ts";
+import { applyTransaction } from "../core/decode/transaction.ts";
 import { type Sha256, stateDigest } from "../core/digest.ts";
 import { LpLedgerError } from "../core/errors.ts";
 import type { Address, Hash } from "../core/hex.ts";
 import type { LedgerEvent } from "../core/ledger.ts";
-import type { PoolState } from "../core/pool-state.ts";
-import { type Pool, type Programme, specialAddresses } from "../core/programme.ts";
+import { fingerprint } from "../core/pool-state.ts";
+import type { Pool, Programme } from "../core/programme.ts";
 import type { Repair } from "../store/contents.ts";
 import type { NewBlock, Store } from "../store/store.ts";
 import { Balances } from "./balances.ts";
 import { closeDay } from "./days.ts";
+import { digestsOf, Followed } from "./followed.ts";
 import { type EventPosting, keepPostings } from "./postings.ts";
 import { forgetReadersAbove, forgetReadersUpTo, keepReader } from "./readers.ts";
 
@@ -32,12 +33,10 @@ const HELD = "every identity held when the block was read again";
  */
 export class Bookkeeper {
   readonly store: Store;
-  readonly programme: Programme;
   /** A block that one look saw as final; stored when the next look sees it, too. */
   pendingFinal: (Block & { readonly source: "tag" | "depth" }) | undefined;
   readonly #sha256: Sha256;
-  readonly #routes: Routes;
-  readonly #special: ReadonlySet<Address>;
+  readonly #followed: Followed;
   readonly #balances: Balances;
   #books: Books | undefined;
   #states = new Map<Pool, string>();
@@ -46,11 +45,19 @@ export class Bookkeeper {
 
   constructor(store: Store, programme: Programme, sha256: Sha256) {
     this.store = store;
-    this.programme = programme;
+    this.#followed = new Followed(store, programme);
     this.#sha256 = sha256;
-    this.#routes = routesOf(programme);
-    this.#special = specialAddresses(programme);
-    this.#balances = new Balances(store, programme, this.#special);
+    this.#balances = new Balances(store, this.#followed);
+  }
+
+  /** What is followed: the programme file's pools, and those that its factories made so far. */
+  get programme(): Programme {
+    return this.#followed.programme;
+  }
+
+  /** The logs of a block that mean anything by what is followed now: pools of a factory are not all followed. */
+  heardOf<T extends LogBlock>(block: T): T {
+    return this.#followed.heardOf(block);
   }
 
   /** Commits ranges that follow our tip, in one transaction. */
@@ -152,6 +159,7 @@ export class Bookkeeper {
   }
 
   #forget(): void {
+    this.#followed.forget();
     this.#books = undefined;
     this.#states = new Map();
     this.#dayEndSec = undefined;
@@ -213,8 +221,11 @@ export class Bookkeeper {
     return { blocks: range.end.number - range.from + 1, events, postings, tip: range.end.number };
   }
 
-  #applyBlock(books: Books, block: LogBlock): { readonly events: number; readonly postings: readonly EventPosting[] } {
+  #applyBlock(books: Books, read: LogBlock): { readonly events: number; readonly postings: readonly EventPosting[] } {
+    this.#followed.discover(read.logs, read.number);
+    const block = this.heardOf(read);
     const [blockNumber, blockHash, logCount] = [block.number, block.hash, block.logs.length];
+    if (logCount === 0) return { events: 0, postings: [] };
     this.store.contents.insert({ blockNumber, blockHash, logCount, hash: this.contentOf(block) });
     const events: LedgerEvent[] = [];
     const postings: EventPosting[] = [];
@@ -223,7 +234,9 @@ export class Bookkeeper {
       const transactionHash = block.logs[i]?.transactionHash;
       let end = i;
       while (block.logs[end]?.transactionHash === transactionHash && end < block.logs.length) end += 1;
-      const applied = applyTransaction(books, this.#routes, block.logs.slice(i, end), { blockNumber: block.number });
+      const applied = applyTransaction(books, this.#followed.routes, block.logs.slice(i, end), {
+        blockNumber: block.number,
+      });
       events.push(...applied.events);
       postings.push(...applied.postings);
       for (const pool of applied.pools) pools.add(pool);
@@ -256,7 +269,7 @@ export class Bookkeeper {
     this.store.flush(books);
     while (this.#dayEndSec <= timestampSec) {
       const day = dayOf(this.#dayEndSec - 1);
-      closeDay(this.store, this.programme, this.#special, day, blockNumber);
+      closeDay(this.store, this.programme, this.#followed.special, day, blockNumber);
       this.#dayEndSec = dayEndSec(nextDay(day));
     }
   }
@@ -271,23 +284,15 @@ export class Bookkeeper {
   #stateDigest(books: Books): string {
     return stateDigest(
       this.#sha256,
-      this.programme.pools.map((pool) => [pool.address, books.digest(pool.address)]),
+      digestsOf(this.programme, ({ address }) => books.digest(address)),
     );
   }
 }
 
 /** The digest of a ledger in which nothing happened yet. */
-function emptyDigest(sha256: Sha256, { pools }: Programme): string {
+function emptyDigest(sha256: Sha256, programme: Programme): string {
   return stateDigest(
     sha256,
-    pools.map(({ address }) => [address, ""]),
+    digestsOf(programme, () => ""),
   );
-}
-
-/** Equal exactly for equal states. */
-function fingerprint(state: PoolState | undefined): string {
-  if (state === undefined) return "";
-  if (state.kind === "ticks") return `${state.sqrtPriceX96} ${state.tick} ${state.liquidity} ${state.amounts}`;
-  if (state.kind === "shares") return `${state.supply} ${state.amounts} ${state.shareValueE36}`;
-  return `${state.reserve0} ${state.reserve1} ${state.supply}`;
 }

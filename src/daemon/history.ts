@@ -7,6 +7,7 @@ import { valueOfAccounts } from "../core/value.ts";
 import { accountsAt, type HeldAccount } from "../store/read.ts";
 import type { Store } from "../store/store.ts";
 import { knownPriceE18 } from "./balances.ts";
+import { withDiscovered } from "./followed.ts";
 
 /** A moment of the ledger: the end of a block, or of a day. */
 export type Moment = { readonly block: number } | { readonly date: Day };
@@ -28,7 +29,8 @@ export function snapshotAt(store: Store, programme: Programme, moment: Moment): 
   return store.db.transaction(() => readSnapshot(store, programme, moment))();
 }
 
-function readSnapshot(store: Store, programme: Programme, moment: Moment): Snapshot {
+function readSnapshot(store: Store, named: Programme, moment: Moment): Snapshot {
+  const programme = withDiscovered(store, named);
   const endSec = "date" in moment ? dayEndSec(moment.date) : null;
   const block = "block" in moment ? store.blocks.atOrBelow(moment.block) : store.blocks.lastBefore(endSec ?? 0);
   requireCovered(store, moment, block !== undefined, endSec);

@@ -10,6 +10,7 @@ import type { Store } from "../store/store.ts";
 import { Balances } from "./balances.ts";
 
 import { closeDay } from "./days.ts";
+import { digestsOf, withDiscovered } from "./followed.ts";
 import { type EventPosting, keepPostings } from "./postings.ts";
 
 export interface Rebuilt {
@@ -27,11 +28,12 @@ export interface Rebuilt {
  */
 export function rebuild(
   store: Store,
-  programme: Programme,
+  named: Programme,
   sha256: Sha256,
   added: ReadonlySet<Address> = new Set(),
 ): Rebuilt {
   const before = summarise(store.db);
+  const programme = withDiscovered(store, named);
   clearDerived(store.db);
   const special = specialAddresses(programme);
   const pools = new Map<string, Programme["pools"][number]>(programme.pools.map((pool) => [pool.address, pool]));
@@ -67,7 +69,7 @@ export function rebuild(
       keepPostings(store, books, { sha256, chainId: programme.chainId }, block, postings);
       next = eventBlocks.next();
     }
-    const digests = programme.pools.map((pool) => [pool.address, books.digest(pool.address)] as const);
+    const digests = digestsOf(programme, ({ address }) => books.digest(address));
     store.setDigest(block.number, eventCount, stateDigest(sha256, digests));
     books.shrink();
   }
@@ -77,7 +79,7 @@ export function rebuild(
     "an event stands in a block that processed_blocks does not have",
   );
   store.flush(books);
-  new Balances(store, programme, special).refresh("all");
+  new Balances(store, { programme, special }).refresh("all");
   requireSame(before, summarise(store.db), added);
   return { ...totals, stateDigest: store.blocks.tip()?.stateDigest ?? "" };
 }

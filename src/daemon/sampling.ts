@@ -5,6 +5,7 @@ import { questionText } from "../core/question.ts";
 import { accountsAt, type HeldAccount, someAccounts } from "../store/read.ts";
 import type { Store } from "../store/store.ts";
 import { type Expectation, expectationsOfOne } from "./expectations.ts";
+import { withDiscovered } from "./followed.ts";
 import type { VerifyPort } from "./verify.ts";
 
 export interface SamplePlan {
@@ -109,7 +110,8 @@ export class Sampling {
   }
 
   #expectationsOf(account: HeldAccount): readonly Expectation[] {
-    const pool = this.#programme.pools.find(({ address }) => address === account.pool);
+    const { pools } = withDiscovered(this.#store, this.#programme);
+    const pool = pools.find(({ address }) => address === account.pool);
     return pool === undefined ? [] : expectationsOfOne(pool, account);
   }
 }

@@ -116,7 +116,9 @@ function storedContents({ store }: Bookkeeper, { from, end }: Range): ReadonlyMa
 function differences(keeper: Bookkeeper, range: Range, foreign: readonly number[]): readonly number[] {
   const stored = storedContents(keeper, range);
   const differing = new Set(stored.keys());
-  for (const block of range.blocks) {
+  for (const read of range.blocks) {
+    const block = keeper.heardOf(read);
+    if (block.logs.length === 0) continue;
     if (stored.get(block.number)?.hash === keeper.contentOf(block)) differing.delete(block.number);
     else differing.add(block.number);
   }
@@ -149,7 +151,8 @@ async function redo(
   for (const number of differing) {
     const hash =
       range.blocks.find((block) => block.number === number)?.hash ?? (await headerAt(chain, number, signal)).hash;
-    const { block, byReceipts } = await chain.confirm(hash, number, signal);
+    const { block: read, byReceipts } = await chain.confirm(hash, number, signal);
+    const block = keeper.heardOf(read);
     confirmed.set(number, block);
     const before = stored.get(number);
     if (before?.blockHash === hash && block.logs.length < before.logCount && !byReceipts) {

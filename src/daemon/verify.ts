@@ -5,6 +5,7 @@ import { type Question, questionText } from "../core/question.ts";
 import { accountsAt } from "../store/read.ts";
 import type { Store } from "../store/store.ts";
 import { expectationsOf } from "./expectations.ts";
+import { withDiscovered } from "./followed.ts";
 import { headerAt } from "./header-at.ts";
 
 /** What `verify` needs of a chain. */
@@ -45,7 +46,7 @@ const POOL_WIDE: ReadonlySet<Question["kind"]> = new Set([
  */
 export async function verify(
   store: Store,
-  programme: Programme,
+  named: Programme,
   chain: VerifyPort,
   blockNumber: number | undefined,
   signal: AbortSignal,
@@ -71,6 +72,7 @@ export async function verify(
     });
   }
   const accounts = accountsAt(store.db, at);
+  const programme = withDiscovered(store, named);
   const expectations = programme.pools.flatMap((pool) =>
     expectationsOf(
       store,

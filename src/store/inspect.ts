@@ -110,7 +110,9 @@ const PAGE = 5_000;
 /** Follows the postings from the first to the last: balances, per-pool digests, and the digest of every stored block. */
 function digestProblems(db: Database, sha256: Sha256): readonly string[] {
   const { chainId } = factsOf(db);
-  const pools = db.prepare<[], string>("select pool_address from pools").pluck().all();
+  // Pools that a factory made count from their first posting on.
+  const named = "select pool_address from pools where metadata ->> '$.factory' is null";
+  const pools = db.prepare<[], string>(named).pluck().all();
   const digests = new Map(pools.map((pool) => [pool, ""]));
   const balances = new Map<number, bigint>();
   const stored = db

@@ -3,7 +3,7 @@ import { Books } from "../core/books.ts";
 import type { Clock } from "../core/chain.ts";
 import { isoOf } from "../core/day.ts";
 import { invariant } from "../core/errors.ts";
-import type { Address } from "../core/hex.ts";
+import { type Address, toAddress, toPoolId } from "../core/hex.ts";
 import type { Pool } from "../core/programme.ts";
 import { AccountsTable } from "./accounts.ts";
 import { BalancesTable } from "./balances.ts";
@@ -28,6 +28,14 @@ export interface NewBlock {
 }
 
 /** The ledger in one SQLite file: every table with its statements, and the one way to write. */
+/** A pool that a factory made. */
+export interface DiscoveredPool {
+  readonly address: Address;
+  readonly factory: Address;
+  readonly block: number;
+  readonly tokens: readonly [Address, Address];
+}
+
 export class Store {
   readonly db: Database;
   readonly config: ConfigTable;
@@ -123,11 +131,36 @@ export class Store {
   /** Removes pools that are not of these; only pools without history can go (foreign keys refuse others). */
   removePoolsBut(pools: readonly Pool[]): void {
     const kept = JSON.stringify(pools.map((pool) => pool.address));
-    this.db.prepare("delete from pools where pool_address not in (select value from json_each(?))").run(kept);
+    this.db
+      .prepare(
+        "delete from pools where pool_address not in (select value from json_each(?)) and metadata ->> '$.factory' is null",
+      )
+      .run(kept);
+  }
+
+  /** Pools that factories of the programme made, as far as the chain was followed. */
+  discovered(): readonly DiscoveredPool[] {
+    return this.db
+      .prepare<[], { address: string; factory: string; block: number; tokens: string }>(`
+        select
+          pool_address as address,
+          metadata ->> '$.factory' as factory,
+          metadata ->> '$.block' as block,
+          tokens
+        from pools
+        where metadata ->> '$.factory' is not null
+        order by pool_address`)
+      .all()
+      .map(({ address, factory, block, tokens }) => {
+        const [token0, token1] = (JSON.parse(tokens) as { address: string }[]).map((each) => toAddress(each.address));
+        invariant(token0 !== undefined && token1 !== undefined, "POOL_TOKENS", `the pool ${address} has no two tokens`);
+        return { address: toPoolId(address), factory: toAddress(factory), block, tokens: [token0, token1] };
+      });
   }
 
   putPool(pool: Pool): void {
-    const metadata = JSON.stringify({ managers: pool.managers, caveats: pool.caveats });
+    const { managers, caveats, discovered } = pool;
+    const metadata = JSON.stringify({ managers, caveats, ...(discovered === null ? {} : discovered) });
     this.#insertPool.run(pool.address, pool.protocol, JSON.stringify(pool.tokens), pool.startBlock, metadata);
   }
 

@@ -48,10 +48,17 @@ export function undoAbove(db: Database, above: number): Undone {
     run("delete from pool_states where pool_address = ? and block_number > ?", pool, above);
     run("delete from pool_digests where pool_address = ? and block_number > ?", pool, above);
   }
+  const born = all<{ pool_address: string }>("select pool_address from pools where metadata ->> '$.block' > ?", above);
   const blocks = run("delete from processed_blocks where block_number > ?", above);
 
   for (const { account_id: id } of touched) restoreAccount(db, id);
   for (const { log_address: manager, position_id: position } of tokens) restoreOwner(db, manager, position);
+
+  // Pools that were made above it are no more; nothing of theirs is left that refers to them.
+  for (const { pool_address: pool } of born) {
+    for (const table of ["pool_days", "daily_balances", "position_tokens", "accounts", "pools"])
+      run(`delete from ${table} where pool_address = ?`, pool);
+  }
 
   const providers = touched.filter(({ kind }) => kind === "holder").map((row) => toAddress(row.provider_address));
   for (const provider of providers) run("delete from provider_balances where provider_address = ?", provider);

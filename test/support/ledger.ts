@@ -11,6 +11,7 @@ import { adoptProgramme } from "../../src/daemon/adopt.ts";
 import { Bookkeeper } from "../../src/daemon/bookkeeper.ts";
 import type { ChainPort } from "../../src/daemon/chain-port.ts";
 import { type ConvergeOptions, converge, type Step } from "../../src/daemon/converge.ts";
+import { withDiscovered } from "../../src/daemon/followed.ts";
 import { openForWriting } from "../../src/store/open.ts";
 import { positionLines } from "../../src/store/read.ts";
 import { Store } from "../../src/store/store.ts";
@@ -68,7 +69,7 @@ export class TestLedger {
     this.close = close;
     if (store.config.get("programme") === undefined) store.write(() => adoptProgramme(store, programme, sha256));
     this.keeper = new Bookkeeper(store, programme, sha256);
-    this.chain = options.chain ?? chainPort(fetch, programme, options.limits);
+    this.chain = options.chain ?? chainPort(fetch, withDiscovered(store, programme), options.limits);
   }
 
   step(options: ConvergeOptions = {}): Promise<Step> {

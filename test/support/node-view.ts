@@ -53,11 +53,11 @@ function logs(view: NodeView, filter: Readonly<Record<string, unknown>>): unknow
   const blocks =
     byHash === undefined ? view.blocks.slice(from, to + 1) : view.blocks.filter((block) => block.hash === byHash);
   if (byHash !== undefined && blocks.length === 0) throw new Error("unknown block");
-  const addresses = filter["address"] as readonly string[];
+  const addresses = filter["address"] as readonly string[] | undefined;
   const [topics] = filter["topics"] as readonly (readonly string[])[];
   return blocks.flatMap((block) =>
     block.logs
-      .filter((log) => addresses.includes(log.address) && topics?.includes(log.topics[0] ?? ""))
+      .filter((log) => (addresses?.includes(log.address) ?? true) && topics?.includes(log.topics[0] ?? ""))
       .map((log) => logOf(view, block, log)),
   );
 }

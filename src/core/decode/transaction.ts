@@ -3,7 +3,8 @@ import type { Log } from "../chain.ts";
 import { groupBy } from "../group.ts";
 import type { Address } from "../hex.ts";
 import { followToken, type LedgerEvent, type Posting, post } from "../ledger.ts";
-import type { Pool, Programme, Wrapper } from "../programme.ts";
+import type { Factory, Pool, Programme, Wrapper } from "../programme.ts";
+import { factoryShapes } from "./factories.ts";
 import { protocolOf } from "./protocols.ts";
 import type { BeginReader, Emit, Heard, Place, Protocol, Reader, Reading } from "./reading.ts";
 import { decodeWords, type Shapes } from "./words.ts";
@@ -18,23 +19,44 @@ export interface AppliedTransaction {
 
 /** Whose logs an address emits: a pool's, those of many pools in one contract, or a position manager's. */
 export interface Routes {
-  readonly pools: ReadonlyMap<Address, Pool>;
+  readonly pools: Map<Address, Pool>;
   /** By the emitting contract; of a singleton by contract and first topic. */
-  readonly emitters: ReadonlyMap<string, Pool>;
+  readonly emitters: Map<string, Pool>;
   readonly managers: ReadonlyMap<Address, Protocol>;
   readonly wrappers: ReadonlyMap<Address, readonly Wrapper[]>;
+  readonly factories: ReadonlyMap<Address, Factory>;
 }
 
 export function routesOf(programme: Programme): Routes {
-  const emitters = new Map<string, Pool>();
   const managers = new Map<Address, Protocol>();
-  for (const pool of programme.pools) {
-    const protocol = protocolOf(pool);
-    for (const each of pool.contracts) emitters.set(protocol.singleton ? `${each}|${pool.address}` : each, pool);
-    for (const each of pool.managers) managers.set(each, protocol);
-  }
-  const pools = new Map(programme.pools.map((pool) => [pool.address, pool]));
-  return { pools, emitters, managers, wrappers: groupBy(programme.wrappers, ({ address }) => address) };
+  for (const each of [...programme.pools, ...programme.factories])
+    for (const manager of each.managers) managers.set(manager, protocolOf(each));
+  const wrappers = groupBy(programme.wrappers, ({ address }) => address);
+  const factories = new Map(programme.factories.map((each) => [each.address, each]));
+  const routes: Routes = { pools: new Map(), emitters: new Map(), managers, wrappers, factories };
+  for (const pool of programme.pools) addRoute(routes, pool);
+  return routes;
+}
+
+/** From now on the pool's logs are its own. */
+export function addRoute(routes: Routes, pool: Pool): void {
+  const { singleton } = protocolOf(pool);
+  for (const each of pool.contracts) routes.emitters.set(singleton ? `${each}|${pool.address}` : each, pool);
+  routes.pools.set(pool.address, pool);
+}
+
+/** The pool whose log it is. */
+function emitterOf({ emitters }: Routes, log: Log): Pool | undefined {
+  return emitters.get(log.address) ?? emitters.get(`${log.address}|${log.topics[1]}`);
+}
+
+/** Whether a log can mean anything: pools that a factory makes are not all followed. */
+export function isHeard(routes: Routes, log: Log): boolean {
+  const { managers, wrappers, factories } = routes;
+  const { address } = log;
+  return (
+    emitterOf(routes, log) !== undefined || managers.has(address) || wrappers.has(address) || factories.has(address)
+  );
 }
 
 /** Every topic0 the decoders hear, ascending: the log filter. */
@@ -47,6 +69,10 @@ export function topicsHeard(programme: Programme): readonly string[] {
     const { shapes, managers } = protocolOf(pool);
     add(shapes);
     if (pool.managers.length > 0 && managers !== undefined) add(managers);
+  }
+  for (const factory of programme.factories) {
+    const { shapes, managers } = protocolOf(factory);
+    for (const each of [factoryShapes(factory), shapes, ...(managers === undefined ? [] : [managers])]) add(each);
   }
   for (const { kind } of programme.wrappers) add(WRAPPERS.get(kind)?.shapes ?? new Map());
   return [...topics].sort();
@@ -76,7 +102,7 @@ export function applyTransaction(books: Books, routes: Routes, logs: readonly Lo
     return reader;
   };
   for (const log of logs) {
-    const pool = routes.emitters.get(log.address) ?? routes.emitters.get(`${log.address}|${log.topics[1]}`);
+    const pool = emitterOf(routes, log);
     if (pool !== undefined) {
       const protocol = protocolOf(pool);
       const heard = heardIn(protocol.shapes, log);

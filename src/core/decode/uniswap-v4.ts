@@ -183,6 +183,11 @@ export class SingletonLogs implements Reader {
   }
 }
 
+/** Whether a hook has a permission by which it can hold value outside positions. */
+export function holdsValueApart(hooks: string): boolean {
+  return (BigInt(hooks) & RETURNS_DELTA) !== 0n;
+}
+
 /** V4-8: the pool's id is the hash of its key; its tokens are those of the programme, and its hook keeps nothing apart. */
 function requireKey(pool: Pool, log: Log, key: PoolKey, { place }: Reading): void {
   const { currency0, currency1, fee, tickSpacing, hooks } = key;
@@ -192,7 +197,7 @@ function requireKey(pool: Pool, log: Log, key: PoolKey, { place }: Reading): voi
   const tokens = pool.tokens.map((token) => token.address).join(" and ");
   if (tokens !== `${currency0} and ${currency1}`)
     throw broken("V4-8", pool, place, log, `${currency0} and ${currency1}`, tokens, "the programme names other tokens");
-  if ((BigInt(hooks) & RETURNS_DELTA) === 0n || pool.caveats.includes("hook-holds-value")) return;
+  if (!holdsValueApart(hooks) || pool.caveats.includes("hook-holds-value")) return;
   const why = `the hook ${hooks} may hold value outside positions, which no log tells: name the caveat hook-holds-value to follow positions alone`;
   throw broken("V4-8", pool, place, log, "a hook that returns no amounts of its own", hooks, why);
 }

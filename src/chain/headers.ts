@@ -1,0 +1,108 @@
+import type { Block, LogBlock } from "../core/chain.ts";
+import { LpLedgerError } from "../core/errors.ts";
+import { toHash } from "../core/hex.ts";
+import { isBusy } from "./failures.ts";
+import { inconsistent, type LogFilter, type PlacedLog, quantity } from "./logs.ts";
+import type { RpcCall } from "./rpc.ts";
+
+/** Nodes refuse longer lists of addresses (geth: 1,000). */
+const ADDRESSES_PER_CALL = 1_000;
+
+/** The calls that ask for a filter's logs, so many addresses at a time. */
+export function logsCalls(
+  { addresses, topics }: LogFilter,
+  where: Readonly<Record<string, string>>,
+): readonly RpcCall[] {
+  const calls: RpcCall[] = [];
+  for (let i = 0; i < addresses.length; i += ADDRESSES_PER_CALL) {
+    const address = addresses.slice(i, i + ADDRESSES_PER_CALL);
+    calls.push({ method: "eth_getLogs", params: [{ ...where, address, topics: [topics] }] });
+  }
+  return calls;
+}
+
+/** Several answers as one; what is no list stays to be refused as such. */
+export function joined(answers: readonly unknown[]): unknown {
+  const other = answers.find((each) => !Array.isArray(each));
+  return other === undefined ? answers.flat() : other;
+}
+
+/** A tag the node refuses or does not know is null; a node that is busy is an error. */
+export function finalizedOf(outcome: LpLedgerError | { result: unknown } | undefined): Block | null {
+  if (!(outcome instanceof LpLedgerError)) return readBlock(outcome?.result);
+  if (isBusy(outcome)) throw outcome;
+  return null;
+}
+
+export function logsIn(receipts: readonly unknown[]): readonly unknown[] {
+  return receipts.flatMap((receipt) => {
+    const logs = (receipt as { logs?: unknown } | null)?.logs;
+    if (!Array.isArray(logs)) throw inconsistent("a receipt has no logs");
+    return logs as unknown[];
+  });
+}
+
+export function behind(from: number, to: number): LpLedgerError {
+  return new LpLedgerError("transient", "NODE_BEHIND", `the node does not have the blocks ${from} to ${to}`);
+}
+
+/** Time never runs back from block to block; days would be closed by a time that does. */
+export function requireRisingTime(blocks: readonly { readonly number: number; readonly timestampSec: number }[]): void {
+  blocks.forEach((block, i) => {
+    const before = blocks[i - 1];
+    if (before === undefined || before.timestampSec <= block.timestampSec) return;
+    throw inconsistent(`block ${block.number} is said to be of an earlier time than block ${before.number}`);
+  });
+}
+
+export function logBlock(number: number, group: readonly PlacedLog[], header: Block | undefined): LogBlock {
+  const [first] = group;
+  const timestampSec = header?.timestampSec ?? first?.timestampSec;
+  if (first === undefined || timestampSec === null || timestampSec === undefined) {
+    throw inconsistent(`the node has logs of block ${number} but not its header`);
+  }
+  if (header !== undefined && header.hash !== first.blockHash) {
+    throw inconsistent(`the logs of block ${number} are of another block than its header`);
+  }
+  return {
+    number,
+    hash: first.blockHash,
+    parentHash: header?.parentHash ?? null,
+    timestampSec,
+    logs: group.map((each) => each.log),
+  };
+}
+
+/** A header with its bloom, which proves nothing. */
+export interface Header extends Block {
+  readonly bloom: unknown;
+}
+
+/** A header, checked; null where the node has none. */
+export function readBlock(raw: unknown): Header | null {
+  if (raw === null || raw === undefined) return null;
+  const block = raw as Record<string, unknown>;
+  return {
+    number: quantity(block["number"], "block.number"),
+    hash: toHash(block["hash"]),
+    parentHash: toHash(block["parentHash"]),
+    timestampSec: quantity(block["timestamp"], "block.timestamp"),
+    bloom: block["logsBloom"],
+  };
+}
+
+export function hex(number: number): string {
+  return `0x${number.toString(16)}`;
+}
+
+export function blockCall(number: number): RpcCall {
+  return { method: "eth_getBlockByNumber", params: [hex(number), false] };
+}
+
+export function tagCall(tag: string): RpcCall {
+  return { method: "eth_getBlockByNumber", params: [tag, false] };
+}
+
+export function hashCall(hash: string): RpcCall {
+  return { method: "eth_getBlockByHash", params: [hash, false] };
+}

@@ -1,0 +1,82 @@
+import type { Log, LogBlock } from "../core/chain.ts";
+import { poolCreated, poolOfFactory } from "../core/decode/factories.ts";
+import { addRoute, isHeard, type Routes, routesOf } from "../core/decode/transaction.ts";
+import type { Address } from "../core/hex.ts";
+import { type Pool, type Programme, specialAddresses } from "../core/programme.ts";
+import type { Store } from "../store/store.ts";
+
+/** What a ledger follows: its programme, the pools that factories made so far, and whose logs mean what. */
+export class Followed {
+  readonly #store: Store;
+  readonly #named: Programme;
+  programme: Programme;
+  routes: Routes;
+  special: Set<Address>;
+
+  constructor(store: Store, named: Programme) {
+    this.#store = store;
+    this.#named = named;
+    this.programme = withDiscovered(store, named);
+    this.routes = routesOf(this.programme);
+    this.special = specialAddresses(this.programme);
+  }
+
+  /** Whatever was discovered since the last commit is as if it had never been. */
+  forget(): void {
+    if (this.routes.factories.size === 0) return;
+    this.programme = withDiscovered(this.#store, this.#named);
+    this.routes = routesOf(this.programme);
+    this.special = specialAddresses(this.programme);
+  }
+
+  /** Takes up the pools that a block's logs tell of; the caller holds the transaction. */
+  discover(logs: readonly Log[], block: number): void {
+    for (const log of logs) {
+      const factory = this.routes.factories.get(log.address);
+      const pool = factory && poolCreated(factory, log, block);
+      if (pool === undefined || this.routes.pools.has(pool.address)) continue;
+      this.#store.putPool(pool);
+      this.programme = withPool(this.programme, pool);
+      addRoute(this.routes, pool);
+      for (const each of pool.contracts) this.special.add(each);
+    }
+  }
+
+  heardOf<T extends LogBlock>(block: T): T {
+    if (this.routes.factories.size === 0) return block;
+    return { ...block, logs: block.logs.filter((log) => isHeard(this.routes, log)) };
+  }
+}
+
+/** The programme with the pools that its factories made, as far as the ledger has followed the chain. */
+export function withDiscovered(store: Store, programme: Programme): Programme {
+  if (programme.factories.length === 0) return programme;
+  const known = new Set(programme.pools.map(({ address }) => address));
+  const pools = store.discovered().flatMap(({ address, factory: of, block, tokens }) => {
+    const factory = programme.factories.find((each) => each.address === of);
+    return factory === undefined || known.has(address) ? [] : [poolOfFactory(factory, address, tokens, block)];
+  });
+  return { ...programme, pools: inOrder([...programme.pools, ...pools]) };
+}
+
+/** The programme with one more pool. */
+function withPool(programme: Programme, pool: Pool): Programme {
+  const at = programme.pools.findIndex(({ address }) => address > pool.address);
+  const { pools } = programme;
+  return { ...programme, pools: at < 0 ? [...pools, pool] : pools.toSpliced(at, 0, pool) };
+}
+
+function inOrder(pools: readonly Pool[]): readonly Pool[] {
+  return [...pools].sort((a, b) => (a.address < b.address ? -1 : 1));
+}
+
+/** The pools whose digests a state's digest is made of: a factory's pool counts from its first posting on. */
+export function digestsOf(
+  { pools }: Programme,
+  digestOf: (pool: Pool) => string,
+): readonly (readonly [address: string, digest: string])[] {
+  return pools
+    .map((pool) => [pool, digestOf(pool)] as const)
+    .filter(([pool, digest]) => pool.discovered === null || digest !== "")
+    .map(([pool, digest]) => [pool.address, digest] as const);
+}
