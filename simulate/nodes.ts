@@ -26,6 +26,7 @@ export interface NodeTraits {
   /** It still shows the branch that was left. */
   onOldBranch: boolean;
   down: boolean;
+  readonly chainId: number;
   /** Most blocks in a range, by this node's own wording. */
   readonly rangeMax: number;
   readonly withBlockTimestamp: boolean;
@@ -114,7 +115,7 @@ export class SimNode {
     const { withBlockTimestamp, receipts, rangeMax } = this.traits;
     const blocks = this.#blocks(method, params);
     const finalized = this.#finalized(blocks);
-    const chainId = this.#strikes("wrong-chain") ? 5 : 31337;
+    const chainId = this.#strikes("wrong-chain") ? 5 : this.traits.chainId;
     if (method === "eth_getLogs") {
       const { fromBlock, toBlock } = params[0] as { fromBlock?: string; toBlock?: string };
       if (fromBlock !== undefined && Number(toBlock) - Number(fromBlock) >= rangeMax)

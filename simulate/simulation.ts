@@ -121,7 +121,8 @@ class Simulation {
     };
     const count = this.#one([1, 1, 2, 3]);
     for (let i = 0; i < count; i++) this.#nodes.push(new SimNode(this.#world, this.#traits()));
-    const balanced = count > 1 && this.#random() < 0.3;
+    if (seed % 5 === 0 && count > 1) this.#nodes[count - 1] = this.#stranger();
+    const balanced = count > 1 && this.#random() < 0.3 && seed % 5 !== 0;
     for (let i = 0; i < (balanced ? 1 : count); i++) this.#rpcs.push(this.#rpc(i, balanced));
   }
 
@@ -164,7 +165,8 @@ class Simulation {
       traits.lag = 0;
       traits.onOldBranch = false;
       // Where there are several endpoints, the preferred one may be gone for ever.
-      traits.down = i === 0 && this.#rpcs.length > 1 && this.#random() < 0.3;
+      const others = this.#nodes.filter((each) => each.traits.chainId === 31337).length > 1;
+      traits.down = i === 0 && others && this.#rpcs.length > 1 && this.#random() < 0.3;
     }
     this.#stalledFinal = undefined;
     if (this.#life?.store.db.open === true) this.#life.fillDisk(false);
@@ -451,11 +453,21 @@ class Simulation {
       lag: this.#random() < 0.3 ? this.#pick(4) : 0,
       onOldBranch: false,
       down: false,
+      chainId: 31337,
       rangeMax: this.#one([5, 13, 1000, 1000]),
       withBlockTimestamp: this.#random() < 0.6,
       receipts: this.#one(["none", "single", "whole"] as const),
       faults: this.#faults(),
     };
+  }
+
+  /** A node of another chain, by an operator's mistake among ours: it does well, and must never be followed. */
+  #stranger(): SimNode {
+    const chain = new FakeChain({ genesis: "another chain", secondsPerBlock: 600 });
+    chain.grow(200, this.#seed);
+    const finalized = (): number => chain.head.number - DEPTH;
+    const world = { ...this.#world, canonical: () => chain.blocks, left: () => undefined, finalized };
+    return new SimNode(world, { ...this.#traits(), chainId: 5, faults: new Map() });
   }
 
   #faults(): ReadonlyMap<Fault, number> {

@@ -146,6 +146,16 @@ export class Endpoints {
     }
   }
 
+  /** An endpoint of another chain is no reason to stop while there is one that may be of ours. @throws WRONG_CHAIN, transient. */
+  requireOurs(endpoint: Endpoint, seen: { readonly chainId: number; readonly genesisHash: Hash }): void {
+    const { chainId, genesisHash } = this.#expected();
+    if (seen.chainId === chainId && (genesisHash === undefined || genesisHash === seen.genesisHash)) return;
+    this.#known(endpoint).disagrees = true;
+    if (this.#all.every(({ disagrees, deniesFinal }) => disagrees && !deniesFinal)) return; // The caller names the chain that all of them serve.
+    const what = `the node ${endpoint.rpc.id} serves chain ${seen.chainId} from genesis ${seen.genesisHash}, not ours`;
+    throw new LpLedgerError("transient", "WRONG_CHAIN", what);
+  }
+
   /** The head that an endpoint showed last. */
   saw(endpoint: Endpoint, head: Block): void {
     this.#known(endpoint).head = head;

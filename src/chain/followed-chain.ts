@@ -45,7 +45,11 @@ export class FollowedChain {
 
   async identity(signal: AbortSignal): Promise<{ readonly chainId: number; readonly genesisHash: Hash }> {
     const endpoint = await this.#endpoints.choose(signal);
-    return this.#endpoints.on(endpoint, () => endpoint.node.identity(signal));
+    return this.#endpoints.on(endpoint, async () => {
+      const seen = await endpoint.node.identity(signal);
+      this.#endpoints.requireOurs(endpoint, seen);
+      return seen;
+    });
   }
 
   /** Begins a unit of work: chooses the endpoint that all calls until the next sight go to. */

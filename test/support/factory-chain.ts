@@ -51,7 +51,7 @@ export class FactoryChain {
   /** Every open account of the pairs that are followed, as `openPositions` gives it. */
   openPositions(): readonly string[] {
     return this.head.pairs
-      .flatMap(({ address, world }) => world.openPositions().map((line) => line.replace(PAIR, address)))
+      .flatMap(({ address, world }) => world.openPositions().map((line) => line.replaceAll(PAIR, address)))
       .filter((line) => this.head.pairs.some(({ address }) => line.startsWith(address)))
       .sort();
   }
