@@ -44,6 +44,7 @@ export class Life {
   readonly #stop = new AbortController();
   #armed: { readonly point: CrashPoint; readonly image: string } | undefined;
   #killed = false;
+  #killedAt: CrashPoint = "while waiting";
 
   constructor(plan: LifePlan) {
     this.#plan = plan;
@@ -83,7 +84,7 @@ export class Life {
     } finally {
       if (!this.#killed) this.#opened.close();
     }
-    if (this.#killed) throw new Killed("killed while waiting");
+    if (this.#killed) throw new Killed(`killed ${this.#killedAt}`);
   }
 
   /** Kills the process at the next such point; its file as it is then becomes `image`. */
@@ -137,6 +138,7 @@ export class Life {
   #dieAt(point: CrashPoint): void {
     if (this.#killed) throw new Killed("a killed process goes on");
     if (this.#armed?.point !== point) return;
+    this.#killedAt = point;
     this.#copyTo(this.#armed.image);
     this.#killed = true;
     this.#stop.abort();

@@ -123,6 +123,48 @@ describe("a programme file", () => {
     expect(fieldsOf(parse(worldProgramme({ pools: [pair, pair, pool] })))).toEqual(["pools.1.address"]);
   });
 
+  it("with wrappers and factories that cannot be is refused, each problem by its field", () => {
+    const [share, other] = [PAIR, `0x${"7".repeat(40)}`];
+    const chef = { kind: "masterchef", address: `0x${"8".repeat(40)}`, pool: share };
+    const inside = (at: string, of: string) => ({ kind: "curve-gauge", address: at, pool: share, inside: of });
+    const wrappers = [
+      chef,
+      { kind: "staking-rewards", address: `0x${"1".repeat(40)}`, pool: other },
+      { kind: "staking-rewards", address: `0x${"2".repeat(40)}`, pool: POOL },
+      { kind: "uniswap-v3-staker", address: `0x${"3".repeat(40)}`, pool: share },
+      { kind: "curve-gauge", address: `0x${"4".repeat(40)}`, pool: share, pid: 3 },
+      inside(`0x${"5".repeat(40)}`, `0x${"6".repeat(40)}`),
+      inside(`0x${"6".repeat(40)}`, `0x${"5".repeat(40)}`),
+      inside(`0x${"a".repeat(40)}`, other),
+    ];
+    expect([...fieldsOf(parse(worldProgramme({ wrappers })))].sort()).toEqual([
+      "wrappers.0.pid",
+      "wrappers.1.pool",
+      "wrappers.2.pool",
+      "wrappers.3.pool",
+      "wrappers.4.pid",
+      "wrappers.5.inside",
+      "wrappers.6.inside",
+      "wrappers.7.inside",
+    ]);
+    expect(fieldsOf(parse(worldProgramme({ pools: [], prices: {} })))).toEqual(["pools"]);
+    const factory = { protocol: "curve", address: other, startBlock: 1, tokens: [] };
+    expect(fieldsOf(parse(worldProgramme({ factories: [factory] })))).toEqual(["factories.0.protocol"]);
+  });
+
+  it("of shares names its value token among its tokens, and prices nothing by a pool without a price", () => {
+    const tokens = [token(TOKENS[0]), token(TOKENS[1])];
+    const pool = { protocol: "curve-ng", address: PAIR, tokens, startBlock: 1 };
+    const made = (more: object, prices: object = {}) =>
+      parse(worldProgramme({ pools: [{ ...pool, ...more }], prices }));
+    expect(fieldsOf(made({ valueToken: MANAGER }))).toEqual(["pools.0.valueToken"]);
+    expect(fieldsOf(made({ valuation: "guess" }))).toEqual(["pools.0.valuation"]);
+    expect(fieldsOf(made({ managers: [] }))).toEqual(["pools.0.managers"]);
+    expect(fieldsOf(made({}, { [TOKENS[0]]: { pool: PAIR } }))).toEqual([`prices.${TOKENS[0]}.pool`]);
+    expect(fieldsOf(made({ protocol: "erc20", tokens: [token(TOKENS[0])] }))).toEqual(["pools.0.tokens.0.address"]);
+    expect(made({ tokens: [...tokens].reverse(), valuation: "balances" })).not.toThrow(); // In the pool's own order.
+  });
+
   it("that cannot be read or is no JSON says so", () => {
     const folder = temporaryFolder();
     writeFileSync(join(folder, "bad.json"), "{ pools: ");

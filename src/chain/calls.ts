@@ -8,7 +8,10 @@ import {
   keccak256,
   toHex,
 } from "viem";
+import curveAbi from "../../abi/curve-stableswap.json" with { type: "json" };
+import curveNgAbi from "../../abi/curve-stableswap-ng.json" with { type: "json" };
 import erc20Abi from "../../abi/erc20.json" with { type: "json" };
+import vaultAbi from "../../abi/erc4626.json" with { type: "json" };
 import pairAbi from "../../abi/uniswap-v2-pair.json" with { type: "json" };
 import poolAbi from "../../abi/uniswap-v3-pool.json" with { type: "json" };
 import managerAbi from "../../abi/uniswap-v3-position-manager.json" with { type: "json" };
@@ -16,6 +19,7 @@ import poolManagerAbi from "../../abi/uniswap-v4-pool-manager.json" with { type:
 import tokenAbi from "../../abi/uniswap-v4-position-manager.json" with { type: "json" };
 import { LpLedgerError } from "../core/errors.ts";
 import { type Address, toAddress } from "../core/hex.ts";
+import type { Pool } from "../core/programme.ts";
 import type { Question } from "../core/question.ts";
 import type { TickRange } from "../core/ticks.ts";
 import { isBusy } from "./failures.ts";
@@ -64,11 +68,14 @@ export class ContractReader {
     return typeof outcome?.result === "string" && outcome.result.length > 2;
   }
 
-  /** token0 and token1 of a pool. */
-  async poolTokens(pool: Address, signal: AbortSignal): Promise<readonly (string | null)[]> {
-    const tokens = ["token0", "token1"].map((functionName) => view(pool, pairAbi as Abi, functionName, [], String));
-    const answers = await this.#callAll(tokens, "latest", signal);
-    return answers.map((answer) => (answer === null ? null : answer.toLowerCase()));
+  /** The tokens of a pool as its contract names them; undefined where no contract does (a pool inside a singleton). */
+  async poolTokens(pool: Pool, signal: AbortSignal): Promise<readonly (string | null)[] | undefined> {
+    for (const calls of tokenCalls(pool)) {
+      const answers = await this.#callAll(calls, "latest", signal);
+      if (answers.some((answer) => answer !== null))
+        return answers.map((answer) => (answer === null ? null : answer.toLowerCase()));
+    }
+    return pool.salted ? undefined : pool.tokens.map(() => null);
   }
 
   /** `decimals()` of a token. */
@@ -112,6 +119,18 @@ function answerOf(outcome: LpLedgerError | { result: unknown }, call: Call): str
 
 function view(to: Address, abi: Abi, functionName: string, args: readonly unknown[], pick: Call["pick"]): Call {
   return { to, abi, functionName, args, pick };
+}
+
+/** The ways to ask a pool for its tokens, the likeliest first. */
+function tokenCalls({ address, protocol, form, salted, tokens }: Pool): readonly (readonly Call[])[] {
+  if (salted) return [];
+  if (protocol === "erc20") return [[view(address, erc20Abi as Abi, "totalSupply", [], () => address)]];
+  if (protocol === "erc4626") return [[view(address, vaultAbi as Abi, "asset", [], String)]];
+  if (form === "shares")
+    return [curveNgAbi, curveAbi].map((abi) =>
+      tokens.map((_, i) => view(address, abi as Abi, "coins", [BigInt(i)], String)),
+    );
+  return [["token0", "token1"].map((name) => view(address, pairAbi as Abi, name, [], String))];
 }
 
 function callOf(question: Question): Call {

@@ -1,6 +1,7 @@
 import { ContractReader } from "../chain/calls.ts";
 import type { FollowedChain } from "../chain/followed-chain.ts";
 import { configError, type Problem } from "../config.ts";
+import { type Address, ZERO_ADDRESS } from "../core/hex.ts";
 import type { Pool } from "../core/programme.ts";
 import { answering, type CommonOptions, chainOf, contextOf, type Io, patiently, rpcsOf } from "./wiring.ts";
 
@@ -23,14 +24,18 @@ export async function check(io: Io, options: CommonOptions): Promise<void> {
   } else {
     const { head } = await chain.sight([], signal);
     const reader = new ContractReader(rpc);
-    for (const [i, pool] of programme.pools.entries()) {
+    for (const pool of programme.pools) {
       const found: string[] = [];
       problems.push(
         ...(await patiently(() => problemsOf(reader, pool, `pools.${pool.address}`, head.number, found, signal))),
       );
       notes.push(...found);
-      if (i === programme.pools.length - 1) notes.push(`the node's head is block ${head.number}`);
     }
+    for (const part of ["factories", "wrappers"] as const) {
+      const addresses = programme[part].map(({ address }) => address);
+      problems.push(...(await patiently(() => withoutCode(reader, addresses, part, head.number, signal))));
+    }
+    notes.push(`the node's head is block ${head.number}`);
   }
   if (problems.length > 0) throw configError("the programme file, compared with the chain,", problems);
   if (options.json) io.out(`${JSON.stringify({ ok: true, chainId, pools: programme.pools.length, notes })}\n`);
@@ -66,20 +71,23 @@ async function problemsOf(
   notes: string[],
   signal: AbortSignal,
 ): Promise<readonly Problem[]> {
-  if ((await reader.hasCode(pool.address, head, signal)) !== true) {
-    return [{ field: `${field}.address`, expected: "a contract", found: `no code at block ${head}` }];
-  }
   const problems: Problem[] = [];
-  const before = pool.startBlock === 0 ? false : await reader.hasCode(pool.address, pool.startBlock - 1, signal);
+  for (const contract of pool.contracts) {
+    if ((await reader.hasCode(contract, head, signal)) === true) continue;
+    const at = contract === pool.address ? "address" : pool.salted ? "poolManager" : "shareToken";
+    problems.push({ field: `${field}.${at}`, expected: "a contract", found: `no code at block ${head}` });
+  }
+  if (problems.length > 0) return problems;
+  const before = await existedBefore(reader, pool, signal);
   if (before === true) problems.push(startBlockProblem(pool));
   if (before === null)
     notes.push(
       `${pool.address}: the node does not know block ${pool.startBlock - 1} any more, so the start block was not checked`,
     );
-  const chainTokens = await reader.poolTokens(pool.address, signal);
+  const chainTokens = await reader.poolTokens(pool, signal);
   for (const [side, token] of pool.tokens.entries()) {
-    const actual = chainTokens[side] ?? null;
-    if (actual !== token.address) {
+    const actual = chainTokens?.[side] ?? null;
+    if (chainTokens !== undefined && actual !== token.address) {
       problems.push({
         field: `${field}.tokens.${side}.address`,
         expected: actual ?? "a pool with tokens",
@@ -87,14 +95,33 @@ async function problemsOf(
       });
       continue;
     }
-    const decimals = await reader.decimals(token.address, signal);
+    const decimals = token.address === ZERO_ADDRESS ? 18 : await reader.decimals(token.address, signal);
     if (decimals !== null && decimals !== token.decimals) {
       problems.push({ field: `${field}.tokens.${side}.decimals`, expected: `${decimals}`, found: `${token.decimals}` });
     }
   }
-  for (const each of pool.managers) {
+  problems.push(...(await withoutCode(reader, pool.managers, `${field}.managers`, head, signal)));
+  return problems;
+}
+
+/** Whether a pool's own contract was there before its start block; null where the node no longer knows. */
+export async function existedBefore(reader: ContractReader, pool: Pool, signal: AbortSignal): Promise<boolean | null> {
+  // A singleton is older than its pools; that the history is whole shows in the pool's first log.
+  if (pool.startBlock === 0 || pool.salted) return false;
+  return await reader.hasCode(pool.address, pool.startBlock - 1, signal);
+}
+
+async function withoutCode(
+  reader: ContractReader,
+  addresses: readonly Address[],
+  field: string,
+  head: number,
+  signal: AbortSignal,
+): Promise<readonly Problem[]> {
+  const problems: Problem[] = [];
+  for (const each of addresses) {
     if ((await reader.hasCode(each, head, signal)) === true) continue;
-    problems.push({ field: `${field}.managers`, expected: "contracts", found: `no code at ${each}` });
+    problems.push({ field, expected: "contracts", found: `no code at ${each}` });
   }
   return problems;
 }

@@ -10,7 +10,7 @@ import { rebuild } from "../daemon/rebuild.ts";
 import type { Logger } from "../log.ts";
 import { openForWriting } from "../store/open.ts";
 import { Store } from "../store/store.ts";
-import { startBlockProblem } from "./check.ts";
+import { existedBefore, startBlockProblem } from "./check.ts";
 import { sha256, systemClock } from "./platform.ts";
 import { type Context, patiently } from "./wiring.ts";
 
@@ -73,10 +73,7 @@ async function requireBirth(reader: ContractReader, pools: readonly Pool[]): Pro
   const { signal } = new AbortController();
   const problems: Problem[] = [];
   for (const pool of pools) {
-    const before =
-      pool.startBlock === 0
-        ? false
-        : await patiently(() => reader.hasCode(pool.address, pool.startBlock - 1, signal)).catch(() => null);
+    const before = await patiently(() => existedBefore(reader, pool, signal)).catch(() => null);
     if (before === true) problems.push(startBlockProblem(pool));
   }
   if (problems.length > 0) throw configError("the programme file, compared with the chain,", problems);

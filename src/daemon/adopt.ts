@@ -35,9 +35,11 @@ export function compareProgramme(store: Store, programme: Programme): Adoption {
     const list = (factories: CanonicalProgramme["factories"]): string => JSON.stringify(factories ?? []);
     problems.push(`the factories were ${list(stored.factories)}, now they are ${list(now.factories)}`);
   }
-  if (JSON.stringify(stored.wrappers ?? []) !== JSON.stringify(now.wrappers ?? [])) {
-    const list = (wrappers: CanonicalProgramme["wrappers"]): string => JSON.stringify(wrappers ?? []);
-    problems.push(`the wrappers were ${list(stored.wrappers)}, now they are ${list(now.wrappers)}`);
+  // A pool that is added may come with wrappers of its own.
+  const before = stored.pools.map(({ address }) => address);
+  const kept = (now.wrappers ?? []).filter(({ pool }) => pool === null || before.includes(String(pool)));
+  if (JSON.stringify(stored.wrappers ?? []) !== JSON.stringify(kept)) {
+    problems.push(`the wrappers were ${JSON.stringify(stored.wrappers ?? [])}, now they are ${JSON.stringify(kept)}`);
   }
   if (problems.length > 0) {
     throw new LpLedgerError(
@@ -67,10 +69,13 @@ export function adoptProgramme(store: Store, programme: Programme, sha256: Sha25
 
 /** The programme without the pools the ledger does not follow yet. */
 export function withoutPools(programme: Programme, pools: ReadonlySet<Address>): Programme {
-  return { ...programme, pools: programme.pools.filter((pool) => !pools.has(pool.address)) };
+  const wrappers = programme.wrappers.filter(({ pool }) => pool === null || !pools.has(pool));
+  return { ...programme, pools: programme.pools.filter((pool) => !pools.has(pool.address)), wrappers };
 }
 
 /** Only the pools the ledger does not follow yet. */
 export function onlyPools(programme: Programme, pools: ReadonlySet<Address>): Programme {
-  return { ...programme, pools: programme.pools.filter((pool) => pools.has(pool.address)) };
+  const wrappers = programme.wrappers.filter(({ pool }) => pool === null || pools.has(pool));
+  const own = programme.pools.filter((pool) => pools.has(pool.address));
+  return { ...programme, pools: own, wrappers, factories: [] };
 }

@@ -3,11 +3,12 @@ import type { Hex } from "viem";
 import { describe, expect, it } from "vitest";
 import { type Annex, AnnexLife, programmeWith, setAnnex } from "../../demo/annex.ts";
 import { ARTIFACTS, Contract, compiled, deploy } from "../../demo/contracts.ts";
+import { runCommand } from "../../demo/daemon.ts";
 import { programmeOf, SQRT_PRICE_ONE } from "../../demo/stage.ts";
 import { sha256 } from "../../src/cli/platform.ts";
 import { parseProgramme } from "../../src/config.ts";
 import { rebuild } from "../../src/daemon/rebuild.ts";
-import { liveChain, verifyLive } from "../support/anvil.ts";
+import { liveChain, placeFor, verifyLive } from "../support/anvil.ts";
 import { TestLedger, temporaryFolder } from "../support/ledger.ts";
 
 const E18 = 10n ** 18n;
@@ -180,6 +181,66 @@ describe("real contracts beyond Uniswap V2 and V3", () => {
       [stage.actors[0], `${8_000n * E18}`],
     ]);
     expect(ledger.store.db.prepare("select count(*) from pool_states").pluck().get()).toBe(6); // Not after the last burn, which was out of range.
+  });
+
+  it("are found by their factories, and end as they do when they are named", async () => {
+    const named = await followed();
+    const { stage } = live();
+    const file = programmeWith(stage, annex) as { pools: { tokens: object[] }[]; prices: object };
+    const tokens = [
+      ...new Map(file.pools.flatMap((pool) => pool.tokens).map((each) => [JSON.stringify(each), each])).values(),
+    ];
+    const managers = [stage.manager.address];
+    const own = async (contract: Contract): Promise<string> => String(await contract.read("factory")).toLowerCase();
+    const factories = [
+      { protocol: "uniswap-v2", address: await own(stage.pair), startBlock: 1, tokens },
+      { protocol: "uniswap-v3", address: await own(stage.pools[0]), startBlock: 1, tokens, managers },
+      {
+        protocol: "uniswap-v4",
+        address: annex.poolManager.address,
+        startBlock: 1,
+        tokens,
+        managers: [annex.positions.address],
+      },
+    ];
+    const wrappers = [{ kind: "uniswap-v3-staker", address: annex.staker.address }];
+    const prices = { [(tokens[1] as { address: string }).address]: { fixed: "1" } };
+    const programme = parseProgramme({ ...file, pools: [], factories, wrappers, prices }, "a programme of factories");
+    const ledger = new TestLedger(live().fetch, { programme });
+    await ledger.settle();
+    expect((await verifyLive(live(), ledger)).differences).toEqual([]);
+    const lines = ({ store }: TestLedger) =>
+      store.db
+        .prepare(
+          "select pool_address, position_id, provider_address, liquidity from positions where via_address is null and pool_address <> ? order by 1, 2, 3",
+        )
+        .raw()
+        .all(stage.pair.address); // The pair's staking contract is a wrapper only where the pair is named.
+    expect(lines(ledger)).toEqual(lines(named));
+    expect(ledger.store.discovered().length).toBe(named.keeper.programme.pools.length);
+    const fees = parseProgramme(
+      { ...file, pools: [], factories: [{ ...factories[1], fees: [500] }], wrappers: [], prices: {} },
+      "one fee",
+    );
+    const some = new TestLedger(live().fetch, { programme: fees });
+    await some.settle();
+    expect(some.store.discovered().map(({ address }) => address)).toEqual([stage.pools[1].address]);
+  });
+
+  it("pass the check of a programme, which names what is not there", async () => {
+    const place = placeFor(live(), { programme: programmeWith(live().stage, annex) });
+    const checked = await runCommand(place, ["check"]);
+    expect([checked.code, checked.err]).toEqual([0, ""]);
+    const file = programmeWith(live().stage, annex) as { pools: Record<string, unknown>[]; wrappers: object[] };
+    const nobody = `0x${"9".repeat(40)}`;
+    const pools = file.pools.map((pool) =>
+      pool["protocol"] === "uniswap-v4" ? { ...pool, poolManager: nobody } : pool,
+    );
+    const wrong = { ...file, pools, wrappers: [{ kind: "uniswap-v3-staker", address: nobody }] };
+    const refused = await runCommand(placeFor(live(), { programme: wrong }), ["check"]);
+    expect(refused.code).toBe(78);
+    expect(refused.err).toContain(`poolManager: expected a contract, found no code`);
+    expect(refused.err).toContain(`wrappers: expected contracts, found no code at ${nobody}`);
   });
 
   it("are refused where a V4 pool is said to hold other tokens", async () => {
