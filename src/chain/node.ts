@@ -22,8 +22,8 @@ import { inconsistent, type LogFilter, type PlacedLog, quantity, readLogs, type 
 import type { Rpc, RpcCall } from "./rpc.ts";
 
 const HEADERS_PER_REQUEST = 100;
-/** So many logs that are not ours cost as much as one more call, with its list of a thousand addresses (decision 12). */
-const FOREIGN_PER_CALL = 1_000;
+/** So many logs that are not ours cost about as much as one more call with its list of a thousand addresses (decision 12). */
+const FOREIGN_PER_CALL = 100;
 /** Ranges until it is tried again whether leaving the addresses out costs less. */
 const SHUT_RANGES = 100;
 
