@@ -130,7 +130,9 @@ type PoolSchema = ReturnType<typeof poolSchema>;
 const pool = z.discriminatedUnion("protocol", [...PROTOCOLS.values()].map(poolSchema) as [PoolSchema, ...PoolSchema[]]);
 
 const factory = z.strictObject({
-  protocol: z.enum(["uniswap-v2", "uniswap-v3", "pancake-v3", "uniswap-v4"]),
+  protocol: z.enum(
+    [...PROTOCOLS.values()].filter(({ factories }) => factories).map(({ name }) => name) as [string, ...string[]],
+  ),
   address: address.describe("the factory; of Uniswap V4 the PoolManager"),
   startBlock: z.int().min(0).describe("a block not after the factory's creation: pools made before are not followed"),
   tokens: z.array(token).describe("tokens whose symbol and decimals are known; others can have no price"),

@@ -1,16 +1,7 @@
 import { type Address, ONE_ADDRESS, ZERO_ADDRESS } from "./hex.ts";
 
-export type ProtocolName =
-  | "uniswap-v2"
-  | "solidly"
-  | "aerodrome"
-  | "uniswap-v3"
-  | "pancake-v3"
-  | "uniswap-v4"
-  | "curve-ng"
-  | "curve"
-  | "erc20"
-  | "erc4626";
+/** A name in the table of protocols (`core/decode/protocols.ts`). */
+export type ProtocolName = string;
 
 /** What a pool's state consists of: a pair's reserves, a price with ticks, or a share token that is worth something. */
 export type PoolForm = "reserves" | "ticks" | "shares";

@@ -112,11 +112,12 @@ describe("a factory", () => {
     expect(ledger.store.discovered().length).toBeGreaterThan(2_500);
     expect(openPositions(ledger.store)).toEqual(chain.openPositions());
     for (const { address } of chain.asked) expect(address?.length ?? 0).toBeLessThanOrEqual(1_000);
-    chain.asked.length = 0;
+    // Left out once, which brought too much of others; in parts since then.
+    expect(chain.asked.filter(({ address }) => address === undefined).length).toBe(1);
+    expect(chain.asked.filter(({ address }) => address?.length === 1_000).length).toBeGreaterThan(1);
     chain.grow(1, 2, 0);
     await ledger.settle();
     expect(openPositions(ledger.store)).toEqual(chain.openPositions());
-    expect(chain.asked.some(({ address }) => address === undefined)).toBe(true);
   });
 
   it("follows only pools whose tokens or fees it is told", async () => {

@@ -56,6 +56,8 @@ export interface Protocol {
   readonly singleton?: true;
   /** The share token is a contract of its own. */
   readonly ownShareToken?: true;
+  /** A factory tells of its pools by the logs that Uniswap's do. */
+  readonly factories?: true;
   /** Its state says what one token is worth in the other. */
   readonly prices?: true;
   readonly valuations: readonly ("share-value" | "balances")[];
