@@ -27,10 +27,11 @@ export async function at(io: Io, options: AtOptions): Promise<void> {
   const snapshot = await withReader(settings, async (store) => snapshotAt(store, programme, moment));
   const { positions, balances, ...facts } = snapshot;
   if (options.json) {
-    const lines = positions.map(({ pool, position, provider, range, balance }) => ({
+    const lines = positions.map(({ pool, position, provider, via, range, balance }) => ({
       pool,
       position: position === "" ? null : position,
       provider,
+      via: via || null,
       tickLower: range?.tickLower ?? null,
       tickUpper: range?.tickUpper ?? null,
       liquidity: balance.toString(),

@@ -2,7 +2,7 @@ import { type Day, dayEndSec, dayOf, isoOf } from "../core/day.ts";
 import { LpLedgerError } from "../core/errors.ts";
 import { groupBy } from "../core/group.ts";
 import type { Address } from "../core/hex.ts";
-import { type Programme, specialAddresses } from "../core/programme.ts";
+import { excludedWrappers, type Programme, specialAddresses } from "../core/programme.ts";
 import { valueOfAccounts } from "../core/value.ts";
 import { accountsAt, type HeldAccount } from "../store/read.ts";
 import type { Store } from "../store/store.ts";
@@ -47,7 +47,9 @@ function readSnapshot(store: Store, named: Programme, moment: Moment): Snapshot 
     ]),
   );
   const special = specialAddresses(programme);
-  const balances = [...groupBy(positions, (each) => each.provider)]
+  const excluded = excludedWrappers(programme);
+  const credited = positions.filter(({ via }) => !excluded.has(via ?? ""));
+  const balances = [...groupBy(credited, (each) => each.provider)]
     .filter(([provider]) => !special.has(provider))
     .sort(([a], [b]) => (a < b ? -1 : 1))
     .map(([provider, accounts]) => ({
@@ -89,27 +91,21 @@ export interface PositionChange {
   readonly after: bigint;
 }
 
-/** Every position whose liquidity differs, ascending by pool, position and provider. */
+/** Every position whose liquidity differs, ascending by pool, position and provider; what wrappers hold for it is added. */
 export function changesBetween(
   before: readonly HeldAccount[],
   after: readonly HeldAccount[],
 ): readonly PositionChange[] {
   const changes = new Map<string, PositionChange>();
   const keyOf = ({ pool, position, provider }: HeldAccount): string => `${pool} ${position} ${provider}`;
-  for (const each of before) {
-    const { pool, position, provider, balance } = each;
-    changes.set(keyOf(each), { pool, position, provider, before: balance, after: 0n });
-  }
-  for (const each of after) {
-    const { pool, position, provider, balance } = each;
-    changes.set(keyOf(each), {
-      pool,
-      position,
-      provider,
-      before: changes.get(keyOf(each))?.before ?? 0n,
-      after: balance,
-    });
-  }
+  const add = (each: HeldAccount, was: bigint, is: bigint): void => {
+    const { pool, position, provider } = each;
+    const known = changes.get(keyOf(each));
+    const sums = { before: (known?.before ?? 0n) + was, after: (known?.after ?? 0n) + is };
+    changes.set(keyOf(each), { pool, position, provider, ...sums });
+  };
+  for (const each of before) add(each, each.balance, 0n);
+  for (const each of after) add(each, 0n, each.balance);
   return [...changes]
     .filter(([, change]) => change.before !== change.after)
     .sort(([a], [b]) => (a < b ? -1 : 1))

@@ -113,6 +113,8 @@ export interface ProviderStatus {
     readonly tickLower: number | null;
     readonly tickUpper: number | null;
     readonly liquidity: string;
+    /** The wrapper that holds it for the provider. */
+    readonly via: string | null;
   }[];
   /** Newest last; a day's value is null while any of its pools is unpriced. */
   readonly days: readonly { readonly date: string; readonly value: bigint | null }[];
@@ -137,10 +139,10 @@ export function providerStatus(db: Database, provider: string, days: number): Pr
     if (row === undefined) return undefined;
     const positions = db
       .prepare<[string], ProviderStatus["positions"][number]>(`
-        select pool_address as pool, nullif(position_id, '') as position, tick_lower as tickLower, tick_upper as tickUpper, liquidity
+        select pool_address as pool, nullif(position_id, '') as position, tick_lower as tickLower, tick_upper as tickUpper, liquidity, nullif(via_address, '') as via
         from accounts
         where provider_address = ? and kind = 'holder' and liquidity <> '0'
-        order by pool_address, position_id`)
+        order by pool_address, position_id, via_address`)
       .all(provider);
     const history = db
       .prepare<[string, number], { date: string; value: bigint | null }>(`

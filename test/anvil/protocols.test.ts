@@ -7,9 +7,11 @@ import { runCommand } from "../../demo/daemon.ts";
 import { programmeOf, SQRT_PRICE_ONE } from "../../demo/stage.ts";
 import { sha256 } from "../../src/cli/platform.ts";
 import { parseProgramme } from "../../src/config.ts";
+import { changesBetween, snapshotAt } from "../../src/daemon/history.ts";
 import { rebuild } from "../../src/daemon/rebuild.ts";
+import { providerStatus } from "../../src/store/query.ts";
 import { liveChain, placeFor, verifyLive } from "../support/anvil.ts";
-import { TestLedger, temporaryFolder } from "../support/ledger.ts";
+import { openPositions, TestLedger, temporaryFolder } from "../support/ledger.ts";
 
 const E18 = 10n ** 18n;
 let annex: Annex;
@@ -225,6 +227,45 @@ describe("real contracts beyond Uniswap V2 and V3", () => {
     const some = new TestLedger(live().fetch, { programme: fees });
     await some.settle();
     expect(some.store.discovered().map(({ address }) => address)).toEqual([stage.pools[1].address]);
+  });
+
+  it("are shown with what wrappers hold, and compared as one position of its provider", async () => {
+    const ledger = await followed();
+    const programme = ledger.keeper.programme;
+    const tip = ledger.store.blocks.tip()?.number ?? 0;
+    const before = snapshotAt(ledger.store, programme, { block: tip - 40 });
+    const after = snapshotAt(ledger.store, programme, { block: tip });
+    expect(changesBetween(after.positions, after.positions)).toEqual([]);
+    const held = (snapshot: typeof after) => {
+      const sums = new Map<string, bigint>();
+      for (const { pool, position, provider, balance } of snapshot.positions) {
+        const key = `${pool} ${position} ${provider}`;
+        sums.set(key, (sums.get(key) ?? 0n) + balance);
+      }
+      return sums;
+    };
+    const [was, is] = [held(before), held(after)];
+    for (const { pool, position, provider, before: from, after: to } of changesBetween(
+      before.positions,
+      after.positions,
+    )) {
+      const key = `${pool} ${position} ${provider}`;
+      expect([from, to]).toEqual([was.get(key) ?? 0n, is.get(key) ?? 0n]);
+    }
+    const shown = providerStatus(ledger.store.db, String(live().stage.actors[0]), 5);
+    expect(shown?.positions.some(({ via }) => via === annex.staking.address)).toBe(true);
+    // Excluded, a wrapper's users have nothing by it.
+    const file = programmeWith(live().stage, annex) as { wrappers: { address: string }[] };
+    const wrappers = file.wrappers.map((each) => ({ ...each, exclude: true }));
+    const excluding = new TestLedger(live().fetch, { programme: parseProgramme({ ...file, wrappers }, "excluding") });
+    await excluding.settle();
+    const seconds = (store: TestLedger["store"]) =>
+      store.db
+        .prepare("select provider_address, sum(liquidity_amount) from daily_balances where pool_address = ? group by 1")
+        .raw()
+        .all(live().stage.pair.address);
+    expect(seconds(excluding.store)).not.toEqual(seconds(ledger.store));
+    expect(openPositions(excluding.store)).toEqual(openPositions(ledger.store));
   });
 
   it("pass the check of a programme, which names what is not there", async () => {
