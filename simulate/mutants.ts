@@ -10,6 +10,7 @@ const bookkeeper = "src/daemon/bookkeeper.ts";
 const converge = "src/daemon/converge.ts";
 const fork = "src/daemon/fork.ts";
 const endpoints = "src/chain/endpoints.ts";
+const headers = "src/chain/headers.ts";
 const logs = "src/chain/logs.ts";
 const node = "src/chain/node.ts";
 const pacer = "src/chain/pacer.ts";
@@ -40,7 +41,7 @@ export const MUTANTS: readonly Mutant[] = [
   { name: "ranges are taken as they arrive, not in order", file: ranges, from: `(await ahead.shift())`, to: `(await ahead.pop())` },
   { name: "null counts as no logs", file: logs, from: `if (!Array.isArray(answer)) throw`, to: `if (answer === null) return [];\n  if (!Array.isArray(answer)) throw` },
   { name: "the hash of a range's end is not compared", file: node, from: `if (known !== undefined && known !== end.hash) throw`, to: `if (false) throw` },
-  { name: "the hashes of logs are not compared with headers", file: node, from: `if (header !== undefined && header.hash !== first.blockHash) {`, to: `if (false) {` },
+  { name: "the hashes of logs are not compared with headers", file: headers, from: `if (header !== undefined && header.hash !== first.blockHash) {`, to: `if (false) {` },
   { name: "removed logs are kept", file: logs, from: `each["removed"] === true || `, to: "" },
   { name: "logs are not sorted", file: logs, from: `placed.sort((a, b) => a.blockNumber - b.blockNumber || a.log.logIndex - b.log.logIndex);`, to: "" },
   { name: "logs are deduplicated by transaction", file: logs, from: `if (before.log.logIndex === each.log.logIndex) {\n        if (!sameLog(before, each))`, to: `if (before.log.transactionHash === each.log.transactionHash) {\n        if (false)` },
@@ -54,7 +55,7 @@ export const MUTANTS: readonly Mutant[] = [
   { name: "a fork below the final block is followed", file: fork, from: `if (shared && (final === null || common >= final.number)) return undefined;`, to: `return undefined;` },
   { name: "an undo goes before its replacement is fetched", file: converge, from: `const ranges: Range[] = [];\n  let logs = 0;`, to: `keeper.store.write(() => keeper.store.undoAbove(common));\n  const ranges: Range[] = [];\n  let logs = 0;` },
   { name: "settling compares nothing", file: settle, from: `if (differing.length > 0) {`, to: `if (false) {` },
-  { name: "a second reading that falls short is believed", file: settle, from: `const { block, byReceipts } = await chain.confirm(hash, number, signal);`, to: `const byReceipts = true;\n    const block = range.blocks.find((each) => each.number === number) ?? { ...(await chain.confirm(hash, number, signal)).block, logs: [] };` },
+  { name: "a second reading that falls short is believed", file: settle, from: `const { block: read, byReceipts } = await chain.confirm(hash, number, signal);`, to: `const byReceipts = true;\n    const read = range.blocks.find((each) => each.number === number) ?? { ...(await chain.confirm(hash, number, signal)).block, logs: [] };` },
   { name: "what is settled is settled beyond the final block", file: settle, from: `chain.reread(settled + 1, Math.min(final, first.to), final,`, to: `chain.reread(settled + 1, Math.min(tip.number, first.to), final,` },
   { name: "rows with events are thinned out", file: "src/store/store.ts", from: `and block_number < ? and event_count = 0 and`, to: `and block_number < ? and` },
   { name: "a transient failure ends the daemon as a bug", file: run, from: `error.kind !== "transient" || error.code === STALLED) throw error;`, to: `error.kind !== "transient" || error.code === STALLED) throw error;\n      if (error.code === "RPC_SHAPE") throw new TypeError("unexpected answer");` },

@@ -64,6 +64,10 @@ const CAVEATS: Readonly<Record<Caveat, string>> = {
     "the pair was born without the locked 1000 shares, as by a migrator (the first mint is not checked)",
   "share-value-may-fall":
     "a rate oracle, a rebasing token or a loss can lower the value of a share (C5 is not checked)",
+  "rebasing-token":
+    "a token's balances change by themselves, so the pool may hold less than its logs say (V3-7 and V3-8 are not checked)",
+  "other-share-flow":
+    "shares of a deposit or withdrawal are issued or redeemed at another time or address (S-1 is not checked)",
   "hook-holds-value": "the pool's hook may hold value outside positions: only positions are counted, knowingly",
 };
 
@@ -141,7 +145,10 @@ const factory = z.strictObject({
     .optional()
     .describe("how many of a pool's tokens must be among those: both (the default), either, or any pool at all"),
   fees: z.array(z.int().min(0)).min(1).optional().describe("only pools of these fees, as their logs say them"),
-  managers: z.array(address).optional().describe("position managers whose NFTs hold positions in these pools"),
+  managers: z
+    .array(address)
+    .optional()
+    .describe("position managers whose NFTs hold positions in these pools; pools with ticks must say, if only []"),
   caveats: z
     .array(z.enum(Object.keys(CAVEATS) as [Caveat, ...Caveat[]]))
     .optional()
@@ -157,7 +164,7 @@ const wrapper = z.strictObject({
   exclude: z.boolean().optional().describe("do not credit its users: what they hold through it counts for nobody"),
 });
 
-const price = z.union([
+const priceSource = z.union([
   z.strictObject({
     fixed: z
       .string()
@@ -167,7 +174,10 @@ const price = z.union([
   z.strictObject({
     pool: address.or(poolId).describe("a followed pool of this token: its time-weighted price of the day"),
   }),
+  z.strictObject({ imported: z.literal(true).describe("what lp-ledger prices import brought in for the day") }),
 ]);
+
+const price = z.union([priceSource, z.array(priceSource).min(1).max(8)]);
 
 /** The programme file, as its authors write it; `config/programme.schema.json` is made from this. */
 export const programmeSchema = z.strictObject({
@@ -189,7 +199,10 @@ export const programmeSchema = z.strictObject({
     .array(wrapper)
     .optional()
     .describe("contracts that hold liquidity for others (gauges, chefs, stakers): their users are credited instead"),
-  prices: z.record(address, price).optional().describe("by token address"),
+  prices: z
+    .record(address, price)
+    .optional()
+    .describe("by token address: one source, or several in order of preference"),
 });
 
 type ProgrammeFile = z.infer<typeof programmeSchema>;
@@ -241,11 +254,9 @@ function programmeOf(file: ProgrammeFile): Programme {
     const inside = wrappers.filter((each) => each.pool === pool.address);
     return { ...pool, wrapperHomes: inside.map(homeOf), discovered: null };
   });
-  const prices = Object.entries(file.prices ?? {}).map(([of, source]): [Address, PriceSource] => [
+  const prices = Object.entries(file.prices ?? {}).map(([of, sources]): [Address, readonly PriceSource[]] => [
     toAddress(of),
-    "fixed" in source
-      ? { kind: "fixed", priceE18: parsePriceE18(source.fixed) ?? 0n }
-      : { kind: "pool", pool: toPoolId(source.pool) },
+    [sources].flat().map(sourceOf),
   ]);
   return {
     chainId: file.chainId,
@@ -259,6 +270,11 @@ function programmeOf(file: ProgrammeFile): Programme {
     wrappers: wrappers.sort((a, b) => (`${a.address}${a.pid}` < `${b.address}${b.pid}` ? -1 : 1)),
     prices: new Map(prices.sort(([a], [b]) => (a < b ? -1 : 1))),
   };
+}
+
+function sourceOf(source: z.infer<typeof priceSource>): PriceSource {
+  if ("fixed" in source) return { kind: "fixed", priceE18: parsePriceE18(source.fixed) ?? 0n };
+  return "pool" in source ? { kind: "pool", pool: toPoolId(source.pool) } : { kind: "imported" };
 }
 
 function factoryOf(file: z.infer<typeof factory>): Factory {
@@ -341,24 +357,65 @@ function relationProblems(programme: Programme, file: ProgrammeFile): readonly P
       decimals.set(toAddress(one.address), one.decimals);
     });
   });
+  problems.push(
+    ...programme.factories.flatMap((each, i) =>
+      factoryProblems(programme, each, i, decimals, namesManagers(file, each)),
+    ),
+  );
   if (programme.pools.length + programme.factories.length === 0)
     problems.push({ field: "pools", expected: "at least 1 pool, or a factory", found: "[]" });
   for (const { tokens } of programme.factories)
     for (const { address: at, decimals: of } of tokens) decimals.set(at, of ?? 0);
   problems.push(...(file.wrappers ?? []).flatMap((each, i) => wrapperProblems(programme, wrapperOf(each), i)));
-  for (const [of, source] of programme.prices) {
+  for (const [of, sources] of programme.prices) {
     if (!decimals.has(of)) problems.push({ field: `prices.${of}`, expected: "a token of a followed pool", found: of });
-    if (source.kind !== "pool") continue;
-    const from = programme.pools.find((each) => each.address === source.pool);
-    const holds = from?.tokens.some((one) => one.address === of) ?? false;
-    const priced = from !== undefined && protocolOf(from).prices === true;
-    if (holds && priced) continue;
-    const known = [...PROTOCOLS.values()].filter(({ prices }) => prices).map(({ name }) => name);
-    const expected = holds
-      ? `a pool whose state is a price: ${known.join(", ")}`
-      : "a followed pool that holds this token";
-    problems.push({ field: `prices.${of}.pool`, expected, found: source.pool });
+    for (const source of sources) {
+      if (source.kind !== "pool") continue;
+      const from = programme.pools.find((each) => each.address === source.pool);
+      const holds = from?.tokens.some((one) => one.address === of) ?? false;
+      const priced = from !== undefined && protocolOf(from).prices === true;
+      if (holds && priced) continue;
+      const known = [...PROTOCOLS.values()].filter(({ prices }) => prices).map(({ name }) => name);
+      const expected = holds
+        ? `a pool whose state is a price: ${known.join(", ")}`
+        : "a followed pool that holds this token";
+      problems.push({ field: `prices.${of}.pool`, expected, found: source.pool });
+    }
   }
+  return problems;
+}
+
+function namesManagers({ factories = [] }: ProgrammeFile, { address: at }: Factory): boolean {
+  return factories.some((each) => toAddress(each.address) === at && each.managers !== undefined);
+}
+
+/** How a factory's entry must fit its protocol and the pools; its tokens' decimals are known from then on. */
+function factoryProblems(
+  programme: Programme,
+  factory: Factory,
+  i: number,
+  decimals: Map<Address, number>,
+  named: boolean,
+): readonly Problem[] {
+  const { address: at, tokens, match, fees, managers, caveats } = factory;
+  const { managers: manages, form, caveats: known } = protocolOf(factory);
+  const problems: Problem[] = [];
+  const problem = (field: string, expected: string, found: unknown): void => {
+    problems.push({ field: `factories.${i}.${field}`, expected, found: show(found) });
+  };
+  if (programme.factories.filter((each) => each.address === at).length > 1) problem("address", "each factory once", at);
+  if (tokens.length === 0 && match !== "any") problem("tokens", "at least 1 token, or match any", []);
+  if (form !== "ticks" && fees.length > 0) problem("fees", "no such key: its logs name no fee", fees);
+  if (manages !== undefined && !named) problem("managers", "the position managers, or [] if there are none", undefined);
+  if (manages === undefined && managers.length > 0)
+    problem("managers", "no such key: there are no position NFTs", managers);
+  for (const each of caveats) if (!known.includes(each)) problem("caveats", known.join(" or ") || "none", each);
+  tokens.forEach(({ address: token, decimals: of }, j) => {
+    const before = decimals.get(token);
+    if (before !== undefined && before !== of)
+      problem(`tokens.${j}.decimals`, `${before}, as elsewhere in this file`, of);
+    decimals.set(token, of ?? 0);
+  });
   return problems;
 }
 
@@ -379,8 +436,11 @@ function wrapperProblems(programme: Programme, wrapper: Wrapper, i: number): rea
   if ((protocol?.pid === true) !== (pid !== null))
     problem("pid", protocol?.pid === true ? "the number its logs name the shares by" : "no such key", pid);
   const same = programme.wrappers.filter((each) => each.address === address);
-  if (same.length > 1 && new Set(same.map((each) => `${each.kind} ${each.pid}`)).size < same.length)
-    problem("address", "each wrapper once", address);
+  // A claim is known by its user and wrapper alone: two numbers of one chef for the same shares could not be told apart.
+  if (new Set(same.map((each) => each.pool)).size < same.length || new Set(same.map((each) => each.kind)).size > 1)
+    problem("address", "each wrapper once for a pool, and of one kind", address);
+  if (programme.pools.some(({ contracts }) => contracts.includes(address)))
+    problem("address", "another contract than a followed pool", address);
   if (inside === null) return problems;
   const seen = new Set<Address>([address]);
   for (let at: Address | null = inside; at !== null; ) {
@@ -430,6 +490,8 @@ function problemsOf(issue: z.core.$ZodIssue, json: unknown): readonly Problem[] 
     }
     case "invalid_type":
       return [{ field, expected: `${issue.expected}`, found }];
+    case "invalid_key":
+      return [{ field, expected: "an address as its key", found: show(issue.path.at(-1)) }];
     case "too_small":
       return [{ field, expected: `at least ${issue.minimum}`, found }];
     case "too_big":

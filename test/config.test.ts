@@ -30,10 +30,9 @@ describe("a programme file", () => {
     const programme = parseProgramme(worldProgramme(), "the test's programme");
     expect(programme.quote).toEqual({ symbol: "USD", decimals: 6 });
     expect(programme.pools.map((pool) => pool.managers)).toEqual([[], [MANAGER]]);
-    expect(programme.prices.get(programme.pools[0]?.tokens[0].address as never)).toEqual({
-      kind: "fixed",
-      priceE18: 2n * 10n ** 18n,
-    });
+    expect(programme.prices.get(programme.pools[0]?.tokens[0].address as never)).toEqual([
+      { kind: "fixed", priceE18: 2n * 10n ** 18n },
+    ]);
   });
 
   it("with many mistakes is refused with all of them at once, each with field, expectation and value", () => {
@@ -150,6 +149,29 @@ describe("a programme file", () => {
     expect(fieldsOf(parse(worldProgramme({ pools: [], prices: {} })))).toEqual(["pools"]);
     const factory = { protocol: "curve", address: other, startBlock: 1, tokens: [] };
     expect(fieldsOf(parse(worldProgramme({ factories: [factory] })))).toEqual(["factories.0.protocol"]);
+    const factories = [
+      { ...factory, protocol: "uniswap-v2", fees: [500], managers: [other], caveats: ["hook-holds-value"] },
+      { ...factory, protocol: "uniswap-v3", tokens: [token(TOKENS[0], { decimals: 6 })] },
+      { ...factory, protocol: "uniswap-v3", address: `0x${"8".repeat(40)}`, tokens: [token(TOKENS[0])], managers: [] },
+    ];
+    expect([...fieldsOf(parse(worldProgramme({ factories })))].sort()).toEqual([
+      "factories.0.address",
+      "factories.0.caveats",
+      "factories.0.fees",
+      "factories.0.managers",
+      "factories.0.tokens",
+      "factories.1.address",
+      "factories.1.managers",
+      "factories.1.tokens.0.decimals",
+    ]);
+    const twice = [
+      { ...chef, pid: 1 },
+      { ...chef, pid: 2 },
+    ];
+    expect([...fieldsOf(parse(worldProgramme({ wrappers: twice })))]).toEqual([
+      "wrappers.0.address",
+      "wrappers.1.address",
+    ]);
   });
 
   it("of shares names its value token among its tokens, and prices nothing by a pool without a price", () => {

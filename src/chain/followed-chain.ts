@@ -126,7 +126,8 @@ export class FollowedChain {
 
   /** What contracts answer at a block; see `ContractReader`. */
   ask(questions: readonly Question[], blockNumber: number, signal: AbortSignal): Promise<readonly (string | null)[]> {
-    return new ContractReader(this.#endpoints.current.rpc).ask(questions, blockNumber, signal);
+    const { current } = this.#endpoints;
+    return this.#endpoints.on(current, () => new ContractReader(current.rpc).ask(questions, blockNumber, signal));
   }
 
   rotate(reason: string): void {

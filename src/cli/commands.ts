@@ -11,6 +11,7 @@ import { configGet, configList, configSet, configUnset } from "./config.ts";
 import { exportPositions } from "./export.ts";
 import { type AtOptions, at, diff } from "./history.ts";
 import { optimize } from "./optimize.ts";
+import { pricesImport, pricesMissing } from "./prices.ts";
 import { type DaysOptions, days, exportTable, type ProviderOptions, provider, stats } from "./query.ts";
 import { rebuild } from "./rebuild.ts";
 import { type StartOptions, start } from "./start.ts";
@@ -117,6 +118,7 @@ function commandsOf(io: Io): Command {
 
   configCommands(program, io);
   auditCommands(program, io);
+  priceCommands(program, io);
   queryCommands(program, io);
   return program;
 }
@@ -155,6 +157,27 @@ function configCommands(program: Command, io: Io): void {
   command(config, "unset", "forget a setting: its default holds again", "lp-ledger config unset backup_keep")
     .argument("<key>", "an operator's setting")
     .action((key: string, _: CommonOptions, self: Command) => configUnset(io, key, self.optsWithGlobals()));
+}
+
+/** Prices beside what pools tell. */
+function priceCommands(program: Command, io: Io): void {
+  const prices = command(
+    program,
+    "prices",
+    "prices brought in by hand, and those that are missing",
+    "lp-ledger prices missing",
+  ).action((options: CommonOptions) => pricesMissing(io, options));
+  command(prices, "missing", "list the tokens and closed days that have no price", "lp-ledger prices missing").action(
+    (_: CommonOptions, self: Command) => pricesMissing(io, self.optsWithGlobals()),
+  );
+  command(
+    prices,
+    "import",
+    "bring prices in from a file: CSV with the heading token,date,price, or a JSON list of such objects with text prices",
+    "lp-ledger prices import prices.csv",
+  )
+    .argument("<file>", "the file; with any mistake in it nothing is brought in")
+    .action((file: string, _: CommonOptions, self: Command) => pricesImport(io, file, self.optsWithGlobals()));
 }
 
 /** What the self-audit found. */

@@ -121,6 +121,7 @@ export async function start(io: Io, options: StartOptions): Promise<void> {
               }
             : {}),
           onStep: (step) => progress.stepped(step, store.blocks.tip()?.number),
+          onValued: (days) => log.info({ days }, "days got their values from prices that were brought in"),
           onRetry: (error, waitMs) => progress.retrying(error, waitMs),
           ...(options.acceptDeepReorg === undefined ? {} : { acceptDeepReorg: toHash(options.acceptDeepReorg) }),
           ...more,

@@ -1,8 +1,8 @@
-import type { Amounts, PoolPrice } from "./amounts.ts";
 import { invariant } from "./errors.ts";
 import type { Address } from "./hex.ts";
 import type { PoolState } from "./pool-state.ts";
 import type { Pool } from "./programme.ts";
+import type { ReservesBook, SharesBook, TicksBook } from "./running-state.ts";
 import { rangeId, TickMap, type TickRange } from "./ticks.ts";
 
 /** `issuance` is the contra side of a pool: minus the sum of all holders. */
@@ -47,46 +47,14 @@ export interface BooksSource {
   /** The newest state of a pool, its digest, and every open holder account of it. */
   poolState(pool: Address): PoolState | undefined;
   poolDigest(pool: Address): string;
+  /** When the newest announced change of a Curve pool's A is over. */
+  rampEndSec(pool: Address): number | undefined;
   openAccounts(pool: Address): Iterable<StoredAccount & { readonly custodian: Address }>;
   nextAccountId(): number;
 }
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 export type Account = Mutable<StoredAccount>;
-
-/** Running state of a Uniswap V2 pair. `before` is the reserve pair of the sync before the newest. */
-export interface ReservesBook {
-  supply: bigint;
-  reserves: readonly [bigint, bigint] | null;
-  before: readonly [bigint, bigint] | null;
-  /** Shares minted, transfer by transfer, and burned since the newest Mint or Burn log. */
-  issued: bigint[];
-  redeemed: bigint;
-  /** The locked minimum was minted since then: the shares that follow are the pair's first. */
-  isFirst: boolean;
-  /** What swaps paid in fees that leave the pair, since the last one was compared with the reserves. */
-  fees: readonly [bigint, bigint];
-  /** Product of the reserves after the newest Mint or Burn; null until one was heard by these books. */
-  kLast: bigint | null;
-}
-
-/** Running state of a pool whose share token is followed and whose value is told by other logs. */
-export interface SharesBook {
-  supply: bigint;
-  amounts: Amounts | null;
-  shareValueE36: bigint | null;
-  /** The value of a share may fall from here on, as the pool itself has announced. */
-  mayFall: boolean;
-}
-
-/** Running state of a Uniswap V3 pool. `keys`: L by owner and range as the pool's logs say; `held`: as the accounts say. */
-export interface TicksBook {
-  price: PoolPrice | null;
-  amounts: readonly [bigint, bigint] | null;
-  readonly ticks: TickMap;
-  readonly keys: Map<string, bigint>;
-  readonly held: Map<string, bigint>;
-}
 
 const nameOf = ({ pool, kind, position, provider, via = "" }: AccountKey): string =>
   `${pool}|${kind}|${position}|${provider}|${via}`;
@@ -204,10 +172,12 @@ export class Books {
     let book = this.#shares.get(pool.address);
     if (book === undefined) {
       const state = this.#source.poolState(pool.address);
-      book = { supply: 0n, amounts: null, shareValueE36: null, mayFall: false };
+      const fallsUntilSec = this.#source.rampEndSec(pool.address) ?? -1;
+      book = { supply: 0n, amounts: null, shareValueE36: null, fallsUntilSec, sampledSec: 0 };
       if (state?.kind === "shares") {
         this.#requireIssued(pool, state.supply);
-        book = { supply: state.supply, amounts: state.amounts, shareValueE36: state.shareValueE36, mayFall: true };
+        const { supply, amounts, shareValueE36 } = state;
+        book = { ...book, supply, amounts, shareValueE36 };
       }
       this.#shares.set(pool.address, book);
     }

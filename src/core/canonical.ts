@@ -1,5 +1,5 @@
 import { formatPriceE18 } from "./price.ts";
-import type { Pool, Programme } from "./programme.ts";
+import type { Pool, PriceSource, Programme } from "./programme.ts";
 
 /** A pool's part that its recorded history rests on. */
 export interface FollowedPool {
@@ -23,7 +23,12 @@ export interface CanonicalProgramme {
   readonly valuation: {
     readonly quote: Programme["quote"];
     readonly tokens: readonly Pool["tokens"][number][];
-    readonly prices: readonly { readonly token: string; readonly fixed?: string; readonly pool?: string }[];
+    readonly prices: readonly {
+      readonly token: string;
+      readonly fixed?: string;
+      readonly pool?: string;
+      readonly imported?: true;
+    }[];
     /** How shares are valued, by pool. */
     /** Wrappers whose users are not credited. */
     readonly excluded?: readonly string[];
@@ -53,7 +58,9 @@ export function canonicalProgramme(programme: Programme): CanonicalProgramme {
     inside,
     pid: pid === null ? null : `${pid}`,
   }));
-  const excluded = programme.wrappers.filter(({ excluded: is }) => is).map(({ address }) => address);
+  const excluded = programme.wrappers
+    .filter(({ excluded: is }) => is)
+    .map(({ address, pool }) => (pool === null ? address : `${address} of ${pool}`));
   return {
     chainId: programme.chainId,
     pools: named.map(({ address, protocol, startBlock, managers, contracts }) => ({
@@ -70,11 +77,14 @@ export function canonicalProgramme(programme: Programme): CanonicalProgramme {
       tokens: [...tokens].sort(byAddress).map(([, token]) => token),
       prices: [...programme.prices]
         .sort(byAddress)
-        .map(([token, source]) =>
-          source.kind === "fixed" ? { token, fixed: formatPriceE18(source.priceE18) } : { token, pool: source.pool },
-        ),
+        .flatMap(([token, sources]) => sources.map((source) => ({ token, ...sourceOf(source) }))),
       ...(shares.length === 0 ? {} : { shares }),
       ...(excluded.length === 0 ? {} : { excluded }),
     },
   };
+}
+
+function sourceOf(source: PriceSource) {
+  if (source.kind === "fixed") return { fixed: formatPriceE18(source.priceE18) };
+  return source.kind === "pool" ? { pool: source.pool } : { imported: true as const };
 }

@@ -52,25 +52,48 @@ export function poolPriceE18(pool: Pool, side: 0 | 1, means: PoolMeans): bigint 
 }
 
 /** Prices of one day by token, in quote units per whole token scaled by 1e18, with where each came from. */
-export type DayPrices = ReadonlyMap<Address, { readonly priceE18: bigint; readonly source: string }>;
+export type DayPrices = ReadonlyMap<Address, DayPrice>;
 
-/** Resolves every configured price of a day from the pools' means; a token whose pool had no price stays unpriced. */
-export function pricesOfDay(programme: Programme, meansOf: (pool: Pool) => PoolMeans | undefined): DayPrices {
-  const prices = new Map<Address, { priceE18: bigint; source: string }>();
-  for (const { token, source } of pricingOrder(programme)) {
-    if (source.kind === "fixed") {
-      prices.set(token, { priceE18: source.priceE18, source: "fixed" });
-      continue;
-    }
+export interface DayPrice {
+  readonly priceE18: bigint;
+  readonly source: string;
+}
+
+/** What a day can be priced with beside its pools' means. */
+export interface KnownPrices {
+  importedOf(token: Address): DayPrice | undefined;
+  /** Prices that the day has already: they stay as they are. */
+  readonly kept?: DayPrices;
+}
+
+/** Resolves every configured price of a day by its sources in order; a token none of them prices stays unpriced. */
+export function pricesOfDay(
+  programme: Programme,
+  meansOf: (pool: Pool) => PoolMeans | undefined,
+  { importedOf, kept }: KnownPrices,
+): DayPrices {
+  const prices = new Map<Address, DayPrice>(kept ?? []);
+  const priceBy = (token: Address, source: PriceSource): DayPrice | undefined => {
+    if (source.kind === "fixed") return { priceE18: source.priceE18, source: "fixed" };
+    if (source.kind === "imported") return importedOf(token);
     const pool = programme.pools.find((each) => each.address === source.pool);
     const means = pool && meansOf(pool);
-    if (pool === undefined || means === undefined) continue;
+    if (pool === undefined || means === undefined) return undefined;
     const side = pool.tokens[0].address === token ? 0 : 1;
     const other = prices.get(pool.tokens[1 - side]?.address ?? token);
     const inOther = poolPriceE18(pool, side, means);
-    if (other === undefined || inOther === null) continue;
+    if (other === undefined || inOther === null) return undefined;
     const priceE18 = (inOther * other.priceE18) / E18;
-    if (priceE18 > 0n) prices.set(token, { priceE18, source: `pool ${pool.address}` }); // Never a price of zero.
+    return priceE18 > 0n ? { priceE18, source: `pool ${pool.address}` } : undefined; // Never a price of zero.
+  };
+  for (const { token, sources } of pricingOrder(programme)) {
+    if (prices.has(token)) continue;
+    for (const source of sources) {
+      const price = priceBy(token, source);
+      if (price === undefined) continue;
+      prices.set(token, price);
+      break;
+    }
   }
   return prices;
 }
@@ -81,12 +104,12 @@ export function pricesOfDay(programme: Programme, meansOf: (pool: Pool) => PoolM
  */
 export function pricingOrder(
   programme: Programme,
-): readonly { readonly token: Address; readonly source: PriceSource }[] {
-  const order: { token: Address; source: PriceSource }[] = [];
+): readonly { readonly token: Address; readonly sources: readonly PriceSource[] }[] {
+  const order: { token: Address; sources: readonly PriceSource[] }[] = [];
   const state = new Map<Address, "open" | "done">();
   const visit = (token: Address, path: readonly Address[]): void => {
-    const source = programme.prices.get(token);
-    if (source === undefined || state.get(token) === "done") return;
+    const sources = programme.prices.get(token);
+    if (sources === undefined || state.get(token) === "done") return;
     if (state.get(token) === "open") {
       throw new LpLedgerError(
         "usage",
@@ -98,13 +121,14 @@ export function pricingOrder(
       );
     }
     state.set(token, "open");
-    if (source.kind === "pool") {
+    for (const source of sources) {
+      if (source.kind !== "pool") continue;
       const pool = programme.pools.find((each) => each.address === source.pool);
       const other = pool?.tokens.find((each) => each.address !== token);
       if (other !== undefined) visit(other.address, [...path, token]);
     }
     state.set(token, "done");
-    order.push({ token, source });
+    order.push({ token, sources });
   };
   for (const token of programme.prices.keys()) visit(token, []);
   return order;

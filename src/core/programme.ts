@@ -20,7 +20,9 @@ export type Caveat =
   | "no-locked-minimum"
   | "other-protocol-fee"
   | "share-value-may-fall"
-  | "hook-holds-value";
+  | "hook-holds-value"
+  | "rebasing-token"
+  | "other-share-flow";
 
 /** How a share is valued: by its value in one token, or by its part of every token the pool holds. */
 export type Valuation = { readonly by: "share-value"; readonly token: number } | { readonly by: "balances" };
@@ -86,9 +88,13 @@ export interface Factory {
   readonly caveats: readonly Caveat[];
 }
 
-/** `fixed`: quote units per whole token, scaled by 1e18. `pool`: the pool's own time-weighted price in its other token. */
+/**
+ * `fixed`: quote units per whole token, scaled by 1e18. `pool`: the pool's own time-weighted price in its other token.
+ * `imported`: what an operator brought in for the day.
+ */
 export type PriceSource =
   | { readonly kind: "fixed"; readonly priceE18: bigint }
+  | { readonly kind: "imported" }
   | { readonly kind: "pool"; readonly pool: Address };
 
 export interface Finality {
@@ -106,7 +112,8 @@ export interface Programme {
   readonly pools: readonly Pool[];
   readonly factories: readonly Factory[];
   readonly wrappers: readonly Wrapper[];
-  readonly prices: ReadonlyMap<Address, PriceSource>;
+  /** By token, the sources of its price in order of preference: the first that has one for the day counts. */
+  readonly prices: ReadonlyMap<Address, readonly PriceSource[]>;
 }
 
 /** The first block any pool of the programme may have logs in. */
@@ -131,7 +138,12 @@ export function specialAddresses(programme: Programme): Set<Address> {
   return new Set<Address>([ZERO_ADDRESS, ONE_ADDRESS, ...addressesOf(programme)]);
 }
 
-/** Wrappers whose users are not credited. */
-export function excludedWrappers({ wrappers }: Programme): ReadonlySet<string> {
-  return new Set(wrappers.filter(({ excluded }) => excluded).map(({ address }) => address));
+/** Whether the users of a wrapper are credited for what they have in a pool: not where it, or one that it lies inside, is excluded. */
+export function creditedBy({ wrappers }: Programme): (pool: Address, via: string | undefined) => boolean {
+  const excluded = new Set<string>();
+  const isExcluded = ({ excluded: own, inside, pool }: Wrapper): boolean =>
+    own || wrappers.some((each) => each.address === inside && each.pool === pool && isExcluded(each));
+  for (const each of wrappers) if (isExcluded(each)) excluded.add(`${each.address} ${each.pool ?? "any"}`);
+  if (excluded.size === 0) return () => true;
+  return (pool, via) => !via || !(excluded.has(`${via} ${pool}`) || excluded.has(`${via} any`));
 }

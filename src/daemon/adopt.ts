@@ -31,6 +31,10 @@ export function compareProgramme(store: Store, programme: Programme): Adoption {
       problems.push(`pool ${pool.address} was ${JSON.stringify(pool)}, now it is ${JSON.stringify(here)}`);
     }
   }
+  const discovered = new Set<string>(store.discovered().map(({ address }) => address));
+  for (const { address } of now.pools)
+    if (discovered.has(address))
+      problems.push(`pool ${address} is followed already: a factory of the programme made it`);
   if (JSON.stringify(stored.factories ?? []) !== JSON.stringify(now.factories ?? [])) {
     const list = (factories: CanonicalProgramme["factories"]): string => JSON.stringify(factories ?? []);
     problems.push(`the factories were ${list(stored.factories)}, now they are ${list(now.factories)}`);
@@ -47,7 +51,7 @@ export function compareProgramme(store: Store, programme: Programme): Adoption {
       "PROGRAMME_CHANGED",
       `the programme file would change recorded history: ${problems.join("; ")}`,
       {
-        hint: "put the entry back as it was, or start a new DATABASE with this programme; pools can be added at any time",
+        hint: "put the entry back as it was, or start a new DATABASE with this programme; pools can be added at any time, with the wrappers of their shares",
       },
     );
   }

@@ -2,7 +2,7 @@ import { dayEndSec, isoOf } from "../core/day.ts";
 import { invariant } from "../core/errors.ts";
 import type { Address } from "../core/hex.ts";
 import type { PoolState } from "../core/pool-state.ts";
-import { excludedWrappers, type Programme } from "../core/programme.ts";
+import { creditedBy, type Programme } from "../core/programme.ts";
 import { valueOfAccounts } from "../core/value.ts";
 import type { Store } from "../store/store.ts";
 
@@ -14,12 +14,12 @@ import type { Store } from "../store/store.ts";
 export class Balances {
   readonly #store: Store;
   readonly #followed: { readonly programme: Programme; readonly special: ReadonlySet<Address> };
-  readonly #excluded: ReadonlySet<string>;
+  readonly #isCredited: ReturnType<typeof creditedBy>;
 
   constructor(store: Store, followed: { readonly programme: Programme; readonly special: ReadonlySet<Address> }) {
     this.#store = store;
     this.#followed = followed;
-    this.#excluded = excludedWrappers(followed.programme);
+    this.#isCredited = creditedBy(followed.programme);
   }
 
   /** The caller holds the transaction, with the books written back. */
@@ -30,7 +30,7 @@ export class Balances {
     const states = new Map<string, PoolState | undefined>();
     for (const provider of providers === "all" ? this.#store.balances.everyHolder() : new Set(providers)) {
       if (this.#followed.special.has(provider)) continue;
-      const accounts = this.#store.balances.accountsOf(provider).filter(({ via }) => !this.#excluded.has(via ?? ""));
+      const accounts = this.#store.balances.accountsOf(provider).filter(({ pool, via }) => this.#isCredited(pool, via));
       if (accounts.length === 0) continue; // A provider that a reorg took away altogether.
       const touched = accounts.reduce((newest, account) => Math.max(newest, account.updatedBlock), 0);
       const atTouch = close === undefined || touched >= close.block;
@@ -59,6 +59,6 @@ export class Balances {
 
 /** The newest price of a token, or the newest of a day before `before`; a fixed price is known before any day closes. */
 export function knownPriceE18(store: Store, programme: Programme, token: Address, before?: string): bigint | undefined {
-  const source = programme.prices.get(token);
-  return store.days.newestPriceE18(token, before) ?? (source?.kind === "fixed" ? source.priceE18 : undefined);
+  const [first] = programme.prices.get(token) ?? [];
+  return store.days.newestPriceE18(token, before) ?? (first?.kind === "fixed" ? first.priceE18 : undefined);
 }

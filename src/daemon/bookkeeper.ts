@@ -55,9 +55,9 @@ export class Bookkeeper {
     return this.#followed.programme;
   }
 
-  /** The logs of a block that mean anything by what is followed now: pools of a factory are not all followed. */
-  heardOf<T extends LogBlock>(block: T): T {
-    return this.#followed.heardOf(block);
+  /** The logs of a block that mean anything: pools of a factory are not all followed. `born`: see `Followed`. */
+  heardOf<T extends LogBlock>(block: T, born = new Set<Address>()): T {
+    return this.#followed.heardOf(block, born);
   }
 
   /** Commits ranges that follow our tip, in one transaction. */
@@ -234,9 +234,8 @@ export class Bookkeeper {
       const transactionHash = block.logs[i]?.transactionHash;
       let end = i;
       while (block.logs[end]?.transactionHash === transactionHash && end < block.logs.length) end += 1;
-      const applied = applyTransaction(books, this.#followed.routes, block.logs.slice(i, end), {
-        blockNumber: block.number,
-      });
+      const place = { blockNumber, timestampSec: block.timestampSec };
+      const applied = applyTransaction(books, this.#followed.routes, block.logs.slice(i, end), place);
       events.push(...applied.events);
       postings.push(...applied.postings);
       for (const pool of applied.pools) pools.add(pool);

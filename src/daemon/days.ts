@@ -2,7 +2,7 @@ import { type Day, dayEndSec, dayStartSec } from "../core/day.ts";
 import { closePoolDay, type PoolDay } from "../core/days.ts";
 import type { Address } from "../core/hex.ts";
 import { pricesOfDay } from "../core/price.ts";
-import { excludedWrappers, type Pool, type Programme } from "../core/programme.ts";
+import { creditedBy, type Pool, type Programme } from "../core/programme.ts";
 import { valueOfAmounts } from "../core/value.ts";
 import type { Store } from "../store/store.ts";
 
@@ -20,19 +20,20 @@ export function closeDay(
   const firstBlock = store.days.last()?.closedBlock ?? 0;
   const window = { startSec: dayStartSec(day), endSec: dayEndSec(day) };
   store.days.insertDay(day, closedBlock);
-  const excluded = excludedWrappers(programme);
+  const isCredited = creditedBy(programme);
   const closed = new Map<Pool, PoolDay>();
   for (const pool of programme.pools) {
     const states = store.states.timeline(pool.address, window.startSec, window.endSec, closedBlock);
     if (states.length === 0) continue;
     const holdings = store.days
       .holdings(pool, firstBlock)
-      .filter((each) => !special.has(each.provider) && !excluded.has(each.via));
+      .filter((each) => !special.has(each.provider) && isCredited(pool.address, each.via));
     const poolDay = closePoolDay(pool, window, states, holdings);
     store.days.insertPoolDay(pool.address, day, poolDay.means);
     closed.set(pool, poolDay);
   }
-  const prices = pricesOfDay(programme, (pool) => closed.get(pool)?.means);
+  const importedOf = (token: Address) => store.prices.importedOf(token, day);
+  const prices = pricesOfDay(programme, (pool) => closed.get(pool)?.means, { importedOf });
   store.days.insertPrices(day, prices, store.nowIso());
   for (const [pool, { shares }] of closed) {
     for (const share of shares) {

@@ -42,9 +42,16 @@ export class Followed {
     }
   }
 
-  heardOf<T extends LogBlock>(block: T): T {
-    if (this.routes.factories.size === 0) return block;
-    return { ...block, logs: block.logs.filter((log) => isHeard(this.routes, log)) };
+  /** `born`: contracts of pools that blocks before it told of and that are not followed yet; the block's own are added. */
+  heardOf<T extends LogBlock>(block: T, born: Set<Address>): T {
+    const { factories } = this.routes;
+    if (factories.size === 0) return block;
+    const logs = block.logs.filter((log) => {
+      const factory = factories.get(log.address);
+      for (const each of (factory && poolCreated(factory, log, block.number)?.contracts) ?? []) born.add(each);
+      return born.has(log.address) || isHeard(this.routes, log);
+    });
+    return { ...block, logs };
   }
 }
 

@@ -2,7 +2,7 @@ import { type Day, dayEndSec, dayOf, isoOf } from "../core/day.ts";
 import { LpLedgerError } from "../core/errors.ts";
 import { groupBy } from "../core/group.ts";
 import type { Address } from "../core/hex.ts";
-import { excludedWrappers, type Programme, specialAddresses } from "../core/programme.ts";
+import { creditedBy, type Programme, specialAddresses } from "../core/programme.ts";
 import { valueOfAccounts } from "../core/value.ts";
 import { accountsAt, type HeldAccount } from "../store/read.ts";
 import type { Store } from "../store/store.ts";
@@ -47,8 +47,8 @@ function readSnapshot(store: Store, named: Programme, moment: Moment): Snapshot 
     ]),
   );
   const special = specialAddresses(programme);
-  const excluded = excludedWrappers(programme);
-  const credited = positions.filter(({ via }) => !excluded.has(via ?? ""));
+  const isCredited = creditedBy(programme);
+  const credited = positions.filter(({ pool, via }) => isCredited(pool, via));
   const balances = [...groupBy(credited, (each) => each.provider)]
     .filter(([provider]) => !special.has(provider))
     .sort(([a], [b]) => (a < b ? -1 : 1))

@@ -43,6 +43,7 @@ export function rebuild(
     findToken: (manager, tokenId) => store.accounts.findToken(manager, tokenId),
     poolState: () => undefined,
     poolDigest: (pool) => store.accounts.poolDigest(pool),
+    rampEndSec: () => undefined,
     openAccounts: () => [],
     nextAccountId: () => store.accounts.nextAccountId(),
   });

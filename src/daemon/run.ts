@@ -5,6 +5,7 @@ import type { Bookkeeper } from "./bookkeeper.ts";
 import type { ChainPort } from "./chain-port.ts";
 import { type ConvergeOptions, converge, type Step } from "./converge.ts";
 import { requireChain } from "./identity.ts";
+import { LateValues } from "./late-values.ts";
 
 export interface RunOptions extends ConvergeOptions {
   /** Asked each time: an operator may change it while the daemon runs. */
@@ -21,6 +22,8 @@ export interface RunOptions extends ConvergeOptions {
   /** After each look at the chain, whatever it brought. */
   onLook?(): void;
   /** A transient failure that is about to be retried. */
+  /** Days got their values late, from prices that were brought in. */
+  onValued?(days: readonly string[]): void;
   onRetry?(error: LpLedgerError, waitMs: number): void;
 }
 
@@ -40,6 +43,7 @@ export async function run(
   let failures = 0;
   let stepsAtHead = 0;
   let lastSuccessMs = clock.nowMs();
+  const late = new LateValues(keeper.store, (days) => options.onValued?.(days));
   const watchdog = new Watchdog(chain, clock, options.stallMs?.() ?? Number.POSITIVE_INFINITY);
   while (!signal.aborted) {
     try {
@@ -59,6 +63,7 @@ export async function run(
       clearHalt(keeper, step);
       watchdog.look(step, keeper.store.blocks.tip()?.number);
       options.onLook?.();
+      late.tick(keeper.programme);
       options.onStep?.(step);
       stepsAtHead = reached(keeper, step, options.until) && !step.settling && !step.finalPending ? stepsAtHead + 1 : 0;
       // The second look at the head is what finds out how much of the ledger is final.

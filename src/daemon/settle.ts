@@ -1,6 +1,6 @@
-import type { Range } from "../core/chain.ts";
+import type { LogBlock, Range } from "../core/chain.ts";
 import { findingOf, LpLedgerError } from "../core/errors.ts";
-import type { Hash } from "../core/hex.ts";
+import type { Address, Hash } from "../core/hex.ts";
 import type { Content, Repair } from "../store/contents.ts";
 import type { Bookkeeper } from "./bookkeeper.ts";
 import type { ChainPort } from "./chain-port.ts";
@@ -116,8 +116,9 @@ function storedContents({ store }: Bookkeeper, { from, end }: Range): ReadonlyMa
 function differences(keeper: Bookkeeper, range: Range, foreign: readonly number[]): readonly number[] {
   const stored = storedContents(keeper, range);
   const differing = new Set(stored.keys());
+  const born = new Set<Address>();
   for (const read of range.blocks) {
-    const block = keeper.heardOf(read);
+    const block = keeper.heardOf(read, born);
     if (block.logs.length === 0) continue;
     if (stored.get(block.number)?.hash === keeper.contentOf(block)) differing.delete(block.number);
     else differing.add(block.number);
@@ -152,8 +153,9 @@ async function redo(
     const hash =
       range.blocks.find((block) => block.number === number)?.hash ?? (await headerAt(chain, number, signal)).hash;
     const { block: read, byReceipts } = await chain.confirm(hash, number, signal);
-    const block = keeper.heardOf(read);
-    confirmed.set(number, block);
+    // What it says of pools that nobody knew of is kept, and understood when it is applied.
+    confirmed.set(number, read);
+    const block = keeper.heardOf(read, new Set(range.blocks.flatMap((each) => bornBefore(keeper, each, number))));
     const before = stored.get(number);
     if (before?.blockHash === hash && block.logs.length < before.logCount && !byReceipts) {
       // Nodes leave logs out, they do not make them up: without receipts, fewer is no better knowledge.
@@ -182,6 +184,13 @@ async function redo(
   redoAll(keeper, chain, common, ranges, repairs, acceptedFinal);
   options.onRepair?.(repairs);
   return true;
+}
+
+/** Contracts of pools that a block before another one told of. */
+function bornBefore(keeper: Bookkeeper, block: LogBlock, number: number): readonly Address[] {
+  const born = new Set<Address>();
+  if (block.number < number) keeper.heardOf(block, born);
+  return [...born];
 }
 
 function withConfirmed(range: Range, confirmed: ReadonlyMap<number, Range["blocks"][number]>): Range["blocks"] {

@@ -42,6 +42,7 @@ export class AccountsTable implements BooksSource {
   readonly #open;
   readonly #lastId;
   readonly #digest;
+  readonly #rampEnd;
   readonly #putAccount;
   readonly #putToken;
 
@@ -67,6 +68,14 @@ export class AccountsTable implements BooksSource {
       .prepare<[string], string>(
         "select digest from pool_digests where pool_address = ? order by block_number desc limit 1",
       )
+      .pluck();
+    this.#rampEnd = db
+      .prepare<[string], number>(`
+        select cast(coalesce(args ->> '$.future_time', args ->> '$.t') as integer)
+        from lp_events
+        where pool_address = ? and event in ('RampA', 'StopRampA')
+        order by block_number desc, log_index desc
+        limit 1`)
       .pluck();
     this.#putAccount = db.prepare(`
       insert into accounts
@@ -115,6 +124,10 @@ export class AccountsTable implements BooksSource {
 
   poolDigest(pool: Address): string {
     return this.#digest.get(pool) ?? "";
+  }
+
+  rampEndSec(pool: Address): number | undefined {
+    return this.#rampEnd.get(pool);
   }
 
   nextAccountId(): number {

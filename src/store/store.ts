@@ -14,6 +14,7 @@ import { DaysTable } from "./days.ts";
 import { EventsTable } from "./events.ts";
 import { translated } from "./failures.ts";
 import { FindingsTable } from "./findings.ts";
+import { PricesTable } from "./prices.ts";
 import { StatesTable } from "./states.ts";
 import { type Undone, undoAbove } from "./undo.ts";
 
@@ -47,6 +48,7 @@ export class Store {
   readonly balances: BalancesTable;
   readonly findings: FindingsTable;
   readonly contents: ContentsTable;
+  readonly prices: PricesTable;
   readonly #clock: Clock;
   readonly #insertBlock;
   readonly #thinBlocks;
@@ -68,6 +70,7 @@ export class Store {
     this.balances = new BalancesTable(db);
     this.findings = new FindingsTable(db);
     this.contents = new ContentsTable(db);
+    this.prices = new PricesTable(db);
     this.#insertBlock = db.prepare(`
       insert into processed_blocks
         (block_number, block_hash, parent_hash, block_timestamp, processed_at, event_count, state_digest)

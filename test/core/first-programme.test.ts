@@ -115,7 +115,7 @@ describe.skipIf(text === undefined)("a week of the first programme's own events"
     const programme = parseProgramme({ chainId: 42161, quote: { symbol: "USD" }, pools: [pool] }, "the replay");
     const routes = routesOf(programme);
     const apply = (drafts: readonly Draft[], blockNumber: number) =>
-      applyTransaction(books, routes, logsOf(drafts), { blockNumber });
+      applyTransaction(books, routes, logsOf(drafts), { blockNumber, timestampSec: blockNumber });
     const transfer = (from: string, to: string, value: bigint): Draft =>
       encodeLog(curveAbi, CURVE, "Transfer", { from, to, value });
     const [first] = curve;
@@ -183,7 +183,8 @@ describe.skipIf(text === undefined)("a week of the first programme's own events"
     const first = v3.find(({ event }) => event === "Mint");
     if (first === undefined) throw new Error("there is no deposit");
     const log = encodeLog(poolAbi, first.pool_address.toLowerCase(), "Mint", { sender: ZERO, ...first.args });
-    const replay = () => applyTransaction(emptyBooks(), routesOf(programme), logsOf([log]), { blockNumber: 1 });
+    const replay = () =>
+      applyTransaction(emptyBooks(), routesOf(programme), logsOf([log]), { blockNumber: 1, timestampSec: 1 });
     expect(replay).toThrow(/history is incomplete/);
     const one = curve.find(({ event }) => event === "RemoveLiquidityOne");
     const exit = [
@@ -196,7 +197,7 @@ describe.skipIf(text === undefined)("a week of the first programme's own events"
     ];
     let error: unknown;
     try {
-      applyTransaction(emptyBooks(), routesOf(programme), logsOf(exit), { blockNumber: 1 });
+      applyTransaction(emptyBooks(), routesOf(programme), logsOf(exit), { blockNumber: 1, timestampSec: 1 });
     } catch (each) {
       error = each;
     }

@@ -30,7 +30,7 @@ function play(transactions: readonly (readonly Draft[])[], programme = testProgr
         transactionHash: toHash(`0x${"7".repeat(64)}`),
         logIndex,
       })),
-      { blockNumber: i + 1 },
+      { blockNumber: i + 1, timestampSec: i + 1 },
     ),
   );
 }

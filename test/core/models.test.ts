@@ -53,9 +53,15 @@ function outcomeOf(programme: ReturnType<typeof programmeOf>, life: Life): Reado
       transactionHash: toHash(`0x${"7".repeat(64)}`),
       logIndex,
     }));
-    for (const { posting } of applyTransaction(books, routes, logs, { blockNumber: i + 1 }).postings) {
+    for (const { posting } of applyTransaction(books, routes, logs, { blockNumber: i + 1, timestampSec: i + 1 })
+      .postings) {
       const { pool, position, provider, via, kind } = posting.account;
-      if (kind === "holder") open.set(`${pool} ${position} ${provider}${via ? `@${via}` : ""}`, posting.balanceAfter);
+      if (kind !== "holder") continue;
+      const key = `${pool} ${position} ${provider}${via ? `@${via}` : ""}`;
+      // In log order each balance follows from the one before it: an undo and the days rest on that.
+      if ((open.get(key) ?? 0n) + posting.delta !== posting.balanceAfter)
+        throw new Error(`the balances of ${key} jump`);
+      open.set(key, posting.balanceAfter);
     }
   });
   return open;

@@ -9,6 +9,7 @@ const programme = testProgramme();
 const [pair, pool] = programme.pools;
 const tokens = pool?.tokens as unknown as readonly [Token, Token];
 if (pair === undefined || pool === undefined) throw new Error("the test programme has two pools");
+const NOTHING = { importedOf: () => undefined };
 const means = (meanTick: number) => ({ kind: "ticks" as const, seconds: 100, meanTick });
 
 describe("a price", () => {
@@ -59,12 +60,30 @@ describe("a price", () => {
   });
 
   it("of a day chains through pools and is missing, never zero, where a pool had none", () => {
-    const prices = pricesOfDay(programme, (each) => (each.address === POOL ? means(0) : undefined));
+    const prices = pricesOfDay(programme, (each) => (each.address === POOL ? means(0) : undefined), NOTHING);
     expect([...prices.values()].map((each) => each.priceE18)).toEqual([2n * E18, 2n * E18]);
-    const without = pricesOfDay(programme, () => undefined);
+    const without = pricesOfDay(programme, () => undefined, NOTHING);
     expect([...without.keys()]).toEqual([TOKENS[0]]);
-    const nothing = pricesOfDay(programme, () => ({ ...means(0), seconds: 0 }));
+    const nothing = pricesOfDay(programme, () => ({ ...means(0), seconds: 0 }), NOTHING);
     expect([...nothing.keys()]).toEqual([TOKENS[0]]);
+  });
+
+  it("comes from the first of its sources that has one, and what a day has already stays", () => {
+    const sources = {
+      [TOKENS[0]]: [{ imported: true }, { fixed: "2" }],
+      [TOKENS[1]]: [{ pool: POOL }, { imported: true }],
+    };
+    const several = testProgramme({ prices: sources });
+    const imported = { priceE18: 7n * E18, source: "import a.csv" };
+    const textOf = (prices: ReturnType<typeof pricesOfDay>) =>
+      [...prices].map(([, each]) => `${each.priceE18 / E18} ${each.source}`);
+    expect(textOf(pricesOfDay(several, () => undefined, NOTHING))).toEqual(["2 fixed"]);
+    const both = { importedOf: () => imported };
+    expect(textOf(pricesOfDay(several, () => undefined, both))).toEqual(["7 import a.csv", "7 import a.csv"]);
+    const byPool = pricesOfDay(several, (each) => (each.address === POOL ? means(0) : undefined), both);
+    expect(textOf(byPool)).toEqual(["7 import a.csv", `7 pool ${POOL}`]);
+    const kept = new Map([[several.pools[0]?.tokens[0]?.address as never, { priceE18: 3n * E18, source: "fixed" }]]);
+    expect(textOf(pricesOfDay(several, () => undefined, { ...both, kept }))).toEqual(["3 fixed", "7 import a.csv"]);
   });
 
   it("must not rest on itself", () => {
@@ -106,7 +125,7 @@ describe("a value", () => {
   });
 
   it("never rests on a price of zero: a price too small to tell is none", () => {
-    const extreme = pricesOfDay(programme, (each) => (each.address === POOL ? means(887_000) : undefined));
+    const extreme = pricesOfDay(programme, (each) => (each.address === POOL ? means(887_000) : undefined), NOTHING);
     expect([...extreme.keys()]).toEqual([TOKENS[0]]);
   });
 });

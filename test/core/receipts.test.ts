@@ -155,7 +155,7 @@ describe.skipIf(text === undefined)("real receipts", () => {
       const sync = logs.some((log) => uniswapV2Shapes.get(log.topics[0] ?? "")?.name === "Sync");
       if (logs.some((log) => log.topics[0] === mint) && !sync) lookAlikes += 1;
       expect(logs.some((log) => heard.has(log.topics[0] ?? ""))).toBe(true);
-      const { events, postings } = applyTransaction(emptyBooks(), routes, logs, { blockNumber: 1 });
+      const { events, postings } = applyTransaction(emptyBooks(), routes, logs, { blockNumber: 1, timestampSec: 1 });
       expect([events.length, postings.length]).toEqual([0, 0]);
     }
     expect(lookAlikes).toBeGreaterThanOrEqual(2);

@@ -59,6 +59,9 @@ export class WrappedModel implements Model {
     if (kind <= 4) return this.#deposit(actor, own / 3n, pick(ACTORS, random));
     if (kind === 5 && this.#kind === "curve-gauge")
       return [this.#receipt(actor, pick([...ACTORS, ZERO], random), claim / 4n)];
+    // All out and a part in again, in one transaction.
+    if (kind === 6 && claim > 0n && this.#kind !== "nested")
+      return [...this.#withdraw(actor, claim, () => 1), ...this.#deposit(actor, claim / 3n + 1n, actor)];
     if (this.#kind === "nested" && kind <= 6) return this.#nest(actor, claim / 2n, random);
     return claim === 0n
       ? this.#deposit(actor, own / 4n, actor)

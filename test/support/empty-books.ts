@@ -7,6 +7,7 @@ export function emptyBooks(): Books {
     findToken: () => undefined,
     poolState: () => undefined,
     poolDigest: () => "",
+    rampEndSec: () => undefined,
     openAccounts: () => [],
     nextAccountId: () => 1,
   });

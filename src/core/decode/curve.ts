@@ -1,11 +1,11 @@
 import abi from "../../../abi/curve-stableswap.json" with { type: "json" };
 import ngAbi from "../../../abi/curve-stableswap-ng.json" with { type: "json" };
-import type { SharesBook } from "../books.ts";
 import type { Log } from "../chain.ts";
 import { broken } from "../errors.ts";
 import { type Address, ZERO_ADDRESS } from "../hex.ts";
-import { eventOf } from "../ledger.ts";
+import { eventOf, type LedgerEvent } from "../ledger.ts";
 import type { Pool } from "../programme.ts";
+import type { SharesBook } from "../running-state.ts";
 import type { Heard, Reader, Reading } from "./reading.ts";
 import { postTransfer, type ShareTransfer } from "./shares.ts";
 import { eventShapes, losslessJson } from "./words.ts";
@@ -17,6 +17,7 @@ const NAMES = [
   "RemoveLiquidityImbalance",
   "RemoveLiquidityOne",
   "TokenExchange",
+  "TokenExchangeUnderlying",
   "RampA",
   "StopRampA",
 ];
@@ -75,9 +76,13 @@ export class CurveLogs implements Reader {
     const book = this.#reading.books.shares(pool);
     switch (name) {
       case "RampA":
-        book.mayFall = true;
-        return;
       case "StopRampA":
+        book.fallsUntilSec = Number(values["future_time"] ?? values["t"]);
+        this.#reading.emit(evidence(pool, heard, null));
+        return;
+      case "TokenExchangeUnderlying":
+        // It counts the coins of the pool beneath: what moved in this one, no log tells.
+        book.amounts = null;
         return;
       case "TokenExchange":
         exchange(book, pool, values as unknown as Exchange);
@@ -116,14 +121,12 @@ export class CurveLogs implements Reader {
     if (burned) this.#issue(pool, heard.log, -value);
   }
 
-  #change(pool: Pool, book: SharesBook, { log, name, values }: Heard, change: Change): void {
+  #change(pool: Pool, book: SharesBook, heard: Heard, change: Change): void {
+    const { log, name } = heard;
     this.#settle(pool, change);
     const moved = this.#moved.get(pool)?.sum ?? 0n;
     this.#moved.delete(pool);
-    const provider = change.provider;
-    this.#reading.emit(
-      eventOf(pool, log, losslessJson(values), { name, provider, position: "", range: null, movement: null }),
-    );
+    this.#reading.emit(evidence(pool, heard, change.provider));
     const { place } = this.#reading;
     if (change.token_supply !== undefined && change.token_supply !== book.supply) {
       const why = "the supply the pool reports is not what its transfers add up to: the history is incomplete";
@@ -132,10 +135,10 @@ export class CurveLogs implements Reader {
     const added = name === "AddLiquidity";
     const expected = change.token_amount === undefined ? undefined : -change.token_amount;
     const idle = moved === 0n && change.token_amounts?.every((each) => each === 0n) === true;
-    const fits = expected === undefined ? idle || (added ? moved > 0n : moved < 0n) : moved === expected;
+    const fits = expected === undefined ? idle || (added ? moved >= 0n : moved < 0n) : moved === expected;
     if (!fits) {
       const why = `the transfer of the shares that the ${name} reports is missing`;
-      throw broken("C2", pool, place, log, expected ?? (added ? "more than 0" : "less than 0"), moved, why);
+      throw broken("C2", pool, place, log, expected ?? (added ? "at least 0" : "less than 0"), moved, why);
     }
     this.#value(pool, book, log, change, book.supply - moved);
     book.amounts = amountsAfter(book, pool, change, book.supply - moved);
@@ -162,14 +165,16 @@ export class CurveLogs implements Reader {
     }
     const value = shareValueE36(pool, first, before);
     const tolerance = shareValueE36(pool, 2n, before) + 1n;
-    if (book.shareValueE36 !== null && !book.mayFall && !pool.caveats.includes("share-value-may-fall")) {
+    // Since the last sample A may have changed, and D with it.
+    const ramped = book.fallsUntilSec >= book.sampledSec;
+    if (book.shareValueE36 !== null && !ramped && !pool.caveats.includes("share-value-may-fall")) {
       if (value + tolerance < book.shareValueE36) {
         const why =
           "the value of a share fell without a change of A: a log is missing, or the pool needs the caveat share-value-may-fall";
         throw broken("C5", pool, this.#reading.place, log, `at least ${book.shareValueE36}`, value, why);
       }
     }
-    book.mayFall = false;
+    book.sampledSec = this.#reading.place.timestampSec;
     book.shareValueE36 = value;
   }
 }
@@ -209,7 +214,7 @@ function amountsAfter(
   if (name === "RemoveLiquidity" && amounts !== undefined) {
     const burned = supplyBefore - book.supply;
     if (burned === 0n) return book.amounts;
-    return amounts.map((each) => (each * supplyBefore + burned - 1n) / burned - each);
+    return readAmounts(book.amounts, amounts, supplyBefore, burned);
   }
   const held = book.amounts ?? (supplyBefore === 0n ? tokens.map(() => 0n) : null);
   if (held === null) return null;
@@ -219,6 +224,37 @@ function amountsAfter(
   }
   const sign = name === "AddLiquidity" ? 1n : -1n;
   return held.map((each, i) => each + sign * (amounts?.[i] ?? 0n) - (fees[i] ?? 0n) / ADMIN_SHARE);
+}
+
+/** A removal of few shares says little of what there was: only a reading to a millionth counts where nothing else is known. */
+const PRECISION = 1_000_000n;
+
+/**
+ * What is left after a removal in proportion, each amount of which is `floor(held * burned / supply)`: what was counted
+ * so far, brought between the bounds that follow from that.
+ */
+function readAmounts(
+  counted: readonly bigint[] | null,
+  paid: readonly bigint[],
+  supply: bigint,
+  burned: bigint,
+): readonly bigint[] | null {
+  const held = paid.map((each, i): bigint | null => {
+    const [low, high] = [ceil(each * supply, burned), ceil((each + 1n) * supply, burned) - 1n];
+    const known = counted?.[i];
+    if (known === undefined) return (high - low) * PRECISION <= low ? low - each : null;
+    return (known < low ? low : known > high ? high : known) - each;
+  });
+  return held.every((each) => each !== null) ? held : null;
+}
+
+function ceil(numerator: bigint, denominator: bigint): bigint {
+  return (numerator + denominator - 1n) / denominator;
+}
+
+/** What a pool's own log says; it moves nothing. */
+function evidence(pool: Pool, { log, name, values }: Heard, provider: Address | null): LedgerEvent {
+  return eventOf(pool, log, losslessJson(values), { name, provider, position: "", range: null, movement: null });
 }
 
 /** Every integer D before a change from which the shares issued or burned follow, ascending. */
@@ -231,7 +267,7 @@ export function invariantsBefore(
   const near = (supplyBefore * after) / supplyAfter;
   const found: bigint[] = [];
   for (let candidate = near - 2n; candidate <= near + 2n; candidate++) {
-    if (candidate <= 0n) continue;
+    if (candidate <= 0n || (added && candidate > after)) continue;
     const follows = added
       ? (supplyBefore * (after - candidate)) / candidate === supplyAfter - supplyBefore
       : (supplyBefore * (candidate - after)) / candidate + 1n === supplyBefore - supplyAfter;

@@ -25,7 +25,7 @@ export function factoryShapes(factory: Factory): Shapes {
 /** The pool a factory's log tells of, if the programme wants pools like it. */
 export function poolCreated(factory: Factory, log: Log, block: number): Pool | undefined {
   const shape = factoryShapes(factory).get(log.topics[0] ?? "");
-  if (shape === undefined) return undefined;
+  if (shape === undefined || block < factory.startBlock) return undefined;
   const values = decodeWords(shape, log);
   const tokens = [values["token0"] ?? values["currency0"], values["token1"] ?? values["currency1"]] as [
     Address,

@@ -27,13 +27,13 @@ const TABLE: readonly Protocol[] = [
   { name: "uniswap-v2", ...V2, shapes: uniswapV2Shapes, prices: true, factories: true, caveats: ["fee-on-transfer", "no-locked-minimum", "other-protocol-fee"] },
   { name: "solidly", ...V2, shapes: solidlyShapes, caveats: ["fee-on-transfer"] },
   { name: "aerodrome", ...V2, shapes: aerodromeShapes, caveats: ["fee-on-transfer"] },
-  { name: "uniswap-v3", ...V3, shapes: uniswapV3Shapes, prices: true, factories: true, caveats: [] },
-  { name: "pancake-v3", ...V3, shapes: pancakeV3Shapes, prices: true, factories: true, caveats: [] },
+  { name: "uniswap-v3", ...V3, shapes: uniswapV3Shapes, prices: true, factories: true, caveats: ["rebasing-token"] },
+  { name: "pancake-v3", ...V3, shapes: pancakeV3Shapes, prices: true, factories: true, caveats: ["rebasing-token"] },
   { name: "uniswap-v4", ...V3, begin: singleton, singleton: true, shapes: uniswapV4Shapes, managers: uniswapV4TokenShapes, prices: true, factories: true, caveats: ["hook-holds-value"] },
   { name: "curve-ng", form: "shares", tokens: [2, 8], begin: curve, shapes: curveNgShapes, valuations: ["share-value", "balances"], caveats: ["share-value-may-fall"] },
   { name: "curve", form: "shares", tokens: [2, 4], begin: curve, shapes: curveShapes, ownShareToken: true, valuations: ["share-value"], caveats: ["share-value-may-fall"] },
   { name: "erc20", form: "shares", tokens: [1, 1], begin: shares, shapes: erc20Shapes, valuations: ["share-value"], caveats: [] },
-  { name: "erc4626", form: "shares", tokens: [1, 1], begin: shares, shapes: erc4626Shapes, valuations: ["share-value"], caveats: [] },
+  { name: "erc4626", form: "shares", tokens: [1, 1], begin: shares, shapes: erc4626Shapes, valuations: ["share-value"], caveats: ["other-share-flow"] },
 ];
 
 export const PROTOCOLS: ReadonlyMap<ProtocolName, Protocol> = new Map(TABLE.map((line) => [line.name, line]));

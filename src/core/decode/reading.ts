@@ -8,6 +8,7 @@ import type { Shapes, Values } from "./words.ts";
 /** Where in the chain a log stands, as far as findings need it. */
 export interface Place {
   readonly blockNumber: number;
+  readonly timestampSec: number;
 }
 
 /** Takes one event as soon as it is understood: its postings are made at once. */

@@ -81,7 +81,7 @@ export class ShareLogs implements Reader {
     const meaning = { name, provider, position: "", range: null, movement: null };
     this.#reading.emit(eventOf(pool, log, losslessJson(values), meaning));
     const key = `${pool.address} ${provider} ${name === "Deposit" ? shares : -shares}`;
-    if (shares > 0n) this.#said.push({ key, pool, log });
+    if (shares > 0n && !pool.caveats.includes("other-share-flow")) this.#said.push({ key, pool, log });
     // A sample of few units says little: rounding would be most of it.
     if (shares >= SAMPLE_MIN && assets >= SAMPLE_MIN) book.shareValueE36 = (assets * E36) / shares;
   }
@@ -99,4 +99,4 @@ export class ShareLogs implements Reader {
   }
 }
 
-const SAMPLE_MIN = 1_000n;
+const SAMPLE_MIN = 1_000_000n;

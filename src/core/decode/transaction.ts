@@ -1,5 +1,6 @@
-import type { Books } from "../books.ts";
+import type { Account, Books } from "../books.ts";
 import type { Log } from "../chain.ts";
+import { broken } from "../errors.ts";
 import { groupBy } from "../group.ts";
 import type { Address } from "../hex.ts";
 import { followToken, type LedgerEvent, type Posting, post } from "../ledger.ts";
@@ -125,7 +126,32 @@ export function applyTransaction(books: Books, routes: Routes, logs: readonly Lo
   claims?.finish();
   events.sort((a, b) => a.logIndex - b.logIndex);
   postings.sort((a, b) => a.posting.logIndex - b.posting.logIndex);
-  return { events, postings, pools };
+  requireCovered(postings, place);
+  return { events, postings: inOrder(postings), pools };
+}
+
+/** W-1: a wrapper holds at least what its users claim; everybody else was held to that log by log. */
+function requireCovered(postings: AppliedTransaction["postings"], place: Place): void {
+  for (const { event, posting } of postings) {
+    const { account } = posting;
+    if (account.kind !== "holder" || account.balance >= 0n) continue;
+    const why = `the users of the wrapper ${account.provider} claim more than it holds: a transfer or a claim is missing, or its logs mean something else`;
+    throw broken("W-1", event.pool, place, event, "at least 0", account.balance, why);
+  }
+}
+
+/** The balances after each posting in log order: some logs are understood only when later ones are read. */
+function inOrder(postings: AppliedTransaction["postings"]): AppliedTransaction["postings"] {
+  const balances = new Map<Account, bigint>();
+  for (const { posting } of postings) {
+    const { account, delta } = posting;
+    balances.set(account, (balances.get(account) ?? account.balance) - delta);
+  }
+  return postings.map(({ event, posting }) => {
+    const balanceAfter = (balances.get(posting.account) ?? 0n) + posting.delta;
+    balances.set(posting.account, balanceAfter);
+    return { event, posting: { ...posting, balanceAfter } };
+  });
 }
 
 function heardIn(shapes: Shapes, log: Log): Heard | undefined {

@@ -1,12 +1,13 @@
 import aerodromeAbi from "../../../abi/aerodrome-pool.json" with { type: "json" };
 import solidlyAbi from "../../../abi/solidly-pair.json" with { type: "json" };
 import abi from "../../../abi/uniswap-v2-pair.json" with { type: "json" };
-import { type Books, issuanceOf, type ReservesBook } from "../books.ts";
+import { type Books, issuanceOf } from "../books.ts";
 import type { Log } from "../chain.ts";
 import { broken, invariant } from "../errors.ts";
 import { type Address, ONE_ADDRESS, ZERO_ADDRESS } from "../hex.ts";
 import { eventOf, type LedgerEvent, type Movement } from "../ledger.ts";
 import type { Pool } from "../programme.ts";
+import type { ReservesBook } from "../running-state.ts";
 import { partsOf } from "../side.ts";
 import { sqrtFloor } from "../sqrt.ts";
 import type { Heard, Place, Reader, Reading } from "./reading.ts";

@@ -69,7 +69,7 @@ export class PoolLogs implements Reader {
     const book = this.#books.ticks(pool);
     if (decoded.name === "Initialize") {
       book.price = { sqrtPriceX96: decoded.sqrtPriceX96, tick: decoded.tick };
-      book.amounts = [0n, 0n];
+      book.amounts = pool.caveats.includes("rebasing-token") ? null : [0n, 0n];
       book.ticks.moveTo(decoded.tick);
       return;
     }

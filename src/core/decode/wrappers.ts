@@ -5,7 +5,6 @@ import chefV2Abi from "../../../abi/masterchef-v2.json" with { type: "json" };
 import stakingAbi from "../../../abi/synthetix-staking-rewards.json" with { type: "json" };
 import stakerAbi from "../../../abi/uniswap-v3-staker.json" with { type: "json" };
 import type { PositionToken } from "../books.ts";
-import { broken } from "../errors.ts";
 import { type Address, ZERO_ADDRESS } from "../hex.ts";
 import { eventOf, holderOf } from "../ledger.ts";
 import type { Pool, Wrapper, WrapperKind } from "../programme.ts";
@@ -45,7 +44,6 @@ export function homeOf({ address, inside }: Wrapper): Holder {
  */
 export class WrapperLogs {
   readonly #reading: Reading;
-  readonly #touched = new Map<Wrapper, Heard>();
   /** Receipts of a gauge that were sent to the zero address, and the withdrawals that explain them. */
   readonly #sent: { readonly wrapper: Wrapper; readonly heard: Heard }[] = [];
   readonly #withdrawn: string[] = [];
@@ -83,7 +81,6 @@ export class WrapperLogs {
     }
   }
 
-  /** W-1: a wrapper holds at least what its users claim. */
   finish(): void {
     for (const { wrapper, heard } of this.#sent) {
       const { from, value } = heard.values as unknown as { from: Address; value: bigint };
@@ -91,12 +88,6 @@ export class WrapperLogs {
       if (at >= 0) this.#withdrawn.splice(at, 1);
       if (at >= 0) this.#claim(wrapper, heard, from, -value);
       else this.#move(wrapper, heard, claimOf(from, wrapper.address), claimOf(ZERO_ADDRESS, wrapper.address), value);
-    }
-    for (const [wrapper, { log }] of this.#touched) {
-      const left = this.#balance(wrapper, homeOf(wrapper));
-      if (left >= 0n) continue;
-      const why = `the users of the wrapper ${wrapper.address} claim more than it holds: a transfer is missing, or its logs mean something else`;
-      throw broken("W-1", this.#poolOf(wrapper), this.#reading.place, log, "at least 0", left, why);
     }
   }
 
@@ -143,7 +134,6 @@ export class WrapperLogs {
   }
 
   #move(wrapper: Wrapper, { log, name, values }: Heard, from: Holder, to: Holder, amount: bigint): void {
-    this.#touched.set(wrapper, { log, name, values });
     const [giver, taker] = [partsOf(from), partsOf(to)];
     // The event is about the user, whichever way the liquidity goes.
     const provider = giver.via === wrapper.address && taker.via !== wrapper.address ? giver.provider : taker.provider;

@@ -1,0 +1,113 @@
+import { readFileSync } from "node:fs";
+import { basename, resolve } from "node:path";
+import { configError, type Problem } from "../config.ts";
+import type { Day } from "../core/day.ts";
+import type { LpLedgerError } from "../core/errors.ts";
+import { toAddress } from "../core/hex.ts";
+import { parsePriceE18 } from "../core/price.ts";
+import type { Programme } from "../core/programme.ts";
+import type { ImportedPrice } from "../store/prices.ts";
+import { jsonAnswer } from "./table.ts";
+import { type CommonOptions, contextOf, type Io, withOperator, withReader } from "./wiring.ts";
+
+const FIELDS = ["token", "date", "price"] as const;
+type Row = Readonly<Record<string, unknown>>;
+
+/** Brings prices in from a CSV or JSON file: all of it, or with any mistake nothing. */
+export async function pricesImport(io: Io, file: string, options: CommonOptions): Promise<void> {
+  const { settings, programme } = contextOf(io, options);
+  const rows = rowsOf(readText(resolve(io.cwd, file), file), file);
+  const problems: Problem[] = [];
+  const prices = rows.flatMap((row, i) => priceOf(row, i, `import ${basename(file)}`, programme, problems));
+  if (problems.length > 0) throw configError(`the price file ${file}`, problems);
+  const added = await withOperator(settings, async (store) =>
+    store.write(() => {
+      const conflicts = prices.flatMap((price, i): readonly Problem[] => {
+        const known = store.prices.importedOf(price.token, price.date);
+        if (known === undefined || known.priceE18 === price.priceE18) return [];
+        const expected = `the price that was imported before for ${price.token} on ${price.date}`;
+        return [{ field: `row ${i + 1}.price`, expected, found: String(rows[i]?.["price"]) }];
+      });
+      if (conflicts.length > 0) throw configError(`the price file ${file}`, conflicts);
+      return prices.filter((price) => store.prices.add(price, store.nowIso())).length;
+    }),
+  );
+  const known = prices.length - added;
+  io.out(options.json ? jsonAnswer({ added, known }) : `${added} prices added, ${known} were there already\n`);
+}
+
+/** Tokens and closed days that a row waits for. */
+export async function pricesMissing(io: Io, options: CommonOptions): Promise<void> {
+  const { settings, programme } = contextOf(io, options);
+  const missing = await withReader(settings, async (store) =>
+    store.prices.unpricedDays().flatMap((date) => {
+      const known = store.prices.ofDay(date);
+      const held = new Set(store.prices.unpricedRows(date).map(({ pool }) => pool));
+      const tokens = new Set(programme.pools.filter(({ address }) => held.has(address)).flatMap((pool) => pool.tokens));
+      const unknown = [...new Set([...tokens].map(({ address }) => address))].filter((token) => !known.has(token));
+      return unknown.sort().map((token) => ({ token, date }));
+    }),
+  );
+  if (options.json) io.out(jsonAnswer(missing));
+  else for (const { token, date } of missing) io.out(`${date}  ${token}\n`);
+  if (missing.length === 0 && !options.json) io.talk("no price is missing\n");
+}
+
+function readText(path: string, file: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    const found = (error as Error).message;
+    throw configError(`the price file ${file}`, [{ field: "(file)", expected: "a readable file", found }]);
+  }
+}
+
+/** A JSON list of objects, or CSV with a heading. */
+function rowsOf(text: string, file: string): readonly Row[] {
+  const fail = (expected: string, found: string): LpLedgerError =>
+    configError(`the price file ${file}`, [{ field: "(file)", expected, found }]);
+  if (text.trimStart().startsWith("[")) {
+    // A number in JSON would be a float before anybody could look at it: prices are text.
+    const json: unknown = JSON.parse(text);
+    if (!Array.isArray(json)) throw fail("a list of objects", text.slice(0, 40));
+    return json as readonly Row[];
+  }
+  const [heading = "", ...lines] = text.trim().split(/\r?\n/);
+  const names = heading.split(",").map((name) => name.trim());
+  if (FIELDS.some((name) => !names.includes(name)) || names.length !== FIELDS.length)
+    throw fail(`a JSON list, or the heading ${FIELDS.join(",")}`, heading.slice(0, 80));
+  return lines.map((line) => {
+    const cells = line.split(",").map((cell) => cell.trim());
+    return Object.fromEntries(names.map((name, i) => [name, cells[i]]));
+  });
+}
+
+function priceOf(
+  row: Row,
+  i: number,
+  source: string,
+  programme: Programme,
+  problems: Problem[],
+): readonly ImportedPrice[] {
+  const before = problems.length;
+  const problem = (field: string, expected: string): void => {
+    const found = row[field] === undefined ? "nothing" : JSON.stringify(row[field]);
+    problems.push({ field: `row ${i + 1}.${field}`, expected, found });
+  };
+  const { token, date, price } = row;
+  const priceE18 = typeof price === "string" ? parsePriceE18(price) : undefined;
+  const address = typeof token === "string" && /^0x[0-9a-fA-F]{40}$/.test(token) ? toAddress(token) : undefined;
+  const imports = address && programme.prices.get(address)?.some(({ kind }) => kind === "imported");
+  if (address === undefined) problem("token", "an address");
+  else if (imports !== true) problem("token", "a token that the programme file prices by imported");
+  if (typeof date !== "string" || !isDay(date)) problem("date", "a day like 2026-01-31");
+  if (priceE18 === undefined) problem("price", 'decimal text like "1.05" with at most 18 places');
+  else if (priceE18 === 0n) problem("price", "a price above zero");
+  for (const name of Object.keys(row)) if (!(FIELDS as readonly string[]).includes(name)) problem(name, "no such key");
+  if (problems.length > before || address === undefined || priceE18 === undefined) return [];
+  return [{ token: address, date: date as Day, priceE18, source }];
+}
+
+function isDay(text: string): boolean {
+  return /^\d{4}-\d{2}-\d{2}$/.test(text) && new Date(`${text}T00:00:00Z`).toJSON()?.slice(0, 10) === text;
+}

@@ -1,0 +1,38 @@
+import type { Amounts, PoolPrice } from "./amounts.ts";
+import type { TickMap } from "./ticks.ts";
+
+/** Running state of a Uniswap V2 pair. `before` is the reserve pair of the sync before the newest. */
+export interface ReservesBook {
+  supply: bigint;
+  reserves: readonly [bigint, bigint] | null;
+  before: readonly [bigint, bigint] | null;
+  /** Shares minted, transfer by transfer, and burned since the newest Mint or Burn log. */
+  issued: bigint[];
+  redeemed: bigint;
+  /** The locked minimum was minted since then: the shares that follow are the pair's first. */
+  isFirst: boolean;
+  /** What swaps paid in fees that leave the pair, since the last one was compared with the reserves. */
+  fees: readonly [bigint, bigint];
+  /** Product of the reserves after the newest Mint or Burn; null until one was heard by these books. */
+  kLast: bigint | null;
+}
+
+/** Running state of a pool whose share token is followed and whose value is told by other logs. */
+export interface SharesBook {
+  supply: bigint;
+  amounts: Amounts | null;
+  shareValueE36: bigint | null;
+  /** Until then the value of a share may fall, as the pool itself has announced; -1 where it never did. */
+  fallsUntilSec: number;
+  /** When the value was read last; 0 where these books did not read it. */
+  sampledSec: number;
+}
+
+/** Running state of a Uniswap V3 pool. `keys`: L by owner and range as the pool's logs say; `held`: as the accounts say. */
+export interface TicksBook {
+  price: PoolPrice | null;
+  amounts: readonly [bigint, bigint] | null;
+  readonly ticks: TickMap;
+  readonly keys: Map<string, bigint>;
+  readonly held: Map<string, bigint>;
+}
