@@ -266,7 +266,7 @@ function programmeOf(file: ProgrammeFile): Programme {
       minDepth: file.finality?.minDepth ?? known.minDepth,
     },
     pools: pools.sort((a, b) => (a.address < b.address ? -1 : 1)),
-    factories: (file.factories ?? []).map(factoryOf).sort((a, b) => (a.address < b.address ? -1 : 1)),
+    factories: (file.factories ?? []).map(factoryOf),
     wrappers: wrappers.sort((a, b) => (`${a.address}${a.pid}` < `${b.address}${b.pid}` ? -1 : 1)),
     prices: new Map(prices.sort(([a], [b]) => (a < b ? -1 : 1))),
   };
@@ -414,7 +414,7 @@ function factoryProblems(
     const before = decimals.get(token);
     if (before !== undefined && before !== of)
       problem(`tokens.${j}.decimals`, `${before}, as elsewhere in this file`, of);
-    decimals.set(token, of ?? 0);
+    if (before === undefined) decimals.set(token, of ?? 0);
   });
   return problems;
 }

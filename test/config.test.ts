@@ -161,7 +161,6 @@ describe("a programme file", () => {
       "factories.0.managers",
       "factories.0.tokens",
       "factories.1.address",
-      "factories.1.managers",
       "factories.1.tokens.0.decimals",
     ]);
     const twice = [

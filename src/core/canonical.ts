@@ -46,7 +46,8 @@ export function canonicalProgramme(programme: Programme): CanonicalProgramme {
   const shares = named
     .filter(({ form }) => form === "shares")
     .map(({ address: pool, valuation }) => ({ pool, ...valuation }));
-  const factories = programme.factories.map(({ tokens, ...factory }) => ({
+  const inOrder = [...programme.factories].sort((a, b) => (a.address < b.address ? -1 : 1));
+  const factories = inOrder.map(({ tokens, ...factory }) => ({
     ...factory,
     // A pool is followed by whether its tokens are known, whatever they are called.
     tokens: tokens.map(({ address }) => address),

@@ -66,12 +66,18 @@ export async function recheck(
   for (const [from, end] of cutAtFinal(settled, to, final)) {
     for await (const range of chain.reread(from, end, final, signal, firstReader(keeper.store, from).by)) {
       const foreign = await foreignBlocks(keeper, chain, range, signal);
-      if (foreign.some((number) => number > final)) return false; // A fork: the guard looks at that.
+      // A fork, which the guard looks at; but a chain that has our tip has all that is ours below it.
+      if (foreign.some((number) => number > final) && !(await carriesTip(keeper, chain, signal))) return false;
       const differing = differences(keeper, range, foreign);
       if (differing.length > 0 && (await redo(keeper, chain, range, differing, signal, { acceptedFinal }))) return true;
     }
   }
   return false;
+}
+
+async function carriesTip({ store }: Bookkeeper, chain: ChainPort, signal: AbortSignal): Promise<boolean> {
+  const tip = store.blocks.tip();
+  return tip !== undefined && (await headerAt(chain, tip.number, signal)).hash === tip.hash;
 }
 
 /** A ledger from before there was settling: what is final is taken as it is, and told by `settled_from`. */
