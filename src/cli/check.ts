@@ -2,7 +2,7 @@ import { ContractReader } from "../chain/calls.ts";
 import type { FollowedChain } from "../chain/followed-chain.ts";
 import { configError, type Problem } from "../config.ts";
 import { type Address, ZERO_ADDRESS } from "../core/hex.ts";
-import type { Pool } from "../core/programme.ts";
+import type { Pool, Token } from "../core/programme.ts";
 import { answering, type CommonOptions, chainOf, contextOf, type Io, patiently, rpcsOf } from "./wiring.ts";
 
 /** Checks the configuration against its schema and against the chain; reports every problem at once. */
@@ -34,6 +34,16 @@ export async function check(io: Io, options: CommonOptions): Promise<void> {
     for (const part of ["factories", "wrappers"] as const) {
       const addresses = programme[part].map(({ address }) => address);
       problems.push(...(await patiently(() => withoutCode(reader, addresses, part, head.number, signal))));
+    }
+    for (const factory of programme.factories) {
+      const field = `factories.${factory.address}`;
+      problems.push(...(await patiently(() => decimalProblems(reader, factory.tokens, field, signal))));
+      const { managers } = factory;
+      problems.push(
+        ...(await patiently(() => withoutCode(reader, managers, `${field}.managers`, head.number, signal))),
+      );
+      if (factory.startBlock > 0)
+        notes.push(`${factory.address}: pools it made before block ${factory.startBlock} are not followed`);
     }
     notes.push(`the node's head is block ${head.number}`);
   }
@@ -93,13 +103,9 @@ async function problemsOf(
         expected: actual ?? "a pool with tokens",
         found: token.address,
       });
-      continue;
-    }
-    const decimals = token.address === ZERO_ADDRESS ? 18 : await reader.decimals(token.address, signal);
-    if (decimals !== null && decimals !== token.decimals) {
-      problems.push({ field: `${field}.tokens.${side}.decimals`, expected: `${decimals}`, found: `${token.decimals}` });
     }
   }
+  problems.push(...(await decimalProblems(reader, pool.tokens, field, signal)));
   problems.push(...(await withoutCode(reader, pool.managers, `${field}.managers`, head, signal)));
   return problems;
 }
@@ -122,6 +128,22 @@ async function withoutCode(
   for (const each of addresses) {
     if ((await reader.hasCode(each, head, signal)) === true) continue;
     problems.push({ field, expected: "contracts", found: `no code at ${each}` });
+  }
+  return problems;
+}
+
+/** Tokens that say of themselves to have other decimals than the programme does. */
+async function decimalProblems(
+  reader: ContractReader,
+  tokens: readonly Token[],
+  field: string,
+  signal: AbortSignal,
+): Promise<readonly Problem[]> {
+  const problems: Problem[] = [];
+  for (const [i, token] of tokens.entries()) {
+    const decimals = token.address === ZERO_ADDRESS ? 18 : await reader.decimals(token.address, signal);
+    if (decimals === null || decimals === token.decimals) continue;
+    problems.push({ field: `${field}.tokens.${i}.decimals`, expected: `${decimals}`, found: `${token.decimals}` });
   }
   return problems;
 }

@@ -334,7 +334,7 @@ describe("asking the ledger", () => {
     while ((earlier.store.blocks.tip()?.number ?? 0) < tip - 12) await earlier.step({ until: tip - 12 });
     const open = earlier.store.db
       .prepare(
-        "select pool_address as pool, position_id as position, provider_address as provider, tick_lower as tickLower, tick_upper as tickUpper, liquidity from positions",
+        "select pool_address as pool, position_id as position, provider_address as provider, via_address as via, tick_lower as tickLower, tick_upper as tickUpper, liquidity from positions",
       )
       .all();
     const sorted = (rows: unknown): string[] => (rows as unknown[]).map((row) => JSON.stringify(row)).sort();

@@ -273,15 +273,27 @@ describe("real contracts beyond Uniswap V2 and V3", () => {
     const checked = await runCommand(place, ["check"]);
     expect([checked.code, checked.err]).toEqual([0, ""]);
     const file = programmeWith(live().stage, annex) as { pools: Record<string, unknown>[]; wrappers: object[] };
-    const nobody = `0x${"9".repeat(40)}`;
+    const [nobody, other] = [`0x${"9".repeat(40)}`, `0x${"8".repeat(40)}`];
     const pools = file.pools.map((pool) =>
       pool["protocol"] === "uniswap-v4" ? { ...pool, poolManager: nobody } : pool,
     );
-    const wrong = { ...file, pools, wrappers: [{ kind: "uniswap-v3-staker", address: nobody }] };
+    const wrong = { ...file, pools, wrappers: [{ kind: "uniswap-v3-staker", address: other }] };
     const refused = await runCommand(placeFor(live(), { programme: wrong }), ["check"]);
     expect(refused.code).toBe(78);
     expect(refused.err).toContain(`poolManager: expected a contract, found no code`);
-    expect(refused.err).toContain(`wrappers: expected contracts, found no code at ${nobody}`);
+    const file2 = { ...file, pools: [], wrappers: [], prices: {} };
+    const tokens = [{ address: live().stage.tokens[0].address, symbol: "A", decimals: 6 }];
+    const factory = {
+      protocol: "uniswap-v3",
+      address: live().stage.manager.address,
+      startBlock: 1,
+      tokens,
+      managers: [nobody],
+    };
+    const factories = await runCommand(placeFor(live(), { programme: { ...file2, factories: [factory] } }), ["check"]);
+    expect(factories.err).toContain("tokens.0.decimals: expected 18, found 6");
+    expect(factories.err).toContain(`managers: expected contracts, found no code at ${nobody}`);
+    expect(refused.err).toContain(`wrappers: expected contracts, found no code at ${other}`);
   });
 
   it("are refused where a V4 pool is said to hold other tokens", async () => {
