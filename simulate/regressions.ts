@@ -16,4 +16,5 @@ export const REGRESSIONS: ReadonlyMap<number, string> = new Map([
     "a fork below the final block was accepted, and what it rests on had to be repaired first: the repair insisted on the final block of the chain that was left",
   ],
   [10348, "logs of another fork above the stored final block, found by an identity: taken for a fork, over and over"],
+  [17045, "an endpoint of another chain, which could not be asked, stood in for ours"],
 ]);

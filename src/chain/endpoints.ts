@@ -49,6 +49,8 @@ interface Known extends Endpoint {
   agreedMs: number;
   head: Block | undefined;
   lastError: string | null;
+  /** It was once seen to serve our chain. */
+  agreed: boolean;
   /** It was seen to serve another chain than ours. */
   disagrees: boolean;
   /** It serves our chain, but another block than our final one. */
@@ -82,6 +84,7 @@ export class Endpoints {
       benchedUntilMs: 0,
       head: undefined,
       lastError: null,
+      agreed: false,
       disagrees: false,
       deniesFinal: false,
     };
@@ -119,7 +122,9 @@ export class Endpoints {
     }
     // Nobody does well: rather the one that may recover first than none at all.
     // One of another chain never stands in; where all are, the first is named to whoever asks for its identity.
-    const ours = this.#all.filter((each) => !each.disagrees);
+    // Nor does one that nobody has looked at while there is one that was ours before.
+    const known = this.#all.filter((each) => !each.disagrees);
+    const ours = known.some(({ agreed }) => agreed) ? known.filter(({ agreed }) => agreed) : known;
     const [soonest = this.#all[0] ?? this.#current] = [...ours].sort((a, b) => a.benchedUntilMs - b.benchedUntilMs);
     this.#use(soonest, "no endpoint does well");
     return soonest;
@@ -149,8 +154,11 @@ export class Endpoints {
   /** An endpoint of another chain is no reason to stop while there is one that may be of ours. @throws WRONG_CHAIN, transient. */
   requireOurs(endpoint: Endpoint, seen: { readonly chainId: number; readonly genesisHash: Hash }): void {
     const { chainId, genesisHash } = this.#expected();
-    if (seen.chainId === chainId && (genesisHash === undefined || genesisHash === seen.genesisHash)) return;
-    this.#known(endpoint).disagrees = true;
+    const known = this.#known(endpoint);
+    const ours = seen.chainId === chainId && (genesisHash === undefined || genesisHash === seen.genesisHash);
+    known.agreed ||= ours;
+    if (ours) return;
+    known.disagrees = true;
     if (this.#all.every(({ disagrees, deniesFinal }) => disagrees && !deniesFinal)) return; // The caller names the chain that all of them serve.
     const what = `the node ${endpoint.rpc.id} serves chain ${seen.chainId} from genesis ${seen.genesisHash}, not ours`;
     throw new LpLedgerError("transient", "WRONG_CHAIN", what);
@@ -266,6 +274,7 @@ export class Endpoints {
           `the node ${each.rpc.id} does not have our final block ${pin.number}`,
         );
       each.agreedMs = now;
+      each.agreed = true;
       return true;
     } catch (error) {
       signal.throwIfAborted();
