@@ -180,11 +180,11 @@ export class ChainNode {
   async #merged(range: Range, placed: readonly PlacedLog[], signal: AbortSignal): Promise<readonly LogBlock[]> {
     const blocks = new Map(range.blocks.map((block) => [block.number, block]));
     const groups = [...groupBy(placed, (each) => each.blockNumber)];
-    const unknown = groups.filter(([number, [log]]) => !blocks.has(number) && log?.timestampSec === null);
-    const headers = await this.blocksAt(
-      unknown.map(([number]) => number),
-      signal,
-    );
+    // The parts of a batch may be answered before and after a reorg: what came is compared with headers read after it.
+    const numbers = groups.length === 0 ? [] : [...groups.map(([number]) => number), range.end.number];
+    const headers = await this.blocksAt(numbers, signal);
+    if (headers.some((each) => each?.number === range.end.number && each.hash !== range.end.hash))
+      throw inconsistent(`block ${range.end.number} changed while its range was read`);
     groups.forEach(([number, group]) => {
       const before = blocks.get(number);
       const block = logBlock(number, group, headers.find((each) => each?.number === number) ?? undefined);
