@@ -14,3 +14,14 @@ create table imported_prices (
 -- Announced changes of a Curve pool's A: while one lasts, the value of a share may fall.
 create index lp_events_of_ramps on lp_events (pool_address, block_number, log_index)
 where event in ('RampA', 'StopRampA');
+
+-- What contracts said one whole share of a token is worth in its asset, at the last block of a day that is final.
+create table share_rates (
+  token_address text not null,
+  date text not null check (length(date) = 10),
+  rate text not null, -- base units of the asset
+  block_number integer not null,
+  block_hash text not null,
+  observed_at text not null,
+  primary key (token_address, date)
+) strict, without rowid;

@@ -174,6 +174,13 @@ const priceSource = z.union([
   z.strictObject({
     pool: address.or(poolId).describe("a followed pool of this token: its time-weighted price of the day"),
   }),
+  z.strictObject({
+    rate: z
+      .strictObject({ asset: token })
+      .describe(
+        "of an ERC-4626 share: what its contract converts it to at each day's last block; the asset needs a price",
+      ),
+  }),
   z.strictObject({ imported: z.literal(true).describe("what lp-ledger prices import brought in for the day") }),
 ]);
 
@@ -274,7 +281,9 @@ function programmeOf(file: ProgrammeFile): Programme {
 
 function sourceOf(source: z.infer<typeof priceSource>): PriceSource {
   if ("fixed" in source) return { kind: "fixed", priceE18: parsePriceE18(source.fixed) ?? 0n };
-  return "pool" in source ? { kind: "pool", pool: toPoolId(source.pool) } : { kind: "imported" };
+  if ("pool" in source) return { kind: "pool", pool: toPoolId(source.pool) };
+  if (!("rate" in source)) return { kind: "imported" };
+  return { kind: "rate", asset: { ...source.rate.asset, address: toAddress(source.rate.asset.address) } };
 }
 
 function factoryOf(file: z.infer<typeof factory>): Factory {
@@ -367,6 +376,8 @@ function relationProblems(programme: Programme, file: ProgrammeFile): readonly P
   for (const { tokens } of programme.factories)
     for (const { address: at, decimals: of } of tokens) decimals.set(at, of ?? 0);
   problems.push(...(file.wrappers ?? []).flatMap((each, i) => wrapperProblems(programme, wrapperOf(each), i)));
+  for (const source of [...programme.prices.values()].flat())
+    if (source.kind === "rate") decimals.set(source.asset.address, source.asset.decimals ?? 0);
   for (const [of, sources] of programme.prices) {
     if (!decimals.has(of)) problems.push({ field: `prices.${of}`, expected: "a token of a followed pool", found: of });
     for (const source of sources) {

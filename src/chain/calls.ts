@@ -147,6 +147,8 @@ function callOf(question: Question): Call {
       return view(question.pool, poolAbi as Abi, "positions", [keyOf(question)], field(0));
     case "owed":
       return view(question.pool, poolAbi as Abi, "positions", [keyOf(question)], field(3 + question.side));
+    case "share-rate":
+      return view(question.token, vaultAbi as Abi, "convertToAssets", [BigInt(question.shares)], String);
     case "singleton-active":
       return stored(question.poolManager, slotAfter(poolSlot(question.pool), LIQUIDITY_OFFSET));
     case "singleton-liquidity": {

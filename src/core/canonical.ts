@@ -28,6 +28,7 @@ export interface CanonicalProgramme {
       readonly fixed?: string;
       readonly pool?: string;
       readonly imported?: true;
+      readonly rate?: string;
     }[];
     /** How shares are valued, by pool. */
     /** Wrappers whose users are not credited. */
@@ -87,5 +88,6 @@ export function canonicalProgramme(programme: Programme): CanonicalProgramme {
 
 function sourceOf(source: PriceSource) {
   if (source.kind === "fixed") return { fixed: formatPriceE18(source.priceE18) };
+  if (source.kind === "rate") return { rate: source.asset.address };
   return source.kind === "pool" ? { pool: source.pool } : { imported: true as const };
 }

@@ -62,6 +62,8 @@ export interface DayPrice {
 /** What a day can be priced with beside its pools' means. */
 export interface KnownPrices {
   importedOf(token: Address): DayPrice | undefined;
+  /** Base units of its asset that a whole share was worth; undefined while nobody has said. */
+  rateOf(token: Address): bigint | undefined;
   /** Prices that the day has already: they stay as they are. */
   readonly kept?: DayPrices;
 }
@@ -70,12 +72,18 @@ export interface KnownPrices {
 export function pricesOfDay(
   programme: Programme,
   meansOf: (pool: Pool) => PoolMeans | undefined,
-  { importedOf, kept }: KnownPrices,
+  { importedOf, rateOf, kept }: KnownPrices,
 ): DayPrices {
   const prices = new Map<Address, DayPrice>(kept ?? []);
   const priceBy = (token: Address, source: PriceSource): DayPrice | undefined => {
     if (source.kind === "fixed") return { priceE18: source.priceE18, source: "fixed" };
     if (source.kind === "imported") return importedOf(token);
+    if (source.kind === "rate") {
+      const [rate, asset] = [rateOf(token), prices.get(source.asset.address)];
+      if (rate === undefined || asset === undefined || source.asset.decimals === null) return undefined;
+      const priceE18 = (rate * asset.priceE18) / 10n ** BigInt(source.asset.decimals);
+      return priceE18 > 0n ? { priceE18, source: `rate in ${source.asset.address}` } : undefined;
+    }
     const pool = programme.pools.find((each) => each.address === source.pool);
     const means = pool && meansOf(pool);
     if (pool === undefined || means === undefined) return undefined;
@@ -122,6 +130,7 @@ export function pricingOrder(
     }
     state.set(token, "open");
     for (const source of sources) {
+      if (source.kind === "rate") visit(source.asset.address, [...path, token]);
       if (source.kind !== "pool") continue;
       const pool = programme.pools.find((each) => each.address === source.pool);
       const other = pool?.tokens.find((each) => each.address !== token);

@@ -90,11 +90,13 @@ export interface Factory {
 
 /**
  * `fixed`: quote units per whole token, scaled by 1e18. `pool`: the pool's own time-weighted price in its other token.
- * `imported`: what an operator brought in for the day.
+ * `imported`: what an operator brought in for the day. `rate`: what the share's own contract converts a whole share to, in
+ * an asset that has a price.
  */
 export type PriceSource =
   | { readonly kind: "fixed"; readonly priceE18: bigint }
   | { readonly kind: "imported" }
+  | { readonly kind: "rate"; readonly asset: Token }
   | { readonly kind: "pool"; readonly pool: Address };
 
 export interface Finality {

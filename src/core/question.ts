@@ -15,6 +15,7 @@ export type Question =
       readonly range: TickRange;
       readonly side: 0 | 1;
     }
+  | { readonly kind: "share-rate"; readonly token: Address; readonly shares: string }
   | {
       readonly kind: "singleton-active";
       readonly poolManager: Address;
@@ -49,6 +50,8 @@ export function questionText(question: Question): string {
       const { tickLower, tickUpper } = question.range;
       return `${question.pool} positions(${question.owner}, ${tickLower}, ${tickUpper}).tokensOwed${question.side}`;
     }
+    case "share-rate":
+      return `${question.token} convertToAssets(${question.shares})`;
     case "singleton-active":
       return `${question.poolManager} liquidity of ${question.pool}`;
     case "singleton-liquidity": {

@@ -1,6 +1,7 @@
 import type { Block, LogBlock, Range, RangeBounds } from "../core/chain.ts";
 import type { LpLedgerError } from "../core/errors.ts";
 import type { Hash } from "../core/hex.ts";
+import type { Question } from "../core/question.ts";
 
 /** What the daemon needs of a chain; `cli` plugs a real node in. Every call rejects with a transient error when it fails. */
 export interface ChainPort {
@@ -25,5 +26,7 @@ export interface ChainPort {
   doubt?(error: LpLedgerError): void;
   /** Leaves the endpoint in use for another one, where there is one. */
   rotate?(reason: string): void;
+  /** What contracts answer at a block; only needed where the programme prices shares by their contracts. */
+  ask?(questions: readonly Question[], blockNumber: number, signal: AbortSignal): Promise<readonly (string | null)[]>;
   blockLogs(hash: Hash, number: number, signal: AbortSignal): Promise<LogBlock>;
 }

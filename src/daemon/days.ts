@@ -33,7 +33,8 @@ export function closeDay(
     closed.set(pool, poolDay);
   }
   const importedOf = (token: Address) => store.prices.importedOf(token, day);
-  const prices = pricesOfDay(programme, (pool) => closed.get(pool)?.means, { importedOf });
+  const rateOf = (token: Address) => store.prices.rateOf(token, day);
+  const prices = pricesOfDay(programme, (pool) => closed.get(pool)?.means, { importedOf, rateOf });
   store.days.insertPrices(day, prices, store.nowIso());
   for (const [pool, { shares }] of closed) {
     for (const share of shares) {

@@ -15,7 +15,8 @@ export function valueLate(store: Store, programme: Programme): readonly Day[] {
   for (const day of store.prices.unpricedDays()) {
     const kept = store.prices.ofDay(day);
     const importedOf = (token: Parameters<typeof store.prices.importedOf>[0]) => store.prices.importedOf(token, day);
-    const prices = pricesOfDay(programme, (pool) => store.prices.meansOf(pool, day), { importedOf, kept });
+    const rateOf = (token: Parameters<typeof store.prices.rateOf>[0]) => store.prices.rateOf(token, day);
+    const prices = pricesOfDay(programme, (pool) => store.prices.meansOf(pool, day), { importedOf, rateOf, kept });
     const added = new Map([...prices].filter(([token]) => !kept.has(token)));
     if (added.size === 0) continue;
     store.days.insertPrices(day, added, store.nowIso());
@@ -47,9 +48,9 @@ export class LateValues {
 
   /** Called between two steps; the first time it also takes up what came while nothing ran. */
   tick(programme: Programme): void {
-    const imports = [...programme.prices.values()].flat().some(({ kind }) => kind === "imported");
-    const mark = imports ? this.#store.prices.mark() : "";
-    if (!imports || mark === this.#mark) return;
+    const late = [...programme.prices.values()].flat().some(({ kind }) => kind === "imported" || kind === "rate");
+    const mark = late ? this.#store.prices.mark() : "";
+    if (!late || mark === this.#mark) return;
     const days = this.#store.write(() => valueLate(this.#store, programme));
     this.#mark = mark;
     if (days.length > 0) this.#onValued(days);

@@ -6,6 +6,7 @@ import type { ChainPort } from "./chain-port.ts";
 import { type ConvergeOptions, converge, type Step } from "./converge.ts";
 import { requireChain } from "./identity.ts";
 import { LateValues } from "./late-values.ts";
+import { readShareRates } from "./share-rates.ts";
 
 export interface RunOptions extends ConvergeOptions {
   /** Asked each time: an operator may change it while the daemon runs. */
@@ -63,6 +64,7 @@ export async function run(
       clearHalt(keeper, step);
       watchdog.look(step, keeper.store.blocks.tip()?.number);
       options.onLook?.();
+      if (!step.more) await readRates(keeper, chain, signal);
       late.tick(keeper.programme);
       options.onStep?.(step);
       stepsAtHead = reached(keeper, step, options.until) && !step.settling && !step.finalPending ? stepsAtHead + 1 : 0;
@@ -86,6 +88,12 @@ export async function run(
       await clock.sleep(waitMs, signal).catch(() => {}); // The loop's condition sees the abort.
     }
   }
+}
+
+async function readRates({ store, programme }: Bookkeeper, chain: ChainPort, signal: AbortSignal): Promise<void> {
+  if (chain.ask === undefined) return;
+  const ask = chain.ask.bind(chain);
+  await readShareRates(store, programme, { blocksAt: (...args) => chain.blocksAt(...args), ask }, signal);
 }
 
 /** Sees a head that moves while nothing is committed: looks that succeed and bring nothing are no health. */

@@ -25,6 +25,7 @@ export interface DailyBalance {
 export class DaysTable {
   readonly #last;
   readonly #closedAt;
+  readonly #closedBlock;
   readonly #open;
   readonly #changes;
   readonly #insertDay;
@@ -37,6 +38,7 @@ export class DaysTable {
     this.#last = db.prepare<[], { date: Day; closed_block: number }>(
       "select date, closed_block from days order by date desc limit 1",
     );
+    this.#closedBlock = db.prepare<[string], number>("select closed_block from days where date = ?").pluck();
     this.#closedAt = db.prepare<[number], Day | null>("select max(date) from days where closed_block <= ?").pluck();
     this.#open = db.prepare<[string], AccountRow>(`
       select ${ACCOUNT_COLUMNS}
@@ -164,6 +166,11 @@ export class DaysTable {
       const cells = [token, day, formatPriceE18(priceE18), source];
       this.#insertPrice.run(...cells, nowIso, rowChecksum(cells));
     }
+  }
+
+  /** The block that closed a day. */
+  closedBlockOf(day: Day): number | undefined {
+    return this.#closedBlock.get(day);
   }
 
   /** The first day that was not closed yet at a block, or the beginning of time where none was closed. */

@@ -58,9 +58,28 @@ export class PricesTable {
     return insert.run(token, date, formatPriceE18(priceE18), source, nowIso).changes > 0;
   }
 
-  /** Changes whenever a price is brought in. */
+  /** Base units of its asset that a whole share was worth at the end of a day. */
+  rateOf(token: Address, day: Day): bigint | undefined {
+    const sql = "select rate from share_rates where token_address = ? and date = ?";
+    const rate = this.#db.prepare<[string, string], string>(sql).pluck().get(token, day);
+    return rate === undefined ? undefined : BigInt(rate);
+  }
+
+  addRate(token: Address, day: Day, rate: bigint, block: { number: number; hash: string }, nowIso: string): void {
+    this.#db
+      .prepare(`
+        insert into share_rates (token_address, date, rate, block_number, block_hash, observed_at)
+        values (?, ?, ?, ?, ?, ?)
+        on conflict do nothing`)
+      .run(token, day, rate.toString(), block.number, block.hash, nowIso);
+  }
+
+  /** Changes whenever a price or a rate is brought in. */
   mark(): string {
-    const sql = "select count(*) || ' ' || coalesce(max(observed_at), '') from imported_prices";
+    const sql = `
+      select
+        (select count(*) || ' ' || coalesce(max(observed_at), '') from imported_prices)
+        || ' ' || (select count(*) || ' ' || coalesce(max(observed_at), '') from share_rates)`;
     return String(this.#db.prepare(sql).pluck().get());
   }
 

@@ -9,7 +9,7 @@ const programme = testProgramme();
 const [pair, pool] = programme.pools;
 const tokens = pool?.tokens as unknown as readonly [Token, Token];
 if (pair === undefined || pool === undefined) throw new Error("the test programme has two pools");
-const NOTHING = { importedOf: () => undefined };
+const NOTHING = { importedOf: () => undefined, rateOf: () => undefined };
 const means = (meanTick: number) => ({ kind: "ticks" as const, seconds: 100, meanTick });
 
 describe("a price", () => {
@@ -78,7 +78,7 @@ describe("a price", () => {
     const textOf = (prices: ReturnType<typeof pricesOfDay>) =>
       [...prices].map(([, each]) => `${each.priceE18 / E18} ${each.source}`);
     expect(textOf(pricesOfDay(several, () => undefined, NOTHING))).toEqual(["2 fixed"]);
-    const both = { importedOf: () => imported };
+    const both = { ...NOTHING, importedOf: () => imported };
     expect(textOf(pricesOfDay(several, () => undefined, both))).toEqual(["7 import a.csv", "7 import a.csv"]);
     const byPool = pricesOfDay(several, (each) => (each.address === POOL ? means(0) : undefined), both);
     expect(textOf(byPool)).toEqual(["7 import a.csv", `7 pool ${POOL}`]);
