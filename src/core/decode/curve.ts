@@ -95,13 +95,14 @@ export class CurveLogs implements Reader {
   finish(): void {
     for (const pool of [...this.#pending.keys()]) this.#settle(pool, undefined);
     for (const [pool, { sum, log }] of this.#moved) {
+      if (sum === 0n) continue; // Anybody can have nothing transferred from the zero address.
       const why = "shares were issued or redeemed, and no log of the pool reports it";
       throw broken("C2", pool, this.#reading.place, log, "a log of the pool", sum, why);
     }
   }
 
   #issue(pool: Pool, log: Log, value: bigint): void {
-    if (value !== 0n) this.#moved.set(pool, { sum: (this.#moved.get(pool)?.sum ?? 0n) + value, log });
+    this.#moved.set(pool, { sum: (this.#moved.get(pool)?.sum ?? 0n) + value, log });
   }
 
   /** A transfer to the zero address is a burn where the pool's removal that follows agrees, else a transfer. */
@@ -124,6 +125,7 @@ export class CurveLogs implements Reader {
   #change(pool: Pool, book: SharesBook, heard: Heard, change: Change): void {
     const { log, name } = heard;
     this.#settle(pool, change);
+    const said = this.#moved.has(pool);
     const moved = this.#moved.get(pool)?.sum ?? 0n;
     this.#moved.delete(pool);
     this.#reading.emit(evidence(pool, heard, change.provider));
@@ -135,10 +137,19 @@ export class CurveLogs implements Reader {
     const added = name === "AddLiquidity";
     const expected = change.token_amount === undefined ? undefined : -change.token_amount;
     const idle = moved === 0n && change.token_amounts?.every((each) => each === 0n) === true;
-    const fits = expected === undefined ? idle || (added ? moved >= 0n : moved < 0n) : moved === expected;
+    const fits =
+      expected === undefined ? (!added && idle) || (added ? said && moved >= 0n : moved < 0n) : moved === expected;
     if (!fits) {
       const why = `the transfer of the shares that the ${name} reports is missing`;
-      throw broken("C2", pool, place, log, expected ?? (added ? "at least 0" : "less than 0"), moved, why);
+      throw broken(
+        "C2",
+        pool,
+        place,
+        log,
+        expected ?? (added ? "a transfer of new shares" : "less than 0"),
+        said ? moved : "none",
+        why,
+      );
     }
     this.#value(pool, book, log, change, book.supply - moved);
     book.amounts = amountsAfter(book, pool, change, book.supply - moved);
