@@ -6,6 +6,7 @@ import type { LpLedgerError } from "../core/errors.ts";
 import { toAddress } from "../core/hex.ts";
 import { parsePriceE18 } from "../core/price.ts";
 import type { Programme } from "../core/programme.ts";
+import { withDiscovered } from "../daemon/followed.ts";
 import type { ImportedPrice } from "../store/prices.ts";
 import { jsonAnswer } from "./table.ts";
 import { type CommonOptions, contextOf, type Io, withOperator, withReader } from "./wiring.ts";
@@ -39,15 +40,16 @@ export async function pricesImport(io: Io, file: string, options: CommonOptions)
 /** Tokens and closed days that a row waits for. */
 export async function pricesMissing(io: Io, options: CommonOptions): Promise<void> {
   const { settings, programme } = contextOf(io, options);
-  const missing = await withReader(settings, async (store) =>
-    store.prices.unpricedDays().flatMap((date) => {
+  const missing = await withReader(settings, async (store) => {
+    const { pools } = withDiscovered(store, programme);
+    return store.prices.unpricedDays().flatMap((date) => {
       const known = store.prices.ofDay(date);
       const held = new Set(store.prices.unpricedRows(date).map(({ pool }) => pool));
-      const tokens = new Set(programme.pools.filter(({ address }) => held.has(address)).flatMap((pool) => pool.tokens));
+      const tokens = new Set(pools.filter(({ address }) => held.has(address)).flatMap((pool) => pool.tokens));
       const unknown = [...new Set([...tokens].map(({ address }) => address))].filter((token) => !known.has(token));
       return unknown.sort().map((token) => ({ token, date }));
-    }),
-  );
+    });
+  });
   if (options.json) io.out(jsonAnswer(missing));
   else for (const { token, date } of missing) io.out(`${date}  ${token}\n`);
   if (missing.length === 0 && !options.json) io.talk("no price is missing\n");
