@@ -147,6 +147,36 @@ describe("several endpoints", () => {
     expect(refused).toEqual(["n1", "n2", "n3"]);
   });
 
+  it("of another chain that could not be asked do not stand in for ours, and are no reason to stop", async () => {
+    const [served, clock] = [grown(), movingClock()];
+    const stranger = new FakeChain({ genesis: "other" });
+    stranger.grow(60, 5);
+    stranger.chainId = 5;
+    let [down, mute] = [false, true];
+    const first = node((url, init) => (down ? Promise.reject(new Error("down")) : served.fetch(url, init)));
+    const second = node((url, init) => {
+      // Whoever asks which chain it serves gets no answer; all else it tells.
+      const asksWho = String(init.body).includes("eth_chainId");
+      return mute && asksWho ? Promise.reject(new Error("reset")) : stranger.fetch(url, init);
+    });
+    const { chain } = follow([first, second], clock);
+    expect((await chain.identity(signal)).chainId).toBe(31337);
+    down = true;
+    for (let i = 0; i < 5; i++) {
+      await expect(chain.sight([], signal)).rejects.toMatchObject({ kind: "transient" });
+      clock.ms += 700;
+    }
+    mute = false;
+    clock.ms += 600_000;
+    await expect(chain.identity(signal)).rejects.toMatchObject({ kind: "transient" });
+    down = false;
+    clock.ms += 600_000;
+    expect((await chain.sight([], signal)).head.hash).toBe(served.head.hash);
+    // Where there is nobody else, its name is told to whoever asks.
+    const alone = follow([second], clock);
+    expect((await alone.chain.identity(signal)).chainId).toBe(5);
+  });
+
   it.each([
     ["Must be authenticated!", 401],
     ["Monthly capacity limit exceeded.", 403],
