@@ -496,6 +496,16 @@ function problemsOf(issue: z.core.$ZodIssue, json: unknown): readonly Problem[] 
     case "invalid_union": {
       if (issue.errors.length === 0)
         return [{ field: `${field}`, expected: `a known protocol: ${[...PROTOCOLS.keys()].join(", ")}`, found }];
+      const value = valueAt(json, issue.path);
+      if (issue.path[0] === "prices" && (typeof value !== "object" || value === null))
+        return [
+          {
+            field,
+            expected:
+              'a source like {"fixed": "1.05"}, {"pool": ...}, {"rate": ...} or {"imported": true}, or a list of them',
+            found,
+          },
+        ];
       const best = [...issue.errors].sort((a, b) => a.length - b.length)[0] ?? [];
       return best.flatMap((inner) => problemsOf({ ...inner, path: [...issue.path, ...inner.path] }, json));
     }
@@ -504,14 +514,27 @@ function problemsOf(issue: z.core.$ZodIssue, json: unknown): readonly Problem[] 
     case "invalid_key":
       return [{ field, expected: "an address as its key", found: show(issue.path.at(-1)) }];
     case "too_small":
-      return [{ field, expected: `at least ${issue.minimum}`, found }];
+      return [{ field, expected: `at least ${issue.minimum}${entries(issue)}`, found: counted(issue, json) }];
     case "too_big":
-      return [{ field, expected: `at most ${issue.maximum}`, found }];
+      return [{ field, expected: `at most ${issue.maximum}${entries(issue)}`, found: counted(issue, json) }];
     case "invalid_value":
       return [{ field, expected: issue.values.map((value) => JSON.stringify(value)).join(" or "), found }];
     default:
       return [{ field, expected: issue.message, found }];
   }
+}
+
+function entries({ origin }: { readonly origin: string }): string {
+  return origin === "array" ? " entries" : "";
+}
+
+/** The number of entries where that is what is wrong, else the value. */
+function counted(
+  { origin, path }: { readonly origin: string; readonly path: readonly PropertyKey[] },
+  json: unknown,
+): string {
+  const value = valueAt(json, path);
+  return origin === "array" && Array.isArray(value) ? `${value.length}` : show(value);
 }
 
 function valueAt(json: unknown, path: readonly PropertyKey[]): unknown {
