@@ -373,8 +373,6 @@ function relationProblems(programme: Programme, file: ProgrammeFile): readonly P
   );
   if (programme.pools.length + programme.factories.length === 0)
     problems.push({ field: "pools", expected: "at least 1 pool, or a factory", found: "[]" });
-  for (const { tokens } of programme.factories)
-    for (const { address: at, decimals: of } of tokens) decimals.set(at, of ?? 0);
   problems.push(...(file.wrappers ?? []).flatMap((each, i) => wrapperProblems(programme, wrapperOf(each), i)));
   for (const source of [...programme.prices.values()].flat())
     if (source.kind === "rate") decimals.set(source.asset.address, source.asset.decimals ?? 0);

@@ -31,10 +31,10 @@ export class FollowedChain {
   constructor(rpcs: readonly Rpc[], programme: Programme, options: FollowOptions) {
     const { clock, random, limits } = options;
     const factories = new Map(programme.factories.map((each) => [each.address, each]));
-    const watch = new Watch({ addresses: addressesOf(programme), topics: topicsHeard(programme) }, (log, block) => {
-      const factory = factories.get(log.address);
-      return (factory && poolCreated(factory, log, block)?.contracts) ?? [];
-    });
+    const watch = new Watch(
+      { addresses: addressesOf(programme), topics: topicsHeard(programme) },
+      (log, block) => poolCreated(factories, log, block)?.contracts ?? [],
+    );
     const endpoints = rpcs.map((rpc) => {
       const node = new ChainNode(rpc, watch);
       return { rpc, node, ranges: new Ranges(node, clock, random, limits, options.capOf?.(rpc.id)) };

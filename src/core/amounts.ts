@@ -7,7 +7,7 @@ export type Amounts = readonly bigint[];
 export type Rounding = "up" | "down";
 
 /** Floor of the quotient of non-negative integers is what bigint division gives; this is the ceiling. */
-function divCeil(numerator: bigint, denominator: bigint): bigint {
+export function divCeil(numerator: bigint, denominator: bigint): bigint {
   return (numerator + denominator - 1n) / denominator;
 }
 

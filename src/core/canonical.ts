@@ -30,9 +30,9 @@ export interface CanonicalProgramme {
       readonly imported?: true;
       readonly rate?: string;
     }[];
-    /** How shares are valued, by pool. */
     /** Wrappers whose users are not credited. */
     readonly excluded?: readonly string[];
+    /** How shares are valued, by pool. */
     readonly shares?: readonly { readonly pool: string; readonly by: string; readonly token?: number }[];
   };
 }

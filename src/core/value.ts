@@ -61,6 +61,17 @@ export function inOneToken(pool: Pool, index: number, amount: bigint): Amounts {
   return pool.tokens.map((_, i) => (i === index ? amount : 0n));
 }
 
+/** What the amounts of a day (base units x seconds, in the pool's order) are worth; null while a needed price is unknown. */
+export function valueOfDay(
+  programme: Programme,
+  pool: Pool,
+  tokenSeconds: Amounts,
+  priceOf: (token: Address) => bigint | undefined,
+): bigint | null {
+  const amounts = pool.tokens.map((token, i) => ({ token, amount: tokenSeconds[i] ?? 0n }));
+  return valueOfAmounts(amounts, priceOf, programme.quote.decimals, 86_400n);
+}
+
 /** What a provider's accounts are worth together, at the pools' states; null while a needed price is unknown. */
 export function valueOfAccounts(
   programme: Programme,

@@ -3,7 +3,7 @@ import { closePoolDay, type PoolDay } from "../core/days.ts";
 import type { Address } from "../core/hex.ts";
 import { pricesOfDay } from "../core/price.ts";
 import { creditedBy, type Pool, type Programme } from "../core/programme.ts";
-import { valueOfAmounts } from "../core/value.ts";
+import { valueOfDay } from "../core/value.ts";
 import type { Store } from "../store/store.ts";
 
 /**
@@ -32,16 +32,12 @@ export function closeDay(
     store.days.insertPoolDay(pool.address, day, poolDay.means);
     closed.set(pool, poolDay);
   }
-  const importedOf = (token: Address) => store.prices.importedOf(token, day);
-  const rateOf = (token: Address) => store.prices.rateOf(token, day);
-  const prices = pricesOfDay(programme, (pool) => closed.get(pool)?.means, { importedOf, rateOf });
+  const prices = pricesOfDay(programme, (pool) => closed.get(pool)?.means, store.prices.knownOn(day));
   store.days.insertPrices(day, prices, store.nowIso());
+  const priceOf = (token: Address) => prices.get(token)?.priceE18;
   for (const [pool, { shares }] of closed) {
     for (const share of shares) {
-      const amounts = pool.tokens.map((token, i) => ({ token, amount: share.tokenSeconds[i] ?? 0n }));
-      const value = !share.valued
-        ? null
-        : valueOfAmounts(amounts, (token) => prices.get(token)?.priceE18, programme.quote.decimals, 86_400n);
+      const value = share.valued ? valueOfDay(programme, pool, share.tokenSeconds, priceOf) : null;
       store.days.insertBalance(day, { pool, share, value });
     }
   }

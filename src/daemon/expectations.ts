@@ -124,7 +124,7 @@ function tokenExpectations({ salted }: Pool, holders: readonly HeldAccount[]): r
   const tokens = holders.filter(({ tokenId }) => tokenId !== null);
   return summed(tokens, ({ custodian, tokenId }) => `${custodian} ${tokenId}`).flatMap(({ key, sum, first }) => {
     const [manager, tokenId] = [first.custodian, first.tokenId ?? ""];
-    const owner = first.via ? first.via : first.provider;
+    const owner = first.via || first.provider;
     return [
       {
         question: { kind: salted ? ("singleton-token" as const) : ("token-liquidity" as const), manager, tokenId },

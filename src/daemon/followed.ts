@@ -32,8 +32,7 @@ export class Followed {
   /** Takes up the pools that a block's logs tell of; the caller holds the transaction. */
   discover(logs: readonly Log[], block: number): void {
     for (const log of logs) {
-      const factory = this.routes.factories.get(log.address);
-      const pool = factory && poolCreated(factory, log, block);
+      const pool = poolCreated(this.routes.factories, log, block);
       if (pool === undefined || this.routes.pools.has(pool.address)) continue;
       this.#store.putPool(pool);
       this.programme = withPool(this.programme, pool);
@@ -47,8 +46,7 @@ export class Followed {
     const { factories } = this.routes;
     if (factories.size === 0) return block;
     const logs = block.logs.filter((log) => {
-      const factory = factories.get(log.address);
-      for (const each of (factory && poolCreated(factory, log, block.number)?.contracts) ?? []) born.add(each);
+      for (const each of poolCreated(factories, log, block.number)?.contracts ?? []) born.add(each);
       return born.has(log.address) || isHeard(this.routes, log);
     });
     return { ...block, logs };

@@ -1,7 +1,7 @@
 import type { Day } from "../core/day.ts";
 import { pricesOfDay } from "../core/price.ts";
 import { type Programme, specialAddresses } from "../core/programme.ts";
-import { valueOfAmounts } from "../core/value.ts";
+import { valueOfDay } from "../core/value.ts";
 import type { Store } from "../store/store.ts";
 import { Balances } from "./balances.ts";
 
@@ -14,19 +14,17 @@ export function valueLate(store: Store, programme: Programme): readonly Day[] {
   const valued: Day[] = [];
   for (const day of store.prices.unpricedDays()) {
     const kept = store.prices.ofDay(day);
-    const importedOf = (token: Parameters<typeof store.prices.importedOf>[0]) => store.prices.importedOf(token, day);
-    const rateOf = (token: Parameters<typeof store.prices.rateOf>[0]) => store.prices.rateOf(token, day);
-    const prices = pricesOfDay(programme, (pool) => store.prices.meansOf(pool, day), { importedOf, rateOf, kept });
+    const means = new Map(programme.pools.map((pool) => [pool, store.prices.meansOf(pool, day)]));
+    const prices = pricesOfDay(programme, (pool) => means.get(pool), { ...store.prices.knownOn(day), kept });
     const added = new Map([...prices].filter(([token]) => !kept.has(token)));
     if (added.size === 0) continue;
     store.days.insertPrices(day, added, store.nowIso());
     for (const row of store.prices.unpricedRows(day)) {
       const pool = pools.get(row.pool);
-      const means = pool && store.prices.meansOf(pool, day);
+      const known = pool && means.get(pool);
       // Without a known value of its shares that day, a price alone does not tell what they were worth.
-      if (pool === undefined || means === undefined || (means.kind === "shares" && means.seconds === 0)) continue;
-      const amounts = pool.tokens.map((token, i) => ({ token, amount: row.tokenSeconds[i] ?? 0n }));
-      const value = valueOfAmounts(amounts, (token) => prices.get(token)?.priceE18, programme.quote.decimals, 86_400n);
+      if (pool === undefined || known === undefined || (known.kind === "shares" && known.seconds === 0)) continue;
+      const value = valueOfDay(programme, pool, row.tokenSeconds, (token) => prices.get(token)?.priceE18);
       if (value !== null) store.prices.setValue(day, row, value);
     }
     valued.push(day);

@@ -1,7 +1,6 @@
 import type { Block } from "../core/chain.ts";
 import { type Day, dayEndSec } from "../core/day.ts";
 import { LpLedgerError } from "../core/errors.ts";
-import type { Address } from "../core/hex.ts";
 import type { Programme, Token } from "../core/programme.ts";
 import type { Question } from "../core/question.ts";
 import type { Store } from "../store/store.ts";
@@ -52,11 +51,10 @@ export async function readShareRates(
 
 /** Tokens that some source prices by what their contract says. */
 function sharesWithRates({ pools, prices }: Programme): readonly Token[] {
-  const tokens = new Map<Address, Token>(pools.flatMap((pool) => pool.tokens.map((token) => [token.address, token])));
-  return [...prices].flatMap(([token, sources]) => {
-    const found = tokens.get(token);
-    return found !== undefined && sources.some(({ kind }) => kind === "rate") ? [found] : [];
-  });
+  const rated = [...prices].filter(([, sources]) => sources.some(({ kind }) => kind === "rate"));
+  return rated.flatMap(
+    ([address]) => pools.flatMap(({ tokens }) => tokens).find((token) => token.address === address) ?? [],
+  );
 }
 
 /** The last block of a day: between the last one before its end that we hold and the one that closed it. */

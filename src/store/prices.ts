@@ -1,7 +1,14 @@
 import type { Database } from "better-sqlite3";
 import type { Day } from "../core/day.ts";
 import { type Address, toAddress, toPoolId } from "../core/hex.ts";
-import { type DayPrice, type DayPrices, formatPriceE18, type PoolMeans, parsePriceE18 } from "../core/price.ts";
+import {
+  type DayPrice,
+  type DayPrices,
+  formatPriceE18,
+  type KnownPrices,
+  type PoolMeans,
+  parsePriceE18,
+} from "../core/price.ts";
 import type { Pool } from "../core/programme.ts";
 
 /** A price that an operator brings in. */
@@ -35,11 +42,21 @@ interface MeansRow {
 export class PricesTable {
   readonly #db: Database;
   readonly #imported;
+  readonly #rate;
+  readonly #means;
+  readonly #setValue;
 
   constructor(db: Database) {
     this.#db = db;
     this.#imported = db.prepare<[string, string], { price: string; source: string }>(
       "select price, source from imported_prices where token_address = ? and date = ?",
+    );
+    this.#rate = db
+      .prepare<[string, string], string>("select rate from share_rates where token_address = ? and date = ?")
+      .pluck();
+    this.#means = db.prepare<[string, string], MeansRow>("select * from pool_days where pool_address = ? and date = ?");
+    this.#setValue = db.prepare(
+      "update daily_balances set liquidity_amount = ? where date = ? and provider_address = ? and pool_address = ?",
     );
   }
 
@@ -47,6 +64,11 @@ export class PricesTable {
     const row = this.#imported.get(token, day);
     const priceE18 = row && parsePriceE18(row.price);
     return row === undefined || priceE18 === undefined ? undefined : { priceE18, source: row.source };
+  }
+
+  /** What a day can be priced with beside its pools' means. */
+  knownOn(day: Day): KnownPrices {
+    return { importedOf: (token) => this.importedOf(token, day), rateOf: (token) => this.rateOf(token, day) };
   }
 
   /** Adds a price; one that is there for the token and day stays. @returns whether it was added. */
@@ -60,8 +82,7 @@ export class PricesTable {
 
   /** Base units of its asset that a whole share was worth at the end of a day. */
   rateOf(token: Address, day: Day): bigint | undefined {
-    const sql = "select rate from share_rates where token_address = ? and date = ?";
-    const rate = this.#db.prepare<[string, string], string>(sql).pluck().get(token, day);
+    const rate = this.#rate.get(token, day);
     return rate === undefined ? undefined : BigInt(rate);
   }
 
@@ -104,11 +125,7 @@ export class PricesTable {
   }
 
   setValue(day: Day, { provider, pool }: UnpricedRow, value: bigint): void {
-    this.#db
-      .prepare(
-        "update daily_balances set liquidity_amount = ? where date = ? and provider_address = ? and pool_address = ?",
-      )
-      .run(value, day, provider, pool);
+    this.#setValue.run(value, day, provider, pool);
   }
 
   /** What a day was priced with. */
@@ -125,9 +142,7 @@ export class PricesTable {
 
   /** The pool's own means of a closed day. */
   meansOf({ address, form }: Pool, day: Day): PoolMeans | undefined {
-    const row = this.#db
-      .prepare<[string, string], MeansRow>("select * from pool_days where pool_address = ? and date = ?")
-      .get(address, day);
+    const row = this.#means.get(address, day);
     if (row === undefined) return undefined;
     const seconds = row.seconds_priced;
     const sum = (text: string | null): bigint => BigInt(text ?? "0");

@@ -5,11 +5,10 @@ import { parseProgramme, readProgramme } from "../../src/config.ts";
 import { invariantsBefore } from "../../src/core/decode/curve.ts";
 import { applyTransaction, routesOf } from "../../src/core/decode/transaction.ts";
 import { findingOf } from "../../src/core/errors.ts";
-import { toAddress, toHash } from "../../src/core/hex.ts";
 import { sqrtRatioAtTick } from "../../src/core/ticks.ts";
 import { emptyBooks } from "../support/empty-books.ts";
 import { encodeLog } from "../support/encode.ts";
-import type { Draft } from "../support/logs.ts";
+import { type Draft, logsOf } from "../support/logs.ts";
 import { sharedFile } from "../support/shared.ts";
 
 const CURVE = "0x186cf879186986a20aadfb7ead50e3c20cb26cec";
@@ -59,15 +58,6 @@ const curve = events
   .filter((event) => event.pool_address.toLowerCase() === CURVE)
   .sort((a, b) => a.timestamp - b.timestamp);
 const v3 = events.filter(({ event }) => event === "Mint" || event === "Burn");
-
-function logsOf(drafts: readonly Draft[]) {
-  return drafts.map((each, logIndex) => ({
-    ...each,
-    address: toAddress(each.address),
-    transactionHash: toHash(`0x${"7".repeat(64)}`),
-    logIndex,
-  }));
-}
 
 describe("the programme file of the first programme", () => {
   const path = new URL("../../config/threshold-arbitrum.json", import.meta.url).pathname;

@@ -3,11 +3,10 @@ import { seeded } from "../../demo/life.ts";
 import { amountsOf } from "../../src/core/amounts.ts";
 import { type AppliedTransaction, applyTransaction, routesOf } from "../../src/core/decode/transaction.ts";
 import { findingOf } from "../../src/core/errors.ts";
-import { toAddress, toHash } from "../../src/core/hex.ts";
 import { sqrtRatioAtTick } from "../../src/core/ticks.ts";
 import { emptyBooks } from "../support/empty-books.ts";
 import { testProgramme } from "../support/ledger.ts";
-import { addressOf, type Draft, draft } from "../support/logs.ts";
+import { addressOf, type Draft, draft, logsOf } from "../support/logs.ts";
 import { MANAGER, PAIR, POOL, World, worldProgramme } from "../support/world.ts";
 
 const ZERO = addressOf(0);
@@ -21,17 +20,7 @@ function play(transactions: readonly (readonly Draft[])[], programme = testProgr
   const books = emptyBooks();
   const routes = routesOf(programme);
   return transactions.map((drafts, i) =>
-    applyTransaction(
-      books,
-      routes,
-      drafts.map((each, logIndex) => ({
-        ...each,
-        address: toAddress(each.address),
-        transactionHash: toHash(`0x${"7".repeat(64)}`),
-        logIndex,
-      })),
-      { blockNumber: i + 1, timestampSec: i + 1 },
-    ),
+    applyTransaction(books, routes, logsOf(drafts), { blockNumber: i + 1, timestampSec: i + 1 }),
   );
 }
 

@@ -6,7 +6,6 @@ import { PROTOCOLS } from "../../src/core/decode/protocols.ts";
 import { applyTransaction, routesOf } from "../../src/core/decode/transaction.ts";
 import { WRAPPERS } from "../../src/core/decode/wrappers.ts";
 import { findingOf, LpLedgerError } from "../../src/core/errors.ts";
-import { toAddress, toHash } from "../../src/core/hex.ts";
 import { CurveModel } from "../models/curve.ts";
 import type { Model } from "../models/model.ts";
 import { SolidlyModel } from "../models/pair.ts";
@@ -14,7 +13,7 @@ import { SingletonModel } from "../models/singleton.ts";
 import { VaultModel } from "../models/vault.ts";
 import { WrappedModel } from "../models/wrapped.ts";
 import { emptyBooks } from "../support/empty-books.ts";
-import type { Draft } from "../support/logs.ts";
+import { type Draft, logsOf } from "../support/logs.ts";
 import { World, worldProgramme } from "../support/world.ts";
 
 const TRANSACTIONS = 120;
@@ -47,12 +46,7 @@ function outcomeOf(programme: ReturnType<typeof programmeOf>, life: Life): Reado
   const routes = routesOf(programme);
   const open = new Map<string, bigint>();
   life.forEach((drafts, i) => {
-    const logs = drafts.map((each, logIndex) => ({
-      ...each,
-      address: toAddress(each.address),
-      transactionHash: toHash(`0x${"7".repeat(64)}`),
-      logIndex,
-    }));
+    const logs = logsOf(drafts);
     for (const { posting } of applyTransaction(books, routes, logs, { blockNumber: i + 1, timestampSec: i + 1 })
       .postings) {
       const { pool, position, provider, via, kind } = posting.account;

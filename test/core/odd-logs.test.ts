@@ -5,10 +5,9 @@ import erc4626Abi from "../../abi/erc4626.json" with { type: "json" };
 import { parseProgramme } from "../../src/config.ts";
 import { applyTransaction, routesOf } from "../../src/core/decode/transaction.ts";
 import { findingOf } from "../../src/core/errors.ts";
-import { toAddress, toHash } from "../../src/core/hex.ts";
 import { emptyBooks } from "../support/empty-books.ts";
 import { encodeLog } from "../support/encode.ts";
-import { addressOf, type Draft } from "../support/logs.ts";
+import { addressOf, type Draft, logsOf } from "../support/logs.ts";
 
 const [POOL, ZERO, ann, bob, CHEF] = [
   addressOf(0xc1),
@@ -34,17 +33,7 @@ function player(pool: object, more: object = {}) {
   if (followed === undefined) throw new Error("there is no pool");
   let blockNumber = 0;
   const play = (drafts: readonly Draft[], timestampSec = 1_000 + blockNumber) =>
-    applyTransaction(
-      books,
-      routes,
-      drafts.map((each, logIndex) => ({
-        ...each,
-        address: toAddress(each.address),
-        transactionHash: toHash(`0x${"7".repeat(64)}`),
-        logIndex,
-      })),
-      { blockNumber: ++blockNumber, timestampSec },
-    );
+    applyTransaction(books, routes, logsOf(drafts), { blockNumber: ++blockNumber, timestampSec });
   return { play, book: () => books.shares(followed) };
 }
 

@@ -2,6 +2,7 @@ import { managerShapes } from "../../src/core/decode/position-manager.ts";
 import { uniswapV2Shapes } from "../../src/core/decode/uniswap-v2.ts";
 import { uniswapV3Shapes } from "../../src/core/decode/uniswap-v3.ts";
 import type { EventShape, Value } from "../../src/core/decode/words.ts";
+import { toAddress, toHash } from "../../src/core/hex.ts";
 
 /** A log before it has a place in a block. */
 export interface Draft {
@@ -33,6 +34,16 @@ export function draft(
     else data += word;
   }
   return { address, topics, data };
+}
+
+/** The drafts as the logs of one transaction, in their order. */
+export function logsOf(drafts: readonly Draft[]) {
+  return drafts.map((each, logIndex) => ({
+    ...each,
+    address: toAddress(each.address),
+    transactionHash: toHash(`0x${"7".repeat(64)}`),
+    logIndex,
+  }));
 }
 
 function wordOf(value: Value): string {

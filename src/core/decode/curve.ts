@@ -1,5 +1,6 @@
 import abi from "../../../abi/curve-stableswap.json" with { type: "json" };
 import ngAbi from "../../../abi/curve-stableswap-ng.json" with { type: "json" };
+import { divCeil } from "../amounts.ts";
 import type { Log } from "../chain.ts";
 import { broken } from "../errors.ts";
 import { type Address, ZERO_ADDRESS } from "../hex.ts";
@@ -251,16 +252,12 @@ function readAmounts(
   burned: bigint,
 ): readonly bigint[] | null {
   const held = paid.map((each, i): bigint | null => {
-    const [low, high] = [ceil(each * supply, burned), ceil((each + 1n) * supply, burned) - 1n];
+    const [low, high] = [divCeil(each * supply, burned), divCeil((each + 1n) * supply, burned) - 1n];
     const known = counted?.[i];
     if (known === undefined) return (high - low) * PRECISION <= low ? low - each : null;
     return (known < low ? low : known > high ? high : known) - each;
   });
   return held.every((each) => each !== null) ? held : null;
-}
-
-function ceil(numerator: bigint, denominator: bigint): bigint {
-  return (numerator + denominator - 1n) / denominator;
 }
 
 /** What a pool's own log says; it moves nothing. */

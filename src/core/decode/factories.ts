@@ -22,8 +22,10 @@ export function factoryShapes(factory: Factory): Shapes {
   return protocol.form === "shares" ? new Map() : CREATED[protocol.form];
 }
 
-/** The pool a factory's log tells of, if the programme wants pools like it. */
-export function poolCreated(factory: Factory, log: Log, block: number): Pool | undefined {
+/** The pool that a factory's log tells of, if it is one's and the programme wants pools like it. */
+export function poolCreated(factories: ReadonlyMap<Address, Factory>, log: Log, block: number): Pool | undefined {
+  const factory = factories.get(log.address);
+  if (factory === undefined) return undefined;
   const shape = factoryShapes(factory).get(log.topics[0] ?? "");
   if (shape === undefined || block < factory.startBlock) return undefined;
   const values = decodeWords(shape, log);

@@ -21,7 +21,7 @@ export interface Reading {
   readonly emit: Emit;
   poolOf(address: Address): Pool | undefined;
   /** Every position manager of the programme. */
-  readonly managers: readonly Address[];
+  managers(): readonly Address[];
 }
 
 /** A log whose topic is known, with its arguments. */

@@ -38,16 +38,22 @@ export function postTransfer(
   const book = books.shares(pool);
   if (movement.from === "issuance") book.supply += amount;
   if (movement.to === "issuance") book.supply -= amount;
-  requireIssued(books, pool, log, place);
+  requireIssued("C3", books, pool, book.supply, log, place);
 }
 
-/** C3: the sum of all accounts is the supply that mints and burns add up to. */
-function requireIssued(books: Books, pool: Pool, log: Log, place: Place): void {
-  const { supply } = books.shares(pool);
+/** The sum of all accounts is the supply that mints and burns add up to. */
+export function requireIssued(
+  identity: string,
+  books: Books,
+  pool: Pool,
+  supply: bigint,
+  log: Log,
+  place: Place,
+): void {
   const issuance = books.balance(issuanceOf(pool));
   invariant(supply >= 0n, "SUPPLY_SIGN", `the supply of ${pool.address} fell to ${supply}`);
   if (issuance === -supply) return;
-  throw broken("C3", pool, place, log, supply, -issuance, "the holders' shares do not sum to the supply");
+  throw broken(identity, pool, place, log, supply, -issuance, "the holders' shares do not sum to the supply");
 }
 
 /**

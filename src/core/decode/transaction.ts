@@ -94,7 +94,7 @@ export function applyTransaction(books: Books, routes: Routes, logs: readonly Lo
     pools.add(event.pool);
   };
   const poolOf = (address: Address): Pool | undefined => routes.pools.get(address);
-  const reading: Reading = { books, place, emit, poolOf, managers: [...routes.managers.keys()] };
+  const reading: Reading = { books, place, emit, poolOf, managers: () => [...routes.managers.keys()] };
   let claims: WrapperLogs | undefined;
   const readers = new Map<BeginReader, Reader>();
   const readerOf = ({ begin }: Protocol): Reader => {
@@ -125,9 +125,9 @@ export function applyTransaction(books: Books, routes: Routes, logs: readonly Lo
   for (const reader of readers.values()) reader.finish?.();
   claims?.finish();
   events.sort((a, b) => a.logIndex - b.logIndex);
-  postings.sort((a, b) => a.posting.logIndex - b.posting.logIndex);
-  requireCovered(postings, place);
-  return { events, postings: inOrder(postings), pools };
+  const ordered = inOrder(postings);
+  requireCovered(ordered, place);
+  return { events, postings: ordered, pools };
 }
 
 /** W-1: a wrapper holds at least what its users claim; everybody else was held to that log by log. */
@@ -140,8 +140,10 @@ function requireCovered(postings: AppliedTransaction["postings"], place: Place):
   }
 }
 
-/** The balances after each posting in log order: some logs are understood only when later ones are read. */
-function inOrder(postings: AppliedTransaction["postings"]): AppliedTransaction["postings"] {
+/** Postings and the balances after each in log order: some logs are understood only when later ones are read. */
+function inOrder(made: AppliedTransaction["postings"]): AppliedTransaction["postings"] {
+  if (made.every(({ posting }, i) => posting.logIndex >= (made[i - 1]?.posting.logIndex ?? 0))) return made;
+  const postings = [...made].sort((a, b) => a.posting.logIndex - b.posting.logIndex);
   const balances = new Map<Account, bigint>();
   for (const { posting } of postings) {
     const { account, delta } = posting;

@@ -1,9 +1,9 @@
 import aerodromeAbi from "../../../abi/aerodrome-pool.json" with { type: "json" };
 import solidlyAbi from "../../../abi/solidly-pair.json" with { type: "json" };
 import abi from "../../../abi/uniswap-v2-pair.json" with { type: "json" };
-import { type Books, issuanceOf } from "../books.ts";
+import type { Books } from "../books.ts";
 import type { Log } from "../chain.ts";
-import { broken, invariant } from "../errors.ts";
+import { broken } from "../errors.ts";
 import { type Address, ONE_ADDRESS, ZERO_ADDRESS } from "../hex.ts";
 import { eventOf, type LedgerEvent, type Movement } from "../ledger.ts";
 import type { Pool } from "../programme.ts";
@@ -11,6 +11,7 @@ import type { ReservesBook } from "../running-state.ts";
 import { partsOf } from "../side.ts";
 import { sqrtFloor } from "../sqrt.ts";
 import type { Heard, Place, Reader, Reading } from "./reading.ts";
+import { requireIssued } from "./shares.ts";
 import { eventShapes, losslessJson, type Values } from "./words.ts";
 
 /** The events of a Uniswap V2 pair and its byte-equal forks, by topic0. */
@@ -91,7 +92,7 @@ function readPairLog({ books, place, emit }: Reading, pool: Pool, { log, name, v
       if (movement.to === "issuance") book.supply -= decoded.value;
       if (movement.from === "issuance" && !locked && decoded.value > 0n) book.issued.push(decoded.value);
       if (movement.to === "issuance") book.redeemed += decoded.value;
-      requireSupply(books, pool, log, place);
+      requireIssued("V2-1", books, pool, book.supply, log, place);
       return;
     }
     case "Sync":
@@ -256,15 +257,6 @@ function endOfChange(book: ReservesBook): void {
   book.issued = [];
   book.redeemed = 0n;
   book.kLast = book.reserves === null ? null : book.reserves[0] * book.reserves[1];
-}
-
-/** V2-1: the sum of all accounts is the supply that mints and burns add up to. */
-function requireSupply(books: Books, pool: Pool, log: Log, place: Place): void {
-  const { supply } = books.reserves(pool);
-  const issuance = books.balance(issuanceOf(pool));
-  invariant(supply >= 0n, "SUPPLY_SIGN", `the supply of ${pool.address} fell to ${supply}`);
-  if (issuance === -supply) return;
-  throw broken("V2-1", pool, place, log, supply, -issuance, "the holders' shares do not sum to the supply");
 }
 
 /** V2-2: the reserves moved by exactly what the log says came in and went out. */

@@ -121,8 +121,8 @@ export class WrapperLogs {
   }
 
   #tokenOf({ address }: Wrapper, tokenId: string): PositionToken | undefined {
-    const { books, managers } = this.#reading;
-    const tokens = managers.flatMap((manager) => books.token(manager, tokenId) ?? []);
+    const { books } = this.#reading;
+    const tokens = this.#reading.managers().flatMap((manager) => books.token(manager, tokenId) ?? []);
     return tokens.find(({ owner }) => owner === address);
   }
 
