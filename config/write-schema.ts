@@ -1,7 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { z } from "zod";
-import { programmeSchema } from "../src/config.ts";
+import { programmeSchema } from "../src/config/schema.ts";
 
 /** The programme file's JSON schema, made from the one that lp-ledger itself checks by. */
 export function schemaText(): string {

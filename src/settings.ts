@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { parse as parseDotenv } from "dotenv";
-import { configError, type Problem } from "./config.ts";
+import { configError, type Problem } from "./config/problems.ts";
 
 /** What belongs to the deployment: from the environment, an env file, or files that `*_FILE` variables name. */
 export interface Settings {

@@ -1,6 +1,6 @@
 import { ContractReader } from "../chain/calls.ts";
 import type { FollowedChain } from "../chain/followed-chain.ts";
-import { configError, type Problem } from "../config.ts";
+import { configError, type Problem } from "../config/problems.ts";
 import { type Address, ZERO_ADDRESS } from "../core/hex.ts";
 import type { Pool, Token } from "../core/programme.ts";
 import { answering, type CommonOptions, chainOf, contextOf, type Io, patiently, rpcsOf } from "./wiring.ts";

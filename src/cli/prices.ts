@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { basename, resolve } from "node:path";
-import { configError, type Problem } from "../config.ts";
+import { configError, type Problem } from "../config/problems.ts";
 import type { Day } from "../core/day.ts";
 import type { LpLedgerError } from "../core/errors.ts";
 import { toAddress } from "../core/hex.ts";

@@ -1,6 +1,6 @@
 import { rmSync } from "node:fs";
 import type { ContractReader } from "../chain/calls.ts";
-import { configError, type Problem } from "../config.ts";
+import { configError, type Problem } from "../config/problems.ts";
 import { LpLedgerError } from "../core/errors.ts";
 import type { Pool, Programme } from "../core/programme.ts";
 import { addPools, unsettle } from "../daemon/add-pools.ts";

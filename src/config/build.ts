@@ -1,0 +1,101 @@
+import { protocolOf } from "../core/decode/protocols.ts";
+import { homeOf } from "../core/decode/wrappers.ts";
+import { type Address, toAddress, toPoolId } from "../core/hex.ts";
+import { parsePriceE18 } from "../core/price.ts";
+import type { Factory, Finality, Pool, PriceSource, Programme, Wrapper } from "../core/programme.ts";
+import type { FactoryFile, PoolFile, PriceSourceFile, ProgrammeFile, WrapperFile } from "./schema.ts";
+
+/** Depths by chain id: measured or documented finality; unknown chains wait longer and trust the tag less. */
+const FINALITY: ReadonlyMap<number, Finality> = new Map([
+  [1, { fallbackDepth: 96, minDepth: 0 }],
+  [10, { fallbackDepth: 900, minDepth: 0 }],
+  [56, { fallbackDepth: 256, minDepth: 0 }],
+  [100, { fallbackDepth: 64, minDepth: 0 }],
+  [137, { fallbackDepth: 256, minDepth: 256 }],
+  [8453, { fallbackDepth: 900, minDepth: 0 }],
+  [42161, { fallbackDepth: 6000, minDepth: 0 }],
+  [43114, { fallbackDepth: 1, minDepth: 0 }],
+]);
+const FINALITY_UNKNOWN: Finality = { fallbackDepth: 256, minDepth: 64 };
+
+/** The programme that a file of the right shape says. */
+export function programmeOf(file: ProgrammeFile): Programme {
+  const known = FINALITY.get(file.chainId) ?? FINALITY_UNKNOWN;
+  const wrappers = (file.wrappers ?? []).map(wrapperOf);
+  const pools = (file.pools as readonly PoolFile[]).map(poolOf).map((pool) => {
+    const inside = wrappers.filter((each) => each.pool === pool.address);
+    return { ...pool, wrapperHomes: inside.map(homeOf), discovered: null };
+  });
+  const prices = Object.entries(file.prices ?? {}).map(([of, sources]): [Address, readonly PriceSource[]] => [
+    toAddress(of),
+    [sources].flat().map(sourceOf),
+  ]);
+  return {
+    chainId: file.chainId,
+    quote: { symbol: file.quote.symbol, decimals: file.quote.decimals ?? 6 },
+    finality: {
+      fallbackDepth: file.finality?.fallbackDepth ?? known.fallbackDepth,
+      minDepth: file.finality?.minDepth ?? known.minDepth,
+    },
+    pools: pools.sort((a, b) => (a.address < b.address ? -1 : 1)),
+    factories: (file.factories ?? []).map(factoryOf),
+    wrappers: wrappers.sort((a, b) => (`${a.address}${a.pid}` < `${b.address}${b.pid}` ? -1 : 1)),
+    prices: new Map(prices.sort(([a], [b]) => (a < b ? -1 : 1))),
+  };
+}
+
+function sourceOf(source: PriceSourceFile): PriceSource {
+  if ("fixed" in source) return { kind: "fixed", priceE18: parsePriceE18(source.fixed) ?? 0n };
+  if ("pool" in source) return { kind: "pool", pool: toPoolId(source.pool) };
+  if (!("rate" in source)) return { kind: "imported" };
+  return { kind: "rate", asset: { ...source.rate.asset, address: toAddress(source.rate.asset.address) } };
+}
+
+function factoryOf(file: FactoryFile): Factory {
+  return {
+    protocol: file.protocol,
+    address: toAddress(file.address),
+    startBlock: file.startBlock,
+    tokens: file.tokens.map((one) => ({ ...one, address: toAddress(one.address) })),
+    match: file.match ?? "both",
+    fees: file.fees ?? [],
+    managers: (file.managers ?? []).map(toAddress).sort(),
+    caveats: file.caveats ?? [],
+  };
+}
+
+export function wrapperOf(file: WrapperFile): Wrapper {
+  return {
+    kind: file.kind,
+    address: toAddress(file.address),
+    pool: file.pool === undefined ? null : toAddress(file.pool),
+    pid: file.pid === undefined ? null : BigInt(file.pid),
+    inside: file.inside === undefined ? null : toAddress(file.inside),
+    excluded: file.exclude ?? false,
+  };
+}
+
+function poolOf(file: PoolFile): Omit<Pool, "wrapperHomes" | "discovered"> {
+  const protocol = protocolOf(file);
+  const [first, ...others] = file.tokens.map((one) => ({ ...one, address: toAddress(one.address) }));
+  if (first === undefined) throw new Error("unreachable: the schema asks for a token");
+  const address = toPoolId(file.address);
+  const shareToken = file.shareToken === undefined ? address : toAddress(file.shareToken);
+  const contracts =
+    file.poolManager === undefined ? [...new Set([address, shareToken])] : [toAddress(file.poolManager)];
+  const by = file.valuation ?? protocol.valuations[0] ?? "balances";
+  const index = file.tokens.findIndex((one) => one.address.toLowerCase() === file.valueToken?.toLowerCase());
+  return {
+    address,
+    protocol: file.protocol,
+    form: protocol.form,
+    tokens: [first, ...others],
+    startBlock: file.startBlock,
+    contracts,
+    shareToken: protocol.form === "ticks" ? null : shareToken,
+    valuation: by === "balances" ? { by } : { by, token: Math.max(0, index) },
+    salted: protocol.singleton === true,
+    managers: (file.managers ?? []).map(toAddress).sort(),
+    caveats: file.caveats ?? [],
+  };
+}
