@@ -52,16 +52,21 @@ export function directMinter(): Artifact {
   return compiled(new URL("DirectMinter.sol", import.meta.url), "DirectMinter");
 }
 
+/** What a Solidity file imports from an npm package. */
+function packaged(path: string): { readonly contents: string } {
+  return { contents: readFileSync(require.resolve(path), "utf8") };
+}
+
 /** A contract out of a Solidity file. */
 export function compiled(file: URL, name: string): Artifact {
-  const solc = require("solc") as { compile(input: string): string };
+  const solc = require("solc") as { compile(input: string, callbacks: object): string };
   const content = readFileSync(file, "utf8");
   const input = {
     language: "Solidity",
     sources: { source: { content } },
     settings: { evmVersion: "london", outputSelection: { "*": { "*": ["abi", "evm.bytecode.object"] } } },
   };
-  const output = JSON.parse(solc.compile(JSON.stringify(input))) as {
+  const output = JSON.parse(solc.compile(JSON.stringify(input), { import: packaged })) as {
     contracts: Record<string, Record<string, { abi: Abi; evm: { bytecode: { object: string } } }>>;
   };
   const contract = output.contracts["source"]?.[name];

@@ -24,13 +24,13 @@ const verdict = "src/core/verdict.ts";
 // biome-ignore format: a table, one bug a line
 export const MUTANTS: readonly Mutant[] = [
   { name: "the cursor is not written with the rows", file: bookkeeper, from: `this.store.config.set("last_processed_block", range.end.number, this.store.nowIso());`, to: `queueMicrotask(() => this.store.config.set("last_processed_block", range.end.number, this.store.nowIso()));` },
-  { name: "an undo leaves events behind", file: undo, from: `["postings", "lp_events", "block_contents"]`, to: `["postings", "block_contents"]` },
-  { name: "an undo leaves postings behind", file: undo, from: `["postings", "lp_events", "block_contents"]`, to: `["lp_events", "block_contents"]` },
+  { name: "an undo leaves events behind", file: undo, from: `["postings", "lp_events", "block_contents", "feed_answers"]`, to: `["postings", "block_contents", "feed_answers"]` },
+  { name: "an undo leaves postings behind", file: undo, from: `["postings", "lp_events", "block_contents", "feed_answers"]`, to: `["lp_events", "block_contents", "feed_answers"]` },
   { name: "an undo leaves pool states behind", file: undo, from: `run("delete from pool_states where pool_address = ? and block_number > ?", pool, above);`, to: "" },
   { name: "an undo leaves digests behind", file: undo, from: `run("delete from pool_digests where pool_address = ? and block_number > ?", pool, above);`, to: "" },
   { name: "an undo does not restore balances", file: undo, from: `for (const { account_id: id } of touched) restoreAccount(db, id);`, to: "" },
   { name: "an undo does not restore who owns a token", file: undo, from: `restoreOwner(db, manager, position);`, to: `if (manager === "") restoreOwner(db, manager, position);` },
-  { name: "an undo does not reopen days", file: undo, from: `"select date from days where closed_block > ?", above`, to: `"select date from days where closed_block > ?", above + 1_000_000` },
+  { name: "an undo does not reopen days", file: undo, from: `"select date from days where closed_block > ? order by date", above`, to: `"select date from days where closed_block > ? order by date", above + 1_000_000` },
   { name: "an undo is off by one", file: undo, from: `run("delete from processed_blocks where block_number > ?", above)`, to: `run("delete from processed_blocks where block_number > ?", above + 1)` },
   { name: "working copies survive an undo", file: bookkeeper, from: `const undone = this.store.undoAbove(commonBlock);\n    this.#forget();`, to: `const undone = this.store.undoAbove(commonBlock);` },
   { name: "working copies survive a commit that failed", file: bookkeeper, from: `this.#forget();\n      throw error;`, to: `throw error;` },

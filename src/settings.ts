@@ -15,6 +15,8 @@ export interface Settings {
   readonly rpcTimeoutMs: number;
   readonly rpcBodyBytesMax: number;
   readonly rangeBlocksMax: number;
+  readonly coingecko: { readonly url: string; readonly key: string | undefined };
+  readonly defillamaUrl: string;
   readonly backupFolder: string;
   readonly allowUnsafeFileSystem: boolean;
   /** Whether final blocks are read a second time; rewards rest on settled days only. */
@@ -69,6 +71,9 @@ export const SETTINGS: readonly Setting[] = [
   { name: "STALL_SECONDS", fallback: "300", expected: "seconds", bounds: [10, 86_400], operator: true },
   { name: "VERIFY_SAMPLE", fallback: "5", expected: "positions a minute", bounds: [0, 1_000], operator: true },
   { name: "SETTLING", fallback: "1", expected: "0 or 1", bounds: [0, 1] },
+  { name: "COINGECKO_URL", fallback: "https://api.coingecko.com/api/v3", expected: "an http:// or https:// URL" },
+  { name: "COINGECKO_API_KEY", fallback: undefined, expected: "a key", secret: true },
+  { name: "DEFILLAMA_URL", fallback: "https://coins.llama.fi", expected: "an http:// or https:// URL" },
   { name: "ALLOW_UNSAFE_FILE_SYSTEM", fallback: "0", expected: "0 or 1", bounds: [0, 1] },
   { name: "BACKUP_DIR", fallback: undefined, expected: "a path" },
   { name: "BACKUP_INTERVAL_SECONDS", fallback: "86400", expected: "seconds", bounds: [0, 31_536_000], operator: true },
@@ -114,6 +119,8 @@ export function readSettings({ env, cwd, envFile }: SettingsSource): Settings {
     rpcBodyBytesMax: number("RPC_BODY_BYTES_MAX"),
     rangeBlocksMax: number("RANGE_BLOCKS_MAX"),
     settling: number("SETTLING") === 1,
+    coingecko: { url: values.get("COINGECKO_URL") ?? "", key: values.get("COINGECKO_API_KEY") },
+    defillamaUrl: values.get("DEFILLAMA_URL") ?? "",
     allowUnsafeFileSystem: number("ALLOW_UNSAFE_FILE_SYSTEM") === 1,
     backupFolder: resolve(cwd, values.get("BACKUP_DIR") ?? `${values.get("DATABASE")}.backups`),
     given,
@@ -221,6 +228,8 @@ function problemOf({ name, expected, bounds, secret }: Setting, value: string): 
         ? URL.canParse(value) && ["ws:", "wss:"].includes(new URL(value).protocol)
         : name === "LOG_LEVEL"
           ? LOG_LEVELS.includes(value)
-          : value !== "";
+          : name.endsWith("_URL")
+            ? isHttp(value)
+            : value !== "";
   return right ? undefined : { field: name, expected, found };
 }

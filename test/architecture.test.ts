@@ -9,7 +9,7 @@ const SRC = join(ROOT, "src");
 /** Which room may import which; a path is a permission. A file directly in src is a room of its own. */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   main: ["cli"],
-  cli: ["daemon", "http", "chain", "prices", "store", "config", "settings", "log", "core"],
+  cli: ["daemon", "http", "chain", "prices", "distribution", "store", "config", "settings", "log", "core"],
   config: ["core"],
   settings: ["config"],
   log: [],
@@ -17,6 +17,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   http: ["store", "core"],
   chain: ["core"],
   prices: ["core"],
+  distribution: ["core"],
   store: ["core"],
   core: [],
 };
@@ -32,6 +33,8 @@ const MAY_USE: Readonly<Record<string, RegExp>> = {
   chain: /^(viem|p-queue)$/,
   store: /^(better-sqlite3|node:(crypto|fs|path))$/,
   core: /^viem$/,
+  prices: /^$/,
+  distribution: /^(viem|@openzeppelin\/merkle-tree)$/,
 };
 
 /** What core must not touch: clocks, randomness, the process, the network. */

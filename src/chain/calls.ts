@@ -8,6 +8,7 @@ import {
   keccak256,
   toHex,
 } from "viem";
+import feedAbi from "../../abi/chainlink-feed.json" with { type: "json" };
 import curveAbi from "../../abi/curve-stableswap.json" with { type: "json" };
 import curveNgAbi from "../../abi/curve-stableswap-ng.json" with { type: "json" };
 import erc20Abi from "../../abi/erc20.json" with { type: "json" };
@@ -37,6 +38,9 @@ interface Call {
   /** Picks the answer out of what the function returns. */
   readonly pick: (result: unknown) => string;
 }
+
+/** A proxy has a handful of phases; what says more is none. */
+const PHASES_MAX = 100;
 
 /** Reads contract state with `eth_call`, many calls to a request. */
 export class ContractReader {
@@ -82,6 +86,27 @@ export class ContractReader {
   async decimals(token: Address, signal: AbortSignal): Promise<number | null> {
     const [answer] = await this.#callAll([view(token, erc20Abi as Abi, "decimals", [], String)], "latest", signal);
     return answer == null ? null : Number(answer);
+  }
+
+  /** The aggregator a Chainlink proxy has in force, and those of all its phases; null where it is no such proxy. */
+  async feed(
+    proxy: Address,
+    signal: AbortSignal,
+  ): Promise<{ readonly aggregator: Address; readonly phases: readonly Address[] } | null> {
+    const ask = (functionName: string, args: readonly unknown[] = []) =>
+      view(proxy, feedAbi as Abi, functionName, args, (answer) => String(answer).toLowerCase());
+    const [aggregator, phaseId] = await this.#callAll([ask("aggregator"), ask("phaseId")], "latest", signal);
+    if (aggregator == null) return null;
+    const numbers = Array.from({ length: Math.min(PHASES_MAX, Number(phaseId ?? 0)) }, (_, i) => i + 1);
+    const phases = await this.#callAll(
+      numbers.map((number) => ask("phaseAggregators", [number])),
+      "latest",
+      signal,
+    );
+    return {
+      aggregator: toAddress(aggregator),
+      phases: phases.flatMap((each) => (each === null ? [] : toAddress(each))),
+    };
   }
 
   async #callAll(calls: readonly Call[], block: string, signal: AbortSignal): Promise<readonly (string | null)[]> {

@@ -3,6 +3,7 @@ import type { FollowedChain } from "../chain/followed-chain.ts";
 import { configError, type Problem } from "../config/problems.ts";
 import { type Address, ZERO_ADDRESS } from "../core/hex.ts";
 import type { Pool, Token } from "../core/programme.ts";
+import { feedProblems } from "./check-feeds.ts";
 import { answering, type CommonOptions, chainOf, contextOf, type Io, patiently, rpcsOf } from "./wiring.ts";
 
 /** Checks the configuration against its schema and against the chain; reports every problem at once. */
@@ -31,6 +32,7 @@ export async function check(io: Io, options: CommonOptions): Promise<void> {
       );
       notes.push(...found);
     }
+    problems.push(...(await feedProblems(reader, programme, notes, signal)));
     for (const part of ["factories", "wrappers"] as const) {
       const addresses = programme[part].map(({ address }) => address);
       problems.push(...(await patiently(() => withoutCode(reader, addresses, part, head.number, signal))));

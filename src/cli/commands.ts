@@ -1,17 +1,17 @@
-import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
-import { type Day, dayOf } from "../core/day.ts";
+import { Command, CommanderError, Option } from "commander";
 import { LpLedgerError } from "../core/errors.ts";
-import { type Address, toAddress } from "../core/hex.ts";
+import type { Address } from "../core/hex.ts";
 import { PUBLIC_TABLES } from "../store/query.ts";
 import { type ArchiveOptions, exportAll } from "./archive.ts";
 import { auditList, auditResolve, type ResolveOptions } from "./audit.ts";
 import { backup, listAll, prune, type RestoreOptions, restore, verifyBackups } from "./backup.ts";
 import { check } from "./check.ts";
+import { address, blockHash, command, day, wholeNumber } from "./command.ts";
 import { configGet, configList, configSet, configUnset } from "./config.ts";
 import { exportPositions } from "./export.ts";
 import { type AtOptions, at, diff } from "./history.ts";
 import { optimize } from "./optimize.ts";
-import { pricesImport, pricesMissing } from "./prices.ts";
+import { priceCommands, rewardCommands } from "./programme-commands.ts";
 import { type DaysOptions, days, exportTable, type ProviderOptions, provider, stats } from "./query.ts";
 import { rebuild } from "./rebuild.ts";
 import { type StartOptions, start } from "./start.ts";
@@ -119,19 +119,9 @@ function commandsOf(io: Io): Command {
   configCommands(program, io);
   auditCommands(program, io);
   priceCommands(program, io);
+  rewardCommands(program, io);
   queryCommands(program, io);
   return program;
-}
-
-/** A command with the options that all have. */
-function command(parent: Command, name: string, description: string, example: string): Command {
-  return parent
-    .command(name)
-    .description(description)
-    .option("--env-file <path>", "read settings from this file instead of .env")
-    .option("--json", "machine-readable output")
-    .addHelpText("after", `\nExample:\n  ${example}`)
-    .exitOverride();
 }
 
 /** Settings an operator keeps in the ledger, and the state beside them. */
@@ -157,27 +147,6 @@ function configCommands(program: Command, io: Io): void {
   command(config, "unset", "forget a setting: its default holds again", "lp-ledger config unset backup_keep")
     .argument("<key>", "an operator's setting")
     .action((key: string, _: CommonOptions, self: Command) => configUnset(io, key, self.optsWithGlobals()));
-}
-
-/** Prices beside what pools tell. */
-function priceCommands(program: Command, io: Io): void {
-  const prices = command(
-    program,
-    "prices",
-    "prices brought in by hand, and those that are missing",
-    "lp-ledger prices missing",
-  ).action((options: CommonOptions) => pricesMissing(io, options));
-  command(prices, "missing", "list the tokens and closed days that have no price", "lp-ledger prices missing").action(
-    (_: CommonOptions, self: Command) => pricesMissing(io, self.optsWithGlobals()),
-  );
-  command(
-    prices,
-    "import",
-    "bring prices in from a file: CSV with the heading token,date,price, or a JSON list of such objects with text prices",
-    "lp-ledger prices import prices.csv",
-  )
-    .argument("<file>", "the file; with any mistake in it nothing is brought in")
-    .action((file: string, _: CommonOptions, self: Command) => pricesImport(io, file, self.optsWithGlobals()));
 }
 
 /** What the self-audit found. */
@@ -252,28 +221,4 @@ function queryCommands(program: Command, io: Io): void {
           ? exportPositions(io, options)
           : exportTable(io, what, options),
     );
-}
-
-function address(text: string): Address {
-  if (/^0x[0-9a-fA-F]{40}$/.test(text)) return toAddress(text);
-  throw new InvalidArgumentError(`expected an address of 20 bytes, found ${JSON.stringify(text)}`);
-}
-
-function day(text: string): Day {
-  const parsed = /^\d{4}-\d{2}-\d{2}$/.test(text) ? Date.parse(`${text}T00:00:00Z`) : Number.NaN;
-  if (!Number.isNaN(parsed) && dayOf(parsed / 1000) === text) return dayOf(parsed / 1000);
-  throw new InvalidArgumentError(`expected a day as YYYY-MM-DD, found ${JSON.stringify(text)}`);
-}
-
-function wholeNumber(what: string): (text: string) => number {
-  return (text) => {
-    const number = Number(text);
-    if (/^\d+$/.test(text) && Number.isSafeInteger(number)) return number;
-    throw new InvalidArgumentError(`expected ${what}, found ${JSON.stringify(text)}`);
-  };
-}
-
-function blockHash(text: string): string {
-  if (/^0x[0-9a-fA-F]{64}$/.test(text)) return text;
-  throw new InvalidArgumentError(`expected a block hash of 32 bytes, found ${JSON.stringify(text)}`);
 }

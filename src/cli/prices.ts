@@ -1,11 +1,12 @@
 import { readFileSync } from "node:fs";
 import { basename, resolve } from "node:path";
 import { configError, type Problem } from "../config/problems.ts";
-import type { Day } from "../core/day.ts";
+import { type Day, nextDay } from "../core/day.ts";
 import type { LpLedgerError } from "../core/errors.ts";
-import { toAddress } from "../core/hex.ts";
+import { type Address, toAddress } from "../core/hex.ts";
 import { parsePriceE18 } from "../core/price.ts";
 import type { Programme } from "../core/programme.ts";
+import { daysAfter } from "../core/rules.ts";
 import { withDiscovered } from "../daemon/followed.ts";
 import type { ImportedPrice } from "../store/prices.ts";
 import { jsonAnswer } from "./table.ts";
@@ -24,7 +25,7 @@ export async function pricesImport(io: Io, file: string, options: CommonOptions)
   const added = await withOperator(settings, async (store) =>
     store.write(() => {
       const conflicts = prices.flatMap((price, i): readonly Problem[] => {
-        const known = store.prices.importedOf(price.token, price.date);
+        const known = store.prices.broughtIn(price.token, price.date, "imported");
         if (known === undefined || known.priceE18 === price.priceE18) return [];
         const expected = `the price that was imported before for ${price.token} on ${price.date}`;
         return [{ field: `row ${i + 1}.price`, expected, found: String(rows[i]?.["price"]) }];
@@ -37,6 +38,55 @@ export async function pricesImport(io: Io, file: string, options: CommonOptions)
   io.out(options.json ? jsonAnswer({ added, known }) : `${added} prices added, ${known} were there already\n`);
 }
 
+export interface ReviseOptions extends CommonOptions {
+  readonly token: Address;
+  readonly date: Day;
+  readonly to?: Day;
+  readonly price?: string;
+}
+
+/** Changes what final days were priced with, and keeps why; without a price they are priced anew by the sources of the file. */
+export async function pricesRevise(io: Io, reason: string, options: ReviseOptions): Promise<void> {
+  const { settings, programme } = contextOf(io, options);
+  const { token, date: first, to = first } = options;
+  const priceE18 = options.price === undefined ? undefined : parsePriceE18(options.price);
+  const problems: Problem[] = [];
+  const problem = (field: string, expected: string, found: string): number => problems.push({ field, expected, found });
+  if (reason.trim() === "") problem("reason", "why the price is changed: it stays beside it", "nothing");
+  if (!programme.prices.has(token)) problem("--token", "a token that the programme file prices", token);
+  if (to < first) problem("--to", `a day not before ${first}`, to);
+  if (options.price !== undefined && (priceE18 ?? 0n) <= 0n)
+    problem("--price", 'decimal text above zero like "1.05" with at most 18 places', options.price);
+  const { days, paid } = await withOperator(settings, async (store) =>
+    store.write(() => {
+      const last = daysAfter(to, 1);
+      const days: Day[] = [];
+      const final = store.config.get("final_block") ?? -1;
+      for (let day = first; day < last && problems.length === 0; day = nextDay(day)) {
+        const closed = store.days.closedBlockOf(day);
+        if (closed === undefined || closed > final) problem("--date", "days that are closed and final", day);
+        days.push(day);
+      }
+      if (problems.length > 0) throw configError("the revision", problems);
+      for (const date of days) store.revisions.add({ token, date, priceE18, reason }, store.nowIso());
+      const paid = store.rewards
+        .epochs()
+        .filter(({ state, record }) => state === "final" && record.first <= to && record.end > first)
+        .map(({ record }) => record.epoch);
+      return { days, paid };
+    }),
+  );
+  if (options.json) io.out(jsonAnswer({ token, days, price: options.price ?? null, finalEpochs: paid }));
+  else
+    io.out(
+      `${days.length} ${days.length === 1 ? "day" : "days"} revised: a running daemon takes it up at once, else the next start\n`,
+    );
+  if (paid.length > 0)
+    io.talk(
+      `final epochs ${paid.join(", ")} lie in these days: they stay as they are, and calculating them again will differ\n`,
+    );
+}
+
 /** Tokens and closed days that a row waits for. */
 export async function pricesMissing(io: Io, options: CommonOptions): Promise<void> {
   const { settings, programme } = contextOf(io, options);
@@ -44,7 +94,7 @@ export async function pricesMissing(io: Io, options: CommonOptions): Promise<voi
     const { pools } = withDiscovered(store, programme);
     return store.prices.unpricedDays().flatMap((date) => {
       const known = store.prices.ofDay(date);
-      const held = new Set(store.prices.unpricedRows(date).map(({ pool }) => pool));
+      const held = new Set(store.prices.rowsOf(date, "unpriced").map(({ pool }) => pool));
       const tokens = new Set(pools.filter(({ address }) => held.has(address)).flatMap((pool) => pool.tokens));
       const unknown = [...new Set([...tokens].map(({ address }) => address))].filter((token) => !known.has(token));
       return unknown.sort().map((token) => ({ token, date }));
@@ -107,7 +157,7 @@ function priceOf(
   else if (priceE18 === 0n) problem("price", "a price above zero");
   for (const name of Object.keys(row)) if (!(FIELDS as readonly string[]).includes(name)) problem(name, "no such key");
   if (problems.length > before || address === undefined || priceE18 === undefined) return [];
-  return [{ token: address, date: date as Day, priceE18, source }];
+  return [{ kind: "imported", token: address, date: date as Day, priceE18, source }];
 }
 
 function isDay(text: string): boolean {

@@ -1,8 +1,20 @@
 import type { Day } from "../core/day.ts";
 import { LpLedgerError } from "../core/errors.ts";
 import type { Address } from "../core/hex.ts";
-import { type Cell, type DayRow, dayRows, PUBLIC_TABLES, providerStatus, statsOf, tableRows } from "../store/query.ts";
+import type { Programme } from "../core/programme.ts";
+import { nextThreshold } from "../core/tiers.ts";
+import {
+  type Cell,
+  type DayRow,
+  dayRows,
+  type ProviderStatus,
+  PUBLIC_TABLES,
+  providerStatus,
+  statsOf,
+  tableRows,
+} from "../store/query.ts";
 import { csvLine, jsonAnswer, jsonLine, requireOneFormat, scaled, sparkline, writeLines } from "./table.ts";
+import { thresholdText } from "./tiers.ts";
 import { type CommonOptions, contextOf, type Io, settingsOf, withReader } from "./wiring.ts";
 
 export interface ProviderOptions extends CommonOptions {
@@ -26,7 +38,8 @@ export async function provider(io: Io, address: Address, options: ProviderOption
   const lines = [
     `provider     ${address}`,
     `value        ${scaled(found.totalLiquidity, programme)}, as of ${found.lastUpdated}`,
-    `weighted     ${scaled(found.weightedLiquidity, programme)} (tier ${found.tier})`,
+    `weighted     ${scaled(found.weightedLiquidity, programme)} (${tierName(found.tier)})`,
+    ...tierLines(found, programme),
     `first seen   ${found.firstSeen}`,
     `positions    ${found.positions.length} open`,
     ...found.positions.map((each) => {
@@ -37,6 +50,22 @@ export async function provider(io: Io, address: Address, options: ProviderOption
     ...found.days.map((day) => `  ${day.date}  ${scaled(day.value, programme).padStart(24)}`),
   ];
   io.out(`${lines.join("\n")}\n`);
+}
+
+function tierName(tier: number | null): string {
+  return tier === null ? "tier unknown" : tier === 0 ? "no tier" : `tier ${tier}`;
+}
+
+/** Since when it is in its tier, and what the next one asks for. */
+function tierLines({ tier, tierChanges, streakDays }: ProviderStatus, programme: Programme): readonly string[] {
+  const { rules } = programme;
+  if (rules === null || tier === null) return [];
+  const next = streakDays === null ? null : nextThreshold(rules.tiers, tier, streakDays);
+  const since = tierChanges.at(-1)?.date;
+  return [
+    `tier         ${tierName(tier)}${since === undefined ? "" : ` since ${since}`}, day ${streakDays ?? 0} of its streak`,
+    ...(next === null ? [] : [`next         ${thresholdText(next, programme)}`]),
+  ];
 }
 
 export interface DaysOptions extends CommonOptions {
@@ -88,7 +117,8 @@ export async function stats(io: Io, options: CommonOptions): Promise<void> {
     `total       ${scaled(found.totalLiquidity, programme)}`,
     `weighted    ${scaled(found.weightedLiquidity, programme)}`,
     ...found.tiers.map(
-      (tier) => `tier ${tier.tier}      ${tier.providers} providers, ${scaled(tier.totalLiquidity, programme)}`,
+      (tier) =>
+        `${tierName(tier.tier).padEnd(11)} ${tier.providers} providers, ${scaled(tier.totalLiquidity, programme)}`,
     ),
   ];
   io.out(`${lines.join("\n")}\n`);

@@ -1,4 +1,5 @@
 import { LpLedgerError } from "../core/errors.ts";
+import { unsettle } from "../daemon/add-pools.ts";
 import { adoptProgramme, compareProgramme } from "../daemon/adopt.ts";
 import { rebuild as rebuildLedger } from "../daemon/rebuild.ts";
 import { sha256 } from "./platform.ts";
@@ -8,12 +9,12 @@ import { type CommonOptions, contextOf, type Io, withWriter } from "./wiring.ts"
 export async function rebuild(io: Io, options: CommonOptions): Promise<void> {
   const { settings, programme } = contextOf(io, options);
   await withWriter(settings, async (store) => {
-    const { kind } = compareProgramme(store, programme);
+    const { kind, feedsGone } = compareProgramme(store, programme);
     if (kind === "new" || kind === "added") {
       throw new LpLedgerError(
         "usage",
         "PROGRAMME_AHEAD",
-        "the programme file names pools whose history is not in the ledger",
+        "the programme file names pools or price feeds whose history is not in the ledger",
         {
           hint: "run lp-ledger start: it fetches their history and rebuilds",
         },
@@ -21,6 +22,7 @@ export async function rebuild(io: Io, options: CommonOptions): Promise<void> {
     }
     const rebuilt = store.write(() => {
       adoptProgramme(store, programme, sha256);
+      if (feedsGone) unsettle(store, undefined); // What is not settled yet was read with the feed's logs.
       return rebuildLedger(store, programme, sha256);
     });
     if (options.json) io.out(`${JSON.stringify(rebuilt)}\n`);

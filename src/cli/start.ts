@@ -14,6 +14,7 @@ import { createLogger, type Logger, readableLine } from "../log.ts";
 import type { Settings } from "../settings.ts";
 import type { Backup } from "../store/backup.ts";
 import type { Store } from "../store/store.ts";
+import { feedProblems } from "./check-feeds.ts";
 import { EndpointRecord } from "./endpoint-record.ts";
 import { Hints } from "./hints.ts";
 import { inspectElsewhere } from "./inspect-elsewhere.ts";
@@ -137,14 +138,9 @@ export async function start(io: Io, options: StartOptions): Promise<void> {
       const followTo: Follow = (keeper, pools, until) =>
         follow(keeper, pools, { once: true, ...(until === undefined ? {} : { until }) });
       operatorSettingsOf(settings, store); // A setting that cannot be is told before anything begins.
-      await takeUp(
-        context,
-        store,
-        log,
-        new ContractReader((await answering(rpcs, settings, programme, stop.signal)).rpc),
-        followTo,
-        () => stop.signal.aborted,
-      );
+      const reader = new ContractReader((await answering(rpcs, settings, programme, stop.signal)).rpc);
+      await takeUp(context, store, log, reader, followTo, () => stop.signal.aborted);
+      await warnOfFeeds(reader, programme, log, stop.signal);
       if (!stop.signal.aborted) {
         const keeper = new Bookkeeper(store, programme, sha256);
         try {
@@ -172,6 +168,20 @@ export async function start(io: Io, options: StartOptions): Promise<void> {
   } finally {
     stop.end();
   }
+}
+
+/** A feed that moved on to another aggregator leaves days unpriced: said at the start, in time to name the new one. */
+async function warnOfFeeds(
+  reader: ContractReader,
+  programme: Programme,
+  log: Logger,
+  signal: AbortSignal,
+): Promise<void> {
+  const problems = await feedProblems(reader, programme, [], signal).catch((error: unknown) => {
+    log.warn({ reason: (error as Error).message }, "the price feeds could not be compared with their proxies");
+    return [];
+  });
+  for (const problem of problems) log.error(problem, "A PRICE FEED is not what the programme file says");
 }
 
 /** How many final blocks settling waits for: many, so that a quiet head costs few requests, but not for ever. */

@@ -2,9 +2,9 @@ import { rmSync } from "node:fs";
 import type { ContractReader } from "../chain/calls.ts";
 import { configError, type Problem } from "../config/problems.ts";
 import { LpLedgerError } from "../core/errors.ts";
-import type { Pool, Programme } from "../core/programme.ts";
+import { aggregatorsOf, type Pool, type Programme } from "../core/programme.ts";
 import { addPools, unsettle } from "../daemon/add-pools.ts";
-import { adoptProgramme, compareProgramme, onlyPools, withoutPools } from "../daemon/adopt.ts";
+import { adoptProgramme, adoptRules, compareProgramme, onlyAdded, withoutAdded } from "../daemon/adopt.ts";
 import { Bookkeeper } from "../daemon/bookkeeper.ts";
 import { rebuild } from "../daemon/rebuild.ts";
 import type { Logger } from "../log.ts";
@@ -25,15 +25,23 @@ export async function takeUp(
   follow: Follow,
   stopped: () => boolean,
 ): Promise<void> {
-  const { kind, added } = compareProgramme(store, programme);
+  const adoption = compareProgramme(store, programme);
+  const { kind, added, feeds } = adoption;
   if (kind === "same") return;
+  if (kind === "ruled") {
+    store.write(() => adoptRules(store, programme, sha256));
+    log.info({}, "the changed rules of tiers and rewards hold from now on, for every day that is not of a final epoch");
+    return;
+  }
   if (kind === "revalued") {
     throw new LpLedgerError(
       "usage",
       "PROGRAMME_REVALUED",
       "the prices, quote or tokens of the programme file are not those the ledger was valued with",
       {
-        hint: "run lp-ledger rebuild: it values the whole history anew (paid rewards stay as they are), then start again",
+        hint:
+          "run lp-ledger rebuild, then start again: it prices what has no price yet and every day that is not final by the new sources. " +
+          "What a final day was priced with stays; lp-ledger prices revise changes that, and keeps the reason",
       },
     );
   }
@@ -42,7 +50,11 @@ export async function takeUp(
     kind === "new" ? programme.pools : programme.pools.filter((pool) => added.has(pool.address)),
   );
   const tip = store.blocks.tip();
-  const late = programme.pools.filter((pool) => added.has(pool.address) && pool.startBlock <= (tip?.number ?? -1));
+  const past = (block: number): boolean => block <= (tip?.number ?? -1);
+  const late = [
+    ...programme.pools.filter((pool) => added.has(pool.address) && past(pool.startBlock)),
+    ...aggregatorsOf(programme).filter((each) => feeds.has(each.address) && past(each.fromBlock)),
+  ];
   if (kind === "new" || late.length === 0) {
     store.write(() => {
       adoptProgramme(store, programme, sha256);
@@ -52,20 +64,20 @@ export async function takeUp(
     });
     return;
   }
-  log.info({ pools: [...added] }, "fetching the history of added pools");
+  log.info({ pools: [...added], feeds: [...feeds] }, "fetching the history of added pools and price feeds");
   const path = `${settings.databasePath}.adding`;
   const plan = {
-    main: new Bookkeeper(store, withoutPools(programme, added), sha256),
-    added: onlyPools(programme, added),
+    main: new Bookkeeper(store, withoutAdded(programme, adoption), sha256),
+    added: onlyAdded(programme, adoption),
     sha256,
-    openSide: () => openSide(path, onlyPools(programme, added)),
+    openSide: () => openSide(path, onlyAdded(programme, adoption)),
     follow,
     stopped,
     adopt: () => adoptProgramme(store, programme, sha256),
   };
   const rebuilt = await addPools(plan, programme);
   if (rebuilt === undefined) return;
-  log.info({ events: rebuilt.events, stateDigest: rebuilt.stateDigest }, "added pools and rebuilt");
+  log.info({ events: rebuilt.events, stateDigest: rebuilt.stateDigest }, "added and rebuilt");
 }
 
 /** A pool must be followed from its birth: one that already existed before its start block is refused. */

@@ -2,8 +2,9 @@ import { protocolOf } from "../core/decode/protocols.ts";
 import { homeOf } from "../core/decode/wrappers.ts";
 import { type Address, toAddress, toPoolId } from "../core/hex.ts";
 import { parsePriceE18 } from "../core/price.ts";
-import type { Factory, Finality, Pool, PriceSource, Programme, Wrapper } from "../core/programme.ts";
-import type { FactoryFile, PoolFile, PriceSourceFile, ProgrammeFile, WrapperFile } from "./schema.ts";
+import type { Factory, Finality, Pool, PriceSource, Programme, Token, Wrapper } from "../core/programme.ts";
+import { rulesOf } from "./rules.ts";
+import type { FactoryFile, PoolFile, PriceSourceFile, ProgrammeFile, TokenFile, WrapperFile } from "./schema.ts";
 
 /** Depths by chain id: measured or documented finality; unknown chains wait longer and trust the tag less. */
 const FINALITY: ReadonlyMap<number, Finality> = new Map([
@@ -41,14 +42,44 @@ export function programmeOf(file: ProgrammeFile): Programme {
     factories: (file.factories ?? []).map(factoryOf),
     wrappers: wrappers.sort((a, b) => (`${a.address}${a.pid}` < `${b.address}${b.pid}` ? -1 : 1)),
     prices: new Map(prices.sort(([a], [b]) => (a < b ? -1 : 1))),
+    rules: rulesOf(file, file.chainId, file.quote.decimals ?? 6),
   };
 }
 
 function sourceOf(source: PriceSourceFile): PriceSource {
   if ("fixed" in source) return { kind: "fixed", priceE18: parsePriceE18(source.fixed) ?? 0n };
   if ("pool" in source) return { kind: "pool", pool: toPoolId(source.pool) };
-  if (!("rate" in source)) return { kind: "imported" };
-  return { kind: "rate", asset: { ...source.rate.asset, address: toAddress(source.rate.asset.address) } };
+  if ("imported" in source) return { kind: "imported" };
+  if ("rate" in source) return { kind: "rate", asset: tokenOf(source.rate.asset) };
+  if ("coingecko" in source) {
+    const { id, maxDistanceSeconds: distanceSecMax = DISTANCE_SEC_MAX } = source.coingecko;
+    return { kind: "coingecko", id, distanceSecMax };
+  }
+  if ("defillama" in source) {
+    const { coin, maxDistanceSeconds: distanceSecMax = DISTANCE_SEC_MAX, minConfidence = "0.9" } = source.defillama;
+    return { kind: "defillama", coin, distanceSecMax, confidenceMinE18: parsePriceE18(minConfidence) ?? 0n };
+  }
+  const { proxy, aggregators, decimals, staleAfterSeconds: staleAfterSec, asset } = source.chainlink;
+  return {
+    kind: "chainlink",
+    feed: {
+      proxy: proxy === undefined ? null : toAddress(proxy),
+      aggregators: aggregators.map((each) => ({
+        ...each,
+        address: toAddress(each.address),
+        toBlock: each.toBlock ?? null,
+      })),
+      decimals,
+      staleAfterSec,
+      asset: asset === undefined ? null : tokenOf(asset),
+    },
+  };
+}
+
+const DISTANCE_SEC_MAX = 3_600;
+
+function tokenOf(file: TokenFile): Token {
+  return { ...file, address: toAddress(file.address) };
 }
 
 function factoryOf(file: FactoryFile): Factory {
@@ -56,7 +87,7 @@ function factoryOf(file: FactoryFile): Factory {
     protocol: file.protocol,
     address: toAddress(file.address),
     startBlock: file.startBlock,
-    tokens: file.tokens.map((one) => ({ ...one, address: toAddress(one.address) })),
+    tokens: file.tokens.map(tokenOf),
     match: file.match ?? "both",
     fees: file.fees ?? [],
     managers: (file.managers ?? []).map(toAddress).sort(),
@@ -77,7 +108,7 @@ export function wrapperOf(file: WrapperFile): Wrapper {
 
 function poolOf(file: PoolFile): Omit<Pool, "wrapperHomes" | "discovered"> {
   const protocol = protocolOf(file);
-  const [first, ...others] = file.tokens.map((one) => ({ ...one, address: toAddress(one.address) }));
+  const [first, ...others] = file.tokens.map(tokenOf);
   if (first === undefined) throw new Error("unreachable: the schema asks for a token");
   const address = toPoolId(file.address);
   const shareToken = file.shareToken === undefined ? address : toAddress(file.shareToken);

@@ -38,7 +38,7 @@ export function problemsOf(issue: z.core.$ZodIssue, json: unknown): readonly Pro
           {
             field,
             expected:
-              'a source like {"fixed": "1.05"}, {"pool": ...}, {"rate": ...} or {"imported": true}, or a list of them',
+              'a source like {"fixed": "1.05"}, {"pool": ...}, {"chainlink": ...}, {"coingecko": ...}, {"defillama": ...}, {"rate": ...} or {"imported": true}, or a list of them',
             found,
           },
         ];

@@ -1,9 +1,11 @@
 import { PROTOCOLS, protocolOf } from "../core/decode/protocols.ts";
 import { WRAPPERS } from "../core/decode/wrappers.ts";
 import { type Address, toAddress, toPoolId } from "../core/hex.ts";
-import type { Factory, Programme, Wrapper } from "../core/programme.ts";
+import type { Factory, Feed, Programme, Wrapper } from "../core/programme.ts";
+import { canBePriced } from "../core/value.ts";
 import { wrapperOf } from "./build.ts";
 import { type Problem, show } from "./problems.ts";
+import { ruleProblems } from "./rules.ts";
 import type { PoolFile, ProgrammeFile } from "./schema.ts";
 
 /** What a schema cannot say: how the parts of a programme must fit each other. */
@@ -45,11 +47,21 @@ export function relationProblems(programme: Programme, file: ProgrammeFile): rea
   if (programme.pools.length + programme.factories.length === 0)
     problems.push({ field: "pools", expected: "at least 1 pool, or a factory", found: "[]" });
   problems.push(...(file.wrappers ?? []).flatMap((each, i) => wrapperProblems(programme, wrapperOf(each), i)));
-  for (const source of [...programme.prices.values()].flat())
-    if (source.kind === "rate") decimals.set(source.asset.address, source.asset.decimals ?? 0);
+  for (const source of [...programme.prices.values()].flat()) {
+    const asset = source.kind === "rate" ? source.asset : source.kind === "chainlink" ? source.feed.asset : null;
+    if (asset !== null) decimals.set(asset.address, asset.decimals ?? 0);
+  }
+  problems.push(...ruleProblems(file, programme.quote.decimals), ...unpricedProblems(programme));
   for (const [of, sources] of programme.prices) {
     if (!decimals.has(of)) problems.push({ field: `prices.${of}`, expected: "a token of a followed pool", found: of });
     for (const source of sources) {
+      if (source.kind === "chainlink") problems.push(...feedProblems(programme, source.feed, `prices.${of}.chainlink`));
+      if (source.kind === "defillama" && programme.quote.symbol.toUpperCase() !== "USD")
+        problems.push({
+          field: `prices.${of}.defillama`,
+          expected: "a programme that counts in USD, as DefiLlama does",
+          found: programme.quote.symbol,
+        });
       if (source.kind !== "pool") continue;
       const from = programme.pools.find((each) => each.address === source.pool);
       const holds = from?.tokens.some((one) => one.address === of) ?? false;
@@ -63,6 +75,42 @@ export function relationProblems(programme: Programme, file: ProgrammeFile): rea
     }
   }
   return problems;
+}
+
+/** Rewards wait for prices, so each token that decides a value must have a source of one. */
+function unpricedProblems(programme: Programme): readonly Problem[] {
+  if (programme.rules?.rewards == null) return [];
+  return programme.pools
+    .filter((pool) => !canBePriced(programme, pool))
+    .map(({ address, tokens }) => ({
+      field: "prices",
+      expected: `a source of a price for every token of pool ${address}: rewards wait for it`,
+      found: `none for ${tokens
+        .filter(({ address: of }) => !programme.prices.has(of))
+        .map(({ symbol }) => symbol)
+        .join(", ")}`,
+    }));
+}
+
+/** Phases follow each other, and only the last one is in force. */
+function feedProblems({ pools }: Programme, { aggregators }: Feed, field: string): readonly Problem[] {
+  return aggregators.flatMap(({ address, fromBlock, toBlock }, i) => {
+    const before = aggregators[i - 1];
+    const problem = (of: string, expected: string, found: unknown): Problem => ({
+      field: `${field}.aggregators.${i}.${of}`,
+      expected,
+      found: show(found),
+    });
+    return [
+      ...(before !== undefined && fromBlock <= (before.toBlock ?? Number.POSITIVE_INFINITY)
+        ? [problem("fromBlock", "a block after the toBlock of the phase before", fromBlock)]
+        : []),
+      ...(toBlock !== null && toBlock < fromBlock ? [problem("toBlock", `at least ${fromBlock}`, toBlock)] : []),
+      ...(pools.some(({ contracts }) => contracts.includes(address))
+        ? [problem("address", "an aggregator, not a followed pool", address)]
+        : []),
+    ];
+  });
 }
 
 function namesManagers({ factories = [] }: ProgrammeFile, { address: at }: Factory): boolean {

@@ -1,26 +1,12 @@
-import { checksumAddress } from "viem";
 import { z } from "zod";
+import { E18 } from "../core/decimal.ts";
 import { PROTOCOLS } from "../core/decode/protocols.ts";
 import type { Protocol } from "../core/decode/reading.ts";
 import { WRAPPERS } from "../core/decode/wrappers.ts";
-import type { Address } from "../core/hex.ts";
 import { parsePriceE18 } from "../core/price.ts";
 import type { Caveat, ProtocolName, Valuation, WrapperKind } from "../core/programme.ts";
-
-export const address = z
-  .string()
-  .refine((text) => /^0x[0-9a-fA-F]{40}$/.test(text), "20 bytes as 0x and 40 hex digits")
-  .refine(
-    (text) => [text.toLowerCase(), checksumAddress(text.toLowerCase() as Address)].includes(text),
-    "an address in lower case or with its EIP-55 checksum",
-  )
-  .meta({ pattern: "^0x[0-9a-fA-F]{40}$" });
-
-export const token = z.strictObject({
-  address,
-  symbol: z.string().min(1).max(32),
-  decimals: z.int().min(0).max(36),
-});
+import { rulesShape } from "./rules.ts";
+import { address, token } from "./shapes.ts";
 
 const poolId = z
   .string()
@@ -135,6 +121,39 @@ const wrapper = z.strictObject({
   exclude: z.boolean().optional().describe("do not credit its users: what they hold through it counts for nobody"),
 });
 
+const distance = z
+  .int()
+  .min(1)
+  .max(86_400)
+  .optional()
+  .describe("how far from the day's end a sample may be (default 3600)");
+
+const feed = z
+  .strictObject({
+    proxy: address
+      .optional()
+      .describe("the feed's published address, which emits nothing: check compares the aggregators with it"),
+    aggregators: z
+      .array(
+        z.strictObject({
+          address,
+          fromBlock: z.int().min(0).describe("the first block whose answers count"),
+          toBlock: z.int().min(0).optional().describe("the last one; none for the aggregator in force"),
+        }),
+      )
+      .min(1)
+      .max(50)
+      .describe("the contracts that emit AnswerUpdated, phase by phase"),
+    decimals: z.int().min(0).max(18),
+    staleAfterSeconds: z
+      .int()
+      .min(1)
+      .max(31_536_000)
+      .describe("a day in which the feed was silent for longer is not priced by it: its heartbeat and some slack"),
+    asset: token.optional().describe("what answers are counted in, where that is not the quote: it needs a price"),
+  })
+  .describe("a Chainlink feed: the time-weighted mean of its answers over the day");
+
 const priceSource = z.union([
   z.strictObject({
     fixed: z
@@ -153,6 +172,34 @@ const priceSource = z.union([
       ),
   }),
   z.strictObject({ imported: z.literal(true).describe("what lp-ledger prices import brought in for the day") }),
+  z.strictObject({ chainlink: feed }),
+  z.strictObject({
+    coingecko: z
+      .strictObject({
+        id: z
+          .string()
+          .regex(/^[a-z0-9][a-z0-9_.-]*$/i, "a coin's id as CoinGecko writes it")
+          .max(100),
+        maxDistanceSeconds: distance,
+      })
+      .describe("CoinGecko's price at the day's end, by lp-ledger prices fetch"),
+  }),
+  z.strictObject({
+    defillama: z
+      .strictObject({
+        coin: z
+          .string()
+          .regex(/^[a-z0-9_-]+:[a-z0-9_.-]+$/i, "chain:address or coingecko:id")
+          .max(150),
+        maxDistanceSeconds: distance,
+        minConfidence: z
+          .string()
+          .refine((text) => (parsePriceE18(text) ?? E18 + 1n) <= E18, 'decimal text between "0" and "1"')
+          .optional()
+          .describe('least confidence that is believed (default "0.9")'),
+      })
+      .describe("DefiLlama's price at the day's end, by lp-ledger prices fetch"),
+  }),
 ]);
 
 const price = z.union([priceSource, z.array(priceSource).min(1).max(8)]);
@@ -181,9 +228,11 @@ export const programmeSchema = z.strictObject({
     .record(address, price)
     .optional()
     .describe("by token address: one source, or several in order of preference"),
+  ...rulesShape,
 });
 
 export type FactoryFile = z.infer<typeof factory>;
+export type TokenFile = z.infer<typeof token>;
 export type WrapperFile = z.infer<typeof wrapper>;
 export type PriceSourceFile = z.infer<typeof priceSource>;
 export type ProgrammeFile = z.infer<typeof programmeSchema>;

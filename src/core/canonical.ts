@@ -1,5 +1,6 @@
 import { formatPriceE18 } from "./price.ts";
-import type { Pool, PriceSource, Programme } from "./programme.ts";
+import { aggregatorsOf, type Pool, type PriceSource, type Programme } from "./programme.ts";
+import type { Rules } from "./rules.ts";
 
 /** A pool's part that its recorded history rests on. */
 export interface FollowedPool {
@@ -29,12 +30,21 @@ export interface CanonicalProgramme {
       readonly pool?: string;
       readonly imported?: true;
       readonly rate?: string;
+      readonly chainlink?: object;
+      readonly coingecko?: object;
+      readonly defillama?: object;
     }[];
     /** Wrappers whose users are not credited. */
     readonly excluded?: readonly string[];
     /** How shares are valued, by pool. */
     readonly shares?: readonly { readonly pool: string; readonly by: string; readonly token?: number }[];
+    /** What stood in range is valued, too. */
+    readonly inRange?: true;
   };
+  /** Feeds that are listened to, by aggregator. */
+  readonly feeds?: readonly { readonly address: string; readonly fromBlock: number }[];
+  /** Tiers and rewards; a change is taken up at the next start, finalised epochs stay what they are. */
+  readonly rules?: object;
 }
 
 /** Orders everything by address, so that equal programmes have equal JSON. */
@@ -63,6 +73,7 @@ export function canonicalProgramme(programme: Programme): CanonicalProgramme {
   const excluded = programme.wrappers
     .filter(({ excluded: is }) => is)
     .map(({ address, pool }) => (pool === null ? address : `${address} of ${pool}`));
+  const feeds = aggregatorsOf(programme).map(({ address, fromBlock }) => ({ address, fromBlock }));
   return {
     chainId: programme.chainId,
     pools: named.map(({ address, protocol, startBlock, managers, contracts }) => ({
@@ -82,12 +93,36 @@ export function canonicalProgramme(programme: Programme): CanonicalProgramme {
         .flatMap(([token, sources]) => sources.map((source) => ({ token, ...sourceOf(source) }))),
       ...(shares.length === 0 ? {} : { shares }),
       ...(excluded.length === 0 ? {} : { excluded }),
+      ...(programme.rules?.rewards?.weighting === "in-range" ? { inRange: true } : {}),
     },
+    ...(feeds.length === 0 ? {} : { feeds }),
+    ...(programme.rules === null ? {} : { rules: canonicalRules(programme.rules) }),
   };
 }
 
 function sourceOf(source: PriceSource) {
   if (source.kind === "fixed") return { fixed: formatPriceE18(source.priceE18) };
   if (source.kind === "rate") return { rate: source.asset.address };
-  return source.kind === "pool" ? { pool: source.pool } : { imported: true as const };
+  if (source.kind === "pool") return { pool: source.pool };
+  if (source.kind === "imported") return { imported: true as const };
+  if (source.kind === "chainlink") {
+    const { asset, proxy: _, ...feed } = source.feed;
+    return { chainlink: { ...feed, asset: asset?.address ?? null } };
+  }
+  const { kind, ...asked } = source;
+  return { [kind]: textual(asked) };
+}
+
+/** The rules as JSON values, amounts as text. */
+export function canonicalRules(rules: Rules): object {
+  const { rewards } = rules;
+  return textual({
+    ...rules,
+    rewards: rewards === null ? null : { ...rewards, excluded: [...rewards.excluded].sort() },
+  });
+}
+
+/** A copy in which integers are decimal text. */
+function textual<T extends object>(value: T): object {
+  return JSON.parse(JSON.stringify(value, (_, each: unknown) => (typeof each === "bigint" ? `${each}` : each)));
 }

@@ -27,6 +27,8 @@ export interface DayShare {
   readonly secondsOpen: number;
   /** Seconds in which any of its positions was in range; null for share tokens. */
   readonly secondsInRange: number | null;
+  /** The same as `tokenSeconds`, of each position only while it was in range; null where that is not asked for, or there are no ranges. */
+  readonly inRangeTokenSeconds: Amounts | null;
 }
 
 /** A pool's day: its own means and what each provider had, ascending by address. Providers with no seconds are left out. */
@@ -37,13 +39,15 @@ export interface PoolDay {
 
 /**
  * Closes one day of one pool. `states` begins with the state in force when the day began (at or before its start), if
- * there was one, and goes on in order; `holdings` are all accounts that were open at any moment of the day.
+ * there was one, and goes on in order; `holdings` are all accounts that were open at any moment of the day. `inRange`:
+ * value what stood in range, too.
  */
 export function closePoolDay(
   pool: Pool,
   day: Window,
   states: readonly TimedState[],
   holdings: readonly Holding[],
+  inRange = false,
 ): PoolDay {
   const spans = spansOf(day, states);
   const byProvider = new Map<Address, Held[]>();
@@ -62,7 +66,10 @@ export function closePoolDay(
   );
   const shares = [...byProvider.entries()]
     .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([provider, held]) => shareOf(pool, provider, held, means, day, time));
+    .map(([provider, held]) => ({
+      ...shareOf(pool, provider, held, means, day, time),
+      inRangeTokenSeconds: inRange && pool.form === "ticks" ? inRangeOf(pool, held, means, time) : null,
+    }));
   return { means, shares };
 }
 
@@ -156,7 +163,7 @@ function shareOf(
   means: PoolMeans,
   day: Window,
   time: TickTime,
-): DayShare {
+): Omit<DayShare, "inRangeTokenSeconds"> {
   const stretches = held.flatMap((each) => each.stretches);
   const amounts = held.map((each) => tokenSecondsOf(pool, integralOf(each.stretches), each.range, means));
   return {
@@ -184,6 +191,16 @@ function tokenSecondsOf(pool: Pool, integral: bigint, range: TickRange | null, m
   if (means.supplySeconds === 0n) return [0n, 0n];
   const { reserve0Seconds, reserve1Seconds, supplySeconds } = means;
   return [(integral * reserve0Seconds) / supplySeconds, (integral * reserve1Seconds) / supplySeconds];
+}
+
+/** Amounts x seconds behind the integral of each position's liquidity over the seconds in which it was in range. */
+function inRangeOf(pool: Pool, held: readonly Held[], means: PoolMeans, time: TickTime): Amounts {
+  const amounts = held.map(({ range, stretches }) => {
+    const seconds = (each: Stretch): bigint => BigInt(range === null ? 0 : time.secondsIn(range, each));
+    const integral = stretches.reduce((sum, each) => sum + each.balance * seconds(each), 0n);
+    return tokenSecondsOf(pool, integral, range, means);
+  });
+  return pool.tokens.map((_, i) => amounts.reduce((sum, each) => sum + (each[i] ?? 0n), 0n));
 }
 
 /** The union over a provider's positions: each stretch between two changes has one set of open ranges. */

@@ -1,10 +1,10 @@
 import { divFloor } from "./amounts.ts";
+import { E18, formatDecimal, parseDecimal } from "./decimal.ts";
 import { LpLedgerError } from "./errors.ts";
 import type { Address } from "./hex.ts";
-import type { Pool, PriceSource, Programme } from "./programme.ts";
+import type { Feed, Pool, PriceSource, Programme } from "./programme.ts";
 import { sqrtRatioAtTick } from "./ticks.ts";
 
-export const E18 = 10n ** 18n;
 const Q192 = 1n << 192n;
 const Q112 = 1n << 112n;
 
@@ -59,11 +59,16 @@ export interface DayPrice {
   readonly source: string;
 }
 
+/** Ways in which a price comes from outside the chain; one that was revised goes before every source. */
+export type BroughtIn = "imported" | "coingecko" | "defillama" | "revised";
+
 /** What a day can be priced with beside its pools' means. */
 export interface KnownPrices {
-  importedOf(token: Address): DayPrice | undefined;
+  broughtIn(token: Address, kind: BroughtIn): DayPrice | undefined;
   /** Base units of its asset that a whole share was worth; undefined while nobody has said. */
   rateOf(token: Address): bigint | undefined;
+  /** A feed's mean of the day, in what its answers are counted in. */
+  feedOf(feed: Feed): DayPrice | undefined;
   /** Prices that the day has already: they stay as they are. */
   readonly kept?: DayPrices;
 }
@@ -72,17 +77,23 @@ export interface KnownPrices {
 export function pricesOfDay(
   programme: Programme,
   meansOf: (pool: Pool) => PoolMeans | undefined,
-  { importedOf, rateOf, kept }: KnownPrices,
+  { broughtIn, rateOf, feedOf, kept }: KnownPrices,
 ): DayPrices {
   const prices = new Map<Address, DayPrice>(kept ?? []);
   const priceBy = (token: Address, source: PriceSource): DayPrice | undefined => {
     if (source.kind === "fixed") return { priceE18: source.priceE18, source: "fixed" };
-    if (source.kind === "imported") return importedOf(token);
+    if (source.kind === "imported" || source.kind === "coingecko" || source.kind === "defillama")
+      return broughtIn(token, source.kind);
+    if (source.kind === "chainlink") {
+      const [mean, asset] = [feedOf(source.feed), source.feed.asset];
+      if (mean === undefined || asset === null) return mean;
+      return inAsset(mean.priceE18, prices.get(asset.address), `${mean.source} in ${asset.address}`);
+    }
     if (source.kind === "rate") {
       const [rate, asset] = [rateOf(token), prices.get(source.asset.address)];
-      if (rate === undefined || asset === undefined || source.asset.decimals === null) return undefined;
-      const priceE18 = (rate * asset.priceE18) / 10n ** BigInt(source.asset.decimals);
-      return priceE18 > 0n ? { priceE18, source: `rate in ${source.asset.address}` } : undefined;
+      if (rate === undefined || source.asset.decimals === null) return undefined;
+      const rateE18 = (rate * E18) / 10n ** BigInt(source.asset.decimals);
+      return inAsset(rateE18, asset, `rate in ${source.asset.address}`);
     }
     const pool = programme.pools.find((each) => each.address === source.pool);
     const means = pool && meansOf(pool);
@@ -90,12 +101,13 @@ export function pricesOfDay(
     const side = pool.tokens[0].address === token ? 0 : 1;
     const other = prices.get(pool.tokens[1 - side]?.address ?? token);
     const inOther = poolPriceE18(pool, side, means);
-    if (other === undefined || inOther === null) return undefined;
-    const priceE18 = (inOther * other.priceE18) / E18;
-    return priceE18 > 0n ? { priceE18, source: `pool ${pool.address}` } : undefined; // Never a price of zero.
+    return inOther === null ? undefined : inAsset(inOther, other, `pool ${pool.address}`);
   };
   for (const { token, sources } of pricingOrder(programme)) {
     if (prices.has(token)) continue;
+    const revised = broughtIn(token, "revised");
+    if (revised !== undefined) prices.set(token, revised);
+    if (revised !== undefined) continue;
     for (const source of sources) {
       const price = priceBy(token, source);
       if (price === undefined) continue;
@@ -104,6 +116,30 @@ export function pricesOfDay(
     }
   }
   return prices;
+}
+
+/** What is worth so much of an asset, where that has a price; never a price of zero. */
+function inAsset(amountE18: bigint, asset: DayPrice | undefined, source: string): DayPrice | undefined {
+  const priceE18 = asset === undefined ? 0n : (amountE18 * asset.priceE18) / E18;
+  return priceE18 > 0n ? { priceE18, source } : undefined;
+}
+
+/** The tokens another token's source rests on, by the programme. */
+function assetsOf({ pools }: Programme, token: Address, source: PriceSource): readonly Address[] {
+  if (source.kind === "rate") return [source.asset.address];
+  if (source.kind === "chainlink") return source.feed.asset === null ? [] : [source.feed.asset.address];
+  if (source.kind !== "pool") return [];
+  const pool = pools.find((each) => each.address === source.pool);
+  const other = pool?.tokens.find((each) => each.address !== token);
+  return other === undefined ? [] : [other.address];
+}
+
+/** Some tokens and all whose price may rest on theirs. */
+export function restingOn(programme: Programme, tokens: ReadonlySet<Address>): ReadonlySet<Address> {
+  const all = new Set(tokens);
+  for (const { token, sources } of pricingOrder(programme))
+    if (sources.some((source) => assetsOf(programme, token, source).some((each) => all.has(each)))) all.add(token);
+  return all;
 }
 
 /**
@@ -129,13 +165,8 @@ export function pricingOrder(
       );
     }
     state.set(token, "open");
-    for (const source of sources) {
-      if (source.kind === "rate") visit(source.asset.address, [...path, token]);
-      if (source.kind !== "pool") continue;
-      const pool = programme.pools.find((each) => each.address === source.pool);
-      const other = pool?.tokens.find((each) => each.address !== token);
-      if (other !== undefined) visit(other.address, [...path, token]);
-    }
+    for (const source of sources)
+      for (const asset of assetsOf(programme, token, source)) visit(asset, [...path, token]);
     state.set(token, "done");
     order.push({ token, sources });
   };
@@ -143,17 +174,12 @@ export function pricingOrder(
   return order;
 }
 
-const PRICE_TEXT = /^(0|[1-9]\d*)(?:\.(\d{1,18}))?$/;
-
 /** A price from decimal text, scaled by 1e18; undefined where the text is no such price. */
 export function parsePriceE18(text: string): bigint | undefined {
-  const match = PRICE_TEXT.exec(text);
-  if (match === null) return undefined;
-  return BigInt(match[1] ?? "0") * E18 + BigInt((match[2] ?? "").padEnd(18, "0"));
+  return parseDecimal(text, 18);
 }
 
 /** The decimal text of a price scaled by 1e18, without trailing zeros. */
 export function formatPriceE18(priceE18: bigint): string {
-  const fraction = (priceE18 % E18).toString().padStart(18, "0").replace(/0+$/, "");
-  return fraction === "" ? `${priceE18 / E18}` : `${priceE18 / E18}.${fraction}`;
+  return formatDecimal(priceE18, 18);
 }

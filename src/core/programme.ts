@@ -1,4 +1,5 @@
 import { type Address, ONE_ADDRESS, ZERO_ADDRESS } from "./hex.ts";
+import type { Rules } from "./rules.ts";
 
 /** A name in the table of protocols (`core/decode/protocols.ts`). */
 export type ProtocolName = string;
@@ -91,13 +92,41 @@ export interface Factory {
 /**
  * `fixed`: quote units per whole token, scaled by 1e18. `pool`: the pool's own time-weighted price in its other token.
  * `imported`: what an operator brought in for the day. `rate`: what the share's own contract converts a whole share to, in
- * an asset that has a price.
+ * an asset that has a price. `chainlink`: the time-weighted mean of what a feed answered. `coingecko`, `defillama`: what
+ * these services were asked for once and answered.
  */
 export type PriceSource =
   | { readonly kind: "fixed"; readonly priceE18: bigint }
   | { readonly kind: "imported" }
   | { readonly kind: "rate"; readonly asset: Token }
+  | { readonly kind: "chainlink"; readonly feed: Feed }
+  | { readonly kind: "coingecko"; readonly id: string; readonly distanceSecMax: number }
+  | {
+      readonly kind: "defillama";
+      readonly coin: string;
+      readonly distanceSecMax: number;
+      readonly confidenceMinE18: bigint;
+    }
   | { readonly kind: "pool"; readonly pool: Address };
+
+/** A Chainlink feed: who answered when, and how its answers are read. */
+export interface Feed {
+  /** The published address, which emits nothing itself. */
+  readonly proxy: Address | null;
+  readonly aggregators: readonly Aggregator[];
+  readonly decimals: number;
+  /** A day with a longer silence is not priced. */
+  readonly staleAfterSec: number;
+  /** What answers are counted in; null for the quote. */
+  readonly asset: Token | null;
+}
+
+/** One phase of a feed, both blocks included; null while it is in force. */
+export interface Aggregator {
+  readonly address: Address;
+  readonly fromBlock: number;
+  readonly toBlock: number | null;
+}
 
 export interface Finality {
   /** Blocks below the head that count as final where the node does not know `finalized`. */
@@ -116,22 +145,35 @@ export interface Programme {
   readonly wrappers: readonly Wrapper[];
   /** By token, the sources of its price in order of preference: the first that has one for the day counts. */
   readonly prices: ReadonlyMap<Address, readonly PriceSource[]>;
+  /** Tiers and rewards; null where the programme has neither. */
+  readonly rules: Rules | null;
 }
 
 /** The first block any pool of the programme may have logs in. */
 export function startBlockOf(programme: Programme): number {
-  return [...programme.pools, ...programme.factories].reduce(
-    (min, { startBlock }) => Math.min(min, startBlock),
-    Infinity,
-  );
+  const starts = [...programme.pools, ...programme.factories].map(({ startBlock }) => startBlock);
+  return Math.min(...starts, ...aggregatorsOf(programme).map(({ fromBlock }) => fromBlock));
 }
 
-/** Every address whose logs the ledger reads: pools and their managers, ascending. */
+/** The aggregators of all Chainlink feeds, each once, with the earliest block any feed wants of it; ascending by address. */
+export function aggregatorsOf({ prices }: Pick<Programme, "prices">): readonly Aggregator[] {
+  const all = new Map<Address, Aggregator>();
+  for (const source of [...prices.values()].flat()) {
+    if (source.kind !== "chainlink") continue;
+    for (const each of source.feed.aggregators) {
+      const known = all.get(each.address);
+      if (known === undefined || each.fromBlock < known.fromBlock) all.set(each.address, each);
+    }
+  }
+  return [...all.values()].sort((a, b) => (a.address < b.address ? -1 : 1));
+}
+
+/** Every address whose logs the ledger reads: pools, their managers and wrappers, factories and feeds, ascending. */
 export function addressesOf(programme: Programme): readonly Address[] {
   const all = new Set<Address>();
   for (const pool of programme.pools) for (const each of [...pool.contracts, ...pool.managers]) all.add(each);
   for (const { address, managers } of programme.factories) for (const each of [address, ...managers]) all.add(each);
-  for (const { address } of programme.wrappers) all.add(address);
+  for (const { address } of [...programme.wrappers, ...aggregatorsOf(programme)]) all.add(address);
   return [...all].sort();
 }
 

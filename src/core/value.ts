@@ -1,7 +1,7 @@
 import { type Amounts, amountsOf } from "./amounts.ts";
+import { E18 } from "./decimal.ts";
 import type { Address } from "./hex.ts";
 import type { PoolState } from "./pool-state.ts";
-import { E18 } from "./price.ts";
 import type { Pool, Programme, Token } from "./programme.ts";
 import type { TickRange } from "./ticks.ts";
 
@@ -70,6 +70,16 @@ export function valueOfDay(
 ): bigint | null {
   const amounts = pool.tokens.map((token, i) => ({ token, amount: tokenSeconds[i] ?? 0n }));
   return valueOfAmounts(amounts, priceOf, programme.quote.decimals, 86_400n);
+}
+
+/**
+ * Whether every token that decides what a pool's positions are worth has a source of a price. Pools that only a factory
+ * named may have none: they count for no tier and no reward, while in the programme's own pools a missing price is waited for.
+ */
+export function canBePriced({ prices }: Pick<Programme, "prices">, pool: Pool): boolean {
+  const { tokens, form, valuation } = pool;
+  const needed = form === "shares" && valuation.by === "share-value" ? [tokens[valuation.token] ?? tokens[0]] : tokens;
+  return needed.every(({ address, decimals }) => decimals !== null && prices.has(address));
 }
 
 /** What a provider's accounts are worth together, at the pools' states; null while a needed price is unknown. */

@@ -2,14 +2,27 @@ import { type CanonicalProgramme, canonicalProgramme } from "../core/canonical.t
 import type { Sha256 } from "../core/digest.ts";
 import { LpLedgerError } from "../core/errors.ts";
 import type { Address } from "../core/hex.ts";
-import type { Programme } from "../core/programme.ts";
+import {
+  type Aggregator,
+  aggregatorsOf,
+  type PriceSource,
+  type Programme,
+  specialAddresses,
+} from "../core/programme.ts";
 import type { Store } from "../store/store.ts";
+import { Balances } from "./balances.ts";
+import { withDiscovered } from "./followed.ts";
+import { keepStandingsFrom } from "./tiers.ts";
 
 /** How the programme file stands to what the ledger has followed so far. */
 export interface Adoption {
-  readonly kind: "new" | "same" | "added" | "revalued";
+  readonly kind: "new" | "same" | "added" | "revalued" | "ruled";
   /** Pools the ledger has not followed yet. */
   readonly added: ReadonlySet<Address>;
+  /** Aggregators of price feeds it has not listened to yet, or not from their first block. */
+  readonly feeds: ReadonlySet<Address>;
+  /** It listens to a feed that the file does not name any more. */
+  readonly feedsGone: boolean;
 }
 
 /**
@@ -19,7 +32,8 @@ export interface Adoption {
 export function compareProgramme(store: Store, programme: Programme): Adoption {
   const stored = store.config.get("programme") as CanonicalProgramme | undefined;
   // As long as nothing was read there is no history to protect: a first start that failed may be mended freely.
-  if (stored === undefined || store.blocks.tip() === undefined) return { kind: "new", added: new Set() };
+  if (stored === undefined || store.blocks.tip() === undefined)
+    return { kind: "new", added: new Set(), feeds: new Set(), feedsGone: false };
   const now = canonicalProgramme(programme);
   const problems: string[] = [];
   if (stored.chainId !== undefined && stored.chainId !== now.chainId)
@@ -39,6 +53,9 @@ export function compareProgramme(store: Store, programme: Programme): Adoption {
     const list = (factories: CanonicalProgramme["factories"]): string => JSON.stringify(factories ?? []);
     problems.push(`the factories were ${list(stored.factories)}, now they are ${list(now.factories)}`);
   }
+  const { symbol } = stored.valuation.quote;
+  if (symbol !== now.valuation.quote.symbol)
+    problems.push(`prices were counted in ${symbol}, now they are in ${now.valuation.quote.symbol}`);
   // A pool that is added may come with wrappers of its own.
   const before = stored.pools.map(({ address }) => address);
   const kept = (now.wrappers ?? []).filter(({ pool }) => pool === null || before.includes(String(pool)));
@@ -57,9 +74,28 @@ export function compareProgramme(store: Store, programme: Programme): Adoption {
   }
   const known = new Set<string>(stored.pools.map((pool) => pool.address));
   const added = new Set(programme.pools.map((pool) => pool.address).filter((address) => !known.has(address)));
-  if (added.size > 0) return { kind: "added", added };
-  const revalued = JSON.stringify(stored.valuation) !== JSON.stringify(now.valuation);
-  return { kind: revalued ? "revalued" : "same", added };
+  const heard = new Map((stored.feeds ?? []).map(({ address, fromBlock }) => [address, fromBlock]));
+  const aggregators = aggregatorsOf(programme);
+  const feeds = new Set(
+    aggregators.filter((each) => each.fromBlock < (heard.get(each.address) ?? Infinity)).map(({ address }) => address),
+  );
+  const named = new Set<string>(aggregators.map(({ address }) => address));
+  const rest = { added, feeds, feedsGone: [...heard.keys()].some((each) => !named.has(each)) };
+  if (added.size > 0 || feeds.size > 0) return { kind: "added", ...rest };
+  if (!isSame(stored.valuation, now.valuation)) return { kind: "revalued", ...rest };
+  return { kind: isSame(stored.rules ?? null, now.rules ?? null) ? "same" : "ruled", ...rest };
+}
+
+function isSame(a: object | null, b: object | null): boolean {
+  return JSON.stringify(a) === JSON.stringify(b);
+}
+
+/** Takes up changed tiers and rewards: every closed day's standings follow them at once. The caller holds the transaction. */
+export function adoptRules(store: Store, programme: Programme, sha256: Sha256): void {
+  adoptProgramme(store, programme, sha256);
+  const followed = withDiscovered(store, programme);
+  keepStandingsFrom(store, followed, "0000-00-00");
+  new Balances(store, { programme: followed, special: specialAddresses(followed) }).refresh("all");
 }
 
 /** Stores the programme and its hash as the one the ledger follows; the caller holds the transaction. */
@@ -71,15 +107,27 @@ export function adoptProgramme(store: Store, programme: Programme, sha256: Sha25
   store.config.set("programme_hash", sha256(JSON.stringify(canonical)), store.nowIso());
 }
 
-/** The programme without the pools the ledger does not follow yet. */
-export function withoutPools(programme: Programme, pools: ReadonlySet<Address>): Programme {
+/** The programme without the pools and feeds the ledger does not follow yet. */
+export function withoutAdded(programme: Programme, { added: pools, feeds }: Adoption): Programme {
   const wrappers = programme.wrappers.filter(({ pool }) => pool === null || !pools.has(pool));
-  return { ...programme, pools: programme.pools.filter((pool) => !pools.has(pool.address)), wrappers };
+  const prices = pricesBy(programme, (each) => !feeds.has(each.address));
+  return { ...programme, pools: programme.pools.filter((pool) => !pools.has(pool.address)), wrappers, prices };
 }
 
-/** Only the pools the ledger does not follow yet. */
-export function onlyPools(programme: Programme, pools: ReadonlySet<Address>): Programme {
+/** Only the pools and feeds the ledger does not follow yet; values, tiers and rewards are the whole ledger's. */
+export function onlyAdded(programme: Programme, { added: pools, feeds }: Adoption): Programme {
   const wrappers = programme.wrappers.filter(({ pool }) => pool === null || pools.has(pool));
   const own = programme.pools.filter((pool) => pools.has(pool.address));
-  return { ...programme, pools: own, wrappers, factories: [] };
+  const prices = pricesBy(programme, (each) => feeds.has(each.address));
+  return { ...programme, pools: own, wrappers, factories: [], prices, rules: null };
+}
+
+/** The prices with some aggregators only; sources of which none is left are left out. */
+function pricesBy({ prices }: Programme, isKept: (aggregator: Aggregator) => boolean): Programme["prices"] {
+  const kept = (source: PriceSource): readonly PriceSource[] => {
+    if (source.kind !== "chainlink") return [source];
+    const aggregators = source.feed.aggregators.filter(isKept);
+    return aggregators.length === 0 ? [] : [{ ...source, feed: { ...source.feed, aggregators } }];
+  };
+  return new Map([...prices].map(([token, sources]) => [token, sources.flatMap(kept)]));
 }

@@ -3,8 +3,13 @@ import { invariant } from "../core/errors.ts";
 import type { Address } from "../core/hex.ts";
 import type { PoolState } from "../core/pool-state.ts";
 import { creditedBy, type Programme } from "../core/programme.ts";
+import type { Standing } from "../core/tiers.ts";
 import { valueOfAccounts } from "../core/value.ts";
 import type { Store } from "../store/store.ts";
+import { standingNow } from "./tiers.ts";
+
+/** In a programme without tiers everyone is in tier 1, whose multiplier is 1. */
+const NO_TIERS: Standing = { streakDays: null, tier: 1, multiplierBp: 10_000 };
 
 /**
  * Rewrites `provider_balances` for some providers, or for all: current balances at newest known prices, and the pools'
@@ -28,6 +33,7 @@ export class Balances {
     const close = last && { block: last.closedBlock, endSec: dayEndSec(last.date) };
     const prices = new Map<Address, bigint | undefined>();
     const states = new Map<string, PoolState | undefined>();
+    const standingOf = standingNow(this.#store, this.#followed.programme);
     for (const provider of providers === "all" ? this.#store.balances.everyHolder() : new Set(providers)) {
       if (this.#followed.special.has(provider)) continue;
       const accounts = this.#store.balances.accountsOf(provider).filter(({ pool, via }) => this.#isCredited(pool, via));
@@ -46,8 +52,9 @@ export class Balances {
       };
       const priceOf = (token: Address): bigint | undefined => this.#priceOf(token, prices);
       const total = valueOfAccounts(this.#followed.programme, accounts, stateOf, priceOf);
-      // Until tiers exist everyone is in tier 1, whose multiplier is 1.
-      this.#store.balances.put({ provider, total, weighted: total, tier: 1, lastUpdated });
+      const { tier, multiplierBp } = standingOf?.(provider) ?? NO_TIERS;
+      const weighted = total === null || multiplierBp === null ? null : (total * BigInt(multiplierBp)) / 10_000n;
+      this.#store.balances.put({ provider, total, weighted, tier, lastUpdated });
     }
   }
 

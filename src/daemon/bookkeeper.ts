@@ -14,6 +14,7 @@ import type { NewBlock, Store } from "../store/store.ts";
 import { Balances } from "./balances.ts";
 import { closeDay } from "./days.ts";
 import { digestsOf, Followed } from "./followed.ts";
+import { recordFrozen } from "./frozen.ts";
 import { type EventPosting, keepPostings } from "./postings.ts";
 import { forgetReadersAbove, forgetReadersUpTo, keepReader } from "./readers.ts";
 
@@ -142,6 +143,7 @@ export class Bookkeeper {
     this.#forget();
     forgetReadersAbove(this.store, commonBlock);
     const committed = this.#applyAll(ranges);
+    recordFrozen(this.store, commonBlock);
     this.#balances.refresh(undone.daysReopened > 0 ? "all" : undone.providers);
     return committed;
   }
@@ -200,8 +202,7 @@ export class Bookkeeper {
     const books = this.#books;
     const touched = new Set<Address>();
     const daysBefore = this.store.days.last()?.date;
-    let events = 0;
-    let postings = 0;
+    let [events, postings] = [0, 0];
     for (const block of range.blocks) {
       this.#closeDaysUpTo(books, block.timestampSec, block.number);
       const made = this.#applyBlock(books, block);
@@ -227,6 +228,7 @@ export class Bookkeeper {
     const [blockNumber, blockHash, logCount] = [block.number, block.hash, block.logs.length];
     if (logCount === 0) return { events: 0, postings: [] };
     this.store.contents.insert({ blockNumber, blockHash, logCount, hash: this.contentOf(block) });
+    this.store.feeds.keep(block, this.#followed.routes.feeds);
     const events: LedgerEvent[] = [];
     const postings: EventPosting[] = [];
     const pools = new Set<Pool>();

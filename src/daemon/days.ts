@@ -5,9 +5,10 @@ import { pricesOfDay } from "../core/price.ts";
 import { creditedBy, type Pool, type Programme } from "../core/programme.ts";
 import { valueOfDay } from "../core/value.ts";
 import type { Store } from "../store/store.ts";
+import { keepStandings } from "./tiers.ts";
 
 /**
- * Closes one day: every pool's means, the day's prices, and a row for every provider with seconds in it. The store
+ * Closes one day: every pool's means, the day's prices, a row for every provider with seconds in it, and how it stands. The store
  * must stand at the day's end, with the books written back; the caller holds the transaction.
  */
 export function closeDay(
@@ -21,6 +22,7 @@ export function closeDay(
   const window = { startSec: dayStartSec(day), endSec: dayEndSec(day) };
   store.days.insertDay(day, closedBlock);
   const isCredited = creditedBy(programme);
+  const byRange = programme.rules?.rewards?.weighting === "in-range";
   const closed = new Map<Pool, PoolDay>();
   for (const pool of programme.pools) {
     const states = store.states.timeline(pool.address, window.startSec, window.endSec, closedBlock);
@@ -28,17 +30,22 @@ export function closeDay(
     const holdings = store.days
       .holdings(pool, firstBlock)
       .filter((each) => !special.has(each.provider) && isCredited(pool.address, each.via));
-    const poolDay = closePoolDay(pool, window, states, holdings);
+    const poolDay = closePoolDay(pool, window, states, holdings, byRange);
     store.days.insertPoolDay(pool.address, day, poolDay.means);
     closed.set(pool, poolDay);
   }
-  const prices = pricesOfDay(programme, (pool) => closed.get(pool)?.means, store.prices.knownOn(day));
-  store.days.insertPrices(day, prices, store.nowIso());
+  // A rebuild finds what final days were priced with, and keeps it.
+  const kept = store.prices.ofDay(day);
+  const prices = pricesOfDay(programme, (pool) => closed.get(pool)?.means, { ...store.prices.knownOn(day), kept });
+  store.days.insertPrices(day, new Map([...prices].filter(([token]) => !kept.has(token))), store.nowIso());
   const priceOf = (token: Address) => prices.get(token)?.priceE18;
   for (const [pool, { shares }] of closed) {
     for (const share of shares) {
       const value = share.valued ? valueOfDay(programme, pool, share.tokenSeconds, priceOf) : null;
-      store.days.insertBalance(day, { pool, share, value });
+      const { inRangeTokenSeconds: inRange } = share;
+      const inRangeValue = inRange === null ? null : valueOfDay(programme, pool, inRange, priceOf);
+      store.days.insertBalance(day, { pool, share, value, inRangeValue });
     }
   }
+  keepStandings(store, programme, day);
 }

@@ -1,39 +1,59 @@
 import type { Day } from "../core/day.ts";
-import { pricesOfDay } from "../core/price.ts";
+import { groupBy } from "../core/group.ts";
+import type { Address } from "../core/hex.ts";
+import { pricesOfDay, restingOn } from "../core/price.ts";
 import { type Programme, specialAddresses } from "../core/programme.ts";
 import { valueOfDay } from "../core/value.ts";
 import type { Store } from "../store/store.ts";
 import { Balances } from "./balances.ts";
+import { keepStandingsFrom } from "./tiers.ts";
 
 /**
- * Values the days that were closed before their prices were known, with all that rests on them, in one transaction. The
- * prices and values that a day has already stay as they are. @returns the days that got a value.
+ * Values the days that were closed before their prices were known, and those whose prices were revised, with all that rests
+ * on them, in one transaction. Every other price and value that a day has stays as it is. @returns the days that changed.
  */
 export function valueLate(store: Store, programme: Programme): readonly Day[] {
-  const pools = new Map(programme.pools.map((pool) => [pool.address, pool]));
-  const valued: Day[] = [];
-  for (const day of store.prices.unpricedDays()) {
-    const kept = store.prices.ofDay(day);
-    const means = new Map(programme.pools.map((pool) => [pool, store.prices.meansOf(pool, day)]));
-    const prices = pricesOfDay(programme, (pool) => means.get(pool), { ...store.prices.knownOn(day), kept });
-    const added = new Map([...prices].filter(([token]) => !kept.has(token)));
-    if (added.size === 0) continue;
-    store.days.insertPrices(day, added, store.nowIso());
-    for (const row of store.prices.unpricedRows(day)) {
-      const pool = pools.get(row.pool);
-      const known = pool && means.get(pool);
-      // Without a known value of its shares that day, a price alone does not tell what they were worth.
-      if (pool === undefined || known === undefined || (known.kind === "shares" && known.seconds === 0)) continue;
-      const value = valueOfDay(programme, pool, row.tokenSeconds, (token) => prices.get(token)?.priceE18);
-      if (value !== null) store.prices.setValue(day, row, value);
-    }
-    valued.push(day);
+  const changed = new Set<Day>();
+  for (const [day, revisions] of groupBy(store.revisions.pending(), ({ date }) => date)) {
+    if (store.days.closedBlockOf(day) === undefined) continue; // Undone since: it will be closed with the revised price.
+    store.prices.forget(day, restingOn(programme, new Set(revisions.map(({ token }) => token))));
+    value(store, programme, day, "all");
+    const now = store.prices.ofDay(day);
+    for (const revision of revisions) store.revisions.applied(revision, now.get(revision.token));
+    changed.add(day);
   }
-  if (valued.length > 0) new Balances(store, { programme, special: specialAddresses(programme) }).refresh("all");
-  return valued;
+  for (const day of store.prices.unpricedDays()) if (value(store, programme, day, "unpriced")) changed.add(day);
+  const days = [...changed].sort();
+  if (days[0] === undefined) return [];
+  keepStandingsFrom(store, programme, days[0]);
+  new Balances(store, { programme, special: specialAddresses(programme) }).refresh("all");
+  return days;
 }
 
-/** Looks for prices that were brought in while the daemon runs. */
+/** Prices what has no price on a closed day, and values its rows anew. @returns whether there was a price to add. */
+function value(store: Store, programme: Programme, day: Day, which: "all" | "unpriced"): boolean {
+  const pools = new Map(programme.pools.map((pool) => [pool.address, pool]));
+  const kept = store.prices.ofDay(day);
+  const means = new Map(programme.pools.map((pool) => [pool, store.prices.meansOf(pool, day)]));
+  const prices = pricesOfDay(programme, (pool) => means.get(pool), { ...store.prices.knownOn(day), kept });
+  const added = new Map([...prices].filter(([token]) => !kept.has(token)));
+  if (added.size === 0 && which === "unpriced") return false;
+  store.days.insertPrices(day, added, store.nowIso());
+  const priceOf = (token: Address): bigint | undefined => prices.get(token)?.priceE18;
+  for (const row of store.prices.rowsOf(day, which)) {
+    const pool = pools.get(row.pool);
+    const known = pool && means.get(pool);
+    // Without a known value of its shares that day, a price alone does not tell what they were worth.
+    if (pool === undefined || known === undefined || (known.kind === "shares" && known.seconds === 0)) continue;
+    const inRange = row.inRangeTokenSeconds;
+    const worth = valueOfDay(programme, pool, row.tokenSeconds, priceOf);
+    const inRangeWorth = inRange === null ? null : valueOfDay(programme, pool, inRange, priceOf);
+    store.prices.setValue(day, row, worth, inRangeWorth);
+  }
+  return true;
+}
+
+/** Looks for prices that were brought in or revised while the daemon runs. */
 export class LateValues {
   readonly #store: Store;
   readonly #onValued: (days: readonly Day[]) => void;
@@ -46,9 +66,8 @@ export class LateValues {
 
   /** Called between two steps; the first time it also takes up what came while nothing ran. */
   tick(programme: Programme): void {
-    const late = [...programme.prices.values()].flat().some(({ kind }) => kind === "imported" || kind === "rate");
-    const mark = late ? this.#store.prices.mark() : "";
-    if (!late || mark === this.#mark) return;
+    const mark = this.#store.prices.mark();
+    if (mark === this.#mark) return;
     const days = this.#store.write(() => valueLate(this.#store, programme));
     this.#mark = mark;
     if (days.length > 0) this.#onValued(days);

@@ -9,7 +9,8 @@ export interface ProviderBalance {
   readonly provider: Address;
   readonly total: bigint | null;
   readonly weighted: bigint | null;
-  readonly tier: number;
+  /** Null while an unpriced day decides it. */
+  readonly tier: number | null;
   readonly lastUpdated: string;
 }
 

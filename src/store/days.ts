@@ -5,6 +5,7 @@ import type { Address } from "../core/hex.ts";
 import type { Holding } from "../core/holdings.ts";
 import { type DayPrices, formatPriceE18, type PoolMeans, parsePriceE18 } from "../core/price.ts";
 import type { Pool } from "../core/programme.ts";
+import { daysAfter, type Rules } from "../core/rules.ts";
 import { ACCOUNT_COLUMNS, type AccountRow, accountOf } from "./accounts.ts";
 import { rowChecksum } from "./checksum.ts";
 
@@ -19,6 +20,8 @@ export interface DailyBalance {
   readonly pool: Pool;
   readonly share: DayShare;
   readonly value: bigint | null;
+  /** Of what stood in range; null where that is unknown or not asked for. */
+  readonly inRangeValue: bigint | null;
 }
 
 /** Closed days: what they are computed from, and what they leave behind. */
@@ -26,6 +29,7 @@ export class DaysTable {
   readonly #last;
   readonly #closedAt;
   readonly #closedBlock;
+  readonly #firstFrom;
   readonly #open;
   readonly #changes;
   readonly #insertDay;
@@ -38,6 +42,7 @@ export class DaysTable {
     this.#last = db.prepare<[], { date: Day; closed_block: number }>(
       "select date, closed_block from days order by date desc limit 1",
     );
+    this.#firstFrom = db.prepare<[string], Day>("select date from days where date >= ? order by date limit 1").pluck();
     this.#closedBlock = db.prepare<[string], number>("select closed_block from days where date = ?").pluck();
     this.#closedAt = db.prepare<[number], Day | null>("select max(date) from days where closed_block <= ?").pluck();
     this.#open = db.prepare<[string], AccountRow>(`
@@ -61,8 +66,8 @@ export class DaysTable {
     this.#insertBalance = db.prepare(`
       insert into daily_balances
         (provider_address, date, pool_address, protocol, liquidity_amount, token_amounts, token_seconds,
-         liquidity_seconds, seconds_open, seconds_in_range)
-      values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`);
+         liquidity_seconds, seconds_open, seconds_in_range, in_range_token_seconds, in_range_amount)
+      values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`);
     this.#insertPrice = db.prepare(`
       insert into token_prices (token_address, date, price, source, observed_at, row_checksum)
       values (?, ?, ?, ?, ?, ?)`);
@@ -145,7 +150,7 @@ export class DaysTable {
     );
   }
 
-  insertBalance(day: Day, { pool, share, value }: DailyBalance): void {
+  insertBalance(day: Day, { pool, share, value, inRangeValue }: DailyBalance): void {
     const amounts = share.tokenSeconds.map((each) => (each / 86_400n).toString());
     this.#insertBalance.run(
       share.provider,
@@ -158,6 +163,8 @@ export class DaysTable {
       share.liquiditySeconds.toString(),
       share.secondsOpen,
       share.secondsInRange,
+      share.inRangeTokenSeconds === null ? null : JSON.stringify(share.inRangeTokenSeconds.map(String)),
+      inRangeValue,
     );
   }
 
@@ -166,6 +173,19 @@ export class DaysTable {
       const cells = [token, day, formatPriceE18(priceE18), source];
       this.#insertPrice.run(...cells, nowIso, rowChecksum(cells));
     }
+  }
+
+  /** The first closed day from a date on. */
+  firstFrom(date: string): Day | undefined {
+    return this.#firstFrom.get(date);
+  }
+
+  /** The newest closed day that is one of the programme's. */
+  lastScheduled({ schedule }: Pick<Rules, "schedule">): Day | undefined {
+    const last = this.last()?.date;
+    if (last === undefined || schedule === null) return last;
+    const end = daysAfter(schedule.first, schedule.days - 1);
+    return last < schedule.first ? undefined : last < end ? last : end;
   }
 
   /** The block that closed a day. */

@@ -9,8 +9,8 @@ export interface DerivedSummary {
 
 const DERIVED = [
   "daily_balances",
+  "provider_days",
   "pool_days",
-  "token_prices",
   "days",
   "postings",
   "accounts",
@@ -19,8 +19,18 @@ const DERIVED = [
   "provider_balances",
 ];
 
-/** Empties every derived table; the caller holds the transaction and fills them again. */
+/**
+ * Empties every derived table; the caller holds the transaction and fills them again. What final days were priced with
+ * stays: a price is kept for ever once its day is final.
+ */
 export function clearDerived(db: Database): void {
+  db.exec(`
+    delete from token_prices
+    where date not in (
+      select date
+      from days
+      where closed_block <= (select cast(value as integer) from program_config where key = 'final_block')
+    )`);
   for (const table of DERIVED) db.prepare(`delete from ${table}`).run();
 }
 

@@ -18,7 +18,7 @@ export class FindingsTable {
     this.#settle = db.prepare(`
       update audit_findings
       set resolution = ?
-      where resolution is null and block_number <= ? and identity <> 'VERIFY'`);
+      where resolution is null and block_number <= ? and identity not in ('VERIFY', 'R-1')`);
     this.#resolve = db.prepare<[string, number, string]>(`
       update audit_findings
       set resolution = ?
@@ -46,7 +46,7 @@ export class FindingsTable {
     this.#insert.run(blockNumber, logIndex, identity, pool, expected, actual);
   }
 
-  /** Closes findings up to a block that has since been applied with every identity intact; not what contracts denied. */
+  /** Closes findings up to a block that has since been applied with every identity intact; not what contracts denied, nor what was paid. */
   settleUpTo(blockNumber: number, resolution: string): number {
     return this.#settle.run(resolution, blockNumber).changes;
   }

@@ -59,6 +59,12 @@ export function problemsOf(db: Database, sha256: Sha256): readonly string[] {
 const CHECKED = [
   { table: "lp_events", key: "block_number, log_index", without: "", added: ["to_side"] },
   { table: "pool_states", key: "pool_address, block_number", without: "", added: ["amounts", "share_value"] },
+  {
+    table: "feed_answers",
+    key: "aggregator_address, block_timestamp, block_number, log_index",
+    without: "",
+    added: [],
+  },
   { table: "token_prices", key: "token_address, date", without: "observed_at", added: [] },
 ] satisfies readonly Checked[];
 
@@ -73,6 +79,7 @@ interface Checked {
 function checksumProblems(db: Database): readonly string[] {
   return CHECKED.flatMap(({ table, key, without, added }: Checked) => {
     const names = db.prepare<[string], string>("select name from pragma_table_info(?)").pluck().all(table);
+    if (names.length === 0) return []; // A file that is about to be migrated may be older than the table.
     const columns = names.filter((name) => name !== "row_checksum" && name !== without);
     const rows = db
       .prepare<[], (string | number | bigint | null)[]>(

@@ -29,5 +29,6 @@ export function copyCanonical(db: Database): void {
   for (const table of ["pools", "lp_events", "pool_states"]) {
     db.exec(`insert into main.${table} select * from side.${table}`);
   }
-  db.exec("insert or ignore into main.processed_blocks select * from side.processed_blocks");
+  for (const table of ["feed_answers", "processed_blocks"])
+    db.exec(`insert or ignore into main.${table} select * from side.${table}`);
 }

@@ -2,6 +2,7 @@ import type { Database } from "better-sqlite3";
 import type { Day } from "../core/day.ts";
 import { type Address, toAddress, toPoolId } from "../core/hex.ts";
 import {
+  type BroughtIn,
   type DayPrice,
   type DayPrices,
   formatPriceE18,
@@ -10,20 +11,32 @@ import {
   parsePriceE18,
 } from "../core/price.ts";
 import type { Pool } from "../core/programme.ts";
+import type { FeedsTable } from "./feeds.ts";
 
-/** A price that an operator brings in. */
+/** A price that an operator brings in, or a service was asked for. */
 export interface ImportedPrice {
+  readonly kind: BroughtIn;
   readonly token: Address;
   readonly date: Day;
   readonly priceE18: bigint;
   readonly source: string;
 }
 
-/** A closed day's row that has no value yet. */
-export interface UnpricedRow {
+/** What a price service was asked (path and query) and answered. */
+export interface PriceResponse {
+  readonly service: string;
+  readonly request: string;
+  readonly status: number;
+  readonly body: string;
+}
+
+/** A closed day's row, as far as its value rests on prices. */
+export interface ValuedRow {
   readonly provider: string;
   readonly pool: Address;
   readonly tokenSeconds: readonly bigint[];
+  /** Of what stood in range; null where the programme does not weight by that, or the pool has no ranges. */
+  readonly inRangeTokenSeconds: readonly bigint[] | null;
 }
 
 interface MeansRow {
@@ -41,43 +54,57 @@ interface MeansRow {
 /** Imported prices, and days that were closed before all their prices were known. */
 export class PricesTable {
   readonly #db: Database;
+  readonly #feeds;
   readonly #imported;
   readonly #rate;
   readonly #means;
   readonly #setValue;
 
-  constructor(db: Database) {
+  constructor(db: Database, feeds: FeedsTable) {
     this.#db = db;
-    this.#imported = db.prepare<[string, string], { price: string; source: string }>(
-      "select price, source from imported_prices where token_address = ? and date = ?",
+    this.#feeds = feeds;
+    this.#imported = db.prepare<[string, string, string], { price: string; source: string }>(
+      "select price, source from imported_prices where token_address = ? and date = ? and kind = ?",
     );
     this.#rate = db
       .prepare<[string, string], string>("select rate from share_rates where token_address = ? and date = ?")
       .pluck();
     this.#means = db.prepare<[string, string], MeansRow>("select * from pool_days where pool_address = ? and date = ?");
     this.#setValue = db.prepare(
-      "update daily_balances set liquidity_amount = ? where date = ? and provider_address = ? and pool_address = ?",
+      "update daily_balances set liquidity_amount = ?, in_range_amount = ? where date = ? and provider_address = ? and pool_address = ?",
     );
   }
 
-  importedOf(token: Address, day: Day): DayPrice | undefined {
-    const row = this.#imported.get(token, day);
+  broughtIn(token: Address, day: Day, kind: BroughtIn): DayPrice | undefined {
+    const row = this.#imported.get(token, day, kind);
     const priceE18 = row && parsePriceE18(row.price);
     return row === undefined || priceE18 === undefined ? undefined : { priceE18, source: row.source };
   }
 
   /** What a day can be priced with beside its pools' means. */
   knownOn(day: Day): KnownPrices {
-    return { importedOf: (token) => this.importedOf(token, day), rateOf: (token) => this.rateOf(token, day) };
+    return {
+      broughtIn: (token, kind) => this.broughtIn(token, day, kind),
+      rateOf: (token) => this.rateOf(token, day),
+      feedOf: (feed) => this.#feeds.priceOf(feed, day),
+    };
   }
 
-  /** Adds a price; one that is there for the token and day stays. @returns whether it was added. */
-  add({ token, date, priceE18, source }: ImportedPrice, nowIso: string): boolean {
+  /** Adds a price; one that is there for the token, day and kind stays. @returns whether it was added. */
+  add({ kind, token, date, priceE18, source }: ImportedPrice, nowIso: string): boolean {
     const insert = this.#db.prepare(`
-      insert into imported_prices (token_address, date, price, source, observed_at)
-      values (?, ?, ?, ?, ?)
+      insert into imported_prices (token_address, date, kind, price, source, observed_at)
+      values (?, ?, ?, ?, ?, ?)
       on conflict do nothing`);
-    return insert.run(token, date, formatPriceE18(priceE18), source, nowIso).changes > 0;
+    return insert.run(token, date, kind, formatPriceE18(priceE18), source, nowIso).changes > 0;
+  }
+
+  /** Keeps what a price service answered, byte for byte. */
+  keepResponse(response: PriceResponse, nowIso: string): void {
+    const { service, request, status, body } = response;
+    this.#db
+      .prepare("insert into price_responses (service, request, status, body, observed_at) values (?, ?, ?, ?, ?)")
+      .run(service, request, status, body, nowIso);
   }
 
   /** Base units of its asset that a whole share was worth at the end of a day. */
@@ -95,12 +122,13 @@ export class PricesTable {
       .run(token, day, rate.toString(), block.number, block.hash, nowIso);
   }
 
-  /** Changes whenever a price or a rate is brought in. */
+  /** Changes whenever a price, a rate or a revision is brought in. */
   mark(): string {
     const sql = `
       select
         (select count(*) || ' ' || coalesce(max(observed_at), '') from imported_prices)
-        || ' ' || (select count(*) || ' ' || coalesce(max(observed_at), '') from share_rates)`;
+        || ' ' || (select count(*) || ' ' || coalesce(max(observed_at), '') from share_rates)
+        || ' ' || (select coalesce(max(revision_id), 0) from price_revisions)`;
     return String(this.#db.prepare(sql).pluck().get());
   }
 
@@ -110,22 +138,34 @@ export class PricesTable {
     return this.#db.prepare(sql).pluck().all() as Day[];
   }
 
-  unpricedRows(day: Day): readonly UnpricedRow[] {
+  /** A closed day's rows, all or those without a value. */
+  rowsOf(day: Day, which: "all" | "unpriced"): readonly ValuedRow[] {
+    const parsed = (text: string): readonly bigint[] => (JSON.parse(text) as string[]).map(BigInt);
     return this.#db
-      .prepare<[string], { provider: string; pool: string; seconds: string }>(`
-        select provider_address as provider, pool_address as pool, token_seconds as seconds
+      .prepare<[string], { provider: string; pool: string; seconds: string; inRange: string | null }>(`
+        select
+          provider_address as provider, pool_address as pool, token_seconds as seconds,
+          in_range_token_seconds as inRange
         from daily_balances
-        where date = ? and liquidity_amount is null`)
+        where date = ? ${which === "all" ? "" : "and liquidity_amount is null"}`)
       .all(day)
-      .map(({ provider, pool, seconds }) => ({
+      .map(({ provider, pool, seconds, inRange }) => ({
         provider,
         pool: toPoolId(pool),
-        tokenSeconds: (JSON.parse(seconds) as string[]).map(BigInt),
+        tokenSeconds: parsed(seconds),
+        inRangeTokenSeconds: inRange === null ? null : parsed(inRange),
       }));
   }
 
-  setValue(day: Day, { provider, pool }: UnpricedRow, value: bigint): void {
-    this.#setValue.run(value, day, provider, pool);
+  setValue(day: Day, { provider, pool }: ValuedRow, value: bigint | null, inRange: bigint | null): void {
+    this.#setValue.run(value, inRange, day, provider, pool);
+  }
+
+  /** Forgets what some tokens of a day were priced with: it is priced anew in the same transaction. */
+  forget(day: Day, tokens: ReadonlySet<Address>): void {
+    this.#db
+      .prepare("delete from token_prices where date = ? and token_address in (select value from json_each(?))")
+      .run(day, JSON.stringify([...tokens]));
   }
 
   /** What a day was priced with. */

@@ -1,4 +1,5 @@
 import type { Database } from "better-sqlite3";
+import { tierChanges } from "./derivation.ts";
 
 /** One row of `daily_balances` as users read it; values are bigint, scaled by quote.decimals. */
 export interface DayRow {
@@ -61,7 +62,8 @@ export interface Stats {
   readonly totalLiquidity: bigint;
   readonly weightedLiquidity: bigint;
   readonly tiers: readonly {
-    readonly tier: number;
+    /** 0: none; null: unknown while an unpriced day decides it. */
+    readonly tier: number | null;
     readonly providers: number;
     readonly totalLiquidity: bigint;
     readonly weightedLiquidity: bigint;
@@ -71,7 +73,10 @@ export interface Stats {
 /** Providers, their tiers, and the sums of what they hold. */
 export function statsOf(db: Database): Stats {
   const tiers = db
-    .prepare<[], { tier: bigint; providers: bigint; priced: bigint; total: bigint | null; weighted: bigint | null }>(`
+    .prepare<
+      [],
+      { tier: bigint | null; providers: bigint; priced: bigint; total: bigint | null; weighted: bigint | null }
+    >(`
       select
         current_tier as tier,
         count(*) as providers,
@@ -91,7 +96,7 @@ export function statsOf(db: Database): Stats {
     totalLiquidity: sum((row) => row.total ?? 0n),
     weightedLiquidity: sum((row) => row.weighted ?? 0n),
     tiers: tiers.map((row) => ({
-      tier: Number(row.tier),
+      tier: row.tier === null ? null : Number(row.tier),
       providers: Number(row.providers),
       totalLiquidity: row.total ?? 0n,
       weightedLiquidity: row.weighted ?? 0n,
@@ -104,7 +109,12 @@ export interface ProviderStatus {
   readonly provider: string;
   readonly totalLiquidity: bigint | null;
   readonly weightedLiquidity: bigint | null;
-  readonly tier: number;
+  /** 0: none; null: unknown while an unpriced day decides it. */
+  readonly tier: number | null;
+  /** At the end of the newest day it has a standing for; null where there is none, or it is unknown. */
+  readonly streakDays: number | null;
+  /** When it came into each tier. */
+  readonly tierChanges: readonly { readonly date: string; readonly tier: number | null }[];
   readonly firstSeen: string;
   readonly lastUpdated: string;
   readonly positions: readonly {
@@ -129,7 +139,7 @@ export function providerStatus(db: Database, provider: string, days: number): Pr
         {
           total_liquidity: bigint | null;
           weighted_liquidity: bigint | null;
-          current_tier: bigint;
+          current_tier: bigint | null;
           first_seen_date: string;
           last_updated: string;
         }
@@ -158,13 +168,26 @@ export function providerStatus(db: Database, provider: string, days: number): Pr
       provider,
       totalLiquidity: row.total_liquidity,
       weightedLiquidity: row.weighted_liquidity,
-      tier: Number(row.current_tier),
+      tier: row.current_tier === null ? null : Number(row.current_tier),
+      streakDays: streakOf(db, provider),
+      tierChanges: tierChanges(db, provider),
       firstSeen: row.first_seen_date,
       lastUpdated: row.last_updated,
       positions,
       days: history.reverse(),
     };
   })();
+}
+
+function streakOf(db: Database, provider: string): number | null {
+  const streak = db
+    .prepare<[string], number | null>(`
+      select streak_days
+      from days left join provider_days on provider_days.date = days.date and provider_address = ?
+      where days.date = (select max(date) from provider_days)`)
+    .pluck()
+    .get(provider);
+  return streak ?? null;
 }
 
 /** The tables users may rely on, each with the order its export is written in. */
@@ -176,6 +199,11 @@ export const PUBLIC_TABLES: Readonly<Record<string, string>> = {
   provider_balances: "provider_address",
   daily_balances: "date, provider_address, pool_address",
   token_prices: "token_address, date",
+  feed_answers: "aggregator_address, block_timestamp, block_number, log_index",
+  price_revisions: "revision_id",
+  provider_days: "date, provider_address",
+  reward_epochs: "epoch",
+  rewards: "epoch, provider_address, reward_token",
   audit_findings: "block_number, log_index, identity",
 };
 

@@ -13,9 +13,13 @@ import { ContentsTable } from "./contents.ts";
 import { DaysTable } from "./days.ts";
 import { EventsTable } from "./events.ts";
 import { translated } from "./failures.ts";
+import { FeedsTable } from "./feeds.ts";
 import { FindingsTable } from "./findings.ts";
 import { PricesTable } from "./prices.ts";
+import { RevisionsTable } from "./revisions.ts";
+import { RewardsTable } from "./rewards.ts";
 import { StatesTable } from "./states.ts";
+import { TiersTable } from "./tiers.ts";
 import { type Undone, undoAbove } from "./undo.ts";
 
 /** A block as it is put into `processed_blocks`. */
@@ -28,7 +32,6 @@ export interface NewBlock {
   readonly stateDigest: string;
 }
 
-/** The ledger in one SQLite file: every table with its statements, and the one way to write. */
 /** A pool that a factory made. */
 export interface DiscoveredPool {
   readonly address: Address;
@@ -37,6 +40,7 @@ export interface DiscoveredPool {
   readonly tokens: readonly [Address, Address];
 }
 
+/** The ledger in one SQLite file: every table with its statements, and the one way to write. */
 export class Store {
   readonly db: Database;
   readonly config: ConfigTable;
@@ -48,7 +52,11 @@ export class Store {
   readonly balances: BalancesTable;
   readonly findings: FindingsTable;
   readonly contents: ContentsTable;
+  readonly feeds: FeedsTable;
   readonly prices: PricesTable;
+  readonly revisions: RevisionsTable;
+  readonly tiers: TiersTable;
+  readonly rewards: RewardsTable;
   readonly #clock: Clock;
   readonly #insertBlock;
   readonly #thinBlocks;
@@ -70,7 +78,11 @@ export class Store {
     this.balances = new BalancesTable(db);
     this.findings = new FindingsTable(db);
     this.contents = new ContentsTable(db);
-    this.prices = new PricesTable(db);
+    this.feeds = new FeedsTable(db);
+    this.prices = new PricesTable(db, this.feeds);
+    this.revisions = new RevisionsTable(db);
+    this.tiers = new TiersTable(db);
+    this.rewards = new RewardsTable(db);
     this.#insertBlock = db.prepare(`
       insert into processed_blocks
         (block_number, block_hash, parent_hash, block_timestamp, processed_at, event_count, state_digest)

@@ -34,14 +34,18 @@ export function undoAbove(db: Database, above: number): Undone {
     above,
     above,
   );
-  const days = all<{ date: string }>("select date from days where closed_block > ?", above);
+  const days = all<{ date: string }>("select date from days where closed_block > ? order by date", above);
 
   for (const { date } of days) {
-    for (const table of ["daily_balances", "pool_days", "token_prices", "days"]) {
+    for (const table of ["daily_balances", "provider_days", "pool_days", "token_prices", "days"]) {
       run(`delete from ${table} where date = ?`, date);
     }
   }
-  for (const table of ["postings", "lp_events", "block_contents"])
+  // What was only calculated rests on days that are open again; what is final stays, and is compared by the caller.
+  const calculated = "select epoch from reward_epochs where state = 'calculated' and end_date > ?";
+  for (const table of ["rewards", "reward_epochs"])
+    if (days[0] !== undefined) run(`delete from ${table} where epoch in (${calculated})`, days[0].date);
+  for (const table of ["postings", "lp_events", "block_contents", "feed_answers"])
     run(`delete from ${table} where block_number > ?`, above);
   for (const { pool_address: pool } of all<{ pool_address: string }>("select pool_address from pools")) {
     // Pool by pool, along the primary key: an undo must not cost what the whole history does.

@@ -192,9 +192,12 @@ describe("adding a pool later", () => {
     const events = (await status(place))["events"];
     writeFileSync(place.programme, JSON.stringify(whole));
     const refused = await runCommand(place, ["rebuild"]);
-    expect([refused.code, refused.err.includes("pools whose history is not in the ledger")]).toEqual([78, true]);
+    expect([refused.code, refused.err.includes("pools or price feeds whose history is not in the ledger")]).toEqual([
+      78,
+      true,
+    ]);
     const added = await runCommand(place, ["start", "--once"]);
-    expect([added.code, added.err.includes("added pools and rebuilt")]).toEqual([0, true]);
+    expect([added.code, added.err.includes("added and rebuilt")]).toEqual([0, true]);
     expect((await status(place))["events"]).toBeGreaterThan(Number(events));
     expect(existsSync(`${place.database}.adding`)).toBe(false);
     expect((await runCommand(place, ["verify"])).code).toBe(0);

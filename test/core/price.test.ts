@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { E18, formatPriceE18, parsePriceE18, poolPriceE18, pricesOfDay } from "../../src/core/price.ts";
+import { E18 } from "../../src/core/decimal.ts";
+import { formatPriceE18, parsePriceE18, poolPriceE18, pricesOfDay } from "../../src/core/price.ts";
 import type { Token } from "../../src/core/programme.ts";
 import { valueOfAmounts } from "../../src/core/value.ts";
 import { testProgramme } from "../support/ledger.ts";
@@ -9,7 +10,7 @@ const programme = testProgramme();
 const [pair, pool] = programme.pools;
 const tokens = pool?.tokens as unknown as readonly [Token, Token];
 if (pair === undefined || pool === undefined) throw new Error("the test programme has two pools");
-const NOTHING = { importedOf: () => undefined, rateOf: () => undefined };
+const NOTHING = { broughtIn: () => undefined, rateOf: () => undefined, feedOf: () => undefined };
 const means = (meanTick: number) => ({ kind: "ticks" as const, seconds: 100, meanTick });
 
 describe("a price", () => {
@@ -78,7 +79,7 @@ describe("a price", () => {
     const textOf = (prices: ReturnType<typeof pricesOfDay>) =>
       [...prices].map(([, each]) => `${each.priceE18 / E18} ${each.source}`);
     expect(textOf(pricesOfDay(several, () => undefined, NOTHING))).toEqual(["2 fixed"]);
-    const both = { ...NOTHING, importedOf: () => imported };
+    const both = { ...NOTHING, broughtIn: (_: string, kind: string) => (kind === "imported" ? imported : undefined) };
     expect(textOf(pricesOfDay(several, () => undefined, both))).toEqual(["7 import a.csv", "7 import a.csv"]);
     const byPool = pricesOfDay(several, (each) => (each.address === POOL ? means(0) : undefined), both);
     expect(textOf(byPool)).toEqual(["7 import a.csv", `7 pool ${POOL}`]);

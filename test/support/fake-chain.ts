@@ -37,6 +37,8 @@ export class FakeChain {
   #canonical: FakeBlock[];
   readonly #secondsPerBlock: number;
   finalized: number | null = null;
+  /** Logs of other contracts that blocks carry besides, each a transaction of its own. */
+  also: (blockNumber: number) => readonly Draft[] = () => [];
   chainId = 31337;
   fault: Fault | undefined;
   withBlockTimestamp = true;
@@ -120,6 +122,13 @@ export class FakeChain {
         logs.push({ ...each, transactionHash, transactionIndex: t, logIndex: logs.length });
       }
     }
+    for (const [t, each] of this.also(parent.number + 1).entries())
+      logs.push({
+        ...each,
+        transactionHash: hashOf(`${hash} also ${t}`),
+        transactionIndex: transactions + t,
+        logIndex: logs.length,
+      });
     // Now and then two blocks share a second.
     const timestampSec = parent.timestampSec + (random() < 0.1 ? 0 : this.#secondsPerBlock);
     const block = { number: parent.number + 1, hash, parentHash: parent.hash, timestampSec, logs, world };

@@ -1,10 +1,11 @@
 import type { Account, Books } from "../books.ts";
 import type { Log } from "../chain.ts";
 import { broken } from "../errors.ts";
+import { ANSWER_UPDATED } from "../feeds.ts";
 import { groupBy } from "../group.ts";
 import type { Address } from "../hex.ts";
 import { followToken, type LedgerEvent, type Posting, post } from "../ledger.ts";
-import type { Factory, Pool, Programme, Wrapper } from "../programme.ts";
+import { aggregatorsOf, type Factory, type Pool, type Programme, type Wrapper } from "../programme.ts";
 import { factoryShapes } from "./factories.ts";
 import { protocolOf } from "./protocols.ts";
 import type { BeginReader, Emit, Heard, Place, Protocol, Reader, Reading } from "./reading.ts";
@@ -26,6 +27,8 @@ export interface Routes {
   readonly managers: ReadonlyMap<Address, Protocol>;
   readonly wrappers: ReadonlyMap<Address, readonly Wrapper[]>;
   readonly factories: ReadonlyMap<Address, Factory>;
+  /** Aggregators of Chainlink feeds. */
+  readonly feeds: ReadonlySet<Address>;
 }
 
 export function routesOf(programme: Programme): Routes {
@@ -34,7 +37,8 @@ export function routesOf(programme: Programme): Routes {
     for (const manager of each.managers) managers.set(manager, protocolOf(each));
   const wrappers = groupBy(programme.wrappers, ({ address }) => address);
   const factories = new Map(programme.factories.map((each) => [each.address, each]));
-  const routes: Routes = { pools: new Map(), emitters: new Map(), managers, wrappers, factories };
+  const feeds = new Set(aggregatorsOf(programme).map(({ address }) => address));
+  const routes: Routes = { pools: new Map(), emitters: new Map(), managers, wrappers, factories, feeds };
   for (const pool of programme.pools) addRoute(routes, pool);
   return routes;
 }
@@ -53,11 +57,9 @@ function emitterOf({ emitters }: Routes, log: Log): Pool | undefined {
 
 /** Whether a log can mean anything: pools that a factory makes are not all followed. */
 export function isHeard(routes: Routes, log: Log): boolean {
-  const { managers, wrappers, factories } = routes;
+  const { managers, wrappers, factories, feeds } = routes;
   const { address } = log;
-  return (
-    emitterOf(routes, log) !== undefined || managers.has(address) || wrappers.has(address) || factories.has(address)
-  );
+  return emitterOf(routes, log) !== undefined || [managers, wrappers, factories, feeds].some((of) => of.has(address));
 }
 
 /** Every topic0 the decoders hear, ascending: the log filter. */
@@ -75,6 +77,7 @@ export function topicsHeard(programme: Programme): readonly string[] {
     const { shapes, managers } = protocolOf(factory);
     for (const each of [factoryShapes(factory), shapes, ...(managers === undefined ? [] : [managers])]) add(each);
   }
+  if (aggregatorsOf(programme).length > 0) topics.add(ANSWER_UPDATED);
   for (const { kind } of programme.wrappers) add(WRAPPERS.get(kind)?.shapes ?? new Map());
   return [...topics].sort();
 }

@@ -1,0 +1,42 @@
+import { type Command, InvalidArgumentError } from "commander";
+import { type Day, dayOf } from "../core/day.ts";
+import { type Address, toAddress } from "../core/hex.ts";
+
+/** A command with the options that all have. */
+export function command(parent: Command, name: string, description: string, example: string): Command {
+  return parent
+    .command(name)
+    .description(description)
+    .option("--env-file <path>", "read settings from this file instead of .env")
+    .option("--json", "machine-readable output")
+    .addHelpText("after", `\nExample:\n  ${example}`)
+    .exitOverride();
+}
+
+/** An address on the command line. */
+export function address(text: string): Address {
+  if (/^0x[0-9a-fA-F]{40}$/.test(text)) return toAddress(text);
+  throw new InvalidArgumentError(`expected an address of 20 bytes, found ${JSON.stringify(text)}`);
+}
+
+/** A UTC day on the command line. */
+export function day(text: string): Day {
+  const parsed = /^\d{4}-\d{2}-\d{2}$/.test(text) ? Date.parse(`${text}T00:00:00Z`) : Number.NaN;
+  if (!Number.isNaN(parsed) && dayOf(parsed / 1000) === text) return dayOf(parsed / 1000);
+  throw new InvalidArgumentError(`expected a day as YYYY-MM-DD, found ${JSON.stringify(text)}`);
+}
+
+/** A whole number on the command line, at most `max`. */
+export function wholeNumber(what: string, max = Number.MAX_SAFE_INTEGER): (text: string) => number {
+  return (text) => {
+    const number = Number(text);
+    if (/^\d+$/.test(text) && number <= max) return number;
+    throw new InvalidArgumentError(`expected ${what}, found ${JSON.stringify(text)}`);
+  };
+}
+
+/** A block hash on the command line. */
+export function blockHash(text: string): string {
+  if (/^0x[0-9a-fA-F]{64}$/.test(text)) return text;
+  throw new InvalidArgumentError(`expected a block hash of 32 bytes, found ${JSON.stringify(text)}`);
+}

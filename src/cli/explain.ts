@@ -1,0 +1,212 @@
+import { type Day, dayStartSec } from "../core/day.ts";
+import { formatDecimal } from "../core/decimal.ts";
+import type { TokenSums } from "../core/epoch-record.ts";
+import type { Address } from "../core/hex.ts";
+import type { DayPrices } from "../core/price.ts";
+import type { Pool, Programme } from "../core/programme.ts";
+import { capOf, type Reward } from "../core/rewards.ts";
+import type { RewardRules, Rules } from "../core/rules.ts";
+import { weekOf } from "../core/tiers.ts";
+import { withDiscovered } from "../daemon/followed.ts";
+import { epochOf, type Rewarding, rewardingOf } from "../daemon/rewards.ts";
+import { type DayPart, derivationOf, type PoolPart } from "../store/derivation.ts";
+import type { StoredEpoch } from "../store/rewards.ts";
+import { storedEpoch } from "./rewards.ts";
+import { jsonAnswer, scaled } from "./table.ts";
+import { type CommonOptions, contextOf, type Io, withReader } from "./wiring.ts";
+
+export interface ExplainOptions extends CommonOptions {
+  readonly epoch: number;
+}
+
+/** Prints everything one provider's rewards of an epoch follow from, so that they can be checked by hand. */
+export async function rewardsExplain(io: Io, provider: Address, options: ExplainOptions): Promise<void> {
+  const { settings, programme } = contextOf(io, options);
+  const rewarding = rewardingOf(programme);
+  await withReader(settings, async (store) => {
+    const answer = store.db.transaction(() => {
+      const stored = storedEpoch(store, rewarding, options.epoch);
+      const { first, end } = epochOf(rewarding, options.epoch);
+      const days = derivationOf(store.db, provider, first, end).map((day) => ({
+        ...day,
+        prices: store.prices.ofDay(day.date),
+      }));
+      const rewards = stored.record.tokens.map(({ address }) =>
+        store.rewards.rowsOf(options.epoch, address).find((row) => row.provider === provider),
+      );
+      return { stored, days, rewards, programme: withDiscovered(store, programme) };
+    })();
+    if (options.json) io.out(jsonAnswer({ provider, ...jsonOf(answer) }));
+    else io.out(`${explanation(provider, rewarding, answer).join("\n")}\n`);
+  });
+}
+
+type ExplainedDay = DayPart & { readonly prices: DayPrices };
+
+interface Facts {
+  readonly stored: StoredEpoch;
+  readonly days: readonly ExplainedDay[];
+  readonly rewards: readonly (Reward | undefined)[];
+  readonly programme: Programme;
+}
+
+function jsonOf({ stored, days, rewards }: Facts): object {
+  const { rules: _, ...epoch } = stored.record;
+  return {
+    epoch: { ...epoch, state: stored.state, resultHash: stored.resultHash },
+    days: days.map(({ prices, ...day }) => ({
+      ...day,
+      prices: [...prices].map(([token, { priceE18, source }]) => ({
+        token,
+        price: formatDecimal(priceE18, 18),
+        source,
+      })),
+    })),
+    rewards: stored.record.tokens.map(({ address }, i) => ({ token: address, ...(rewards[i] ?? {}) })),
+  };
+}
+
+function explanation(provider: Address, { rules, rewards: rule }: Rewarding, facts: Facts): readonly string[] {
+  const { stored, days, rewards, programme } = facts;
+  const { record, state } = stored;
+  const head = [
+    `provider ${provider}`,
+    `epoch ${record.epoch} of ${rule.epochs.length}: ${record.first} to before ${record.end}, ${state}`,
+    "",
+    ...(rule.excluded.has(provider)
+      ? ["this address is excluded from rewards: it weighs nothing and is in no denominator", ""]
+      : []),
+    ...(days.length === 0 ? ["it had no liquidity in these days", ""] : []),
+  ];
+  const weight = weightLines(days, rules, rule, programme);
+  return [
+    ...head,
+    ...days.flatMap((day) => [...dayLines(day, rules, rule, programme), ""]),
+    ...(rule.excluded.has(provider) ? [] : weight),
+    `all providers together weigh ${record.totalWeight}; excluded addresses are not among them`,
+    ...record.tokens.flatMap((sums, i) => ["", ...tokenLines(sums, rewards[i], facts, rule, rules)]),
+  ];
+}
+
+function dayLines(day: ExplainedDay, rules: Rules, rule: RewardRules, programme: Programme): readonly string[] {
+  const { tiers } = rules;
+  const money = (value: bigint | null): string => scaled(value, programme);
+  const lines = [day.date, ...day.pools.flatMap((part) => poolLines(part, day, programme))];
+  if (day.value === null) return [...lines, "  the day is not priced yet"];
+  lines.push(`  value of the day: ${money(day.value)}`);
+  if (day.value < tiers.minimum)
+    return [...lines, `  below the minimum of ${money(tiers.minimum)}: the streak ends, and the day weighs nothing`];
+  if (day.streakDays === null || day.multiplierBp === null)
+    return [...lines, "  an earlier day without a price decides the streak"];
+  const level = tiers.levels[(day.tier ?? 1) - 1];
+  const asks = level === undefined || level.value === 0n ? "" : ` and at least ${money(level.value)}`;
+  lines.push(
+    `  at least the minimum of ${money(tiers.minimum)}: day ${day.streakDays} of the streak, week ${weekOf(day.streakDays)}`,
+    `  tier ${day.tier} (from week ${level?.week}${asks}): multiplier ${formatDecimal(BigInt(day.multiplierBp), 4)}, ${day.multiplierBp} basis points`,
+  );
+  const counted = day.inRangeValue ?? day.value;
+  if (rule.weighting === "in-range") lines.push(`  of it in range: ${money(counted)}`);
+  return [
+    ...lines,
+    tiers.retroactive
+      ? `  counts ${counted}`
+      : `  weighs ${counted} x ${day.multiplierBp} = ${counted * BigInt(day.multiplierBp)}`,
+  ];
+}
+
+/** A pool's part of a day: average amount x price of each token. */
+function poolLines(part: PoolPart, { prices }: ExplainedDay, programme: Programme): readonly string[] {
+  const pool = programme.pools.find(({ address }) => address === part.pool);
+  return [
+    `  pool ${part.pool} (${part.protocol}): ${scaled(part.value, programme)}`,
+    ...amountLines(pool, part.tokenSeconds, prices, ""),
+    ...(part.inRangeTokenSeconds === null ? [] : amountLines(pool, part.inRangeTokenSeconds, prices, ", in range")),
+  ];
+}
+
+function amountLines(
+  pool: Pool | undefined,
+  seconds: readonly bigint[],
+  prices: DayPrices,
+  what: string,
+): readonly string[] {
+  return seconds.flatMap((sum, i) => {
+    const token = pool?.tokens[i];
+    if (token === undefined || sum === 0n) return [];
+    const price = prices.get(token.address);
+    const average = token.decimals === null ? `${sum / 86_400n}` : formatDecimal(sum / 86_400n, token.decimals);
+    const priced = price === undefined ? "no price" : `${formatDecimal(price.priceE18, 18)} (${price.source})`;
+    return [`    ${token.symbol}${what}: ${sum} base units x seconds / 86400 s = ${average} on average, x ${priced}`];
+  });
+}
+
+function weightLines(
+  days: readonly ExplainedDay[],
+  { tiers }: Rules,
+  rule: RewardRules,
+  programme: Programme,
+): readonly string[] {
+  const counting = days.filter(({ tier }) => tier !== null && tier > 0);
+  if (counting.length === 0) return ["it weighs nothing in this epoch"];
+  const values = counting.map((day) => (rule.weighting === "in-range" ? day.inRangeValue : null) ?? day.value ?? 0n);
+  const multipliers = counting.map(({ multiplierBp }) => BigInt(multiplierBp ?? 0));
+  const unit = `in ${programme.quote.symbol} scaled by ${programme.quote.decimals} decimals x basis points`;
+  if (tiers.retroactive) {
+    const sum = values.reduce((total, value) => total + value, 0n);
+    const last = multipliers.at(-1) ?? 0n;
+    return [`weight: (${values.join(" + ")}) x ${last}, the multiplier of its last day, = ${sum * last} (${unit})`];
+  }
+  const parts = values.map((value, i) => value * (multipliers[i] ?? 0n));
+  const total = parts.reduce((sum, part) => sum + part, 0n);
+  return [`weight: ${parts.join(" + ")}${parts.length > 1 ? ` = ${total}` : ""} (${unit})`];
+}
+
+function tokenLines(
+  sums: TokenSums,
+  reward: Reward | undefined,
+  { stored }: Facts,
+  rule: RewardRules,
+  rules: Rules,
+): readonly string[] {
+  const { record } = stored;
+  const unit = `base units of ${sums.symbol}, ${sums.decimals} decimals`;
+  const pot = BigInt(sums.budget) + BigInt(sums.rolledIn);
+  const lines = [
+    `${sums.symbol} ${sums.address} on chain ${sums.chainId}`,
+    `  budget of the epoch: ${sums.budget} (${unit})${scheduleText(record.first, record.end, rules)}`,
+    ...(sums.rolledIn === "0" ? [] : [`  rolled in from epochs before: ${sums.rolledIn}; together ${pot}`]),
+  ];
+  if (reward === undefined) return [...lines, "  nothing goes to this address"];
+  const { weight, amount, carriedIn, paid } = reward;
+  const total = BigInt(record.totalWeight);
+  const token = rule.tokens.find(({ address }) => address === sums.address);
+  if (weight > 0n && total > 0n) {
+    const exact = pot * weight;
+    const cap = token === undefined ? null : capOf(rule, token, pot);
+    lines.push(
+      `  exact part: ${pot} x ${weight} / ${total} = ${exact / total}, remainder ${exact % total}`,
+      ...(cap === null
+        ? []
+        : [`  at most ${cap} to one provider; what is over that is split among the others by weight`]),
+    );
+    const plain = exact / total;
+    if (amount === plain + 1n)
+      lines.push("  1 more: its remainder is among the largest, which share what flooring leaves over");
+    else if (amount !== plain) lines.push(`  with the cap: ${amount}`);
+  }
+  lines.push(`  allocated: ${amount} = ${formatDecimal(amount, sums.decimals)} ${sums.symbol}`);
+  if (carriedIn > 0n) lines.push(`  carried in from epochs before: ${carriedIn}`);
+  const due = amount + carriedIn;
+  if (paid === due) return [...lines, `  paid: ${paid} = ${formatDecimal(paid, sums.decimals)} ${sums.symbol}`];
+  return [
+    ...lines,
+    `  ${due} is below the minimum payout of ${token?.minimumPayout ?? "?"}: carried to its next epoch`,
+  ];
+}
+
+/** How far into the programme an epoch lies: what its part of a whole budget follows from. */
+function scheduleText(first: Day, end: Day, { schedule }: Rules): string {
+  if (schedule === null) return "";
+  const at = (day: Day): number => (dayStartSec(day) - dayStartSec(schedule.first)) / 86_400;
+  return `; days ${at(first)} to ${at(end)} of ${schedule.days}`;
+}

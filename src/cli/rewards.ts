@@ -1,0 +1,173 @@
+import { formatDecimal } from "../core/decimal.ts";
+import type { EpochRecord, TokenSums } from "../core/epoch-record.ts";
+import { LpLedgerError } from "../core/errors.ts";
+import type { Programme } from "../core/programme.ts";
+import { compareProgramme } from "../daemon/adopt.ts";
+import {
+  calculateUpTo,
+  epochOf,
+  finalise,
+  keepCalculated,
+  type Rewarding,
+  requireSame,
+  rewardingOf,
+  waitingFor,
+} from "../daemon/rewards.ts";
+import type { StoredEpoch } from "../store/rewards.ts";
+import type { Store } from "../store/store.ts";
+import { sha256 } from "./platform.ts";
+import { jsonAnswer, writeLines } from "./table.ts";
+import { type CommonOptions, contextOf, type Io, withOperator, withReader } from "./wiring.ts";
+
+export interface EpochOptions extends CommonOptions {
+  readonly epoch?: number;
+}
+
+/** Calculates an epoch, or every one that can be, and keeps the result; one that is final is calculated again and compared. */
+export async function rewardsCalculate(io: Io, options: EpochOptions): Promise<void> {
+  const { settings, programme } = contextOf(io, options);
+  const rewarding = rewardingOf(programme);
+  const stored = await withOperator(settings, async (store) =>
+    store.write(() => {
+      requireFollowed(store, programme);
+      const upTo = options.epoch ?? lastReady(store, rewarding);
+      epochOf(rewarding, upTo);
+      keepCalculated(store, calculateUpTo(store, rewarding, upTo), sha256);
+      const done = store.rewards.epochs().filter(({ record }) => record.epoch <= upTo);
+      for (const each of done) {
+        const asked = options.epoch === undefined || each.record.epoch === options.epoch;
+        if (each.state === "final" && asked) requireSame(store, rewarding, sha256, each);
+      }
+      return done.filter(({ record }) => options.epoch === undefined || record.epoch === options.epoch);
+    }),
+  );
+  if (options.json) io.out(jsonAnswer(stored.map(answerOf)));
+  else writeLines(io.out, stored, textOf);
+}
+
+/** The newest epoch that can be calculated. @throws why the first one cannot, where none can */
+function lastReady(store: Store, rewarding: Rewarding): number {
+  const waiting = rewarding.rewards.epochs.map((epoch) => waitingFor(store, epoch));
+  const first = waiting.findIndex((each) => each !== undefined);
+  if (first === 0 && waiting[0] !== undefined) throw waiting[0];
+  return first < 0 ? waiting.length : first;
+}
+
+/** Shows every epoch, or one with all its rows. */
+export async function rewardsShow(io: Io, options: EpochOptions): Promise<void> {
+  const { settings, programme } = contextOf(io, options);
+  const rewarding = rewardingOf(programme);
+  await withReader(settings, async (store) => {
+    if (options.epoch !== undefined) {
+      showOne(io, store, storedEpoch(store, rewarding, options.epoch), options);
+      return;
+    }
+    const stored = store.rewards.epochs();
+    if (options.json) {
+      io.out(jsonAnswer(stored.map(answerOf)));
+      return;
+    }
+    writeLines(io.out, stored, textOf);
+    const next = rewarding.rewards.epochs.find(({ number }) => stored.every(({ record }) => record.epoch !== number));
+    if (next === undefined) return;
+    const why = waitingFor(store, next);
+    io.out(why === undefined ? `epoch ${next.number} can be calculated\n` : `${why.message}\n`);
+  });
+}
+
+/** Makes an epoch final: from then on it never changes, whatever happens to the ledger beneath it. */
+export async function rewardsFinalize(io: Io, options: EpochOptions): Promise<void> {
+  const { settings, programme } = contextOf(io, options);
+  const rewarding = rewardingOf(programme);
+  const { epoch, isNew } = await withOperator(settings, async (store) =>
+    store.write(() => {
+      requireFollowed(store, programme);
+      return finalise(store, rewarding, sha256, options.epoch ?? firstOpen(store, rewarding));
+    }),
+  );
+  if (options.json) io.out(jsonAnswer({ ...answerOf(epoch), isNew }));
+  else io.out(`${isNew ? "" : "was final already, and calculating it again gives the same\n"}${textOf(epoch)}`);
+}
+
+function firstOpen(store: Store, { rewards }: Rewarding): number {
+  const final = store.rewards.epochs().filter(({ state }) => state === "final").length;
+  if (final < rewards.epochs.length) return final + 1;
+  throw new LpLedgerError("usage", "ALL_FINAL", `all ${final} epochs are final`, {
+    hint: "name one with --epoch to compare it with the ledger",
+    exitCode: 64,
+  });
+}
+
+/** What is calculated must follow the rules that the ledger follows. @throws PROGRAMME_AHEAD */
+export function requireFollowed(store: Store, programme: Programme): void {
+  const { kind } = compareProgramme(store, programme);
+  if (kind === "same") return;
+  throw new LpLedgerError("usage", "PROGRAMME_AHEAD", "the programme file is not the one that the ledger follows", {
+    hint: "start the daemon with it first: it takes up what has changed",
+  });
+}
+
+/** @throws EPOCH_NOT_CALCULATED */
+export function storedEpoch(store: Store, rewarding: Rewarding, number: number): StoredEpoch {
+  const { number: epoch } = epochOf(rewarding, number);
+  const stored = store.rewards.epoch(epoch);
+  if (stored !== undefined) return stored;
+  throw new LpLedgerError("usage", "EPOCH_NOT_CALCULATED", `epoch ${epoch} is not calculated yet`, {
+    hint: `run lp-ledger rewards calculate --epoch ${epoch}`,
+  });
+}
+
+function answerOf({ record, state, resultHash }: StoredEpoch): object {
+  const { rules: _, ...rest } = record;
+  return { ...rest, state, resultHash };
+}
+
+function textOf({ record, state, resultHash }: StoredEpoch): string {
+  return `${[
+    `epoch ${record.epoch}  ${record.first} to before ${record.end}  ${state}`,
+    ...record.tokens.map((sums) => `  ${sumsText(sums)}`),
+    `  at block ${record.blockNumber} (${record.blockHash}), result ${resultHash}`,
+  ].join("\n")}\n`;
+}
+
+function sumsText(sums: TokenSums): string {
+  const whole = (amount: string): string => `${formatDecimal(BigInt(amount), sums.decimals)} ${sums.symbol}`;
+  const more: readonly (readonly [string, string])[] = [
+    ["rolled in", sums.rolledIn],
+    ["carried in", sums.carriedIn],
+    ["carried on", sums.carriedOut],
+    [sums.leftGoes === "refund" ? "refunded" : "rolled on", sums.left],
+  ];
+  return [
+    `budget ${whole(sums.budget)}`,
+    `allocated ${whole(sums.allocated)}`,
+    `paid ${whole(sums.paid)}`,
+    ...more.filter(([, amount]) => amount !== "0").map(([what, amount]) => `${what} ${whole(amount)}`),
+  ].join(", ");
+}
+
+function showOne(io: Io, store: Store, stored: StoredEpoch, options: CommonOptions): void {
+  const { record } = stored;
+  const { rewards } = store.rewards.resultOf(stored);
+  if (options.json) {
+    const tokens = record.tokens.map(({ address }, i) => ({ token: address, rows: rewards[i] ?? [] }));
+    io.out(jsonAnswer({ ...answerOf(stored), rewards: tokens }));
+    return;
+  }
+  io.out(textOf(stored));
+  for (const [i, sums] of record.tokens.entries())
+    writeLines(io.out, rewards[i] ?? [], (row) => rowText(row, sums, record));
+}
+
+function rowText(
+  row: ReturnType<Store["rewards"]["rowsOf"]>[number],
+  { symbol, decimals }: TokenSums,
+  { totalWeight }: EpochRecord,
+): string {
+  const share = totalWeight === "0" ? 0n : (row.weight * 1_000_000n) / BigInt(totalWeight);
+  const paid =
+    row.paid === row.amount
+      ? ""
+      : `  carried in ${formatDecimal(row.carriedIn, decimals)}, paid ${formatDecimal(row.paid, decimals)}`;
+  return `${row.provider}  tier ${row.tier}  ${formatDecimal(share, 4).padStart(8)} %  ${formatDecimal(row.amount, decimals)} ${symbol}${paid}\n`;
+}

@@ -1,0 +1,25 @@
+import { checksumAddress } from "viem";
+import { z } from "zod";
+import { parseDecimal } from "../core/decimal.ts";
+import type { Address } from "../core/hex.ts";
+
+export const address = z
+  .string()
+  .refine((text) => /^0x[0-9a-fA-F]{40}$/.test(text), "20 bytes as 0x and 40 hex digits")
+  .refine(
+    (text) => [text.toLowerCase(), checksumAddress(text.toLowerCase() as Address)].includes(text),
+    "an address in lower case or with its EIP-55 checksum",
+  )
+  .meta({ pattern: "^0x[0-9a-fA-F]{40}$" });
+
+export const token = z.strictObject({
+  address,
+  symbol: z.string().min(1).max(32),
+  decimals: z.int().min(0).max(36),
+});
+
+/** Decimal text: a number in JSON would be a float before anybody could look at it. */
+export const decimalText = z
+  .string()
+  .refine((text) => parseDecimal(text, 36) !== undefined, 'decimal text like "1.05"')
+  .meta({ pattern: "^(0|[1-9]\\d*)(\\.\\d+)?$" });

@@ -1,0 +1,76 @@
+import type { Day } from "./day.ts";
+import type { Address } from "./hex.ts";
+import type { Reward, TokenRewards } from "./rewards.ts";
+
+/** One token's sums of an epoch, as they are kept; amounts are base units in decimal text. */
+export interface TokenSums {
+  readonly address: Address;
+  readonly chainId: number;
+  readonly symbol: string;
+  readonly decimals: number;
+  readonly budget: string;
+  readonly rolledIn: string;
+  readonly allocated: string;
+  readonly left: string;
+  readonly leftGoes: TokenRewards["leftGoes"];
+  readonly carriedIn: string;
+  readonly paid: string;
+  readonly carriedOut: string;
+}
+
+/** What an epoch's result rests on, and its sums. */
+export interface EpochRecord {
+  readonly epoch: number;
+  readonly first: Day;
+  /** The day after its last. */
+  readonly end: Day;
+  /** The last block with events before its end. */
+  readonly blockNumber: number;
+  readonly blockHash: string;
+  /** Digest of each pool's postings up to that block, by address. */
+  readonly pools: Readonly<Record<string, string>>;
+  readonly programmeHash: string;
+  /** Tiers and rewards as they were. */
+  readonly rules: object;
+  readonly tokens: readonly TokenSums[];
+  readonly totalWeight: string;
+}
+
+/** An epoch with everything that is paid for it. */
+export interface EpochResult {
+  readonly record: EpochRecord;
+  /** Rows of each token, in the order of the record's tokens. */
+  readonly rewards: readonly (readonly Reward[])[];
+}
+
+export function sumsOf({ token, rows: _, ...sums }: TokenRewards): TokenSums {
+  const { address, chainId, symbol, decimals } = token;
+  const { budget, rolledIn, allocated, left, leftGoes, carriedIn, paid, carriedOut } = sums;
+  return {
+    address,
+    chainId,
+    symbol,
+    decimals,
+    budget: `${budget}`,
+    rolledIn: `${rolledIn}`,
+    allocated: `${allocated}`,
+    left: `${left}`,
+    leftGoes,
+    carriedIn: `${carriedIn}`,
+    paid: `${paid}`,
+    carriedOut: `${carriedOut}`,
+  };
+}
+
+/** An epoch's result in one canonical form, a line for each row: its hash is what finalising freezes. */
+export function resultText({ record, rewards }: EpochResult): string {
+  const { epoch, first, end, blockNumber, blockHash, pools, programmeHash, rules, tokens, totalWeight } = record;
+  const head = { epoch, first, end, blockNumber, blockHash, pools, programmeHash, rules, tokens, totalWeight };
+  const lines = rewards.flatMap((rows, i) =>
+    rows.map(
+      ({ provider, tier, weight, amount, carriedIn, paid }) =>
+        `${tokens[i]?.address} ${provider} ${tier} ${weight} ${amount} ${carriedIn} ${paid}`,
+    ),
+  );
+  return `${[JSON.stringify(head), ...lines].join("\n")}\n`;
+}

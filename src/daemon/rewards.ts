@@ -1,0 +1,242 @@
+import { canonicalRules } from "../core/canonical.ts";
+import { type Day, dayOf, dayStartSec, isoOf } from "../core/day.ts";
+import type { Sha256 } from "../core/digest.ts";
+import { type EpochResult, resultText, sumsOf } from "../core/epoch-record.ts";
+import { invariant, LpLedgerError } from "../core/errors.ts";
+import type { Programme } from "../core/programme.ts";
+import { type Before, leftBy, NOTHING_BEFORE, rewardsOf } from "../core/rewards.ts";
+import type { Epoch, RewardRules, Rules } from "../core/rules.ts";
+import type { StoredEpoch } from "../store/rewards.ts";
+import type { Store } from "../store/store.ts";
+import { FROZEN_EPOCH } from "./frozen.ts";
+
+/** A programme that has rewards. */
+export interface Rewarding {
+  readonly programme: Programme;
+  readonly rules: Rules;
+  readonly rewards: RewardRules;
+}
+
+/** @throws NO_REWARDS where the programme file names none. */
+export function rewardingOf(programme: Programme): Rewarding {
+  const { rules } = programme;
+  if (rules?.rewards == null)
+    throw new LpLedgerError("usage", "NO_REWARDS", "the programme file has no rewards", {
+      hint: "docs/rewards.md shows how schedule, tiers and rewards are written",
+    });
+  return { programme, rules, rewards: rules.rewards };
+}
+
+/** @throws NO_EPOCH where the programme has no epoch of that number. */
+export function epochOf({ rewards }: Rewarding, number: number): Epoch {
+  const epoch = rewards.epochs[number - 1];
+  if (epoch !== undefined) return epoch;
+  throw new LpLedgerError(
+    "usage",
+    "NO_EPOCH",
+    `there is no epoch ${number}: the programme has ${rewards.epochs.length}`,
+    {
+      exitCode: 64,
+    },
+  );
+}
+
+/**
+ * Why an epoch cannot be calculated yet, or undefined: all its days must be closed, final, settled and priced, so that
+ * nothing it rests on can change any more.
+ */
+export function waitingFor(store: Store, epoch: Epoch): LpLedgerError | undefined {
+  const wait = (code: string, message: string, hint: string): LpLedgerError =>
+    new LpLedgerError("transient", code, `epoch ${epoch.number} (${epoch.first} to ${lastDayOf(epoch)}) ${message}`, {
+      hint,
+    });
+  const closed = store.days.last()?.date;
+  const last = lastDayOf(epoch);
+  if (closed === undefined || closed < last)
+    return wait(
+      "EPOCH_OPEN",
+      `is not over: the newest closed day is ${closed ?? "none"}`,
+      "let the daemon follow the chain past its end",
+    );
+  const block = store.days.closedBlockOf(last) ?? 0;
+  const [final, settled] = [store.config.get("final_block") ?? -1, store.config.get("settled_block") ?? -1];
+  if (final < block)
+    return wait(
+      "EPOCH_NOT_FINAL",
+      `is not final: it ended before block ${block}, final is ${final}`,
+      "wait until the chain has finalised that block",
+    );
+  if (settled < block)
+    return wait(
+      "EPOCH_NOT_SETTLED",
+      `is not settled: it ended before block ${block}, blocks up to ${settled} were read twice`,
+      "let the daemon run with SETTLING=1 until lp-ledger status says that much is settled",
+    );
+  const unpriced = store.tiers.unknownDays(epoch.first, epoch.end);
+  const waiting = store.revisions.pending().filter(({ date }) => date < epoch.end);
+  if (unpriced.length > 0 || waiting.length > 0)
+    return wait(
+      "EPOCH_UNPRICED",
+      unpriced.length > 0
+        ? `has days without a value, or with a streak that an earlier such day decides: ${unpriced.join(", ")}`
+        : `waits for revised prices to be taken up: ${waiting.map(({ date }) => date).join(", ")}`,
+      "lp-ledger prices missing names the tokens; the daemon takes up what is brought in",
+    );
+  const finding = store.findings.open().find(({ identity }) => identity !== FROZEN_EPOCH);
+  if (finding !== undefined)
+    return wait(
+      "FINDINGS_OPEN",
+      `rests on a ledger with an open finding: ${finding.identity} at block ${finding.blockNumber}`,
+      "lp-ledger audit list shows it",
+    );
+  return undefined;
+}
+
+function lastDayOf({ end }: Epoch): Day {
+  return dayOf(dayStartSec(end) - 1);
+}
+
+/**
+ * Calculates an epoch, and those before it that are not final, since what they leave over goes on. The caller holds a
+ * transaction, so that everything is of one state.
+ * @throws EPOCH_OPEN and others of `waitingFor`
+ */
+export function calculateUpTo(store: Store, rewarding: Rewarding, number: number): readonly EpochResult[] {
+  const results: EpochResult[] = [];
+  for (let each = 1; each <= number; each++) {
+    const stored = store.rewards.epoch(each);
+    if (stored?.state === "final" && each < number) results.push(store.rewards.resultOf(stored));
+    else results.push(calculate(store, rewarding, epochOf(rewarding, each), results.at(-1)));
+  }
+  return results;
+}
+
+/** Calculates one epoch after the one before it. */
+export function calculate(
+  store: Store,
+  { rules, rewards }: Rewarding,
+  epoch: Epoch,
+  before: EpochResult | undefined,
+): EpochResult {
+  const waiting = waitingFor(store, epoch);
+  if (waiting !== undefined) throw waiting;
+  const weights = store.tiers
+    .weightsOf(epoch.first, epoch.end, rules.tiers.retroactive)
+    .filter(({ provider }) => !rewards.excluded.has(provider));
+  const given = rewardsOf(rewards, epoch, weights, beforeOf(rewards, before));
+  const stand = store.rewards.standAt(isoOf(dayStartSec(epoch.end))) ?? store.config.get("anchor");
+  invariant(stand !== undefined, "NO_ANCHOR", "a ledger with closed days has no first block");
+  return {
+    record: {
+      epoch: epoch.number,
+      first: epoch.first,
+      end: epoch.end,
+      blockNumber: stand.number,
+      blockHash: stand.hash,
+      pools: store.rewards.digestsAt(stand.number),
+      programmeHash: store.config.get("programme_hash") ?? "",
+      rules: canonicalRules(rules),
+      tokens: given.map(sumsOf),
+      totalWeight: `${weights.reduce((sum, { weight }) => sum + weight, 0n)}`,
+    },
+    rewards: given.map(({ rows }) => rows),
+  };
+}
+
+/** What the epoch before left, token by token in the order of the rules: by address, since tokens may be added. */
+function beforeOf({ tokens }: RewardRules, before: EpochResult | undefined): readonly Before[] {
+  return tokens.map(({ address }) => {
+    const i = before?.record.tokens.findIndex((each) => each.address === address) ?? -1;
+    const sums = before?.record.tokens[i];
+    if (before === undefined || sums === undefined) return NOTHING_BEFORE;
+    return leftBy({ left: BigInt(sums.left), leftGoes: sums.leftGoes, rows: before.rewards[i] ?? [] });
+  });
+}
+
+/** Stores what is not final of some results, as calculated; the caller holds the transaction. */
+export function keepCalculated(store: Store, results: readonly EpochResult[], sha256: Sha256): void {
+  for (const result of results)
+    if (store.rewards.epoch(result.record.epoch)?.state !== "final")
+      store.rewards.put(result, "calculated", sha256(resultText(result)), store.nowIso());
+}
+
+/**
+ * Makes an epoch final: it is calculated once more in the same transaction and never changes again. One that is final
+ * already is only compared. @throws EPOCH_ORDER while the epoch before is not final
+ */
+export function finalise(
+  store: Store,
+  rewarding: Rewarding,
+  sha256: Sha256,
+  number: number,
+): { readonly epoch: StoredEpoch; readonly isNew: boolean } {
+  const known = store.rewards.epoch(number);
+  if (known?.state === "final") {
+    requireSame(store, rewarding, sha256, known);
+    return { epoch: known, isNew: false };
+  }
+  epochOf(rewarding, number);
+  if (number > 1 && store.rewards.epoch(number - 1)?.state !== "final")
+    throw new LpLedgerError(
+      "usage",
+      "EPOCH_ORDER",
+      `epoch ${number} rests on epoch ${number - 1}, which is not final`,
+      {
+        hint: `run lp-ledger rewards finalize --epoch ${number - 1} first`,
+        exitCode: 64,
+      },
+    );
+  const result = calculateUpTo(store, rewarding, number).at(-1);
+  invariant(result !== undefined, "NO_RESULT", `epoch ${number} has no result`);
+  store.rewards.put(result, "final", sha256(resultText(result)), store.nowIso());
+  const epoch = store.rewards.epoch(number);
+  invariant(epoch !== undefined, "NO_RESULT", `epoch ${number} was not stored`);
+  return { epoch, isNew: true };
+}
+
+/**
+ * Calculates a final epoch again from the ledger as it is now.
+ * @throws REWARDS_DIFFER where one byte of it is not what was made final
+ */
+export function requireSame(store: Store, rewarding: Rewarding, sha256: Sha256, frozen: StoredEpoch): void {
+  intact(store, sha256, frozen);
+  const { record } = frozen;
+  const results = calculateUpTo(store, rewarding, record.epoch);
+  const [now, then] = [results.at(-1), store.rewards.resultOf(frozen)];
+  invariant(now !== undefined, "NO_RESULT", `epoch ${record.epoch} has no result`);
+  const pools = Object.fromEntries(Object.keys(record.pools).map((pool) => [pool, now.record.pools[pool] ?? "none"]));
+  const { programmeHash, rules } = record;
+  const [expected, actual] = [then, { ...now, record: { ...now.record, pools, programmeHash, rules } }].map(resultText);
+  if (expected === actual) return;
+  const [was, is] = firstDifference(expected ?? "", actual ?? "");
+  throw new LpLedgerError(
+    "invariant",
+    "REWARDS_DIFFER",
+    `epoch ${record.epoch} is final, and calculating it again gives another result: it was "${was}", now it is "${is}"`,
+    {
+      facts: { epoch: record.epoch, expected: was, actual: is },
+      hint:
+        "what was made final stays as it is. Compare the programme file's rules with those stored in reward_epochs, and look at " +
+        "lp-ledger audit list and at price_revisions: something beneath it was changed",
+    },
+  );
+}
+
+/** A final epoch whose rows are still those that were made final. @throws REWARDS_DAMAGED */
+export function intact(store: Store, sha256: Sha256, frozen: StoredEpoch): EpochResult {
+  const result = store.rewards.resultOf(frozen);
+  invariant(
+    sha256(resultText(result)) === frozen.resultHash,
+    "REWARDS_DAMAGED",
+    `the rows of epoch ${frozen.record.epoch} are not those that were stored: nothing is to be paid by them; restore a backup`,
+    { epoch: frozen.record.epoch },
+  );
+  return result;
+}
+
+function firstDifference(a: string, b: string): readonly [string, string] {
+  const [ours, theirs] = [a.split("\n"), b.split("\n")];
+  const at = ours.findIndex((line, i) => line !== theirs[i]);
+  const shown = (line: string | undefined): string => (line ?? "nothing").slice(0, 300);
+  return [shown(ours[at < 0 ? ours.length : at]), shown(theirs[at < 0 ? ours.length : at])];
+}

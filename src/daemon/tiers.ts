@@ -1,0 +1,50 @@
+import { type Day, dayOf, dayStartSec, nextDay } from "../core/day.ts";
+import type { Address } from "../core/hex.ts";
+import type { Programme } from "../core/programme.ts";
+import { isScheduled } from "../core/rules.ts";
+import { type Standing, standingAfter } from "../core/tiers.ts";
+import { canBePriced } from "../core/value.ts";
+import type { Store } from "../store/store.ts";
+
+/** Keeps how every provider stands at the end of a day that was just closed; the caller holds the transaction. */
+export function keepStandings(store: Store, programme: Programme, day: Day): void {
+  const { rules } = programme;
+  if (rules === null || !isScheduled(rules, day)) return;
+  const before = dayOf(dayStartSec(day) - 1);
+  // A streak begins within the programme's days.
+  const streaks = isScheduled(rules, before) ? store.tiers.streaksOf(before) : new Map<string, number | null>();
+  const byRange = rules.rewards?.weighting === "in-range";
+  for (const { inRangeValue, ...had } of store.tiers.valuesOf(day, uncounted(programme))) {
+    const streak = streaks.get(had.provider);
+    const standing = standingAfter(rules.tiers, streak === undefined ? 0 : streak, had.value);
+    store.tiers.insert(day, { ...had, inRangeValue: byRange ? inRangeValue : null }, standing);
+  }
+}
+
+/** The same again for all closed days from one on: what a later value or another rule changes goes on to the end. */
+export function keepStandingsFrom(store: Store, programme: Programme, first: Day | "0000-00-00"): void {
+  store.tiers.clearFrom(first);
+  const last = store.days.last()?.date;
+  for (
+    let day = store.days.firstFrom(first);
+    day !== undefined && last !== undefined && day <= last;
+    day = nextDay(day)
+  )
+    keepStandings(store, programme, day);
+}
+
+/** Pools in which no token price can tell a value: a factory made them, and nobody named a source for their tokens. */
+function uncounted(programme: Programme): readonly Address[] {
+  return programme.pools
+    .filter((pool) => pool.discovered !== null && !canBePriced(programme, pool))
+    .map(({ address }) => address);
+}
+
+/** How a provider stands by the newest closed day of the programme; undefined where the programme has no tiers. */
+export function standingNow(store: Store, programme: Programme): ((provider: Address) => Standing) | undefined {
+  const { rules } = programme;
+  if (rules === null) return undefined;
+  const last = store.days.lastScheduled(rules);
+  const none: Standing = { streakDays: 0, tier: 0, multiplierBp: 0 };
+  return (provider) => (last === undefined ? none : (store.tiers.standingOf(last, provider) ?? none));
+}

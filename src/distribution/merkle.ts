@@ -1,0 +1,112 @@
+import { StandardMerkleTree } from "@openzeppelin/merkle-tree";
+import { type Hex, keccak256 } from "viem";
+import { invariant } from "../core/errors.ts";
+import type { Address } from "../core/hex.ts";
+import { type Payout, type PayoutFile, type PayoutToken, readAddress, readAmount, shownAddress } from "./payouts.ts";
+
+const ENCODING = ["address", "uint256"];
+
+/** OpenZeppelin's `standard-v1` dump of a StandardMerkleTree over (address, uint256). */
+interface Dump {
+  readonly format: string;
+  readonly leafEncoding: readonly string[];
+  readonly tree: readonly Hex[];
+  readonly values: readonly { readonly value: readonly [string, string]; readonly treeIndex: number }[];
+}
+
+/** A tree's dump as OpenZeppelin's library writes it, and every recipient's proof in a file of its own. */
+export function merkleFiles(
+  name: string,
+  token: PayoutToken,
+  payouts: readonly Payout[],
+): { readonly root: Hex; readonly files: readonly PayoutFile[] } {
+  const values = payouts.map(({ recipient, amount }) => [shownAddress(recipient), `${amount}`]);
+  const dump = StandardMerkleTree.of(values, ENCODING).dump() as unknown as Dump;
+  const tree = { name: `${name}.merkle.json`, text: `${JSON.stringify(dump)}\n` };
+  const { root, payouts: read } = readTree(tree.text);
+  const proofs = proofsText(token, dump);
+  return {
+    root,
+    files: [
+      { ...tree, payouts: read },
+      { name: `${name}.proofs.json`, text: proofs, payouts: readProofs(proofs, root) },
+    ],
+  };
+}
+
+function proofsText({ address, chainId, symbol, decimals }: PayoutToken, { tree, values }: Dump): string {
+  const claims = values.map(({ value: [recipient, amount], treeIndex }) => {
+    const proof: Hex[] = [];
+    for (let at = treeIndex; at > 0; at = parentOf(at)) proof.push(nodeAt(tree, siblingOf(at)));
+    return [recipient, { amount, proof }] as const;
+  });
+  const head = { root: tree[0], token: shownAddress(address), chainId, symbol, decimals, leafEncoding: ENCODING };
+  return `${JSON.stringify({ ...head, claims: Object.fromEntries(claims) })}\n`;
+}
+
+/**
+ * Reads a dump without the library that wrote it: every leaf is hashed from its value and every node from its children.
+ * @throws FILE_TREE where a hash is not right
+ */
+function readTree(text: string): { readonly root: Hex; readonly payouts: readonly Payout[] } {
+  const { format, leafEncoding, tree, values } = JSON.parse(text) as Dump;
+  const wrong = (what: string): string => `the tree that was written is not one: ${what}`;
+  invariant(format === "standard-v1" && `${leafEncoding}` === `${ENCODING}`, "FILE_TREE", wrong("another format"));
+  invariant(tree.length === 2 * values.length - 1, "FILE_TREE", wrong("its size"));
+  const payouts = values.map(({ value: [recipient, amount], treeIndex }) => {
+    const payout = { recipient: readAddress(recipient), amount: readAmount(amount) };
+    invariant(tree[treeIndex] === leafOf(payout), "FILE_TREE", wrong(`the leaf of ${recipient}`));
+    return payout;
+  });
+  for (let at = values.length - 2; at >= 0; at--)
+    invariant(
+      tree[at] === parentHash(nodeAt(tree, 2 * at + 1), nodeAt(tree, 2 * at + 2)),
+      "FILE_TREE",
+      wrong(`node ${at}`),
+    );
+  return { root: nodeAt(tree, 0), payouts };
+}
+
+/** @throws FILE_PROOF where a proof does not lead to the root */
+function readProofs(text: string, root: Hex): readonly Payout[] {
+  const { claims } = JSON.parse(text) as {
+    claims: Readonly<Record<string, { readonly amount: string; readonly proof: readonly Hex[] }>>;
+  };
+  // Neighbours share most of their way to the root: each pair is hashed once.
+  const known = new Map<string, Hex>();
+  const up = (a: Hex, b: Hex): Hex => {
+    const key = a < b ? a + b : b + a;
+    const hash = known.get(key) ?? parentHash(a, b);
+    known.set(key, hash);
+    return hash;
+  };
+  return Object.entries(claims).map(([recipient, { amount, proof }]) => {
+    const payout = { recipient: readAddress(recipient), amount: readAmount(amount) };
+    invariant(proof.reduce(up, leafOf(payout)) === root, "FILE_PROOF", `the proof of ${recipient} does not hold`);
+    return payout;
+  });
+}
+
+/** keccak256(keccak256(abi.encode(address, uint256))). */
+function leafOf({ recipient, amount }: { readonly recipient: Address; readonly amount: bigint }): Hex {
+  return keccak256(keccak256(`0x${recipient.slice(2).padStart(64, "0")}${amount.toString(16).padStart(64, "0")}`));
+}
+
+function parentHash(a: Hex, b: Hex): Hex {
+  const [low, high] = a < b ? [a, b] : [b, a];
+  return keccak256(`0x${low.slice(2)}${high.slice(2)}`);
+}
+
+function nodeAt(tree: readonly Hex[], at: number): Hex {
+  const node = tree[at];
+  invariant(node !== undefined && /^0x[0-9a-f]{64}$/.test(node), "FILE_TREE", `the tree has no node ${at}`);
+  return node;
+}
+
+function parentOf(at: number): number {
+  return Math.floor((at - 1) / 2);
+}
+
+function siblingOf(at: number): number {
+  return at % 2 === 0 ? at - 1 : at + 1;
+}
