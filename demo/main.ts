@@ -15,6 +15,32 @@ const DAYS = 6;
 const BLOCKS_PER_DAY = 24;
 const REORG_DEPTH = 7;
 const REACH_MS_MAX = 20_000;
+/** Blocks after which anvil calls a block final, and one more. */
+const FINAL_BLOCKS = 65;
+
+/** Six days in two epochs; two tiers that a week of days cannot part by streak are parted by value. */
+const LOYALTY = {
+  schedule: { start: "2026-01-01", days: DAYS },
+  tiers: {
+    minimum: "1",
+    levels: [
+      { week: 1, multiplierBp: 10_000 },
+      { week: 1, value: "100000", multiplierBp: 12_000 },
+    ],
+  },
+  rewards: {
+    tokens: [
+      {
+        address: "0x912CE59144191C1204E64559FE8253a0e49E6548",
+        symbol: "ARB",
+        decimals: 18,
+        budget: "50000",
+        minimumPayout: "1",
+      },
+    ],
+    epochs: { days: DAYS / 2 },
+  },
+};
 
 const USAGE = `npm run demo [-- --seed N] [-- --json] [-- --keep DIR]
 
@@ -35,6 +61,10 @@ interface Summary {
   readonly positionsChecked: number;
   readonly positionsWrong: number;
   readonly stateDigest: string;
+  readonly epochsFinal: number;
+  /** Whole reward tokens that all files together pay. */
+  readonly rewardsPaid: string;
+  readonly merkleRoot: string;
   readonly elapsedMs: number;
 }
 
@@ -75,7 +105,7 @@ async function demo(seed: number, json: boolean, keep: string | undefined): Prom
   const daemon = new Daemon(place);
   try {
     const restarts = await play(anvil, daemon, place, seed);
-    return await judge(place, restarts, json);
+    return await judge(place, restarts, await reward(place, folder), json);
   } catch (error) {
     say(`failed: ${(error as Error).message}`);
     process.stderr.write(readFileSync(place.logFile, { encoding: "utf8", flag: "a+" }));
@@ -94,7 +124,7 @@ async function play(anvil: Anvil, daemon: Daemon, place: Place, seed: number): P
   const stage = await setStage(anvil, START_SEC + 10);
   say("deploying Uniswap V4 with two pools, a staking contract for the pair's shares, and a staker of position NFTs");
   const annex = await setAnnex(stage, START_SEC + 600);
-  writeFileSync(place.programme, `${JSON.stringify(programmeWith(stage, annex), null, 2)}\n`);
+  writeFileSync(place.programme, `${JSON.stringify({ ...programmeWith(stage, annex), ...LOYALTY }, null, 2)}\n`);
   daemon.start();
   const life = new Life(stage, seed, START_SEC + 3600);
   const there = new AnnexLife(annex, life);
@@ -115,6 +145,7 @@ async function play(anvil: Anvil, daemon: Daemon, place: Place, seed: number): P
     }
   }
   await life.block(START_SEC + DAYS * DAY_SECONDS + 60 - life.nowSec, []);
+  for (let i = 0; i < FINAL_BLOCKS; i++) await life.block(12, []);
   const head = await anvil.head();
   await daemon.reaches(head, REACH_MS_MAX);
   say(`the ledger has reached the head, block ${head.number}`);
@@ -140,11 +171,44 @@ async function kill(daemon: Daemon): Promise<number> {
   return 1;
 }
 
+interface Rewarded {
+  readonly epochsFinal: number;
+  readonly rewardsPaid: string;
+  readonly merkleRoot: string;
+  readonly folder: string;
+}
+
+/** Settles what is final, makes both epochs final, and writes the files that pay them. */
+async function reward(place: Place, folder: string): Promise<Rewarded> {
+  const must = async (...args: string[]): Promise<string> => {
+    const { code, out, err } = await runCommand(place, args);
+    if (code !== 0) throw new Error(`lp-ledger ${args.join(" ")} ended with ${code}: ${err}`);
+    return out;
+  };
+  await must("start", "--once");
+  const epochs = DAYS / LOYALTY.rewards.epochs.days;
+  for (let epoch = 1; epoch <= epochs; epoch++) await must("rewards", "finalize", "--epoch", `${epoch}`);
+  say(`${epochs} reward epochs are final; writing Merkle tree, proofs and airdrop file, and reading them again`);
+  rmSync(join(folder, `cumulative-to-epoch-${epochs}`), { recursive: true, force: true });
+  const exported = JSON.parse(
+    await must("rewards", "export", "--epoch", `${epochs}`, "--cumulative", "--to", folder, "--json"),
+  ) as {
+    path: string;
+    tokens: readonly { total: string; root: string }[];
+  };
+  const [token] = exported.tokens;
+  const { total = "0", root = "" } = token ?? {};
+  return { epochsFinal: epochs, rewardsPaid: `${BigInt(total) / 10n ** 18n}`, merkleRoot: root, folder: exported.path };
+}
+
 /** Verifies against the chain, rebuilds without it, and prints the outcome. */
-async function judge(place: Place, restarts: number, json: boolean): Promise<number> {
+async function judge(place: Place, restarts: number, rewarded: Rewarded, json: boolean): Promise<number> {
   const verified = await runCommand(place, ["verify", "--json"]);
   const verdict = JSON.parse(verified.out) as { positionsChecked: number; positionsWrong: number; stateDigest: string };
   const rebuilt = await runCommand(place, ["rebuild", "--json"]);
+  const { folder, ...paid } = rewarded;
+  // What is final must come out of the rebuilt ledger byte for byte.
+  const again = await runCommand(place, ["rewards", "calculate"]);
   const status = JSON.parse((await runCommand(place, ["status", "--json"])).out) as Record<string, number>;
   const sameDigest =
     rebuilt.code === 0 && (JSON.parse(rebuilt.out) as { stateDigest: string }).stateDigest === verdict.stateDigest;
@@ -158,19 +222,20 @@ async function judge(place: Place, restarts: number, json: boolean): Promise<num
     positionsChecked: verdict.positionsChecked,
     positionsWrong: verdict.positionsWrong,
     stateDigest: verdict.stateDigest,
+    ...paid,
     elapsedMs: Date.now() - startedMs,
   };
-  const good = verified.code === 0 && sameDigest && reorgs === 1 && restarts === 1 && events > 0;
+  const good = verified.code === 0 && sameDigest && reorgs === 1 && restarts === 1 && events > 0 && again.code === 0;
   if (json) process.stdout.write(`${JSON.stringify(summary)}\n`);
-  else process.stdout.write(tablesOf(place.database, summary, sameDigest));
+  else process.stdout.write(tablesOf(place.database, summary, sameDigest, folder));
   if (!good)
     say(
-      `WRONG: verify ended with ${verified.code}, rebuild with ${rebuilt.code}, ${reorgs} reorgs, ${restarts} restarts`,
+      `WRONG: verify ended with ${verified.code}, rebuild with ${rebuilt.code}, rewards with ${again.code}, ${reorgs} reorgs, ${restarts} restarts`,
     );
   return good ? 0 : 1;
 }
 
-function tablesOf(database: string, summary: Summary, sameDigest: boolean): string {
+function tablesOf(database: string, summary: Summary, sameDigest: boolean, folder: string): string {
   const db = new Database(database, { readonly: true });
   try {
     const providers = db
@@ -195,6 +260,12 @@ function tablesOf(database: string, summary: Summary, sameDigest: boolean): stri
         group by date
         order by date`)
       .all();
+    const rewards = db
+      .prepare<[], { epoch: number; provider: string; tier: number; amount: string; paid: string }>(`
+        select epoch, provider_address as provider, tier, reward_amount as amount, paid
+        from rewards
+        order by epoch, length(reward_amount) desc, reward_amount desc`)
+      .all();
     const lines = [
       "",
       "provider                                    since       days  open positions          value now",
@@ -207,6 +278,14 @@ function tablesOf(database: string, summary: Summary, sameDigest: boolean): stri
         (row) => `${row.date}  ${pad(row.providers, 9)}  ${dollars(row.value)}  ${pad(`${row.inRange ?? 0} %`, 17)}`,
       ),
       "",
+      "epoch  provider                                    tier              allocated                   paid",
+      ...rewards.map(
+        (row) =>
+          `${pad(row.epoch, 5)}  ${row.provider}  ${pad(row.tier, 4)}  ${tokens(row.amount)}  ${tokens(row.paid)}`,
+      ),
+      "",
+      `epochs made final ${summary.epochsFinal}, ${summary.rewardsPaid} ARB paid, Merkle root ${summary.merkleRoot}`,
+      `files in ${folder} (kept with --keep)`,
       `events ${summary.events}, postings ${summary.postings}, reorgs ${summary.reorgs}, kills survived ${summary.restarts}`,
       `verify: ${summary.positionsChecked} positions compared with the chain, ${summary.positionsWrong} wrong`,
       `rebuild from stored events: ${sameDigest ? "the same state" : "ANOTHER STATE"}, digest ${summary.stateDigest}`,
@@ -221,6 +300,12 @@ function tablesOf(database: string, summary: Summary, sameDigest: boolean): stri
 
 function pad(value: number | string, width: number): string {
   return String(value).padStart(width);
+}
+
+/** Base units of a token with 18 decimals, for people. */
+function tokens(amount: string): string {
+  const text = amount.padStart(19, "0");
+  return `${text.slice(0, -18)}.${text.slice(-18, -6)} ARB`.padStart(21);
 }
 
 /** A value scaled by six decimals, for people. */

@@ -31,9 +31,13 @@ it("the demo survives its reorg and its kill, is right in every position, and ke
     "positionsChecked",
     "positionsWrong",
     "stateDigest",
+    "epochsFinal",
+    "rewardsPaid",
+    "merkleRoot",
     "elapsedMs",
   ]);
-  expect(summary).toMatchObject({ reorgs: 1, restarts: 1, positionsWrong: 0 });
+  expect(summary).toMatchObject({ reorgs: 1, restarts: 1, positionsWrong: 0, epochsFinal: 2, rewardsPaid: "50000" });
+  expect(summary["merkleRoot"]).toMatch(/^0x[0-9a-f]{64}$/);
   expect(summary["positionsChecked"]).toBeGreaterThan(20);
   expect(summary["stateDigest"]).toMatch(/^[0-9a-f]{64}$/);
   expect(existsSync(join(folder, "ledger.sqlite")) && existsSync(join(folder, "programme.json"))).toBe(true);

@@ -58,18 +58,19 @@ export function waitingFor(store: Store, epoch: Epoch): LpLedgerError | undefine
       `is not over: the newest closed day is ${closed ?? "none"}`,
       "let the daemon follow the chain past its end",
     );
-  const block = store.days.closedBlockOf(last) ?? 0;
+  // Which block closed a day depends on how blocks were read; the time of what is final does not.
+  const timeAt = (block: number): string => isoOf(store.blocks.atOrBelow(block)?.timestampSec ?? 0);
   const [final, settled] = [store.config.get("final_block") ?? -1, store.config.get("settled_block") ?? -1];
-  if (final < block)
+  if (timeAt(final) < isoOf(dayStartSec(epoch.end)))
     return wait(
       "EPOCH_NOT_FINAL",
-      `is not final: it ended before block ${block}, final is ${final}`,
-      "wait until the chain has finalised that block",
+      `is not final: block ${final} is, of ${timeAt(final)}`,
+      "wait until the chain has finalised a block past its end",
     );
-  if (settled < block)
+  if (timeAt(settled) < isoOf(dayStartSec(epoch.end)))
     return wait(
       "EPOCH_NOT_SETTLED",
-      `is not settled: it ended before block ${block}, blocks up to ${settled} were read twice`,
+      `is not settled: blocks up to ${settled}, of ${timeAt(settled)}, were read twice`,
       "let the daemon run with SETTLING=1 until lp-ledger status says that much is settled",
     );
   const unpriced = store.tiers.unknownDays(epoch.first, epoch.end);

@@ -1,0 +1,80 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { sha256 } from "../../src/cli/platform.ts";
+import type { Day } from "../../src/core/day.ts";
+import { formatDecimal } from "../../src/core/decimal.ts";
+import { type Before, leftBy, rewardsOf } from "../../src/core/rewards.ts";
+import { daysAfter } from "../../src/core/rules.ts";
+import { adoptProgramme } from "../../src/daemon/adopt.ts";
+import { keepStandings } from "../../src/daemon/tiers.ts";
+import { openStore, temporaryFolder, testProgramme } from "../support/ledger.ts";
+import { addressOf } from "../support/logs.ts";
+import { POOL } from "../support/world.ts";
+
+const text = readFileSync(new URL("../../docs/rewards.md", import.meta.url), "utf8");
+const rules = JSON.parse(`{${/```json\n([\s\S]*?)```/.exec(text)?.[1] ?? ""}}`) as Record<string, never>;
+const programme = testProgramme(rules);
+const rewards = programme.rules?.rewards;
+if (rewards == null) throw new Error("the example has no rewards");
+
+/** The cells of a table of the page, without its heading. */
+function table(heading: string): readonly (readonly string[])[] {
+  const lines = text.slice(text.indexOf(heading)).split("\n\n")[0]?.split("\n").slice(2) ?? [];
+  return lines.map((line) =>
+    line
+      .split("|")
+      .slice(1, -1)
+      .map((cell) => cell.trim()),
+  );
+}
+
+const WHO = [addressOf(0x11), addressOf(0x12), addressOf(0x13)];
+
+/** What a ledger makes of the values on the page. */
+function play(retroactive: boolean) {
+  const { store } = openStore(join(temporaryFolder(), "ledger.sqlite"));
+  const insert = store.db.prepare(`
+    insert into daily_balances
+      (provider_address, date, pool_address, protocol, liquidity_amount, token_amounts, token_seconds, liquidity_seconds, seconds_open)
+    values (?, ?, ?, 'uniswap-v3', ?, '[]', '[]', '1', 86400)`);
+  store.write(() => {
+    adoptProgramme(store, programme, sha256);
+    for (const [day, ...values] of table("| day | Ann")) {
+      const date = daysAfter("2026-01-01" as Day, Number(day) - 1);
+      store.days.insertDay(date, Number(day));
+      for (const [i, value] of values.entries()) if (value !== "") insert.run(WHO[i], date, POOL, Number(value) * 1e6);
+      keepStandings(store, programme, date);
+    }
+  });
+  let before: readonly Before[] = [];
+  return (rewards?.epochs ?? []).map((epoch) => {
+    const given =
+      rewards === undefined || rewards === null
+        ? []
+        : rewardsOf(rewards, epoch, store.tiers.weightsOf(epoch.first, epoch.end, retroactive), before);
+    before = given.map(leftBy);
+    return given[0]?.rows ?? [];
+  });
+}
+
+describe("the example in the documentation", () => {
+  it("comes out of the ledger as the page says", () => {
+    const epochs = play(false).map((rows) => WHO.map((who) => rows.find(({ provider }) => provider === who)));
+    const said = table("| epoch | Ann").map(([, ...cells]) => cells);
+    const cents = (text: string): string => text.padEnd(text.includes(".") ? text.indexOf(".") + 3 : 0, "0");
+    expect(
+      epochs.map((rows) => rows.map((row) => (row === undefined ? "" : cents(formatDecimal(row.paid, 2))))),
+    ).toEqual(said);
+    const weights = epochs.map((rows) => rows.map((row) => Number(row?.weight ?? 0) / 1e10));
+    expect(weights).toEqual([
+      [700, 1200, 0],
+      [840, 1520, 300],
+    ]);
+    for (const each of weights.flat()) if (each > 0) expect(text).toContain(`${each}`);
+  });
+
+  it("counts a whole epoch by its last day where the tiers are retroactive", () => {
+    expect(play(true)[1]?.map(({ weight }) => Number(weight) / 1e10)).toEqual([840, 1680, 300]);
+  });
+});
