@@ -17,6 +17,8 @@ const DUMPED: Readonly<Record<string, string>> = {
   token_prices: "token_address, date, price, source",
   daily_balances: "*",
   provider_balances: "*",
+  provider_days: "*",
+  feed_answers: "*",
 };
 
 /** Everything the ledger says, as text that is equal exactly when two ledgers are. */
