@@ -72,6 +72,17 @@ create table provider_days (
   primary key (date, provider_address)
 ) strict, without rowid;
 
+create index provider_days_unknown on provider_days (date) where multiplier_bp is null;
+
+-- What each provider's days of a reward epoch weigh together, when its last day is closed (derived).
+create table epoch_weights (
+  date text not null references days (date), -- the epoch's last day
+  provider_address text not null,
+  weight text not null, -- scaled quote units x basis points
+  tier integer not null, -- of its last day that weighed anything
+  primary key (date, provider_address)
+) strict, without rowid;
+
 create table provider_balances_new (
   provider_address text primary key,
   total_liquidity integer, -- null while a needed price has never been known

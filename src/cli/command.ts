@@ -26,11 +26,11 @@ export function day(text: string): Day {
   throw new InvalidArgumentError(`expected a day as YYYY-MM-DD, found ${JSON.stringify(text)}`);
 }
 
-/** A whole number on the command line, at most `max`. */
-export function wholeNumber(what: string, max = Number.MAX_SAFE_INTEGER): (text: string) => number {
+/** A whole number on the command line, from `min` to `max`. */
+export function wholeNumber(what: string, max = Number.MAX_SAFE_INTEGER, min = 0): (text: string) => number {
   return (text) => {
     const number = Number(text);
-    if (/^\d+$/.test(text) && number <= max) return number;
+    if (/^\d+$/.test(text) && number >= min && number <= max) return number;
     throw new InvalidArgumentError(`expected ${what}, found ${JSON.stringify(text)}`);
   };
 }

@@ -1,3 +1,4 @@
+import { rulesFrom } from "../core/canonical.ts";
 import { type Day, dayStartSec } from "../core/day.ts";
 import { formatDecimal } from "../core/decimal.ts";
 import type { TokenSums } from "../core/epoch-record.ts";
@@ -8,7 +9,7 @@ import { capOf, type Reward } from "../core/rewards.ts";
 import type { RewardRules, Rules } from "../core/rules.ts";
 import { weekOf } from "../core/tiers.ts";
 import { withDiscovered } from "../daemon/followed.ts";
-import { epochOf, type Rewarding, rewardingOf } from "../daemon/rewards.ts";
+import { type Rewarding, rewardingOf } from "../daemon/rewards.ts";
 import { type DayPart, derivationOf, type PoolPart } from "../store/derivation.ts";
 import type { StoredEpoch } from "../store/rewards.ts";
 import { storedEpoch } from "./rewards.ts";
@@ -26,7 +27,7 @@ export async function rewardsExplain(io: Io, provider: Address, options: Explain
   await withReader(settings, async (store) => {
     const answer = store.db.transaction(() => {
       const stored = storedEpoch(store, rewarding, options.epoch);
-      const { first, end } = epochOf(rewarding, options.epoch);
+      const { first, end } = stored.record;
       const days = derivationOf(store.db, provider, first, end).map((day) => ({
         ...day,
         prices: store.prices.ofDay(day.date),
@@ -37,8 +38,14 @@ export async function rewardsExplain(io: Io, provider: Address, options: Explain
       return { stored, days, rewards, programme: withDiscovered(store, programme) };
     })();
     if (options.json) io.out(jsonAnswer({ provider, ...jsonOf(answer) }));
-    else io.out(`${explanation(provider, rewarding, answer).join("\n")}\n`);
+    else io.out(`${explanation(provider, pastOf(rewarding, answer.stored), answer).join("\n")}\n`);
   });
+}
+
+/** The rules by which the epoch was calculated. */
+function pastOf(rewarding: Rewarding, { record }: StoredEpoch): Rewarding {
+  const rules = rulesFrom(record.rules);
+  return { ...rewarding, rules, rewards: rules.rewards ?? rewarding.rewards };
 }
 
 type ExplainedDay = DayPart & { readonly prices: DayPrices };
@@ -82,7 +89,12 @@ function explanation(provider: Address, { rules, rewards: rule }: Rewarding, fac
   return [
     ...head,
     ...days.flatMap((day) => [...dayLines(day, rules, rule, programme), ""]),
-    ...(rule.excluded.has(provider) ? [] : weight),
+    ...(rule.excluded.has(provider) ? [] : weight.lines),
+    ...(weight.total === (rewards[0]?.weight ?? 0n) || rule.excluded.has(provider)
+      ? []
+      : [
+          `THIS IS NOT the weight the epoch was calculated with, ${rewards[0]?.weight ?? 0n}: something beneath it has changed since`,
+        ]),
     `all providers together weigh ${record.totalWeight}; excluded addresses are not among them`,
     ...record.tokens.flatMap((sums, i) => ["", ...tokenLines(sums, rewards[i], facts, rule, rules)]),
   ];
@@ -145,20 +157,22 @@ function weightLines(
   { tiers }: Rules,
   rule: RewardRules,
   programme: Programme,
-): readonly string[] {
+): { readonly lines: readonly string[]; readonly total: bigint } {
   const counting = days.filter(({ tier }) => tier !== null && tier > 0);
-  if (counting.length === 0) return ["it weighs nothing in this epoch"];
+  if (counting.length === 0) return { lines: ["it weighs nothing in this epoch"], total: 0n };
   const values = counting.map((day) => (rule.weighting === "in-range" ? day.inRangeValue : null) ?? day.value ?? 0n);
   const multipliers = counting.map(({ multiplierBp }) => BigInt(multiplierBp ?? 0));
   const unit = `in ${programme.quote.symbol} scaled by ${programme.quote.decimals} decimals x basis points`;
   if (tiers.retroactive) {
     const sum = values.reduce((total, value) => total + value, 0n);
     const last = multipliers.at(-1) ?? 0n;
-    return [`weight: (${values.join(" + ")}) x ${last}, the multiplier of its last day, = ${sum * last} (${unit})`];
+    const text = `weight: (${values.join(" + ")}) x ${last}, the multiplier of its last day, = ${sum * last} (${unit})`;
+    return { lines: [text], total: sum * last };
   }
   const parts = values.map((value, i) => value * (multipliers[i] ?? 0n));
   const total = parts.reduce((sum, part) => sum + part, 0n);
-  return [`weight: ${parts.join(" + ")}${parts.length > 1 ? ` = ${total}` : ""} (${unit})`];
+  const text = `weight: ${parts.join(" + ")}${parts.length > 1 ? ` = ${total}` : ""} (${unit})`;
+  return { lines: [text], total };
 }
 
 function tokenLines(

@@ -21,6 +21,17 @@ export async function pricesImport(io: Io, file: string, options: CommonOptions)
   const rows = rowsOf(readText(resolve(io.cwd, file), file), file);
   const problems: Problem[] = [];
   const prices = rows.flatMap((row, i) => priceOf(row, i, `import ${basename(file)}`, programme, problems));
+  const seen = new Map<string, bigint>();
+  for (const [i, { token, date, priceE18 }] of problems.length > 0 ? [] : prices.entries()) {
+    const before = seen.get(`${token} ${date}`);
+    if (before !== undefined && before !== priceE18)
+      problems.push({
+        field: `row ${i + 1}.price`,
+        expected: `one price for ${token} on ${date}`,
+        found: `${rows[i]?.["price"]}`,
+      });
+    seen.set(`${token} ${date}`, priceE18);
+  }
   if (problems.length > 0) throw configError(`the price file ${file}`, problems);
   const added = await withOperator(settings, async (store) =>
     store.write(() => {
@@ -61,10 +72,10 @@ export async function pricesRevise(io: Io, reason: string, options: ReviseOption
     store.write(() => {
       const last = daysAfter(to, 1);
       const days: Day[] = [];
-      const final = store.config.get("final_block") ?? -1;
+      const open = store.prices.firstOpenDay();
       for (let day = first; day < last && problems.length === 0; day = nextDay(day)) {
-        const closed = store.days.closedBlockOf(day);
-        if (closed === undefined || closed > final) problem("--date", "days that are closed and final", day);
+        if (store.days.closedBlockOf(day) === undefined || day >= open)
+          problem("--date", "days that are closed and final", day);
         days.push(day);
       }
       if (problems.length > 0) throw configError("the revision", problems);
@@ -128,8 +139,9 @@ function rowsOf(text: string, file: string): readonly Row[] {
   const names = heading.split(",").map((name) => name.trim());
   if (FIELDS.some((name) => !names.includes(name)) || names.length !== FIELDS.length)
     throw fail(`a JSON list, or the heading ${FIELDS.join(",")}`, heading.slice(0, 80));
-  return lines.map((line) => {
+  return lines.map((line, i) => {
     const cells = line.split(",").map((cell) => cell.trim());
+    if (cells.length !== names.length) throw fail(`${names.length} cells in row ${i + 1}`, line.slice(0, 80));
     return Object.fromEntries(names.map((name, i) => [name, cells[i]]));
   });
 }

@@ -1,11 +1,12 @@
 import { type Command, Option } from "commander";
 import type { Address } from "../core/hex.ts";
+import { FORMATS } from "../distribution/distribution.ts";
 import { address, command, day, wholeNumber } from "./command.ts";
 import { type ExplainOptions, rewardsExplain } from "./explain.ts";
 import { pricesImport, pricesMissing, pricesRevise, type ReviseOptions } from "./prices.ts";
 import { pricesFetch } from "./prices-fetch.ts";
 import { type EpochOptions, rewardsCalculate, rewardsFinalize, rewardsShow } from "./rewards.ts";
-import { FORMATS, type RewardsExportOptions, rewardsExport } from "./rewards-export.ts";
+import { type RewardsExportOptions, rewardsExport } from "./rewards-export.ts";
 import { tiers } from "./tiers.ts";
 import type { CommonOptions, Io } from "./wiring.ts";
 
@@ -59,7 +60,9 @@ export function rewardCommands(program: Command, io: Io): void {
     (options: CommonOptions) => tiers(io, options),
   );
   const epoch = (): Option =>
-    new Option("--epoch <number>", "which epoch, counted from 1").argParser(wholeNumber("an epoch"));
+    new Option("--epoch <number>", "which epoch, counted from 1").argParser(
+      wholeNumber("an epoch, counted from 1", 100_000, 1),
+    );
   const rewards = command(program, "rewards", "reward epochs, from calculation to files", "lp-ledger rewards").action(
     (options: CommonOptions) => rewardsShow(io, options),
   );

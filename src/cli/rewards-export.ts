@@ -2,13 +2,12 @@ import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from "node:f
 import { join, resolve } from "node:path";
 import { formatDecimal } from "../core/decimal.ts";
 import type { EpochResult, TokenSums } from "../core/epoch-record.ts";
-import { invariant, LpLedgerError } from "../core/errors.ts";
+import { LpLedgerError } from "../core/errors.ts";
 import type { Programme } from "../core/programme.ts";
 import { intact, rewardingOf } from "../daemon/rewards.ts";
-import { grossOf, merklFile, type Reason } from "../distribution/merkl.ts";
-import { merkleFiles } from "../distribution/merkle.ts";
-import { inOrder, type Payout, type PayoutFile, requireSame, shownAddress, totalOf } from "../distribution/payouts.ts";
-import { safeFiles } from "../distribution/safe.ts";
+import { distributionOf, FORMATS, type Format } from "../distribution/distribution.ts";
+import { grossOf } from "../distribution/merkl.ts";
+import { shownAddress } from "../distribution/payouts.ts";
 import { sync } from "../store/files.ts";
 import type { Store } from "../store/store.ts";
 import { sha256 } from "./platform.ts";
@@ -25,9 +24,6 @@ export interface RewardsExportOptions extends CommonOptions {
   /** Basis points that the distributor takes from what it is given. */
   readonly merklFeeBp?: number;
 }
-
-export const FORMATS = ["merkle", "merkl", "safe"] as const;
-export type Format = (typeof FORMATS)[number];
 
 interface Written {
   readonly token: string;
@@ -106,62 +102,20 @@ function writeToken(
   folder: string,
   token: TokenSums,
   chosen: readonly EpochResult[],
-  options: RewardsExportOptions,
+  { format = FORMATS, cumulative = false, reason = "liquidity rewards", merklFeeBp }: RewardsExportOptions,
 ): Written {
-  const reasons = chosen.flatMap((each) => reasonsOf(each, token, options));
-  const sums = new Map<Payout["recipient"], bigint>();
-  for (const { recipient, amount } of reasons) sums.set(recipient, (sums.get(recipient) ?? 0n) + amount);
-  const payouts = inOrder([...sums].map(([recipient, amount]) => ({ recipient, amount })));
-  const paid = chosen.reduce(
-    (sum, { record }) => sum + BigInt(record.tokens.find(({ address }) => address === token.address)?.paid ?? 0),
-    0n,
-  );
-  invariant(
-    totalOf(payouts) === paid,
-    "PAID_SUM",
-    `the payouts of ${token.symbol} sum to ${totalOf(payouts)}, the epochs paid ${paid}`,
-  );
-  const name = `${token.symbol.replaceAll(/[^A-Za-z0-9]/g, "") || "token"}-${token.address}`;
-  const wanted = (format: Format): boolean => payouts.length > 0 && (options.format ?? FORMATS).includes(format);
-  const tree = wanted("merkle") ? merkleFiles(name, token, payouts) : undefined;
-  const files: readonly PayoutFile[] = [
-    ...(tree?.files ?? []),
-    ...(wanted("merkl") ? [merklFile(name, token, reasons)] : []),
-    // A batch of transfers pays at once: of what was paid before it would pay again.
-    ...(wanted("safe") && options.cumulative !== true ? safeFiles(name, token, payouts) : []),
-  ];
-  proveAll(files, payouts);
-  for (const { name: file, text } of files) writeFileSync(join(folder, file), text);
+  const { payouts, total, root, files } = distributionOf(token, chosen, { formats: format, cumulative, reason });
+  for (const { name, text } of files) writeFileSync(join(folder, name), text);
   return {
     token: shownAddress(token.address),
     chainId: token.chainId,
     symbol: token.symbol,
     recipients: payouts.length,
-    total: `${totalOf(payouts)}`,
-    ...(tree === undefined ? {} : { root: tree.root }),
-    ...(options.merklFeeBp === undefined ? {} : { merklFunding: `${grossOf(totalOf(payouts), options.merklFeeBp)}` }),
-    files: files.map(({ name: file, text }) => ({ file, sha256: sha256(text) })),
+    total: `${total}`,
+    ...(root === null ? {} : { root }),
+    ...(merklFeeBp === undefined ? {} : { merklFunding: `${grossOf(total, merklFeeBp)}` }),
+    files: files.map(({ name, text }) => ({ file: name, sha256: sha256(text) })),
   };
-}
-
-/** Every file alone pays everything, but a Safe's batches, which do together. */
-function proveAll(files: readonly PayoutFile[], payouts: readonly Payout[]): void {
-  const batches = files.filter(({ name }) => name.endsWith(".csv"));
-  for (const file of files) if (!batches.includes(file)) requireSame(file, payouts);
-  const [first] = batches;
-  if (first !== undefined) requireSame({ ...first, payouts: batches.flatMap((each) => each.payouts) }, payouts);
-}
-
-function reasonsOf(
-  { record, rewards }: EpochResult,
-  { address }: TokenSums,
-  { reason }: RewardsExportOptions,
-): readonly Reason[] {
-  const rows = rewards[record.tokens.findIndex((each) => each.address === address)] ?? [];
-  const text = `${reason ?? "liquidity rewards"}, epoch ${record.epoch}`;
-  return rows
-    .filter(({ paid }) => paid > 0n)
-    .map(({ provider, paid }) => ({ recipient: provider, amount: paid, reason: text }));
 }
 
 function textOf(folder: string, written: readonly Written[], tokens: readonly TokenSums[]): string {

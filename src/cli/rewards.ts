@@ -27,27 +27,30 @@ export interface EpochOptions extends CommonOptions {
 export async function rewardsCalculate(io: Io, options: EpochOptions): Promise<void> {
   const { settings, programme } = contextOf(io, options);
   const rewarding = rewardingOf(programme);
-  const stored = await withOperator(settings, async (store) =>
+  const stored = await withOperator(settings, async (store) => {
+    const asked = (each: StoredEpoch): boolean => options.epoch === undefined || each.record.epoch === options.epoch;
     store.write(() => {
       requireFollowed(store, programme);
       const upTo = options.epoch ?? lastReady(store, rewarding);
       epochOf(rewarding, upTo);
-      keepCalculated(store, calculateUpTo(store, rewarding, upTo), sha256);
-      const done = store.rewards.epochs().filter(({ record }) => record.epoch <= upTo);
-      for (const each of done) {
-        const asked = options.epoch === undefined || each.record.epoch === options.epoch;
-        if (each.state === "final" && asked) requireSame(store, rewarding, sha256, each);
-      }
-      return done.filter(({ record }) => options.epoch === undefined || record.epoch === options.epoch);
-    }),
-  );
+      if (store.rewards.epoch(upTo)?.state !== "final")
+        keepCalculated(store, calculateUpTo(store, rewarding, upTo), sha256);
+    });
+    // Compared outside the write, one by one: nobody has to wait for it.
+    for (const { record } of store.rewards.epochs().filter((each) => each.state === "final" && asked(each)))
+      store.db.transaction(() => {
+        const frozen = store.rewards.epoch(record.epoch);
+        if (frozen !== undefined) requireSame(store, rewarding, sha256, frozen);
+      })();
+    return store.rewards.epochs().filter(asked);
+  });
   if (options.json) io.out(jsonAnswer(stored.map(answerOf)));
   else writeLines(io.out, stored, textOf);
 }
 
 /** The newest epoch that can be calculated. @throws why the first one cannot, where none can */
 function lastReady(store: Store, rewarding: Rewarding): number {
-  const waiting = rewarding.rewards.epochs.map((epoch) => waitingFor(store, epoch));
+  const waiting = rewarding.rewards.epochs.map((epoch) => waitingFor(store, rewarding.rewards, epoch));
   const first = waiting.findIndex((each) => each !== undefined);
   if (first === 0 && waiting[0] !== undefined) throw waiting[0];
   return first < 0 ? waiting.length : first;
@@ -70,7 +73,7 @@ export async function rewardsShow(io: Io, options: EpochOptions): Promise<void> 
     writeLines(io.out, stored, textOf);
     const next = rewarding.rewards.epochs.find(({ number }) => stored.every(({ record }) => record.epoch !== number));
     if (next === undefined) return;
-    const why = waitingFor(store, next);
+    const why = waitingFor(store, rewarding.rewards, next);
     io.out(why === undefined ? `epoch ${next.number} can be calculated\n` : `${why.message}\n`);
   });
 }

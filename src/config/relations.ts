@@ -54,6 +54,17 @@ export function relationProblems(programme: Programme, file: ProgrammeFile): rea
   problems.push(...ruleProblems(file, programme.quote.decimals), ...unpricedProblems(programme));
   for (const [of, sources] of programme.prices) {
     if (!decimals.has(of)) problems.push({ field: `prices.${of}`, expected: "a token of a followed pool", found: of });
+    // A day takes what there is when it is closed: what comes later would count or not by chance.
+    const late = sources.findIndex(({ kind }) => !["fixed", "pool", "chainlink"].includes(kind));
+    const after = sources.findLast(
+      ({ kind }, i) => late >= 0 && i > late && ["fixed", "pool", "chainlink"].includes(kind),
+    );
+    if (after !== undefined)
+      problems.push({
+        field: `prices.${of}`,
+        expected: `${after.kind} before ${sources[late]?.kind}, which is told only after a day is closed`,
+        found: sources.map(({ kind }) => kind).join(", "),
+      });
     for (const source of sources) {
       if (source.kind === "chainlink") problems.push(...feedProblems(programme, source.feed, `prices.${of}.chainlink`));
       if (source.kind === "defillama" && programme.quote.symbol.toUpperCase() !== "USD")

@@ -83,6 +83,10 @@ const rewards = z.strictObject({
     .enum(["pay", "keep"])
     .optional()
     .describe("amounts below the minimum payout after the last epoch: paid all the same (the default), or kept"),
+  discoveredPools: z
+    .boolean()
+    .optional()
+    .describe("whether pools that factories made count, too (default false: whoever makes a pool sets its price)"),
 });
 
 /** The parts of the programme file that say how loyalty is measured and what it earns. */
@@ -150,6 +154,7 @@ function rewardRulesOf(file: z.infer<typeof rewards>, said: z.infer<typeof sched
     capBp: file.capBp ?? null,
     undistributed: file.undistributed ?? "roll-over",
     atEnd: file.atEnd ?? "pay",
+    discoveredPools: file.discoveredPools ?? false,
   };
 }
 

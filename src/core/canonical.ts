@@ -122,7 +122,43 @@ export function canonicalRules(rules: Rules): object {
   });
 }
 
+/** The inverse of `canonicalRules`: the rules as they were when an epoch was made final. */
+export function rulesFrom(canonical: object): Rules {
+  const { schedule, tiers, rewards } = canonical as {
+    readonly schedule: Rules["schedule"];
+    readonly tiers: Textual<Rules["tiers"]>;
+    readonly rewards: Textual<NonNullable<Rules["rewards"]>> | null;
+  };
+  return {
+    schedule,
+    tiers: {
+      ...tiers,
+      minimum: BigInt(tiers.minimum),
+      levels: tiers.levels.map((level) => ({ ...level, value: BigInt(level.value) })),
+    },
+    rewards: rewards && {
+      ...rewards,
+      tokens: rewards.tokens.map(({ minimumPayout, cap, ...token }) => ({
+        ...token,
+        minimumPayout: BigInt(minimumPayout),
+        cap: cap === null ? null : BigInt(cap),
+      })),
+      epochs: rewards.epochs.map((epoch) => ({ ...epoch, budgets: epoch.budgets.map(BigInt) })),
+      excluded: new Set(rewards.excluded),
+    },
+  };
+}
+
+/** A type as JSON keeps it: integers as text, sets as lists. */
+type Textual<T> = T extends bigint
+  ? string
+  : T extends ReadonlySet<infer Each>
+    ? readonly Each[]
+    : T extends string | number | boolean | null
+      ? T
+      : { readonly [Key in keyof T]: Textual<T[Key]> };
+
 /** A copy in which integers are decimal text. */
-function textual<T extends object>(value: T): object {
+export function textual<T extends object>(value: T): object {
   return JSON.parse(JSON.stringify(value, (_, each: unknown) => (typeof each === "bigint" ? `${each}` : each)));
 }

@@ -43,12 +43,14 @@ export function answerOf(log: Log, block: { readonly number: number; readonly ti
 /**
  * A feed's price of a day: the mean of its answers over the seconds of the day in which there was one, each from its
  * block's time to the next one's, scaled by 1e18 and floored. Answers that are not above zero are none. Undefined where
- * there was no answer at all, or where the feed was silent for longer than it may be.
+ * there was no answer at all, or where the feed was silent for longer than it may be, before its first answer, too.
  * @param answers of all phases, in ledger order: the last one before the day, and those of the day
  */
 export function feedPriceE18(feed: Feed, answers: readonly FeedAnswer[], day: Day): bigint | undefined {
   const [startSec, endSec] = [dayStartSec(day), dayEndSec(day)];
   const real = answers.filter(({ answer, atSec }) => answer > 0n && atSec < endSec);
+  const [first] = real;
+  if (first === undefined || first.atSec - startSec > feed.staleAfterSec) return undefined;
   let [seconds, sum] = [0, 0n];
   for (const [i, { atSec, answer }] of real.entries()) {
     const untilSec = real[i + 1]?.atSec ?? endSec;

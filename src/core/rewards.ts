@@ -85,15 +85,30 @@ export function split(
     const exact = rest * weight;
     const amount = exact / total;
     units -= amount;
-    return { provider, amount, remainder: exact % total };
+    amounts.set(provider, amount);
+    return { provider, remainder: exact - amount * total };
   });
-  parts.sort((a, b) =>
-    a.remainder === b.remainder ? order(a.provider, b.provider) : a.remainder > b.remainder ? -1 : 1,
-  );
-  parts.forEach(({ provider, amount }, i) => {
-    amounts.set(provider, BigInt(i) < units ? amount + 1n : amount);
-  });
+  for (const { provider } of largest(parts, Number(units))) amounts.set(provider, (amounts.get(provider) ?? 0n) + 1n);
   return { amounts, left: 0n };
+}
+
+interface Part {
+  readonly provider: Address;
+  readonly remainder: bigint;
+}
+
+/** The parts with the largest remainders, so many of them, ties to the lower address. */
+function largest(parts: readonly Part[], count: number): readonly Part[] {
+  if (count === 0) return [];
+  // As doubles most remainders stay apart, and sort a hundred times faster; only those at the edge are compared exactly.
+  const doubles = Float64Array.from(parts, ({ remainder }) => Number(remainder)).sort();
+  const edge = doubles[doubles.length - count] ?? 0;
+  const near = (part: Part): number => Number(part.remainder);
+  const above = parts.filter((part) => near(part) > edge);
+  const tied = parts
+    .filter((part) => near(part) === edge)
+    .sort((a, b) => (a.remainder === b.remainder ? order(a.provider, b.provider) : a.remainder > b.remainder ? -1 : 1));
+  return [...above, ...tied.slice(0, count - above.length)];
 }
 
 function totalOf(claims: readonly Claim[]): bigint {
@@ -129,15 +144,13 @@ export function rewardsOf(
     const pot = budget + rolledIn;
     const { amounts, left } = split(pot, weights, capOf(rules, token, pot));
     const minimum = isLast && rules.atEnd === "pay" ? 0n : token.minimumPayout;
-    const known = new Map(weights.map((each) => [each.provider, each]));
-    const providers = [...new Set([...amounts.keys(), ...carried.keys()])].sort(order);
-    const rows = providers
-      .map((provider): Reward => {
-        const { weight = 0n, tier = 0 } = known.get(provider) ?? {};
+    const rows = linesOf(weights, carried)
+      .map(({ provider, weight, tier }): Reward => {
         const amount = amounts.get(provider) ?? 0n;
         const carriedIn = carried.get(provider) ?? 0n;
         const due = amount + carriedIn;
-        return { provider, weight, tier, amount, carriedIn, paid: due >= minimum ? due : 0n };
+        const isPaid = due >= minimum && !rules.excluded.has(provider);
+        return { provider, weight, tier, amount, carriedIn, paid: isPaid ? due : 0n };
       })
       .filter(({ amount, carriedIn, weight }) => amount + carriedIn > 0n || weight > 0n);
     const allocated = sumOf(rows, ({ amount }) => amount);
@@ -162,6 +175,16 @@ export function rewardsOf(
       rows,
     };
   });
+}
+
+/** Everybody who weighs anything or is owed anything, ascending by address. */
+function linesOf(weights: readonly ProviderWeight[], carried: Before["carried"]): readonly ProviderWeight[] {
+  const known = new Set(carried.size === 0 ? [] : weights.map(({ provider }) => provider));
+  const owed = [...carried.keys()].filter((provider) => !known.has(provider));
+  const lines = [...weights, ...owed.map((provider) => ({ provider, weight: 0n, tier: 0 }))];
+  // They mostly come in order.
+  const ordered = lines.every(({ provider }, i) => i === 0 || (lines[i - 1]?.provider ?? "") < provider);
+  return ordered ? lines : lines.sort((a, b) => order(a.provider, b.provider));
 }
 
 function sumOf(rows: readonly Reward[], pick: (row: Reward) => bigint): bigint {

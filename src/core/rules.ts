@@ -44,6 +44,8 @@ export interface RewardRules {
   readonly undistributed: "roll-over" | "refund";
   /** What becomes of amounts below the minimum payout after the last epoch. */
   readonly atEnd: "pay" | "keep";
+  /** Whether pools that factories made count: whoever makes one sets its price. */
+  readonly discoveredPools: boolean;
 }
 
 export interface RewardToken {

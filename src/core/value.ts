@@ -6,7 +6,7 @@ import type { Pool, Programme, Token } from "./programme.ts";
 import type { TickRange } from "./ticks.ts";
 
 /** A thousandth of what 63 bits hold: sums over a thousand absurd rows still fit. */
-const VALUE_MAX = ((1n << 63n) - 1n) / 1000n;
+export const VALUE_MAX = ((1n << 63n) - 1n) / 1000n;
 
 export interface TokenAmount {
   readonly token: Token;

@@ -37,6 +37,7 @@ const ATTEMPTS_MAX = 10;
  * @returns undefined when it was told to stop before that.
  */
 export async function addPools(plan: AddPoolsPlan, whole: Programme): Promise<Rebuilt | undefined> {
+  const closed = plan.main.store.days.last()?.date ?? "";
   for (let attempt = 1; attempt <= ATTEMPTS_MAX; attempt++) {
     await plan.follow(plan.main, plan.main.programme);
     const tip = plan.main.store.blocks.tip();
@@ -50,7 +51,7 @@ export async function addPools(plan: AddPoolsPlan, whole: Programme): Promise<Re
       }
       await plan.follow(new Bookkeeper(side.store, plan.added, plan.sha256), plan.added, tip.number);
       if (plan.stopped()) return undefined; // What the side ledger has stays, and the next start goes on with it.
-      if (side.store.blocks.tip()?.hash === tip.hash) return mergeSide(plan, whole, side);
+      if (side.store.blocks.tip()?.hash === tip.hash) return mergeSide(plan, whole, side, closed);
     } finally {
       side.close();
     }
@@ -60,7 +61,7 @@ export async function addPools(plan: AddPoolsPlan, whole: Programme): Promise<Re
   });
 }
 
-function mergeSide(plan: AddPoolsPlan, whole: Programme, side: SideLedger): Rebuilt {
+function mergeSide(plan: AddPoolsPlan, whole: Programme, side: SideLedger, closed: string): Rebuilt {
   const { store } = plan.main;
   const ofSide = side.store.config.get("settled_block");
   side.close();
@@ -69,6 +70,7 @@ function mergeSide(plan: AddPoolsPlan, whole: Programme, side: SideLedger): Rebu
   try {
     rebuilt = store.write(() => {
       copyCanonical(store.db);
+      store.prices.forgetAfter(closed); // Days that closed on the way had to do without the new feeds.
       plan.adopt();
       unsettle(store, ofSide);
       return rebuild(store, whole, plan.sha256, new Set(plan.added.pools.map((pool) => pool.address)));

@@ -1,4 +1,4 @@
-import { type CanonicalProgramme, canonicalProgramme } from "../core/canonical.ts";
+import { type CanonicalProgramme, canonicalProgramme, rulesFrom, textual } from "../core/canonical.ts";
 import type { Sha256 } from "../core/digest.ts";
 import { LpLedgerError } from "../core/errors.ts";
 import type { Address } from "../core/hex.ts";
@@ -9,6 +9,7 @@ import {
   type Programme,
   specialAddresses,
 } from "../core/programme.ts";
+import type { Rules } from "../core/rules.ts";
 import type { Store } from "../store/store.ts";
 import { Balances } from "./balances.ts";
 import { withDiscovered } from "./followed.ts";
@@ -53,6 +54,7 @@ export function compareProgramme(store: Store, programme: Programme): Adoption {
     const list = (factories: CanonicalProgramme["factories"]): string => JSON.stringify(factories ?? []);
     problems.push(`the factories were ${list(stored.factories)}, now they are ${list(now.factories)}`);
   }
+  problems.push(...frozenProblems(store, programme.rules));
   const { symbol } = stored.valuation.quote;
   if (symbol !== now.valuation.quote.symbol)
     problems.push(`prices were counted in ${symbol}, now they are in ${now.valuation.quote.symbol}`);
@@ -68,7 +70,7 @@ export function compareProgramme(store: Store, programme: Programme): Adoption {
       "PROGRAMME_CHANGED",
       `the programme file would change recorded history: ${problems.join("; ")}`,
       {
-        hint: "put the entry back as it was, or start a new DATABASE with this programme; pools can be added at any time, with the wrappers of their shares",
+        hint: "put the entry back as it was, or start a new DATABASE with this programme; pools can be added at any time, with the wrappers of their shares, and epochs after the final ones, each with budgets of its own",
       },
     );
   }
@@ -84,6 +86,41 @@ export function compareProgramme(store: Store, programme: Programme): Adoption {
   if (added.size > 0 || feeds.size > 0) return { kind: "added", ...rest };
   if (!isSame(stored.valuation, now.valuation)) return { kind: "revalued", ...rest };
   return { kind: isSame(stored.rules ?? null, now.rules ?? null) ? "same" : "ruled", ...rest };
+}
+
+/** What final epochs were paid by must not change: their days, budgets and tokens, and everything streaks rest on. */
+function frozenProblems(store: Store, rules: Rules | null): readonly string[] {
+  return store.rewards
+    .epochs()
+    .filter(({ state }) => state === "final")
+    .flatMap(({ record }): readonly string[] => {
+      const then = rulesFrom(record.rules);
+      const name = `epoch ${record.epoch} is final, and`;
+      if (rules?.rewards == null) return [`${name} the rewards are gone`];
+      const { rewards } = rules;
+      const epoch = rewards.epochs[record.epoch - 1];
+      const days = `${record.first} to before ${record.end}`;
+      const problems: string[] = [];
+      const same = (what: string, was: unknown, now: unknown): void => {
+        const [before, after] = [was, now].map((each) => JSON.stringify(textual({ each })));
+        if (before !== after) problems.push(`${name} ${what} would no longer be those it was paid by`);
+      };
+      same("the tiers", then.tiers, rules.tiers);
+      same("the programme's first day", then.schedule?.first, rules.schedule?.first);
+      same("the weighting", then.rewards?.weighting, rewards.weighting);
+      same("the pools that count", then.rewards?.discoveredPools, rewards.discoveredPools);
+      same(`its days (${days})`, [record.first, record.end], [epoch?.first, epoch?.end]);
+      for (const { address, chainId, decimals, budget } of record.tokens) {
+        const i = rewards.tokens.findIndex((each) => each.address === address);
+        const token = rewards.tokens[i];
+        same(
+          `the budget of ${address} (${budget} base units)`,
+          [chainId, decimals, budget],
+          [token?.chainId, token?.decimals, `${epoch?.budgets[i]}`],
+        );
+      }
+      return problems;
+    });
 }
 
 function isSame(a: object | null, b: object | null): boolean {

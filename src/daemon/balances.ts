@@ -4,7 +4,7 @@ import type { Address } from "../core/hex.ts";
 import type { PoolState } from "../core/pool-state.ts";
 import { creditedBy, type Programme } from "../core/programme.ts";
 import type { Standing } from "../core/tiers.ts";
-import { valueOfAccounts } from "../core/value.ts";
+import { VALUE_MAX, valueOfAccounts } from "../core/value.ts";
 import type { Store } from "../store/store.ts";
 import { standingNow } from "./tiers.ts";
 
@@ -53,7 +53,8 @@ export class Balances {
       const priceOf = (token: Address): bigint | undefined => this.#priceOf(token, prices);
       const total = valueOfAccounts(this.#followed.programme, accounts, stateOf, priceOf);
       const { tier, multiplierBp } = standingOf?.(provider) ?? NO_TIERS;
-      const weighted = total === null || multiplierBp === null ? null : (total * BigInt(multiplierBp)) / 10_000n;
+      const exact = total === null || multiplierBp === null ? null : (total * BigInt(multiplierBp)) / 10_000n;
+      const weighted = exact === null || exact > VALUE_MAX ? null : exact;
       this.#store.balances.put({ provider, total, weighted, tier, lastUpdated });
     }
   }

@@ -143,7 +143,6 @@ export class Bookkeeper {
     this.#forget();
     forgetReadersAbove(this.store, commonBlock);
     const committed = this.#applyAll(ranges);
-    recordFrozen(this.store, commonBlock);
     this.#balances.refresh(undone.daysReopened > 0 ? "all" : undone.providers);
     return committed;
   }
@@ -271,6 +270,7 @@ export class Bookkeeper {
     while (this.#dayEndSec <= timestampSec) {
       const day = dayOf(this.#dayEndSec - 1);
       closeDay(this.store, this.programme, this.#followed.special, day, blockNumber);
+      recordFrozen(this.store, day);
       this.#dayEndSec = dayEndSec(nextDay(day));
     }
   }

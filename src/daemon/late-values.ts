@@ -16,10 +16,17 @@ export function valueLate(store: Store, programme: Programme): readonly Day[] {
   const changed = new Set<Day>();
   for (const [day, revisions] of groupBy(store.revisions.pending(), ({ date }) => date)) {
     if (store.days.closedBlockOf(day) === undefined) continue; // Undone since: it will be closed with the revised price.
-    store.prices.forget(day, restingOn(programme, new Set(revisions.map(({ token }) => token))));
+    const before = store.prices.ofDay(day);
+    const named = new Set(revisions.map(({ token }) => token));
+    const resting = restingOn(programme, named);
+    store.prices.forget(day, resting);
     value(store, programme, day, "all");
     const now = store.prices.ofDay(day);
     for (const revision of revisions) store.revisions.applied(revision, now.get(revision.token));
+    const [first] = revisions;
+    for (const token of resting)
+      if (first !== undefined && !named.has(token) && before.get(token)?.priceE18 !== now.get(token)?.priceE18)
+        store.revisions.followed(first, token, before.get(token), now.get(token), store.nowIso());
     changed.add(day);
   }
   for (const day of store.prices.unpricedDays()) if (value(store, programme, day, "unpriced")) changed.add(day);

@@ -1,8 +1,9 @@
-import { canonicalRules } from "../core/canonical.ts";
+import { canonicalRules, rulesFrom } from "../core/canonical.ts";
 import { type Day, dayOf, dayStartSec, isoOf } from "../core/day.ts";
 import type { Sha256 } from "../core/digest.ts";
 import { type EpochResult, resultText, sumsOf } from "../core/epoch-record.ts";
 import { invariant, LpLedgerError } from "../core/errors.ts";
+import { toAddress } from "../core/hex.ts";
 import type { Programme } from "../core/programme.ts";
 import { type Before, leftBy, NOTHING_BEFORE, rewardsOf } from "../core/rewards.ts";
 import type { Epoch, RewardRules, Rules } from "../core/rules.ts";
@@ -45,7 +46,7 @@ export function epochOf({ rewards }: Rewarding, number: number): Epoch {
  * Why an epoch cannot be calculated yet, or undefined: all its days must be closed, final, settled and priced, so that
  * nothing it rests on can change any more.
  */
-export function waitingFor(store: Store, epoch: Epoch): LpLedgerError | undefined {
+export function waitingFor(store: Store, { excluded }: RewardRules, epoch: Epoch): LpLedgerError | undefined {
   const wait = (code: string, message: string, hint: string): LpLedgerError =>
     new LpLedgerError("transient", code, `epoch ${epoch.number} (${epoch.first} to ${lastDayOf(epoch)}) ${message}`, {
       hint,
@@ -73,15 +74,23 @@ export function waitingFor(store: Store, epoch: Epoch): LpLedgerError | undefine
       `is not settled: blocks up to ${settled}, of ${timeAt(settled)}, were read twice`,
       "let the daemon run with SETTLING=1 until lp-ledger status says that much is settled",
     );
-  const unpriced = store.tiers.unknownDays(epoch.first, epoch.end);
-  const waiting = store.revisions.pending().filter(({ date }) => date < epoch.end);
-  if (unpriced.length > 0 || waiting.length > 0)
+  const before = store.config.get("settled_from") ?? -1;
+  if (timeAt(before) > isoOf(dayStartSec(epoch.first)))
+    return wait(
+      "EPOCH_NOT_SETTLED",
+      `is not settled: blocks up to ${before}, of ${timeAt(before)}, were followed before this ledger began to read twice`,
+      "follow the chain once more into a new DATABASE",
+    );
+  const unknown = store.tiers
+    .unknown(epoch.first, epoch.end)
+    .filter(({ provider }) => !excluded.has(toAddress(provider)));
+  if (unknown.length > 0) return wait("EPOCH_UNPRICED", ...unpricedText(unknown));
+  const revised = store.revisions.pending().filter(({ date }) => date < epoch.end);
+  if (revised.length > 0)
     return wait(
       "EPOCH_UNPRICED",
-      unpriced.length > 0
-        ? `has days without a value, or with a streak that an earlier such day decides: ${unpriced.join(", ")}`
-        : `waits for revised prices to be taken up: ${waiting.map(({ date }) => date).join(", ")}`,
-      "lp-ledger prices missing names the tokens; the daemon takes up what is brought in",
+      `waits for revised prices to be taken up: ${revised.map(({ date }) => date).join(", ")}`,
+      "the daemon takes them up at once, or when it is started",
     );
   const finding = store.findings.open().find(({ identity }) => identity !== FROZEN_EPOCH);
   if (finding !== undefined)
@@ -93,21 +102,40 @@ export function waitingFor(store: Store, epoch: Epoch): LpLedgerError | undefine
   return undefined;
 }
 
+/** What is not valued, and what may help. */
+function unpricedText(rows: ReturnType<Store["tiers"]["unknown"]>): readonly [string, string] {
+  const unpriced = rows.filter((row) => row.unpriced);
+  const [first] = unpriced.length > 0 ? unpriced : rows;
+  const days = [...new Set(rows.map(({ date }) => date))].join(", ");
+  if (unpriced.length === 0)
+    return [
+      `has streaks that an earlier day without a value decides, on ${days}, as that of ${first?.provider}`,
+      "lp-ledger prices missing names the tokens of that day",
+    ];
+  return [
+    `has ${unpriced.length} days without a value, on ${days}, as that of ${first?.provider} on ${first?.date}`,
+    "lp-ledger prices missing names tokens without a price; where it names none, a pool's shares had no known value that day, or a value is " +
+      "too large for quote.decimals. What cannot be valued can be left out with rewards.exclude",
+  ];
+}
+
 function lastDayOf({ end }: Epoch): Day {
   return dayOf(dayStartSec(end) - 1);
 }
 
 /**
- * Calculates an epoch, and those before it that are not final, since what they leave over goes on. The caller holds a
- * transaction, so that everything is of one state.
+ * Calculates an epoch, and those before it that are not final, since what they leave over goes on; ascending. The caller
+ * holds a transaction, so that everything is of one state.
  * @throws EPOCH_OPEN and others of `waitingFor`
  */
 export function calculateUpTo(store: Store, rewarding: Rewarding, number: number): readonly EpochResult[] {
+  const epochs = store.rewards.epochs();
+  const last = epochs.findLast(({ record, state }) => state === "final" && record.epoch < number);
+  let before = last && store.rewards.resultOf(last);
   const results: EpochResult[] = [];
-  for (let each = 1; each <= number; each++) {
-    const stored = store.rewards.epoch(each);
-    if (stored?.state === "final" && each < number) results.push(store.rewards.resultOf(stored));
-    else results.push(calculate(store, rewarding, epochOf(rewarding, each), results.at(-1)));
+  for (let each = (last?.record.epoch ?? 0) + 1; each <= number; each++) {
+    before = calculate(store, rewarding, epochOf(rewarding, each), before);
+    results.push(before);
   }
   return results;
 }
@@ -119,11 +147,9 @@ export function calculate(
   epoch: Epoch,
   before: EpochResult | undefined,
 ): EpochResult {
-  const waiting = waitingFor(store, epoch);
+  const waiting = waitingFor(store, rewards, epoch);
   if (waiting !== undefined) throw waiting;
-  const weights = store.tiers
-    .weightsOf(epoch.first, epoch.end, rules.tiers.retroactive)
-    .filter(({ provider }) => !rewards.excluded.has(provider));
+  const weights = store.tiers.weightsAt(lastDayOf(epoch)).filter(({ provider }) => !rewards.excluded.has(provider));
   const given = rewardsOf(rewards, epoch, weights, beforeOf(rewards, before));
   const stand = store.rewards.standAt(isoOf(dayStartSec(epoch.end))) ?? store.config.get("anchor");
   invariant(stand !== undefined, "NO_ANCHOR", "a ledger with closed days has no first block");
@@ -202,12 +228,19 @@ export function finalise(
 export function requireSame(store: Store, rewarding: Rewarding, sha256: Sha256, frozen: StoredEpoch): void {
   intact(store, sha256, frozen);
   const { record } = frozen;
-  const results = calculateUpTo(store, rewarding, record.epoch);
-  const [now, then] = [results.at(-1), store.rewards.resultOf(frozen)];
-  invariant(now !== undefined, "NO_RESULT", `epoch ${record.epoch} has no result`);
+  const epoch = epochOf(rewarding, record.epoch);
+  // By the rules as they were then: who is excluded since, or another minimum, does not reach back.
+  const rules = rulesFrom(record.rules);
+  const past = { ...rewarding, rules, rewards: rules.rewards ?? rewarding.rewards };
+  const stored = store.rewards.epoch(record.epoch - 1);
+  const now = calculate(store, past, epoch, stored && store.rewards.resultOf(stored));
+  const then = store.rewards.resultOf(frozen);
   const pools = Object.fromEntries(Object.keys(record.pools).map((pool) => [pool, now.record.pools[pool] ?? "none"]));
-  const { programmeHash, rules } = record;
-  const [expected, actual] = [then, { ...now, record: { ...now.record, pools, programmeHash, rules } }].map(resultText);
+  const { programmeHash } = record;
+  const [expected, actual] = [
+    then,
+    { ...now, record: { ...now.record, pools, programmeHash, rules: record.rules } },
+  ].map(resultText);
   if (expected === actual) return;
   const [was, is] = firstDifference(expected ?? "", actual ?? "");
   throw new LpLedgerError(

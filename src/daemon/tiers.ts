@@ -6,7 +6,7 @@ import { type Standing, standingAfter } from "../core/tiers.ts";
 import { canBePriced } from "../core/value.ts";
 import type { Store } from "../store/store.ts";
 
-/** Keeps how every provider stands at the end of a day that was just closed; the caller holds the transaction. */
+/** Keeps how every provider stands at the end of a day that was just closed, and what an epoch weighs that ends with it; the caller holds the transaction. */
 export function keepStandings(store: Store, programme: Programme, day: Day): void {
   const { rules } = programme;
   if (rules === null || !isScheduled(rules, day)) return;
@@ -19,11 +19,15 @@ export function keepStandings(store: Store, programme: Programme, day: Day): voi
     const standing = standingAfter(rules.tiers, streak === undefined ? 0 : streak, had.value);
     store.tiers.insert(day, { ...had, inRangeValue: byRange ? inRangeValue : null }, standing);
   }
+  const ended = rules.rewards?.epochs.find(({ end }) => end === nextDay(day));
+  if (ended !== undefined)
+    store.tiers.keepWeights(day, store.tiers.weightsOf(ended.first, ended.end, rules.tiers.retroactive));
 }
 
 /** The same again for all closed days from one on: what a later value or another rule changes goes on to the end. */
 export function keepStandingsFrom(store: Store, programme: Programme, first: Day | "0000-00-00"): void {
   store.tiers.clearFrom(first);
+  store.rewards.forgetCalculated(first);
   const last = store.days.last()?.date;
   for (
     let day = store.days.firstFrom(first);
@@ -33,10 +37,14 @@ export function keepStandingsFrom(store: Store, programme: Programme, first: Day
     keepStandings(store, programme, day);
 }
 
-/** Pools in which no token price can tell a value: a factory made them, and nobody named a source for their tokens. */
+/**
+ * Pools that a factory made and that do not count: all of them where rewards are given and the rules do not say otherwise,
+ * else those in which no token price can tell a value.
+ */
 function uncounted(programme: Programme): readonly Address[] {
+  const all = programme.rules?.rewards?.discoveredPools === false;
   return programme.pools
-    .filter((pool) => pool.discovered !== null && !canBePriced(programme, pool))
+    .filter((pool) => pool.discovered !== null && (all || !canBePriced(programme, pool)))
     .map(({ address }) => address);
 }
 

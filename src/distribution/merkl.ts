@@ -21,7 +21,7 @@ export function merklFile(name: string, { address }: PayoutToken, reasons: reado
     rewards.set(recipient, known);
   }
   const entries = [...rewards].map(([recipient, amounts]) => [shownAddress(recipient), amounts] as const);
-  const text = `${JSON.stringify({ rewardToken: shownAddress(address), rewards: Object.fromEntries(entries) }, null, 2)}\n`;
+  const text = `${JSON.stringify({ rewardToken: shownAddress(address), rewards: Object.fromEntries(entries) })}\n`;
   return { name: `${name}.merkl.json`, text, payouts: read(text, address) };
 }
 

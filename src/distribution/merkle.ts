@@ -1,7 +1,6 @@
-import { StandardMerkleTree } from "@openzeppelin/merkle-tree";
-import { type Hex, keccak256 } from "viem";
+import { SimpleMerkleTree } from "@openzeppelin/merkle-tree";
+import { type Hex, hexToBytes, keccak256 } from "viem";
 import { invariant } from "../core/errors.ts";
-import type { Address } from "../core/hex.ts";
 import { type Payout, type PayoutFile, type PayoutToken, readAddress, readAmount, shownAddress } from "./payouts.ts";
 
 const ENCODING = ["address", "uint256"];
@@ -20,16 +19,29 @@ export function merkleFiles(
   token: PayoutToken,
   payouts: readonly Payout[],
 ): { readonly root: Hex; readonly files: readonly PayoutFile[] } {
-  const values = payouts.map(({ recipient, amount }) => [shownAddress(recipient), `${amount}`]);
-  const dump = StandardMerkleTree.of(values, ENCODING).dump() as unknown as Dump;
+  // The library builds the tree. Its StandardMerkleTree would encode each leaf at ten times the cost of hashing it, and
+  // sort them as integers; the dump is the same.
+  const leaves = new Leaves();
+  const sorted = payouts.map((each) => leaves.of(each)).sort();
+  const built = SimpleMerkleTree.of(sorted, { sortLeaves: false }).dump();
+  const places = new Map(built.values.map(({ value, treeIndex }) => [value, treeIndex]));
+  const dump: Dump = {
+    format: "standard-v1",
+    leafEncoding: ENCODING,
+    tree: built.tree as readonly Hex[],
+    values: payouts.map((payout) => ({
+      value: [shownAddress(payout.recipient), `${payout.amount}`],
+      treeIndex: places.get(leaves.of(payout)) ?? -1,
+    })),
+  };
   const tree = { name: `${name}.merkle.json`, text: `${JSON.stringify(dump)}\n` };
-  const { root, payouts: read } = readTree(tree.text);
+  const { root, payouts: read, parents } = readTree(tree.text, leaves);
   const proofs = proofsText(token, dump);
   return {
     root,
     files: [
       { ...tree, payouts: read },
-      { name: `${name}.proofs.json`, text: proofs, payouts: readProofs(proofs, root) },
+      { name: `${name}.proofs.json`, text: proofs, payouts: readProofs(proofs, root, leaves, parents) },
     ],
   };
 }
@@ -48,53 +60,69 @@ function proofsText({ address, chainId, symbol, decimals }: PayoutToken, { tree,
  * Reads a dump without the library that wrote it: every leaf is hashed from its value and every node from its children.
  * @throws FILE_TREE where a hash is not right
  */
-function readTree(text: string): { readonly root: Hex; readonly payouts: readonly Payout[] } {
+function readTree(
+  text: string,
+  leaves: Leaves,
+): {
+  readonly root: Hex;
+  readonly payouts: readonly Payout[];
+  /** What two nodes hash to, as was just computed. */
+  readonly parents: ReadonlyMap<string, Hex>;
+} {
   const { format, leafEncoding, tree, values } = JSON.parse(text) as Dump;
   const wrong = (what: string): string => `the tree that was written is not one: ${what}`;
   invariant(format === "standard-v1" && `${leafEncoding}` === `${ENCODING}`, "FILE_TREE", wrong("another format"));
   invariant(tree.length === 2 * values.length - 1, "FILE_TREE", wrong("its size"));
   const payouts = values.map(({ value: [recipient, amount], treeIndex }) => {
     const payout = { recipient: readAddress(recipient), amount: readAmount(amount) };
-    invariant(tree[treeIndex] === leafOf(payout), "FILE_TREE", wrong(`the leaf of ${recipient}`));
+    invariant(tree[treeIndex] === leaves.of(payout), "FILE_TREE", wrong(`the leaf of ${recipient}`));
     return payout;
   });
-  for (let at = values.length - 2; at >= 0; at--)
-    invariant(
-      tree[at] === parentHash(nodeAt(tree, 2 * at + 1), nodeAt(tree, 2 * at + 2)),
-      "FILE_TREE",
-      wrong(`node ${at}`),
-    );
-  return { root: nodeAt(tree, 0), payouts };
+  const parents = new Map<string, Hex>();
+  for (let at = values.length - 2; at >= 0; at--) {
+    const [a, b] = [nodeAt(tree, 2 * at + 1), nodeAt(tree, 2 * at + 2)];
+    const hash = parentHash(a, b);
+    invariant(tree[at] === hash, "FILE_TREE", wrong(`node ${at}`));
+    parents.set(pairOf(a, b), hash);
+  }
+  return { root: nodeAt(tree, 0), payouts, parents };
 }
 
 /** @throws FILE_PROOF where a proof does not lead to the root */
-function readProofs(text: string, root: Hex): readonly Payout[] {
+function readProofs(text: string, root: Hex, leaves: Leaves, parents: ReadonlyMap<string, Hex>): readonly Payout[] {
   const { claims } = JSON.parse(text) as {
     claims: Readonly<Record<string, { readonly amount: string; readonly proof: readonly Hex[] }>>;
   };
-  // Neighbours share most of their way to the root: each pair is hashed once.
-  const known = new Map<string, Hex>();
-  const up = (a: Hex, b: Hex): Hex => {
-    const key = a < b ? a + b : b + a;
-    const hash = known.get(key) ?? parentHash(a, b);
-    known.set(key, hash);
-    return hash;
-  };
+  const up = (a: Hex, b: Hex): Hex => parents.get(pairOf(a, b)) ?? parentHash(a, b);
   return Object.entries(claims).map(([recipient, { amount, proof }]) => {
     const payout = { recipient: readAddress(recipient), amount: readAmount(amount) };
-    invariant(proof.reduce(up, leafOf(payout)) === root, "FILE_PROOF", `the proof of ${recipient} does not hold`);
+    invariant(proof.reduce(up, leaves.of(payout)) === root, "FILE_PROOF", `the proof of ${recipient} does not hold`);
     return payout;
   });
 }
 
-/** keccak256(keccak256(abi.encode(address, uint256))). */
-function leafOf({ recipient, amount }: { readonly recipient: Address; readonly amount: bigint }): Hex {
-  return keccak256(keccak256(`0x${recipient.slice(2).padStart(64, "0")}${amount.toString(16).padStart(64, "0")}`));
+/** keccak256(keccak256(abi.encode(address, uint256))), remembered while one distribution is written and read. */
+class Leaves {
+  readonly #known = new Map<string, Hex>();
+
+  of({ recipient, amount }: Payout): Hex {
+    const key = recipient + amount;
+    const known = this.#known.get(key);
+    if (known !== undefined) return known;
+    const encoded = recipient.slice(2).padStart(64, "0") + amount.toString(16).padStart(64, "0");
+    const leaf = keccak256(keccak256(hexToBytes(`0x${encoded}`), "bytes"));
+    this.#known.set(key, leaf);
+    return leaf;
+  }
 }
 
 function parentHash(a: Hex, b: Hex): Hex {
   const [low, high] = a < b ? [a, b] : [b, a];
   return keccak256(`0x${low.slice(2)}${high.slice(2)}`);
+}
+
+function pairOf(a: Hex, b: Hex): string {
+  return a < b ? a + b : b + a;
 }
 
 function nodeAt(tree: readonly Hex[], at: number): Hex {

@@ -10,6 +10,7 @@ export interface DerivedSummary {
 const DERIVED = [
   "daily_balances",
   "provider_days",
+  "epoch_weights",
   "pool_days",
   "days",
   "postings",
@@ -19,18 +20,28 @@ const DERIVED = [
   "provider_balances",
 ];
 
+/** The first day that is not final: the one in which the newest final block (or `below`, where that is lower) stands. */
+export function firstOpenDay(db: Database, below = Number.MAX_SAFE_INTEGER): string {
+  const day = db
+    .prepare<[number], string>(`
+      select substr(block_timestamp, 1, 10)
+      from processed_blocks
+      where block_number <= min(?, (select cast(value as integer) from program_config where key = 'final_block'))
+      order by block_number desc
+      limit 1`)
+    .pluck()
+    .get(below);
+  return day ?? "0000-00-00";
+}
+
 /**
  * Empties every derived table; the caller holds the transaction and fills them again. What final days were priced with
  * stays: a price is kept for ever once its day is final.
  */
 export function clearDerived(db: Database): void {
-  db.exec(`
-    delete from token_prices
-    where date not in (
-      select date
-      from days
-      where closed_block <= (select cast(value as integer) from program_config where key = 'final_block')
-    )`);
+  db.prepare("delete from token_prices where date >= ?").run(firstOpenDay(db));
+  for (const table of ["rewards", "reward_epochs"])
+    db.exec(`delete from ${table} where epoch in (select epoch from reward_epochs where state = 'calculated')`);
   for (const table of DERIVED) db.prepare(`delete from ${table}`).run();
 }
 

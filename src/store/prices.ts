@@ -11,6 +11,7 @@ import {
   parsePriceE18,
 } from "../core/price.ts";
 import type { Pool } from "../core/programme.ts";
+import { firstOpenDay } from "./derived.ts";
 import type { FeedsTable } from "./feeds.ts";
 
 /** A price that an operator brings in, or a service was asked for. */
@@ -159,6 +160,16 @@ export class PricesTable {
 
   setValue(day: Day, { provider, pool }: ValuedRow, value: bigint | null, inRange: bigint | null): void {
     this.#setValue.run(value, inRange, day, provider, pool);
+  }
+
+  /** The first day that is not final. */
+  firstOpenDay(): string {
+    return firstOpenDay(this.#db);
+  }
+
+  /** Forgets what days after one were priced with. */
+  forgetAfter(day: string): void {
+    this.#db.prepare("delete from token_prices where date > ?").run(day);
   }
 
   /** Forgets what some tokens of a day were priced with: it is priced anew in the same transaction. */

@@ -60,6 +60,26 @@ export class RevisionsTable {
       .map((row) => ({ ...row, token: toAddress(row.token) }));
   }
 
+  /** Notes a price that changed because it rests on a revised one. */
+  followed(
+    { id, date }: PendingRevision,
+    token: Address,
+    was: DayPrice | undefined,
+    now: DayPrice | undefined,
+    nowIso: string,
+  ): void {
+    const cells = (price: DayPrice | undefined) =>
+      price === undefined ? [null, null] : [formatPriceE18(price.priceE18), price.source];
+    this.#db
+      .prepare(`
+        insert into price_revisions
+          (token_address, date, reason, old_price, old_source, new_price, new_source, applied, observed_at)
+        select ?, ?, 'rests on ' || token_address || ': ' || reason, ?, ?, ?, ?, 1, ?
+        from price_revisions
+        where revision_id = ?`)
+      .run(token, date, ...cells(was), ...cells(now), nowIso, id);
+  }
+
   /** Notes what became of one. */
   applied({ id }: PendingRevision, now: DayPrice | undefined): void {
     this.#db

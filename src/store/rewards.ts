@@ -123,6 +123,25 @@ export class RewardsTable {
         );
   }
 
+  /** What everybody weighed in an epoch, as `provider weight`, ascending. */
+  weightsOf(epoch: number): readonly string[] {
+    return this.#db
+      .prepare<[number], string>(`
+        select distinct provider_address || ' ' || weight
+        from rewards
+        where epoch = ? and weight <> '0'
+        order by 1`)
+      .pluck()
+      .all(epoch);
+  }
+
+  /** Forgets epochs that were only calculated, and that end after a day: something they rest on has changed. */
+  forgetCalculated(day: string): void {
+    const calculated = "select epoch from reward_epochs where state = 'calculated' and end_date > ?";
+    for (const table of ["rewards", "reward_epochs"])
+      this.#db.prepare(`delete from ${table} where epoch in (${calculated})`).run(day);
+  }
+
   /** The last block with events before a time, and the digest of every pool up to it. */
   standAt(endIso: string): { readonly number: number; readonly hash: string } | undefined {
     return this.#db

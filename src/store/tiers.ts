@@ -3,12 +3,22 @@ import type { Day } from "../core/day.ts";
 import { type Address, toAddress } from "../core/hex.ts";
 import type { ProviderWeight } from "../core/rewards.ts";
 import type { Standing } from "../core/tiers.ts";
+import { VALUE_MAX } from "../core/value.ts";
 
 /** What a provider had on a day over all pools that count; null until every needed price is known. */
 export interface ProviderValue {
   readonly provider: Address;
   readonly value: bigint | null;
   readonly inRangeValue: bigint | null;
+}
+
+interface ValueRow {
+  readonly provider: string;
+  readonly unpriced: bigint;
+  readonly high: bigint;
+  readonly low: bigint;
+  readonly inRangeHigh: bigint;
+  readonly inRangeLow: bigint;
 }
 
 interface StandingRow {
@@ -29,11 +39,15 @@ export class TiersTable {
     this.#db = db;
     // A row of the day's pools that cannot be priced at all is left out; of the others one unknown value hides the sum.
     this.#values = db
-      .prepare<[string, string], { provider: string; value: bigint | null; inRange: bigint | null }>(`
+      .prepare<[string, string], ValueRow>(`
         select
           provider_address as provider,
-          iif(count(*) = count(liquidity_amount), sum(liquidity_amount), null) as value,
-          iif(count(*) = count(liquidity_amount), sum(coalesce(in_range_amount, liquidity_amount)), null) as inRange
+          count(*) - count(liquidity_amount) as unpriced,
+          -- In two parts each, so that no sum overflows.
+          coalesce(sum(liquidity_amount >> 30), 0) as high,
+          coalesce(sum(liquidity_amount & 1073741823), 0) as low,
+          coalesce(sum(coalesce(in_range_amount, liquidity_amount) >> 30), 0) as inRangeHigh,
+          coalesce(sum(coalesce(in_range_amount, liquidity_amount) & 1073741823), 0) as inRangeLow
         from daily_balances
         where date = ? and pool_address not in (select value from json_each(?))
         group by provider_address
@@ -54,9 +68,17 @@ export class TiersTable {
 
   /** What each provider had on a day, without pools that no price can value; ascending by address. */
   valuesOf(day: Day, uncounted: readonly Address[]): readonly ProviderValue[] {
-    return this.#values
-      .all(day, JSON.stringify(uncounted))
-      .map(({ provider, value, inRange }) => ({ provider: toAddress(provider), value, inRangeValue: inRange }));
+    return this.#values.all(day, JSON.stringify(uncounted)).map((row) => {
+      const sum = (high: bigint, low: bigint): bigint | null => {
+        const value = (high << 30n) + low;
+        return row.unpriced === 0n && value <= VALUE_MAX ? value : null;
+      };
+      return {
+        provider: toAddress(row.provider),
+        value: sum(row.high, row.low),
+        inRangeValue: sum(row.inRangeHigh, row.inRangeLow),
+      };
+    });
   }
 
   /** Streaks at the end of a day, by provider; nobody without liquidity on it is in it. */
@@ -76,21 +98,44 @@ export class TiersTable {
     this.#insert.run(day, provider, value, inRangeValue, streakDays, tier, multiplierBp);
   }
 
-  /** Forgets how providers stood from a day on. */
+  /** Forgets how providers stood from a day on, and what the epochs weigh that end with it or later. */
   clearFrom(day: string): void {
-    this.#db.prepare("delete from provider_days where date >= ?").run(day);
+    for (const table of ["provider_days", "epoch_weights"])
+      this.#db.prepare(`delete from ${table} where date >= ?`).run(day);
   }
 
-  /** Days of a span that have a row without a value or a streak. */
-  unknownDays(first: Day, end: Day): readonly Day[] {
+  /** Keeps what the epoch weighs that ends with a day. */
+  keepWeights(lastDay: Day, weights: readonly ProviderWeight[]): void {
+    const insert = this.#db.prepare(
+      "insert into epoch_weights (date, provider_address, weight, tier) values (?, ?, ?, ?)",
+    );
+    for (const { provider, weight, tier } of weights) insert.run(lastDay, provider, `${weight}`, tier);
+  }
+
+  /** What everybody's days weigh of the epoch that ends with a day, ascending by address. */
+  weightsAt(lastDay: Day): readonly ProviderWeight[] {
     return this.#db
-      .prepare<[string, string], Day>(`
-        select distinct date
+      .prepare<[string], readonly [provider: string, weight: string, tier: number]>(
+        "select provider_address, weight, tier from epoch_weights where date = ? order by provider_address",
+      )
+      .raw()
+      .all(lastDay)
+      .map(([provider, weight, tier]) => ({ provider: provider as Address, weight: BigInt(weight), tier }));
+  }
+
+  /** Rows of a span without a value, or with a streak that an earlier such row decides. */
+  unknown(
+    first: Day,
+    end: Day,
+  ): readonly { readonly date: Day; readonly provider: string; readonly unpriced: boolean }[] {
+    return this.#db
+      .prepare<[string, string], { date: Day; provider: string; unpriced: number }>(`
+        select date, provider_address as provider, value is null as unpriced
         from provider_days
-        where date >= ? and date < ? and (value is null or multiplier_bp is null)
-        order by date`)
-      .pluck()
-      .all(first, end);
+        where date >= ? and date < ? and multiplier_bp is null
+        order by date, provider_address`)
+      .all(first, end)
+      .map((row) => ({ ...row, unpriced: row.unpriced === 1 }));
   }
 
   /**
@@ -98,30 +143,31 @@ export class TiersTable {
    * multiplier, each day by its own or all by the last one's. Days below the minimum weigh nothing.
    */
   weightsOf(first: Day, end: Day, retroactive: boolean): readonly ProviderWeight[] {
+    // Sums of values cannot overflow where their products with multipliers could.
     const rows = this.#db
-      .prepare<[string, string], { provider: string; tier: bigint; multiplier: bigint; sum: bigint; last: Day }>(`
-        select
-          provider_address as provider, tier, multiplier_bp as multiplier,
-          sum(coalesce(in_range_value, value)) as sum, max(date) as last
+      .prepare<
+        [string, string],
+        readonly [provider: string, tier: bigint, multiplier: bigint, sum: bigint, last: Day]
+      >(`
+        select provider_address, tier, multiplier_bp, sum(coalesce(in_range_value, value)), max(date)
         from provider_days
         where date >= ? and date < ? and tier > 0
-        group by provider_address, tier, multiplier_bp
-        order by provider_address, last`)
+        group by provider_address, tier`)
       .safeIntegers()
+      .raw()
       .all(first, end);
     const weights: ProviderWeight[] = [];
     for (let i = 0; i < rows.length; ) {
-      const provider = rows[i]?.provider ?? "";
-      let [plain, weighted, tier, multiplier] = [0n, 0n, 0n, 0n];
-      for (; rows[i]?.provider === provider; i++) {
-        const row = rows[i];
-        if (row === undefined) break;
-        plain += row.sum;
-        weighted += row.sum * row.multiplier;
-        [tier, multiplier] = [row.tier, row.multiplier];
+      const [provider = ""] = rows[i] ?? [];
+      let [plain, weighted, tier, multiplier, last] = [0n, 0n, 0n, 0n, ""];
+      for (; rows[i]?.[0] === provider; i++) {
+        const [, ofTier, by, sum, until] = rows[i] as (typeof rows)[number];
+        plain += sum;
+        weighted += sum * by;
+        if (until > last) [tier, multiplier, last] = [ofTier, by, until];
       }
       const weight = retroactive ? plain * multiplier : weighted;
-      if (weight > 0n) weights.push({ provider: toAddress(provider), weight, tier: Number(tier) });
+      if (weight > 0n) weights.push({ provider: provider as Address, weight, tier: Number(tier) });
     }
     return weights;
   }

@@ -1,5 +1,6 @@
 import type { Database } from "better-sqlite3";
 import { type Address, toAddress, ZERO_ADDRESS } from "../core/hex.ts";
+import { firstOpenDay } from "./derived.ts";
 
 /** What an undo touched: the caller refreshes these providers, or all of them when a closed day fell. */
 export interface Undone {
@@ -36,10 +37,12 @@ export function undoAbove(db: Database, above: number): Undone {
   );
   const days = all<{ date: string }>("select date from days where closed_block > ? order by date", above);
 
+  // What a final day was priced with stays, also where the block that closed it was read with later ones.
+  const open = firstOpenDay(db, above);
   for (const { date } of days) {
-    for (const table of ["daily_balances", "provider_days", "pool_days", "token_prices", "days"]) {
+    for (const table of ["daily_balances", "provider_days", "epoch_weights", "pool_days", "days"])
       run(`delete from ${table} where date = ?`, date);
-    }
+    if (date >= open) run("delete from token_prices where date = ?", date);
   }
   // What was only calculated rests on days that are open again; what is final stays, and is compared by the caller.
   const calculated = "select epoch from reward_epochs where state = 'calculated' and end_date > ?";

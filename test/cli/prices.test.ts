@@ -99,6 +99,14 @@ describe("a price that is brought in", () => {
     );
     expect(float.err).toContain("row 1.price: expected decimal text");
     expect(float.err).toContain("row 1.note: expected no such key");
+    const thousands = await run("prices", "import", file("thousands.csv", csv([`${TOKENS[0]},${days[2]},1,050.00`])));
+    expect(thousands.err).toContain("expected 3 cells in row 1");
+    const twice = await run(
+      "prices",
+      "import",
+      file("twice.csv", csv([`${TOKENS[0]},${days[2]},3`, `${TOKENS[0]},${days[2]},4`])),
+    );
+    expect(twice.err).toContain("row 2.price: expected one price for");
     expect((await run("prices", "import", file("no.csv", "a,b\n"))).err).toContain("the heading token,date,price");
     expect(ledger.store.db.prepare("select count(*) from imported_prices").pluck().get()).toBe(1);
   });

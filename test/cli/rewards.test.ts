@@ -2,6 +2,9 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { StandardMerkleTree } from "@openzeppelin/merkle-tree";
 import { describe, expect, it } from "vitest";
+import { sha256 } from "../../src/cli/platform.ts";
+import { readProgramme } from "../../src/config.ts";
+import { adoptRules } from "../../src/daemon/adopt.ts";
 import { programmeLedger, REWARD, REWARDS, SCHEDULE } from "../support/programme-ledger.ts";
 
 type Json = Readonly<Record<string, never>>;
@@ -56,6 +59,10 @@ describe("a programme's rewards", () => {
     const tree = StandardMerkleTree.load(json(read("merkle.json")));
     expect(tree.root).toBe(tokens[0].root);
     tree.validate();
+    const values = [...tree.entries()].map(([, value]) => value as [string, string]);
+    expect(json(read("merkle.json"))).toEqual(
+      JSON.parse(JSON.stringify(StandardMerkleTree.of(values, ["address", "uint256"]).dump())),
+    );
     const total = [...tree.entries()].reduce((sum, [, [, amount]]) => sum + BigInt(amount), 0n);
     expect(total).toBe(BigInt(sums[1]?.budget ?? 0));
     const { claims } = json(read("proofs.json")) as { claims: Record<string, { amount: string; proof: string[] }> };
@@ -110,23 +117,71 @@ describe("a programme's rewards", () => {
     expect([same.code, same.out.includes("gives the same")]).toEqual([0, true]);
     expect(hash()).toBe(before);
     // A value beneath it changes, by whatever hand.
-    ledger.store.db.exec("update provider_days set value = value + 1 where date = '2026-01-02'");
+    ledger.store.db.exec("update epoch_weights set weight = weight + 100000000 where date = '2026-01-02'");
     const differs = await run("rewards", "calculate", "--epoch", "1");
     expect([
       differs.code,
       differs.err.includes("epoch 1 is final, and calculating it again gives another result"),
     ]).toEqual([70, true]);
-    ledger.store.db.exec("update provider_days set value = value - 1 where date = '2026-01-02'");
+    ledger.store.db.exec("update epoch_weights set weight = weight - 100000000 where date = '2026-01-02'");
     expect((await run("rewards", "calculate", "--epoch", "1")).code).toBe(0);
     // A row of it is changed: nothing is paid by it any more.
     ledger.store.db.exec("update rewards set paid = paid || '0' where epoch = 1");
     const damaged = await run("rewards", "export", "--epoch", "1");
     expect([damaged.code, damaged.err.includes("are not those that were stored")]).toEqual([70, true]);
-    // Other rules than the ledger follows are taken up first.
+    // Other rules than the ledger follows are taken up first, where they leave what was paid as it was paid.
     expect(programme.rules?.rewards?.epochs).toHaveLength(3);
-    write({ rewards: { ...REWARDS, epochs: { days: 3 } } });
+    write({ rewards: { ...REWARDS, exclude: [`0x${"12".repeat(20)}`] } });
     const ahead = await run("rewards", "calculate");
     expect([ahead.code, ahead.err.includes("is not the one that the ledger follows")]).toEqual([78, true]);
+  });
+
+  it.each([
+    {
+      it: "other days",
+      more: { rewards: { ...REWARDS, epochs: { days: 3 } } },
+      says: "its days (2026-01-01 to before 2026-01-03)",
+    },
+    {
+      it: "a longer schedule, which telescopes to other budgets",
+      more: { schedule: { ...SCHEDULE, days: 8 } },
+      says: "the budget of",
+    },
+    {
+      it: "another budget",
+      more: { rewards: { ...REWARDS, tokens: [{ ...REWARDS.tokens[0], budget: "1001" }] } },
+      says: "the budget of",
+    },
+    {
+      it: "another reward token",
+      more: { rewards: { ...REWARDS, tokens: [{ ...REWARDS.tokens[0], address: `0x${"cd".repeat(20)}` }] } },
+      says: "the budget of",
+    },
+    { it: "other tiers", more: { tiers: { levels: [{ week: 1, multiplierBp: 20_000 }] } }, says: "the tiers" },
+    { it: "no rewards", more: { rewards: undefined }, says: "the rewards are gone" },
+  ])("that are final are not changed by a programme file with $it", async ({ more, says }) => {
+    const { run, write, ledger } = await programmeLedger();
+    await run("rewards", "finalize");
+    write(more);
+    ledger.close(); // The file is free for whoever writes it next.
+    const refused = await run("rebuild");
+    expect([refused.code, refused.err.includes(says)]).toEqual([78, true]);
+  });
+
+  it("may be followed by epochs with budgets of their own, paid by the same tiers", async () => {
+    const list = [2, 2, 2].map((days) => ({ days, budgets: { [REWARD]: "100" } }));
+    const { budget: _, ...token } = REWARDS.tokens[0] as (typeof REWARDS.tokens)[0];
+    const rewards = { tokens: [token], epochs: list };
+    const { run, write, ledger, place } = await programmeLedger({ rewards });
+    await run("rewards", "finalize");
+    const longer = {
+      schedule: { ...SCHEDULE, days: 8 },
+      rewards: { ...rewards, epochs: [...list, { days: 2, budgets: { [REWARD]: "7" } }] },
+    };
+    write(longer);
+    ledger.store.write(() => adoptRules(ledger.store, readProgramme(place.programme), sha256));
+    expect((await run("rewards", "calculate")).code).toBe(0);
+    expect((await run("rewards", "finalize")).code).toBe(0);
   });
 
   it("wait until every day is closed, final, settled and priced, and say what for", async () => {
@@ -145,10 +200,15 @@ describe("a programme's rewards", () => {
     expect((await run("rewards", "calculate", "--epoch", "1")).err).toContain("is not final");
     config.set("final_block", final, "");
     config.set("settled_block", settled, "");
-    ledger.store.db.exec("update provider_days set value = null where date = '2026-01-02'");
+    ledger.store.db.exec("update provider_days set value = null, multiplier_bp = null where date = '2026-01-02'");
     const unpriced = await run("rewards", "calculate", "--epoch", "1");
     expect([unpriced.code, unpriced.err.includes("2026-01-02")]).toEqual([75, true]);
-    expect((await run("rewards", "calculate", "--epoch", "9")).code).toBe(64);
+    for (const epoch of ["9", "0"]) expect((await run("rewards", "calculate", "--epoch", epoch)).code).toBe(64);
+    // A ledger from before there was settling has days that were never read twice.
+    config.set("settled_from", 20, "");
+    expect((await run("rewards", "calculate", "--epoch", "1")).err).toContain(
+      "were followed before this ledger began to read twice",
+    );
     expect(chain.blocks.length).toBeGreaterThan(60);
   });
 

@@ -38,6 +38,7 @@ describe("the price of a Chainlink feed", () => {
       is: (6 * 10 + 12 * 20 + 6 * 40) / 24,
     },
     { it: "counts from its first answer on", answers: [[12, 5]], is: 5 },
+    { it: "is none where that comes later than it may be silent", answers: [[13, 5]], is: undefined },
     {
       it: "lets the last of several answers in one second count",
       answers: [

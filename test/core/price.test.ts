@@ -71,20 +71,25 @@ describe("a price", () => {
 
   it("comes from the first of its sources that has one, and what a day has already stays", () => {
     const sources = {
-      [TOKENS[0]]: [{ imported: true }, { fixed: "2" }],
+      [TOKENS[0]]: [{ coingecko: { id: "t" } }, { imported: true }],
       [TOKENS[1]]: [{ pool: POOL }, { imported: true }],
     };
     const several = testProgramme({ prices: sources });
     const imported = { priceE18: 7n * E18, source: "import a.csv" };
     const textOf = (prices: ReturnType<typeof pricesOfDay>) =>
       [...prices].map(([, each]) => `${each.priceE18 / E18} ${each.source}`);
-    expect(textOf(pricesOfDay(several, () => undefined, NOTHING))).toEqual(["2 fixed"]);
+    expect(textOf(pricesOfDay(several, () => undefined, NOTHING))).toEqual([]);
     const both = { ...NOTHING, broughtIn: (_: string, kind: string) => (kind === "imported" ? imported : undefined) };
     expect(textOf(pricesOfDay(several, () => undefined, both))).toEqual(["7 import a.csv", "7 import a.csv"]);
     const byPool = pricesOfDay(several, (each) => (each.address === POOL ? means(0) : undefined), both);
     expect(textOf(byPool)).toEqual(["7 import a.csv", `7 pool ${POOL}`]);
     const kept = new Map([[several.pools[0]?.tokens[0]?.address as never, { priceE18: 3n * E18, source: "fixed" }]]);
     expect(textOf(pricesOfDay(several, () => undefined, { ...both, kept }))).toEqual(["3 fixed", "7 import a.csv"]);
+  });
+
+  it("is refused where it would depend on when a price was brought in", () => {
+    const late = { [TOKENS[0]]: [{ imported: true }, { fixed: "2" }] };
+    expect(() => testProgramme({ prices: late })).toThrow(/expected fixed before imported/);
   });
 
   it("must not rest on itself", () => {

@@ -39,6 +39,7 @@ function rulesWith(epochs: readonly bigint[], more: Partial<RewardRules> = {}): 
     capBp: null,
     undistributed: "roll-over",
     atEnd: "pay",
+    discoveredPools: false,
     ...more,
   };
 }
@@ -201,6 +202,23 @@ describe("a programme's epochs", () => {
       [10n, 10n, 20n],
     ]);
     expect(third).toEqual([[100n, 0n, 100n]]);
+  });
+
+  it("never pay an address that is excluded since, not even what it was owed: it stays visible", () => {
+    const rules = rulesWith([100n, 100n], { tokens: [token({ minimumPayout: 20n })] });
+    const [first] = play(rules, [[90n, 10n], []]);
+    const excluding = { ...rules, excluded: new Set([at(2)]) };
+    const [only] = rewardsOf(
+      excluding,
+      rules.epochs[1] as Epoch,
+      [{ provider: at(1), weight: 1n, tier: 1 }],
+      (first ?? []).map(leftBy),
+    );
+    expect(only?.rows.map(({ carriedIn, paid }) => [carriedIn, paid])).toEqual([
+      [0n, 100n],
+      [10n, 0n],
+    ]);
+    expect([only?.paid, only?.carriedOut]).toEqual([100n, 10n]);
   });
 
   it("never lose an epoch in which nobody provided: it rolls over or is given back", () => {

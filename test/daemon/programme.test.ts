@@ -98,6 +98,32 @@ describe("what lies beneath a final epoch", () => {
     await settle();
     expect(ledger.store.findings.open()).toEqual([]);
   });
+
+  it("raises it, too, where only what came after the last block with events is another", async () => {
+    const { ledger, chain, programme } = await programmeLedger();
+    ledger.store.write(() => finalise(ledger.store, rewardingOf(programme), sha256, 1));
+    const stored = ledger.store.rewards.epoch(1);
+    const common = stored?.record.blockNumber ?? 0;
+    chain.reorg(common, 70, 99);
+    await ledger.step({ acceptDeepReorg: toHash(chain.blocks[common + 1]?.hash ?? "") });
+    expect(ledger.store.findings.open().map(({ identity }) => identity)).toEqual(["R-1"]);
+  });
+});
+
+describe("what was only calculated", () => {
+  it("is forgotten as soon as a price beneath it changes", async () => {
+    const { ledger, run, tick } = await programmeLedger();
+    expect((await run("rewards", "calculate")).code).toBe(0);
+    await run("prices", "revise", "--token", TOKENS[0], "--date", "2026-01-04", "--price", "9", "a test");
+    tick();
+    expect(ledger.store.rewards.epochs().map(({ record }) => record.epoch)).toEqual([1]);
+    // What rests on the revised price is told, too.
+    const log = ledger.store.db.prepare("select token_address, reason, applied from price_revisions order by 1").all();
+    expect(log).toEqual([
+      { token_address: TOKENS[0], reason: "a test", applied: 1 },
+      { token_address: TOKENS[1], reason: `rests on ${TOKENS[0]}: a test`, applied: 1 },
+    ]);
+  });
 });
 
 describe("changed rules", () => {

@@ -18,6 +18,7 @@ const DUMPED: Readonly<Record<string, string>> = {
   daily_balances: "*",
   provider_balances: "*",
   provider_days: "*",
+  epoch_weights: "*",
   feed_answers: "*",
 };
 

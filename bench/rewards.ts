@@ -1,0 +1,119 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { seeded } from "../demo/life.ts";
+import { sha256, systemClock } from "../src/cli/platform.ts";
+import { parseProgramme } from "../src/config.ts";
+import type { Day } from "../src/core/day.ts";
+import { dayStartSec } from "../src/core/day.ts";
+import type { EpochResult } from "../src/core/epoch-record.ts";
+import { toAddress } from "../src/core/hex.ts";
+import { daysAfter } from "../src/core/rules.ts";
+import { adoptProgramme } from "../src/daemon/adopt.ts";
+import { calculateUpTo, finalise, rewardingOf } from "../src/daemon/rewards.ts";
+import { keepStandings } from "../src/daemon/tiers.ts";
+import { distributionOf, FORMATS } from "../src/distribution/distribution.ts";
+import { openForWriting } from "../src/store/open.ts";
+import { Store } from "../src/store/store.ts";
+import { worldProgramme } from "../test/support/world.ts";
+import type { Figure } from "./state.ts";
+
+const WEEKS = 30;
+const START = "2024-09-09" as Day;
+const REPEATS = 5;
+
+/** Fills 30 weeks of so many providers' days, and measures how long an epoch and the whole programme take to calculate and to export. */
+export function measureRewards(providers: number): readonly Figure[] {
+  const folder = mkdtempSync(join(tmpdir(), "lp-ledger-bench-"));
+  const opened = openForWriting(join(folder, "ledger.sqlite"));
+  const figures: Figure[] = [];
+  const tell = (what: string, ms: readonly number[], note: string): number => {
+    const value = [...ms].sort((a, b) => a - b)[Math.floor(ms.length / 2)] ?? 0;
+    figures.push({ what, value: Math.round(value), unit: "ms", note });
+    process.stderr.write(`${what}: ${value.toFixed(0)} ms (${note})\n`);
+    return value;
+  };
+  try {
+    const store = new Store(opened.db, systemClock);
+    const programme = parseProgramme(
+      worldProgramme({
+        schedule: { start: START, days: WEEKS * 7 },
+        tiers: {
+          minimum: "0.01",
+          levels: [1, 5, 13, 21].map((week, i) => ({ week, multiplierBp: [10_000, 12_000, 15_000, 20_000][i] ?? 0 })),
+        },
+        rewards: {
+          tokens: [{ address: `0x${"cc".repeat(20)}`, symbol: "RWD", decimals: 18, budget: "50000" }],
+          epochs: { days: 7 },
+        },
+      }),
+      "the benchmark's programme",
+    );
+    tell("close a day's standings", fill(store, programme, providers), `${providers} providers`);
+    const rewarding = rewardingOf(programme);
+    const [token] = [...Array(REPEATS).keys()]
+      .map(() => {
+        let results: readonly EpochResult[] = [];
+        const calculated = timed(() => {
+          results = calculateUpTo(store, rewarding, WEEKS);
+        });
+        const sums = results.at(-1)?.record.tokens[0];
+        if (sums === undefined) throw new Error("no epoch was calculated");
+        const exported = timed(() =>
+          distributionOf(sums, results, { formats: FORMATS, cumulative: true, reason: "r" }),
+        );
+        return { calculated, exported, both: calculated + exported };
+      })
+      .sort((a, b) => a.both - b.both)
+      .slice(Math.floor(REPEATS / 2));
+    tell("calculate 30 weekly epochs", [token?.calculated ?? 0], `${providers} providers, median run of ${REPEATS}`);
+    tell("export all of them together", [token?.exported ?? 0], "Merkle tree, proofs, Merkl; read again and proven");
+    tell("both", [token?.both ?? 0], "to stay below 2,000 ms at 10,000 providers");
+    const finals = [1, 2, 3].map((epoch) => timed(() => store.write(() => finalise(store, rewarding, sha256, epoch))));
+    tell("finalise one epoch", finals, `${providers} rows written and hashed`);
+    return figures;
+  } finally {
+    opened.close();
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+function timed(run: () => unknown): number {
+  const startedMs = performance.now();
+  run();
+  return performance.now() - startedMs;
+}
+
+/** Every provider has something every day; a block past the end is final and settled. @returns what each day's standings took */
+function fill(store: Store, programme: ReturnType<typeof parseProgramme>, providers: number): readonly number[] {
+  const random = seeded(1);
+  const addresses = Array.from({ length: providers }, () =>
+    toAddress(
+      `0x${Array.from({ length: 5 }, () =>
+        Math.floor(random() * 2 ** 32)
+          .toString(16)
+          .padStart(8, "0"),
+      ).join("")}`,
+    ),
+  );
+  const insert = store.db.prepare(`
+    insert into daily_balances
+      (provider_address, date, pool_address, protocol, liquidity_amount, token_amounts, token_seconds, liquidity_seconds, seconds_open)
+    values (?, ?, ?, 'uniswap-v3', ?, '[]', '[]', '1', 86400)`);
+  const [pool] = programme.pools;
+  return store.write(() => {
+    adoptProgramme(store, programme, sha256);
+    const times = Array.from({ length: WEEKS * 7 }, (_, i) => {
+      const day = daysAfter(START, i);
+      store.days.insertDay(day, i);
+      for (const address of addresses) insert.run(address, day, pool?.address, Math.floor(random() * 1e12) + 10_000);
+      return timed(() => keepStandings(store, programme, day));
+    });
+    const end = daysAfter(START, WEEKS * 7);
+    const block = { number: 1_000, hash: `0x${"11".repeat(32)}`, parentHash: null, timestampSec: dayStartSec(end) };
+    store.insertBlock({ ...block, eventCount: 0, stateDigest: "" });
+    for (const key of ["final_block", "settled_block"] as const) store.config.set(key, block.number, store.nowIso());
+    store.config.set("anchor", { number: 0, hash: block.hash }, store.nowIso());
+    return times;
+  });
+}
