@@ -22,60 +22,80 @@ const WEEKS = 30;
 const START = "2024-09-09" as Day;
 const REPEATS = 5;
 
-/** Fills 30 weeks of so many providers' days, and measures how long an epoch and the whole programme take to calculate and to export. */
+/** Fills 30 weeks of so many providers' days, and measures how long it takes to calculate and to export them: as one epoch, and as 30. */
 export function measureRewards(providers: number): readonly Figure[] {
-  const folder = mkdtempSync(join(tmpdir(), "lp-ledger-bench-"));
-  const opened = openForWriting(join(folder, "ledger.sqlite"));
   const figures: Figure[] = [];
-  const tell = (what: string, ms: readonly number[], note: string): number => {
-    const value = [...ms].sort((a, b) => a - b)[Math.floor(ms.length / 2)] ?? 0;
+  const tell = (what: string, ms: readonly number[], note: string): void => {
+    const value = medianOf(ms);
     figures.push({ what, value: Math.round(value), unit: "ms", note });
     process.stderr.write(`${what}: ${value.toFixed(0)} ms (${note})\n`);
-    return value;
   };
-  try {
-    const store = new Store(opened.db, systemClock);
-    const programme = parseProgramme(
-      worldProgramme({
-        schedule: { start: START, days: WEEKS * 7 },
-        tiers: {
-          minimum: "0.01",
-          levels: [1, 5, 13, 21].map((week, i) => ({ week, multiplierBp: [10_000, 12_000, 15_000, 20_000][i] ?? 0 })),
-        },
-        rewards: {
-          tokens: [{ address: `0x${"cc".repeat(20)}`, symbol: "RWD", decimals: 18, budget: "50000" }],
-          epochs: { days: 7 },
-        },
-      }),
-      "the benchmark's programme",
-    );
-    tell("close a day's standings", fill(store, programme, providers), `${providers} providers`);
-    const rewarding = rewardingOf(programme);
-    const [token] = [...Array(REPEATS).keys()]
-      .map(() => {
+  for (const [days, name] of [
+    [WEEKS * 7, "one epoch of 30 weeks"],
+    [7, "30 weekly epochs"],
+  ] as const) {
+    const folder = mkdtempSync(join(tmpdir(), "lp-ledger-bench-"));
+    const opened = openForWriting(join(folder, "ledger.sqlite"));
+    try {
+      const store = new Store(opened.db, systemClock);
+      const programme = programmeOf(days);
+      tell(`${name}: close a day's standings`, fill(store, programme, providers), `${providers} providers`);
+      const rewarding = rewardingOf(programme);
+      const runs = Array.from({ length: REPEATS }, () => {
         let results: readonly EpochResult[] = [];
         const calculated = timed(() => {
-          results = calculateUpTo(store, rewarding, WEEKS);
+          results = calculateUpTo(store, rewarding, rewarding.rewards.epochs.length);
         });
         const sums = results.at(-1)?.record.tokens[0];
         if (sums === undefined) throw new Error("no epoch was calculated");
-        const exported = timed(() =>
-          distributionOf(sums, results, { formats: FORMATS, cumulative: true, reason: "r" }),
-        );
-        return { calculated, exported, both: calculated + exported };
-      })
-      .sort((a, b) => a.both - b.both)
-      .slice(Math.floor(REPEATS / 2));
-    tell("calculate 30 weekly epochs", [token?.calculated ?? 0], `${providers} providers, median run of ${REPEATS}`);
-    tell("export all of them together", [token?.exported ?? 0], "Merkle tree, proofs, Merkl; read again and proven");
-    tell("both", [token?.both ?? 0], "to stay below 2,000 ms at 10,000 providers");
-    const finals = [1, 2, 3].map((epoch) => timed(() => store.write(() => finalise(store, rewarding, sha256, epoch))));
-    tell("finalise one epoch", finals, `${providers} rows written and hashed`);
-    return figures;
-  } finally {
-    opened.close();
-    rmSync(folder, { recursive: true, force: true });
+        const wanted = { formats: FORMATS, cumulative: results.length > 1, reason: "r" };
+        return [calculated, timed(() => distributionOf(sums, results, wanted))] as const;
+      });
+      const note = `${providers} providers, median of ${REPEATS}`;
+      tell(
+        `${name}: calculate`,
+        runs.map(([calculated]) => calculated),
+        note,
+      );
+      tell(
+        `${name}: export`,
+        runs.map(([, exported]) => exported),
+        "every format, each file read again and proven",
+      );
+      tell(
+        `${name}: both`,
+        runs.map(([calculated, exported]) => calculated + exported),
+        note,
+      );
+      const finalised = timed(() => store.write(() => finalise(store, rewarding, sha256, 1)));
+      tell(`${name}: finalise the first`, [finalised], "rows written and hashed");
+    } finally {
+      opened.close();
+      rmSync(folder, { recursive: true, force: true });
+    }
   }
+  return figures;
+}
+
+function programmeOf(days: number): ReturnType<typeof parseProgramme> {
+  return parseProgramme(
+    worldProgramme({
+      schedule: { start: START, days: WEEKS * 7 },
+      tiers: {
+        minimum: "0.01",
+        levels: [1, 5, 13, 21].map((week, i) => ({ week, multiplierBp: [10_000, 12_000, 15_000, 20_000][i] ?? 0 })),
+      },
+      rewards: {
+        tokens: [{ address: `0x${"cc".repeat(20)}`, symbol: "RWD", decimals: 18, budget: "50000" }],
+        epochs: { days },
+      },
+    }),
+    "the benchmark's programme",
+  );
+}
+
+function medianOf(values: readonly number[]): number {
+  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
 }
 
 function timed(run: () => unknown): number {

@@ -35,15 +35,22 @@ export function merkleFiles(
     })),
   };
   const tree = { name: `${name}.merkle.json`, text: `${JSON.stringify(dump)}\n` };
-  const { root, payouts: read, parents } = readTree(tree.text, leaves);
+  const read = readTree(tree.text, leaves);
   const proofs = proofsText(token, dump);
   return {
-    root,
+    root: nodeAt(read.nodes, 0),
     files: [
-      { ...tree, payouts: read },
-      { name: `${name}.proofs.json`, text: proofs, payouts: readProofs(proofs, root, leaves, parents) },
+      { ...tree, payouts: [...read.places.keys()] },
+      { name: `${name}.proofs.json`, text: proofs, payouts: readProofs(proofs, read) },
     ],
   };
+}
+
+/** A tree out of a file, of which every hash was found right. */
+interface ReadTree {
+  readonly nodes: readonly Hex[];
+  /** Where each payout's leaf stands. */
+  readonly places: ReadonlyMap<Payout, number>;
 }
 
 function proofsText({ address, chainId, symbol, decimals }: PayoutToken, { tree, values }: Dump): string {
@@ -60,44 +67,42 @@ function proofsText({ address, chainId, symbol, decimals }: PayoutToken, { tree,
  * Reads a dump without the library that wrote it: every leaf is hashed from its value and every node from its children.
  * @throws FILE_TREE where a hash is not right
  */
-function readTree(
-  text: string,
-  leaves: Leaves,
-): {
-  readonly root: Hex;
-  readonly payouts: readonly Payout[];
-  /** What two nodes hash to, as was just computed. */
-  readonly parents: ReadonlyMap<string, Hex>;
-} {
-  const { format, leafEncoding, tree, values } = JSON.parse(text) as Dump;
+function readTree(text: string, leaves: Leaves): ReadTree {
+  const { format, leafEncoding, tree: nodes, values } = JSON.parse(text) as Dump;
   const wrong = (what: string): string => `the tree that was written is not one: ${what}`;
   invariant(format === "standard-v1" && `${leafEncoding}` === `${ENCODING}`, "FILE_TREE", wrong("another format"));
-  invariant(tree.length === 2 * values.length - 1, "FILE_TREE", wrong("its size"));
-  const payouts = values.map(({ value: [recipient, amount], treeIndex }) => {
+  invariant(nodes.length === 2 * values.length - 1, "FILE_TREE", wrong("its size"));
+  const places = new Map<Payout, number>();
+  for (const { value, treeIndex } of values) {
+    const [recipient, amount] = value;
     const payout = { recipient: readAddress(recipient), amount: readAmount(amount) };
-    invariant(tree[treeIndex] === leaves.of(payout), "FILE_TREE", wrong(`the leaf of ${recipient}`));
-    return payout;
-  });
-  const parents = new Map<string, Hex>();
-  for (let at = values.length - 2; at >= 0; at--) {
-    const [a, b] = [nodeAt(tree, 2 * at + 1), nodeAt(tree, 2 * at + 2)];
-    const hash = parentHash(a, b);
-    invariant(tree[at] === hash, "FILE_TREE", wrong(`node ${at}`));
-    parents.set(pairOf(a, b), hash);
+    invariant(nodes[treeIndex] === leaves.of(payout), "FILE_TREE", wrong(`the leaf of ${recipient}`));
+    places.set(payout, treeIndex);
   }
-  return { root: nodeAt(tree, 0), payouts, parents };
+  for (let at = values.length - 2; at >= 0; at--) {
+    const hash = parentHash(nodeAt(nodes, 2 * at + 1), nodeAt(nodes, 2 * at + 2));
+    invariant(nodes[at] === hash, "FILE_TREE", wrong(`node ${at}`));
+  }
+  return { nodes, places };
 }
 
-/** @throws FILE_PROOF where a proof does not lead to the root */
-function readProofs(text: string, root: Hex, leaves: Leaves, parents: ReadonlyMap<string, Hex>): readonly Payout[] {
-  const { claims } = JSON.parse(text) as {
-    claims: Readonly<Record<string, { readonly amount: string; readonly proof: readonly Hex[] }>>;
+/**
+ * Reads proofs: each must name, from its leaf up to the root, the siblings in a tree whose hashes are right.
+ * @throws FILE_PROOF
+ */
+function readProofs(text: string, { nodes, places }: ReadTree): readonly Payout[] {
+  const { root, claims } = JSON.parse(text) as {
+    readonly root: Hex;
+    readonly claims: Readonly<Record<string, { readonly amount: string; readonly proof: readonly Hex[] }>>;
   };
-  const up = (a: Hex, b: Hex): Hex => parents.get(pairOf(a, b)) ?? parentHash(a, b);
-  return Object.entries(claims).map(([recipient, { amount, proof }]) => {
-    const payout = { recipient: readAddress(recipient), amount: readAmount(amount) };
-    invariant(proof.reduce(up, leaves.of(payout)) === root, "FILE_PROOF", `the proof of ${recipient} does not hold`);
-    return payout;
+  const leaf = new Map([...places].map(([{ recipient, amount }, at]) => [recipient, { amount, at }]));
+  return Object.entries(claims).map(([name, { amount: text, proof }]) => {
+    const [recipient, amount] = [readAddress(name), readAmount(text)];
+    const known = leaf.get(recipient);
+    let at = known?.amount === amount ? known.at : -1;
+    for (const node of proof) at = at > 0 && node === nodes[siblingOf(at)] ? parentOf(at) : -1;
+    invariant(at === 0 && root === nodes[0], "FILE_PROOF", `the proof of ${name} does not hold`);
+    return { recipient, amount };
   });
 }
 
@@ -119,10 +124,6 @@ class Leaves {
 function parentHash(a: Hex, b: Hex): Hex {
   const [low, high] = a < b ? [a, b] : [b, a];
   return keccak256(`0x${low.slice(2)}${high.slice(2)}`);
-}
-
-function pairOf(a: Hex, b: Hex): string {
-  return a < b ? a + b : b + a;
 }
 
 function nodeAt(tree: readonly Hex[], at: number): Hex {
