@@ -17,12 +17,30 @@ export interface Settings {
   readonly rangeBlocksMax: number;
   readonly coingecko: { readonly url: string; readonly key: string | undefined };
   readonly defillamaUrl: string;
+  readonly http: HttpSettings;
   readonly backupFolder: string;
   readonly allowUnsafeFileSystem: boolean;
   /** Whether final blocks are read a second time; rewards rest on settled days only. */
   readonly settling: boolean;
   /** What the deployment itself says of the settings an operator may also keep in the ledger, by name. */
   readonly given: ReadonlyMap<string, number>;
+}
+
+/** The read-only HTTP side. */
+export interface HttpSettings {
+  /** Undefined: no HTTP. */
+  readonly port: number | undefined;
+  readonly host: string;
+  readonly token: string | undefined;
+  readonly insecurePublic: boolean;
+  readonly allowedHosts: readonly string[];
+  readonly corsOrigins: readonly string[];
+  readonly ready: {
+    readonly lagBlocksMax: number;
+    readonly lagSecondsMax: number;
+    readonly stallSecondsMax: number;
+    readonly diskBytesMin: number;
+  };
 }
 
 /** Settings that may also be kept in the ledger, where a running daemon sees a change at once. */
@@ -36,6 +54,9 @@ export interface OperatorSettings {
   readonly backupKeep: number;
   readonly backupMaxAgeSec: number;
 }
+
+/** Below this much free disk the ledger is not ready. */
+const DISK_BYTES_MIN = 256 * 2 ** 20;
 
 const LOG_LEVELS = ["trace", "debug", "info", "warn", "error", "fatal", "silent"];
 
@@ -74,6 +95,18 @@ export const SETTINGS: readonly Setting[] = [
   { name: "COINGECKO_URL", fallback: "https://api.coingecko.com/api/v3", expected: "an http:// or https:// URL" },
   { name: "COINGECKO_API_KEY", fallback: undefined, expected: "a key", secret: true },
   { name: "DEFILLAMA_URL", fallback: "https://coins.llama.fi", expected: "an http:// or https:// URL" },
+  { name: "HTTP_PORT", fallback: undefined, expected: "a port", bounds: [0, 65_535] },
+  { name: "HTTP_HOST", fallback: "127.0.0.1", expected: "an address to listen on" },
+  { name: "HTTP_TOKEN", fallback: undefined, expected: "a token", secret: true },
+  { name: "HTTP_INSECURE_PUBLIC", fallback: "0", expected: "0 or 1", bounds: [0, 1] },
+  { name: "HTTP_ALLOWED_HOSTS", fallback: "", expected: "host names, separated by spaces or commas" },
+  {
+    name: "HTTP_CORS_ORIGINS",
+    fallback: "",
+    expected: "origins like https://example.org, separated by spaces or commas",
+  },
+  { name: "READY_LAG_BLOCKS", fallback: "50", expected: "blocks", bounds: [0, 10_000_000] },
+  { name: "READY_LAG_SECONDS", fallback: "600", expected: "seconds", bounds: [1, 31_536_000] },
   { name: "ALLOW_UNSAFE_FILE_SYSTEM", fallback: "0", expected: "0 or 1", bounds: [0, 1] },
   { name: "BACKUP_DIR", fallback: undefined, expected: "a path" },
   { name: "BACKUP_INTERVAL_SECONDS", fallback: "86400", expected: "seconds", bounds: [0, 31_536_000], operator: true },
@@ -119,6 +152,20 @@ export function readSettings({ env, cwd, envFile }: SettingsSource): Settings {
     rpcBodyBytesMax: number("RPC_BODY_BYTES_MAX"),
     rangeBlocksMax: number("RANGE_BLOCKS_MAX"),
     settling: number("SETTLING") === 1,
+    http: {
+      port: values.get("HTTP_PORT") === undefined ? undefined : number("HTTP_PORT"),
+      host: values.get("HTTP_HOST") ?? "",
+      token: values.get("HTTP_TOKEN"),
+      insecurePublic: number("HTTP_INSECURE_PUBLIC") === 1,
+      allowedHosts: listOf(values.get("HTTP_ALLOWED_HOSTS")),
+      corsOrigins: listOf(values.get("HTTP_CORS_ORIGINS")),
+      ready: {
+        lagBlocksMax: number("READY_LAG_BLOCKS"),
+        lagSecondsMax: number("READY_LAG_SECONDS"),
+        stallSecondsMax: Number(values.get("STALL_SECONDS")),
+        diskBytesMin: DISK_BYTES_MIN,
+      },
+    },
     coingecko: { url: values.get("COINGECKO_URL") ?? "", key: values.get("COINGECKO_API_KEY") },
     defillamaUrl: values.get("DEFILLAMA_URL") ?? "",
     allowUnsafeFileSystem: number("ALLOW_UNSAFE_FILE_SYSTEM") === 1,
@@ -198,6 +245,10 @@ function endpointsOf(first: string | undefined, more: string | undefined): Setti
     const [, id, url] = /^([a-z0-9][a-z0-9_-]{0,30})=(.*)$/i.exec(text) ?? [];
     return id === undefined || url === undefined ? { id: `rpc-${i + 1}`, url: text } : { id, url };
   });
+}
+
+function listOf(text: string | undefined): readonly string[] {
+  return (text ?? "").split(/[\s,]+/).filter((each) => each !== "");
 }
 
 function isHttp(url: string): boolean {

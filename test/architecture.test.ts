@@ -25,7 +25,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 /** Packages each room may use; `node:` modules count as packages. */
 const MAY_USE: Readonly<Record<string, RegExp>> = {
   main: /^node:fs$/,
-  cli: /^(commander|node:(child_process|crypto|fs|path|stream|stream\/promises|zlib))$/,
+  cli: /^(commander|node:(child_process|crypto|fs|path|stream|stream\/promises|url|worker_threads|zlib))$/,
   config: /^(viem|zod|node:fs)$/,
   settings: /^(dotenv|node:(fs|path))$/,
   log: /^pino$/,
@@ -34,6 +34,7 @@ const MAY_USE: Readonly<Record<string, RegExp>> = {
   store: /^(better-sqlite3|node:(crypto|fs|path))$/,
   core: /^viem$/,
   prices: /^$/,
+  http: /^(hono(\/streaming)?|@hono\/node-server|prom-client|viem|zod|node:(crypto|fs|net|timers\/promises))$/,
   distribution: /^(viem|@openzeppelin\/merkle-tree)$/,
 };
 

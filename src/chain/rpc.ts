@@ -34,6 +34,8 @@ export class Rpc {
   readonly #pacer: Pacer;
   #nextId = 1;
   #requests = 0;
+  #failures = 0;
+  #waitedMs = 0;
   #batches = true;
 
   constructor(endpoint: Endpoint) {
@@ -62,6 +64,15 @@ export class Rpc {
   /** HTTP requests sent so far. */
   get requests(): number {
     return this.#requests;
+  }
+
+  /** HTTP requests that failed, and how long all of them took. */
+  get failures(): number {
+    return this.#failures;
+  }
+
+  get waitedMs(): number {
+    return this.#waitedMs;
   }
 
   /** Sends calls as one request; results in the order of the calls. Throws if any of them failed. */
@@ -127,6 +138,7 @@ export class Rpc {
     signal.addEventListener("abort", abort);
     deadline.signal.addEventListener("abort", abort);
     this.#requests += 1;
+    const startedMs = clock.nowMs();
     try {
       signal.throwIfAborted();
       const response = await fetch(this.#url, {
@@ -139,10 +151,12 @@ export class Rpc {
       return { parsed: this.#parse(text, response), response };
     } catch (error) {
       signal.throwIfAborted();
+      this.#failures += 1;
       if (error instanceof LpLedgerError) throw error;
       if (deadline.signal.aborted) throw this.#failure("RPC_TIMEOUT", `did not answer within ${timeoutMs} ms`);
       throw this.#failure("RPC_UNREACHABLE", `could not be reached (${causeOf(error)})`);
     } finally {
+      this.#waitedMs += clock.nowMs() - startedMs;
       signal.removeEventListener("abort", abort);
       deadline.clear();
     }

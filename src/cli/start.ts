@@ -3,6 +3,7 @@ import type { FollowedChain } from "../chain/followed-chain.ts";
 import { wakeOnNewHeads } from "../chain/new-heads.ts";
 import { secretsOf } from "../chain/redact.ts";
 import type { Clock } from "../core/chain.ts";
+import { LpLedgerError } from "../core/errors.ts";
 import { toHash } from "../core/hex.ts";
 import type { Programme } from "../core/programme.ts";
 import { Bookkeeper } from "../daemon/bookkeeper.ts";
@@ -17,6 +18,7 @@ import type { Store } from "../store/store.ts";
 import { feedProblems } from "./check-feeds.ts";
 import { EndpointRecord } from "./endpoint-record.ts";
 import { Hints } from "./hints.ts";
+import { HttpThread, httpDataOf } from "./http.ts";
 import { inspectElsewhere } from "./inspect-elsewhere.ts";
 import { sha256, systemClock } from "./platform.ts";
 import { Progress } from "./progress.ts";
@@ -44,6 +46,7 @@ const SETTLE_BLOCKS_MIN = 64;
 const SETTLE_EVERY_MS = 60_000;
 const SETTLE_RANGES_MAX = 50;
 const GRACE_MS = 10_000;
+const TELL_EVERY_MS = 1_000;
 
 /** Follows the chain until it is told to stop, or with `--once` until the head is reached. */
 export async function start(io: Io, options: StartOptions): Promise<void> {
@@ -57,8 +60,11 @@ export async function start(io: Io, options: StartOptions): Promise<void> {
     write: (line) => io.talk(io.isTerminal ? readableLine(line) : line),
   });
   const stop = stopOnSignal(io);
+  let http: HttpThread | undefined;
   try {
     await withWriter(settings, async (store) => {
+      http = options.once === true ? undefined : await startHttp(settings, programme, log);
+      let switches = 0;
       const progress = new Progress(io, log, systemClock);
       const backups = scheduleOf(store, settings, log);
       const upkeep = new Upkeep(store, systemClock, {
@@ -90,7 +96,20 @@ export async function start(io: Io, options: StartOptions): Promise<void> {
         },
         systemClock,
       );
+      let toldMs = 0;
+      const tellHttp = (): void => {
+        if (http === undefined || systemClock.nowMs() - toldMs < TELL_EVERY_MS) return;
+        toldMs = systemClock.nowMs();
+        const endpoints = rpcs.map(({ id, requests, failures, waitedMs }) => ({
+          id,
+          requests,
+          failures,
+          seconds: waitedMs / 1000,
+        }));
+        http.tell({ endpoints, switches, commits: store.written.count, commitSeconds: store.written.ms / 1000 });
+      };
       const care = (caughtUp: boolean): void => {
+        tellHttp();
         upkeep.tick();
         if (options.once === true) return;
         backups.tick(stop.signal, caughtUp);
@@ -99,7 +118,10 @@ export async function start(io: Io, options: StartOptions): Promise<void> {
       const patience = settlePatience(systemClock);
       const follow = (keeper: Bookkeeper, pools: Programme, more: Partial<RunOptions>): Promise<void> => {
         const chain = chainOf(rpcs, settings, pools, keeper.store, {
-          onSwitch: (from, to, reason) => log.warn({ from, to, reason }, "another endpoint is used from here on"),
+          onSwitch: (from, to, reason) => {
+            switches += 1;
+            log.warn({ from, to, reason }, "another endpoint is used from here on");
+          },
           onRefused: (endpoint, reason) => log.error({ endpoint, reason }, "an endpoint is left alone for minutes"),
         });
         const record = new EndpointRecord(store, chain, systemClock);
@@ -154,6 +176,9 @@ export async function start(io: Io, options: StartOptions): Promise<void> {
               care(step.verdict !== "forked");
             },
           });
+        } catch (error) {
+          await servedUntilSignal(error, http, log, stop.signal);
+          throw error;
         } finally {
           stop.abort();
           await Promise.all([backups.settled(), sampling.settled()]);
@@ -166,8 +191,33 @@ export async function start(io: Io, options: StartOptions): Promise<void> {
       );
     });
   } finally {
+    await http?.close();
     stop.end();
   }
+}
+
+/** Begins the HTTP thread where a port is set; the file exists by now. */
+async function startHttp(settings: Settings, programme: Programme, log: Logger): Promise<HttpThread | undefined> {
+  const data = httpDataOf(settings, programme);
+  if (data === undefined) return undefined;
+  return HttpThread.start(data, {
+    onListening: (url) => log.info({ url }, "answering over HTTP, read-only"),
+    onRestart: (reason) => log.error({ reason }, "the HTTP thread was ended and begun again"),
+  });
+}
+
+/** Halted with HTTP on, the process keeps serving what it has until it is signalled; then it ends with the error's code. */
+async function servedUntilSignal(
+  error: unknown,
+  http: HttpThread | undefined,
+  log: Logger,
+  signal: AbortSignal,
+): Promise<void> {
+  const halted = error instanceof LpLedgerError && error.kind === "invariant";
+  const deep = error instanceof LpLedgerError && error.exitCode === 76;
+  if (http === undefined || signal.aborted || !(halted || deep)) return;
+  log.error({ reason: (error as Error).message }, "HALTED: nothing is written any more; HTTP goes on until a signal");
+  await new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
 }
 
 /** A feed that moved on to another aggregator leaves days unpriced: said at the start, in time to name the new one. */

@@ -1,7 +1,5 @@
-import { isoOf } from "../core/day.ts";
 import { LpLedgerError } from "../core/errors.ts";
-import { countAll, lastReorg } from "../store/read.ts";
-import type { Store } from "../store/store.ts";
+import { type Facts, factsOf } from "../store/facts.ts";
 import { systemClock } from "./platform.ts";
 import { type CommonOptions, type Io, settingsOf, withReader } from "./wiring.ts";
 
@@ -20,32 +18,6 @@ export async function status(io: Io, options: StatusOptions): Promise<void> {
   });
 }
 
-type Facts = ReturnType<typeof factsOf>;
-
-function factsOf(store: Store) {
-  const { config, blocks, db } = store;
-  const tip = blocks.tip();
-  return {
-    chainId: config.get("chain")?.chainId ?? null,
-    tip:
-      tip === undefined
-        ? null
-        : { number: tip.number, hash: tip.hash, time: isoOf(tip.timestampSec), processedAt: tip.processedAt },
-    final: config.get("final_block") ?? null,
-    settled: config.get("settled_block") ?? null,
-    settledFrom: config.get("settled_from") ?? null,
-    repairs: store.contents.repairs(),
-    finalitySource: config.get("finality_source") ?? null,
-    stateDigest: tip?.stateDigest ?? null,
-    programmeHash: config.get("programme_hash") ?? null,
-    ...countAll(db),
-    lastReorg: lastReorg(db) ?? null,
-    halted: config.get("halted") ?? null,
-    endpoints: config.get("endpoints") ?? [],
-    findings: store.findings.open(),
-  };
-}
-
 function textOf({ tip, lastReorg: reorg, findings, ...facts }: Facts): string {
   const last = reorg === null ? "" : ` (last: ${reorg.depth} blocks above ${reorg.commonBlock}, ${reorg.observedAt})`;
   const lines = [
@@ -58,6 +30,16 @@ function textOf({ tip, lastReorg: reorg, findings, ...facts }: Facts): string {
     `events          ${facts.events} (${facts.postings} postings)`,
     `positions       ${facts.openPositions} open, of ${facts.providers} providers seen`,
     `days            ${facts.daysClosed} closed, ${facts.unpricedRows} rows without a price`,
+    ...(facts.unpricedDays.length === 0
+      ? []
+      : [
+          `unpriced        ${facts.unpricedDays.length} days, the last ${facts.unpricedDays.at(-1)}: see lp-ledger prices missing`,
+        ]),
+    ...(facts.epochs.length === 0
+      ? []
+      : [
+          `reward epochs   ${facts.epochs.filter(({ state }) => state === "final").length} final, ${facts.epochs.filter(({ state }) => state === "calculated").length} calculated`,
+        ]),
     `reorgs          ${facts.reorgs}${last}`,
     ...facts.endpoints.map(endpointLine),
     `state           ${facts.halted === null ? "ok" : `HALTED: ${facts.halted.message}`}`,

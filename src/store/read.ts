@@ -135,3 +135,16 @@ export function lastReorg(db: Database): LastReorg | undefined {
       limit 1`)
     .get();
 }
+
+/** When the last backup was made that was good. */
+export function lastBackup(db: Database): string | undefined {
+  return db
+    .prepare<[], string>("select started_at from maintenance_runs where kind = 'backup' order by run_id desc limit 1")
+    .pluck()
+    .get();
+}
+
+/** Blocks of the deepest reorg that was undone. */
+export function deepestReorg(db: Database): number {
+  return Number(db.prepare("select coalesce(max(depth), 0) from reorgs").pluck().get());
+}

@@ -57,6 +57,8 @@ export class Store {
   readonly revisions: RevisionsTable;
   readonly tiers: TiersTable;
   readonly rewards: RewardsTable;
+  /** Transactions committed by this connection, and how long they took. */
+  readonly written = { count: 0, ms: 0 };
   readonly #clock: Clock;
   readonly #insertBlock;
   readonly #thinBlocks;
@@ -124,8 +126,12 @@ export class Store {
       invariant(!(result instanceof Promise), "ASYNC_WRITE", "a write must not await");
       return result;
     });
+    const startedMs = this.#clock.nowMs();
     try {
-      return whole.immediate();
+      const result = whole.immediate();
+      this.written.count += 1;
+      this.written.ms += this.#clock.nowMs() - startedMs;
+      return result;
     } catch (error) {
       throw translated(error, this.db.name);
     }

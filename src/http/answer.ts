@@ -1,0 +1,82 @@
+import { createHash } from "node:crypto";
+import { checksumAddress } from "viem";
+import type { Address } from "../core/hex.ts";
+import type { Programme } from "../core/programme.ts";
+import type { Store } from "../store/store.ts";
+
+/** What a route reads from, all of one snapshot. */
+export interface Reading {
+  readonly store: Store;
+  readonly programme: Programme;
+  /** A provider's proof in a final epoch's distribution, or in the totals up to it. */
+  proofOf(epoch: number, provider: string, cumulative: boolean): readonly object[];
+}
+
+/** The state an answer rests on. */
+export interface Rest {
+  readonly number: number;
+  readonly hash: string;
+  readonly time: string;
+  readonly stateDigest: string;
+  readonly final: number | null;
+  readonly settled: number | null;
+}
+
+/** A value with its scale: `units / 10^decimals` of the quote currency. */
+export interface Value {
+  readonly units: string;
+  readonly decimals: number;
+}
+
+export function valueIn(units: bigint | null, { quote }: Pick<Programme, "quote">): Value | null {
+  return units === null ? null : { units: `${units}`, decimals: quote.decimals };
+}
+
+/** The block an answer rests on; null before the first. */
+export function restOf({ blocks, config }: Store): Rest | null {
+  const tip = blocks.tip();
+  if (tip === undefined) return null;
+  return {
+    number: tip.number,
+    hash: tip.hash,
+    time: `${new Date(tip.timestampSec * 1000).toISOString().slice(0, 19)}Z`,
+    stateDigest: tip.stateDigest,
+    final: config.get("final_block") ?? null,
+    settled: config.get("settled_block") ?? null,
+  };
+}
+
+/** With its EIP-55 checksum; what names a pool inside a singleton stays as it is. */
+export function shown(address: string): string {
+  return address.length === 42 ? checksumAddress(address as Address) : address;
+}
+
+/** Tags a body, so that who has it already need not get it again. */
+export function tagOf(body: string): string {
+  return `"${createHash("sha256").update(body).digest("hex").slice(0, 32)}"`;
+}
+
+/** A problem in the words of RFC 9457. */
+export function problem(
+  status: number,
+  title: string,
+  detail: string,
+  headers: Readonly<Record<string, string>> = {},
+): Response {
+  return new Response(`${JSON.stringify({ type: "about:blank", title, status, detail })}\n`, {
+    status,
+    headers: { "content-type": "application/problem+json", "cache-control": "no-store", ...headers },
+  });
+}
+
+/** An error that becomes a problem. */
+export class HttpProblem extends Error {
+  readonly status: number;
+  readonly title: string;
+
+  constructor(status: number, title: string, detail: string) {
+    super(detail);
+    this.status = status;
+    this.title = title;
+  }
+}

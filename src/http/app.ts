@@ -1,0 +1,240 @@
+import { timingSafeEqual } from "node:crypto";
+import { setImmediate as turn } from "node:timers/promises";
+import { Hono } from "hono";
+import { streamSSE } from "hono/streaming";
+import type { Clock } from "../core/chain.ts";
+import type { Programme } from "../core/programme.ts";
+import { pulseOf } from "../store/api.ts";
+import type { Store } from "../store/store.ts";
+import { HttpProblem, problem, type Reading, restOf, tagOf } from "./answer.ts";
+import { type DaemonCounters, metricsOf } from "./metrics.ts";
+import { API_STYLE, openApi, openApiPage } from "./openapi.ts";
+import { type ReadyLimits, readinessOf } from "./ready.ts";
+import { ROUTES, type Route } from "./routes.ts";
+
+export interface AppOptions {
+  readonly version: string;
+  readonly clock: Clock;
+  readonly limits: ReadyLimits;
+  readonly inFlightMax: number;
+  readonly streamsMax: number;
+  /** Host names that may be asked for; anything else is somebody's page that points here. */
+  readonly hosts: ReadonlySet<string>;
+  readonly token: string | undefined;
+  readonly corsOrigins: readonly string[];
+  /** The dashboard's files by path. */
+  readonly files: ReadonlyMap<
+    string,
+    { readonly type: string; readonly body: Uint8Array; readonly immutable: boolean }
+  >;
+  proofOf: Reading["proofOf"];
+  counters(): DaemonCounters | undefined;
+  /** Around the synchronous part of every answer: somebody outside watches how long it takes. */
+  busy<T>(run: () => T): T;
+}
+
+const URL_CHARS_MAX = 8_192;
+const PULSE_MS = 500;
+const HEADERS: Readonly<Record<string, string>> = {
+  "x-content-type-options": "nosniff",
+  "x-frame-options": "DENY",
+  "referrer-policy": "no-referrer",
+  "cross-origin-opener-policy": "same-origin",
+  "cross-origin-resource-policy": "same-origin",
+  "permissions-policy": "camera=(), geolocation=(), microphone=()",
+  "content-security-policy":
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+};
+
+/** The read-only HTTP side over one ledger file. */
+export function createApp(store: Store, programmeOf: () => Programme, options: AppOptions): Hono {
+  const app = new Hono();
+  const counts = { requests: 0, refused: 0, inFlight: 0, streams: 0 };
+
+  app.use(async (c, next) => {
+    const refusal = refusalOf(c.req.raw, options);
+    if (refusal !== undefined) return refusal;
+    counts.requests += 1;
+    await next();
+    for (const [name, value] of Object.entries(HEADERS)) c.res.headers.set(name, value);
+    const origin = c.req.header("origin");
+    if (origin !== undefined && options.corsOrigins.includes(origin)) {
+      c.res.headers.set("access-control-allow-origin", origin);
+      c.res.headers.set("cross-origin-resource-policy", "cross-origin");
+      c.res.headers.append("vary", "Origin");
+    }
+    return;
+  });
+  app.onError((error) => {
+    if (error instanceof HttpProblem) return problem(error.status, error.title, error.message);
+    return problem(500, "Internal error", "the question could not be answered; the daemon's log says why");
+  });
+  app.notFound((c) => problem(404, "Not found", `there is nothing at ${c.req.path}`));
+
+  /** Lets so many questions wait at once, and answers each from one snapshot. */
+  const answered = async (run: () => Promise<Response> | Response): Promise<Response> => {
+    if (counts.inFlight >= options.inFlightMax) {
+      counts.refused += 1;
+      return problem(503, "Too many requests", `${options.inFlightMax} questions are being answered`, {
+        "retry-after": "1",
+      });
+    }
+    counts.inFlight += 1;
+    try {
+      await turn(); // Others that came meanwhile are counted before this one begins.
+      return await run();
+    } finally {
+      counts.inFlight -= 1;
+    }
+  };
+  const snapshot = <T>(run: () => T): T => options.busy(() => store.db.transaction(run)());
+
+  for (const route of ROUTES)
+    app.get(route.path.replaceAll(/\{(\w+)\}/g, ":$1"), (c) =>
+      answered(() => {
+        const asked = askedOf(route, c.req.param(), c.req.queries());
+        const body = snapshot(() => {
+          const programme = programmeOf();
+          const { data, next } = route.answer({ store, programme, proofOf: options.proofOf }, asked);
+          return JSON.stringify(
+            { block: restOf(store), quote: programme.quote, data, ...(next === undefined ? {} : { next }) },
+            textual,
+          );
+        });
+        return tagged(c.req.raw, `${body}\n`, "application/json");
+      }),
+    );
+
+  app.get("/v1/live", (c) => {
+    if (counts.streams >= options.streamsMax)
+      return problem(503, "Too many streams", `${options.streamsMax} streams are open`, { "retry-after": "5" });
+    counts.streams += 1;
+    return streamSSE(c, async (stream) => {
+      const ended = new AbortController();
+      stream.onAbort(() => ended.abort());
+      try {
+        let known = snapshot(() => pulseOf(store.db));
+        await stream.writeSSE({ event: "hello", data: JSON.stringify({ block: snapshot(() => restOf(store)) }) });
+        for (let quiet = 0; !ended.signal.aborted; quiet++) {
+          await options.clock.sleep(PULSE_MS, ended.signal).catch(() => {});
+          if (ended.signal.aborted) break;
+          const now = snapshot(() => pulseOf(store.db));
+          const events = [
+            ...(now.reorgs !== known.reorgs ? ["reorg"] : []),
+            ...(now.hash !== known.hash ? ["commit"] : []),
+            ...(now.lastDay !== known.lastDay ? ["day"] : []),
+          ];
+          known = now;
+          if (events.length > 0) quiet = 0;
+          for (const event of events)
+            await stream.writeSSE({
+              event,
+              data: JSON.stringify({ block: snapshot(() => restOf(store)), day: now.lastDay }),
+            });
+          if (quiet >= 30) {
+            quiet = 0;
+            await stream.writeSSE({ event: "beat", data: "{}" }); // So that a silent line is known from a broken one.
+          }
+        }
+      } finally {
+        counts.streams -= 1;
+      }
+    });
+  });
+
+  app.get("/health", () => json({ alive: true, version: options.version }));
+  app.get("/ready", () =>
+    answered(() => {
+      const readiness = snapshot(() => readinessOf(store, options.limits, options.clock.nowMs()));
+      return json(readiness, readiness.ready ? 200 : 503);
+    }),
+  );
+  app.get("/metrics", () =>
+    answered(async () => {
+      const { limits, clock } = options;
+      const source = { store, limits, nowMs: clock.nowMs(), counters: options.counters(), http: counts };
+      const text = await snapshot(() => metricsOf(source)).metrics();
+      return new Response(text, { headers: { "content-type": "text/plain; version=0.0.4; charset=utf-8" } });
+    }),
+  );
+  app.get("/openapi.json", (c) =>
+    tagged(c.req.raw, `${JSON.stringify(openApi(options.version, options.token !== undefined))}\n`, "application/json"),
+  );
+  app.get("/api", () => new Response(openApiPage(), { headers: { "content-type": "text/html; charset=utf-8" } }));
+  app.get("/api.css", () => new Response(API_STYLE, { headers: { "content-type": "text/css" } }));
+  for (const [path, { type, body, immutable }] of options.files)
+    app.get(
+      path,
+      () =>
+        new Response(body as Uint8Array<ArrayBuffer>, {
+          headers: {
+            "content-type": type,
+            "cache-control": immutable ? "public, max-age=31536000, immutable" : "no-cache",
+          },
+        }),
+    );
+  return app;
+}
+
+/** Why a request is not even looked at; undefined where it is. */
+function refusalOf(request: Request, { hosts, token }: AppOptions): Response | undefined {
+  const { method, url, headers } = request;
+  if (method !== "GET" && method !== "HEAD")
+    return problem(405, "Method not allowed", "this API is read-only", { allow: "GET, HEAD" });
+  if (url.length > URL_CHARS_MAX) return problem(414, "URI too long", `at most ${URL_CHARS_MAX} characters are read`);
+  const { hostname, pathname } = new URL(url);
+  if (!hosts.has(hostname)) return problem(421, "Misdirected request", `this server does not answer for ${hostname}`);
+  const open = pathname === "/health" || !/^\/(v1\/|metrics|ready|openapi\.json)/.test(pathname);
+  if (token === undefined || open) return undefined;
+  const given = /^Bearer (.+)$/.exec(headers.get("authorization") ?? "")?.[1] ?? "";
+  return sameText(given, token)
+    ? undefined
+    : problem(401, "Unauthorized", "a bearer token is needed", { "www-authenticate": "Bearer" });
+}
+
+/** Compares without telling by time how much of it was right. */
+function sameText(given: string, expected: string): boolean {
+  const [a, b] = [given, expected].map((text) => Buffer.from(text.padEnd(256, "\0").slice(0, 256)));
+  return a !== undefined && b !== undefined && timingSafeEqual(a, b) && given.length === expected.length;
+}
+
+/** Checks what was asked; every mistake at once. */
+function askedOf(
+  route: Route,
+  params: Readonly<Record<string, string>>,
+  queries: Readonly<Record<string, readonly string[]>>,
+): Readonly<Record<string, unknown>> {
+  const twice = Object.entries(queries).find(([, values]) => values.length > 1);
+  if (twice !== undefined)
+    throw new HttpProblem(400, "Bad request", `${twice[0]}: expected once, found ${twice[1].length} times`);
+  const query = Object.fromEntries(Object.entries(queries).map(([name, [value = ""]]) => [name, value]));
+  const parsed = [route.params.safeParse(params), route.query.safeParse(query)];
+  const issues = parsed.flatMap(({ error }) => error?.issues ?? []);
+  if (issues.length > 0) {
+    const lines = issues.map((issue) => {
+      const names = issue.code === "unrecognized_keys" ? issue.keys.join(", ") : issue.path.join(".");
+      return `${names}: ${issue.code === "unrecognized_keys" ? "no such parameter" : issue.message}`;
+    });
+    throw new HttpProblem(400, "Bad request", lines.join("; "));
+  }
+  return Object.assign({}, ...parsed.map(({ data }) => data)) as Readonly<Record<string, unknown>>;
+}
+
+function textual(_key: string, value: unknown): unknown {
+  return typeof value === "bigint" ? value.toString() : value;
+}
+
+function json(body: object, status = 200): Response {
+  return new Response(`${JSON.stringify(body)}\n`, {
+    status,
+    headers: { "content-type": "application/json", "cache-control": "no-store" },
+  });
+}
+
+function tagged(request: Request, body: string, type: string): Response {
+  const etag = tagOf(body);
+  const headers = { etag, "cache-control": "no-cache" };
+  const known = (request.headers.get("if-none-match") ?? "").split(",").map((each) => each.trim().replace(/^W\//, ""));
+  if (known.includes(etag)) return new Response(null, { status: 304, headers });
+  return new Response(body, { headers: { ...headers, "content-type": type } });
+}

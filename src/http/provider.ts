@@ -1,0 +1,108 @@
+import { toPoolId } from "../core/hex.ts";
+import { inRange } from "../core/ticks.ts";
+import { nextThreshold } from "../core/tiers.ts";
+import { rewardsOfProvider } from "../store/api.ts";
+import { dayRows, providerStatus } from "../store/query.ts";
+import { accountsAt, type PositionLine } from "../store/read.ts";
+import type { Store } from "../store/store.ts";
+import { HttpProblem, type Reading, shown, valueIn } from "./answer.ts";
+
+/** One provider's days, page by page. */
+export function daysPage(
+  { store, programme }: Reading,
+  asked: {
+    readonly provider: string;
+    readonly from: string | undefined;
+    readonly to: string | undefined;
+    readonly limit: number;
+    readonly after: string | undefined;
+  },
+): { readonly data: unknown; readonly next: string | null } {
+  const { provider, limit, after, to } = asked;
+  const from = after ?? asked.from;
+  if (from !== undefined && !/^\d{4}-\d{2}-\d{2}$/.test(from))
+    throw new HttpProblem(400, "Bad request", "after: expected an answer's `next`");
+  const rows = [];
+  let next: string | null = null;
+  for (const row of dayRows(store.db, {
+    provider,
+    ...(from === undefined ? {} : { from }),
+    ...(to === undefined ? {} : { to }),
+  })) {
+    // A page ends between two days, so that a day is its cursor.
+    if (rows.length >= limit && rows.at(-1)?.date !== row.date) {
+      next = row.date;
+      break;
+    }
+    rows.push({
+      date: row.date,
+      pool: shown(row.pool_address),
+      protocol: row.protocol,
+      value: valueIn(row.liquidity_amount, programme),
+      tokenAmounts: JSON.parse(row.token_amounts) as string[],
+      secondsOpen: Number(row.seconds_open),
+      secondsInRange: row.seconds_in_range === null ? null : Number(row.seconds_in_range),
+    });
+  }
+  return { data: rows, next };
+}
+
+const DAYS_SHOWN = 30;
+
+/** Everything a provider would look up about itself. */
+export function providerOf({ store, programme }: Reading, address: string): object {
+  const found = providerStatus(store.db, address, DAYS_SHOWN);
+  if (found === undefined)
+    throw new HttpProblem(404, "Not found", `${shown(address)} never provided liquidity in this programme`);
+  const { rules } = programme;
+  const next =
+    rules === null || found.tier === null || found.streakDays === null
+      ? null
+      : nextThreshold(rules.tiers, found.tier, found.streakDays);
+  return {
+    provider: shown(address),
+    totalLiquidity: valueIn(found.totalLiquidity, programme),
+    weightedLiquidity: valueIn(found.weightedLiquidity, programme),
+    firstSeen: found.firstSeen,
+    lastUpdated: found.lastUpdated,
+    tier: {
+      tier: found.tier,
+      multiplierBp:
+        found.tier === null || rules === null ? null : (rules.tiers.levels[found.tier - 1]?.multiplierBp ?? 0),
+      streakDays: found.streakDays,
+      changes: found.tierChanges,
+      next: next === null ? null : { ...next, value: valueIn(next.value, programme) },
+    },
+    positions: found.positions.map((position) => {
+      const tick = store.states.atOrBelow(toPoolId(position.pool), Number.MAX_SAFE_INTEGER);
+      const { tickLower, tickUpper } = position;
+      const ranged = tickLower !== null && tickUpper !== null && tick?.kind === "ticks";
+      return {
+        ...position,
+        pool: shown(position.pool),
+        via: position.via === null ? null : shown(position.via),
+        tick: ranged ? tick.tick : null,
+        inRange: ranged ? inRange({ tickLower, tickUpper }, tick.tick) : null,
+      };
+    }),
+    days: found.days.map(({ date, value }) => ({ date, value: valueIn(value, programme) })),
+    rewards: rewardsOfProvider(store.db, address).map((row) => ({ ...row, token: shown(row.token) })),
+  };
+}
+
+/** Positions at the end of a block. */
+export function* linesAt(store: Store, block: number): Generator<Omit<PositionLine, "protocol">> {
+  const tip = store.blocks.tip()?.number ?? -1;
+  if (block > tip) throw new HttpProblem(404, "Not found", `block ${block} is beyond the ledger's tip ${tip}`);
+  for (const { kind, pool, position, provider, range, balance } of accountsAt(store.db, block)) {
+    if (kind !== "holder") continue;
+    yield {
+      pool,
+      position: position === "" ? null : position,
+      provider,
+      tickLower: range?.tickLower ?? null,
+      tickUpper: range?.tickUpper ?? null,
+      liquidity: `${balance}`,
+    };
+  }
+}

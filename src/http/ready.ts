@@ -1,0 +1,70 @@
+import { statfsSync, statSync } from "node:fs";
+import type { Facts } from "../store/facts.ts";
+import { factsOf } from "../store/facts.ts";
+import type { Store } from "../store/store.ts";
+
+/** When a ledger counts as not ready. */
+export interface ReadyLimits {
+  readonly lagBlocksMax: number;
+  readonly lagSecondsMax: number;
+  /** Without a commit while the head is ahead. */
+  readonly stallSecondsMax: number;
+  readonly diskBytesMin: number;
+}
+
+export interface Readiness {
+  readonly ready: boolean;
+  readonly problems: readonly string[];
+  readonly warnings: readonly string[];
+  readonly lagBlocks: number | null;
+  readonly lagSeconds: number | null;
+  readonly diskFreeBytes: number | null;
+}
+
+/** Newest head that any endpoint told, as far as the daemon wrote it down. */
+export function headOf({ endpoints, tip }: Pick<Facts, "endpoints" | "tip">): number | null {
+  const heads = endpoints.flatMap(({ head }) => (head === null ? [] : [head]));
+  const newest = Math.max(-1, tip?.number ?? -1, ...heads);
+  return newest < 0 ? null : newest;
+}
+
+/** Whether the ledger can be relied on right now, and what is wrong or worth knowing. */
+export function readinessOf(store: Store, limits: ReadyLimits, nowMs: number): Readiness {
+  const facts = factsOf(store);
+  const { tip, halted, findings, unpricedDays } = facts;
+  const head = headOf(facts);
+  const lagBlocks = tip === null || head === null ? null : head - tip.number;
+  const sinceMs = (iso: string): number => Math.max(0, nowMs - Date.parse(iso));
+  const lagSeconds = tip === null ? null : Math.floor(sinceMs(tip.time) / 1000);
+  const silentSeconds = tip === null ? null : Math.floor(sinceMs(tip.processedAt) / 1000);
+  const diskFreeBytes = freeBytesOf(store.db.name);
+  const problems: string[] = [];
+  if (tip === null) problems.push("nothing was committed yet");
+  if (halted !== null) problems.push(`halted: ${halted.message}`);
+  if (findings.length > 0) problems.push(`${findings.length} findings are open`);
+  if (lagBlocks !== null && lagBlocks > limits.lagBlocksMax)
+    problems.push(`${lagBlocks} blocks behind the head, at most ${limits.lagBlocksMax} are allowed`);
+  if (lagSeconds !== null && lagSeconds > limits.lagSecondsMax)
+    problems.push(`the tip is ${lagSeconds} s old, at most ${limits.lagSecondsMax} s are allowed`);
+  if (silentSeconds !== null && silentSeconds > limits.stallSecondsMax && (lagBlocks ?? 0) > 0)
+    problems.push(`nothing was committed for ${silentSeconds} s while the head is ahead`);
+  if (diskFreeBytes !== null && diskFreeBytes < limits.diskBytesMin)
+    problems.push(`only ${diskFreeBytes} bytes are free on the disk, ${limits.diskBytesMin} are needed`);
+  const [day] = unpricedDays.slice(-1);
+  const warnings = day === undefined ? [] : [`${unpricedDays.length} days are not priced, the last ${day}`];
+  return { ready: problems.length === 0, problems, warnings, lagBlocks, lagSeconds, diskFreeBytes };
+}
+
+function freeBytesOf(path: string): number | null {
+  try {
+    const { bavail, bsize } = statfsSync(path);
+    return bavail * bsize;
+  } catch {
+    return null;
+  }
+}
+
+/** Bytes of a file; 0 where there is none. */
+export function bytesOf(path: string): number {
+  return statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+}

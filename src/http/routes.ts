@@ -1,0 +1,260 @@
+import { z } from "zod";
+import type { EpochRecord } from "../core/epoch-record.ts";
+import { dayTotals, poolRows, rankedProviders } from "../store/api.ts";
+import { tierCounts } from "../store/derivation.ts";
+import { factsOf } from "../store/facts.ts";
+import { statsOf } from "../store/query.ts";
+import { positionLines } from "../store/read.ts";
+import type { StoredEpoch } from "../store/rewards.ts";
+import type { Store } from "../store/store.ts";
+import { HttpProblem, type Reading, shown, valueIn } from "./answer.ts";
+import { daysPage, linesAt, providerOf } from "./provider.ts";
+
+/** One question of the API: its path, what it takes, and its answer. */
+export interface Route {
+  readonly path: string;
+  readonly summary: string;
+  readonly params: z.ZodObject;
+  readonly query: z.ZodObject;
+  /** `next` asks for the following page. */
+  answer(
+    reading: Reading,
+    asked: Readonly<Record<string, unknown>>,
+  ): { readonly data: unknown; readonly next?: string | null };
+}
+
+const address = z
+  .string()
+  .regex(/^0x[0-9a-fA-F]{40}$/, "an address of 20 bytes")
+  .transform((text) => text.toLowerCase());
+const day = z.string().regex(/^\d{4}-\d{2}-\d{2}$/, "a UTC day as YYYY-MM-DD");
+const whole = (max: number) =>
+  z
+    .string()
+    .regex(/^\d{1,15}$/, "a whole number")
+    .transform(Number)
+    .pipe(z.number().max(max));
+export const LIMIT_DEFAULT = 100;
+export const LIMIT_MAX = 1_000;
+const page = {
+  limit: whole(LIMIT_MAX).optional().describe(`rows a page, at most ${LIMIT_MAX} (default ${LIMIT_DEFAULT})`),
+  after: z.string().max(300).optional().describe("the answer's `next`, to go on"),
+};
+const NOTHING = z.strictObject({});
+
+/** Gives one route its types: what the schemas take is what the answer gets. */
+function route<P extends z.ZodRawShape, Q extends z.ZodRawShape>(
+  path: string,
+  summary: string,
+  params: P,
+  query: Q,
+  answer: (
+    reading: Reading,
+    asked: z.output<z.ZodObject<P>> & z.output<z.ZodObject<Q>>,
+  ) => { readonly data: unknown; readonly next?: string | null },
+): Route {
+  return {
+    path,
+    summary,
+    params: Object.keys(params).length === 0 ? NOTHING : z.strictObject(params),
+    query: z.strictObject(query),
+    answer: answer as Route["answer"],
+  };
+}
+
+export const ROUTES: readonly Route[] = [
+  route("/v1/status", "how the ledger stands", {}, {}, ({ store }) => ({ data: factsOf(store) })),
+  route("/v1/stats", "providers, tiers and totals now", {}, {}, ({ store, programme }) => {
+    const stats = statsOf(store.db);
+    const { rules } = programme;
+    const by = rules === null ? undefined : store.days.lastScheduled(rules);
+    return {
+      data: {
+        providers: stats.providers,
+        unpriced: stats.unpriced,
+        totalLiquidity: valueIn(stats.totalLiquidity, programme),
+        weightedLiquidity: valueIn(stats.weightedLiquidity, programme),
+        tiers: stats.tiers.map((tier) => ({
+          tier: tier.tier,
+          multiplierBp:
+            tier.tier === null
+              ? null
+              : tier.tier === 0
+                ? 0
+                : (rules?.tiers.levels[tier.tier - 1]?.multiplierBp ?? 10_000),
+          providers: tier.providers,
+          totalLiquidity: valueIn(tier.totalLiquidity, programme),
+        })),
+        tiersOn:
+          by === undefined
+            ? null
+            : {
+                date: by,
+                tiers: tierCounts(store.db, by).map((each) => ({ ...each, value: valueIn(each.value, programme) })),
+              },
+      },
+    };
+  }),
+  route(
+    "/v1/pools",
+    "the followed pools with their newest states",
+    {},
+    page,
+    ({ store }, { limit = LIMIT_DEFAULT, after = "" }) => {
+      const rows = poolRows(store.db, after, limit);
+      return {
+        data: rows.map(({ tokens, pool, ...row }) => ({
+          pool: shown(pool),
+          ...row,
+          tokens: (JSON.parse(tokens) as { address: string; symbol: string; decimals: number | null }[]).map(
+            (token) => ({
+              ...token,
+              address: shown(token.address),
+            }),
+          ),
+        })),
+        next: rows.length < limit ? null : (rows.at(-1)?.pool ?? null),
+      };
+    },
+  ),
+  route(
+    "/v1/providers",
+    "providers, the largest first; `search` is the beginning of an address",
+    {},
+    {
+      ...page,
+      search: z
+        .string()
+        .regex(/^0x[0-9a-fA-F]{0,40}$/, "the beginning of an address")
+        .optional(),
+      tier: whole(1_000).optional(),
+    },
+    ({ store, programme }, { limit = LIMIT_DEFAULT, after, search = "0x", tier = null }) => {
+      const rows = rankedProviders(store.db, { limit, after: cursorOf(after), search: search.toLowerCase(), tier });
+      const last = rows.at(-1);
+      return {
+        data: rows.map((row) => ({
+          provider: shown(row.provider),
+          totalLiquidity: valueIn(row.totalLiquidity, programme),
+          weightedLiquidity: valueIn(row.weightedLiquidity, programme),
+          tier: row.tier === null ? null : Number(row.tier),
+          firstSeen: row.firstSeen,
+          lastUpdated: row.lastUpdated,
+        })),
+        next: rows.length < limit || last === undefined ? null : `${last.totalLiquidity ?? -1n}.${last.provider}`,
+      };
+    },
+  ),
+  route(
+    "/v1/providers/{address}",
+    "one provider: balance, tier, positions, 30 days, rewards",
+    { address },
+    {},
+    (reading, { address: of }) => ({
+      data: providerOf(reading, of),
+    }),
+  ),
+  route(
+    "/v1/providers/{address}/days",
+    "one provider's days by pool",
+    { address },
+    { ...page, from: day.optional(), to: day.optional() },
+    (reading, { address: provider, limit = LIMIT_DEFAULT, after, from, to }) =>
+      daysPage(reading, { provider, from, to, limit, after }),
+  ),
+  route(
+    "/v1/days",
+    "totals by day and pool",
+    {},
+    { limit: page.limit, from: day.optional(), to: day.optional() },
+    ({ store, programme }, { from = "0000-00-00", to = "9999-99-99", limit = LIMIT_MAX }) => ({
+      data: dayTotals(store.db, from, to, limit).map((row) => ({
+        ...row,
+        pool: shown(row.pool),
+        providers: Number(row.providers),
+        value: valueIn(row.value, programme),
+      })),
+    }),
+  ),
+  route("/v1/epochs", "reward epochs, calculated and final", {}, {}, ({ store }) => ({
+    data: store.rewards.epochs().map(epochAnswer),
+  })),
+  route("/v1/epochs/{n}", "one epoch with everything it gives", { n: whole(100_000) }, {}, ({ store }, { n }) => {
+    const stored = storedEpoch(store, n);
+    const { rewards } = store.rewards.resultOf(stored);
+    return {
+      data: {
+        ...epochAnswer(stored),
+        rules: stored.record.rules,
+        rewards: stored.record.tokens.map((token, i) => ({
+          token: shown(token.address),
+          rows: (rewards[i] ?? []).map((row) => ({
+            provider: shown(row.provider),
+            tier: row.tier,
+            weight: `${row.weight}`,
+            amount: `${row.amount}`,
+            carriedIn: `${row.carriedIn}`,
+            paid: `${row.paid}`,
+          })),
+        })),
+      },
+    };
+  }),
+  route(
+    "/v1/epochs/{n}/proofs/{address}",
+    "a provider's Merkle proofs in a final epoch, or with `cumulative=1` in the totals up to it",
+    { n: whole(100_000), address },
+    { cumulative: z.enum(["0", "1"]).optional() },
+    (reading, { n, address: provider, cumulative }) => {
+      if (storedEpoch(reading.store, n).state !== "final")
+        throw new HttpProblem(409, "Not final", `epoch ${n} is not final: nothing is paid by it yet`);
+      return { data: reading.proofOf(n, provider, cumulative === "1") };
+    },
+  ),
+  route(
+    "/v1/positions",
+    "open positions, now or at the end of an earlier block",
+    {},
+    { ...page, block: whole(Number.MAX_SAFE_INTEGER).optional() },
+    ({ store }, { limit = LIMIT_DEFAULT, after, block }) => {
+      const offset = Number(after ?? 0);
+      if (!Number.isSafeInteger(offset) || offset < 0)
+        throw new HttpProblem(400, "Bad request", "after: expected an answer's `next`");
+      const rows = [];
+      let at = 0;
+      for (const line of block === undefined ? positionLines(store.db) : linesAt(store, block)) {
+        if (at++ < offset) continue;
+        if (rows.length === limit) return { data: rows, next: `${offset + limit}` };
+        rows.push({ ...line, pool: shown(line.pool), provider: shown(line.provider) });
+      }
+      return { data: rows, next: null };
+    },
+  ),
+  route("/v1/findings", "what the self-audit found, open and resolved", {}, {}, ({ store }) => ({
+    data: store.findings.all(),
+  })),
+];
+
+function cursorOf(after: string | undefined): { readonly total: bigint; readonly provider: string } | null {
+  if (after === undefined) return null;
+  const [, total, provider] = /^(-?\d{1,19})\.(0x[0-9a-f]{40})$/.exec(after) ?? [];
+  if (total === undefined || provider === undefined)
+    throw new HttpProblem(400, "Bad request", "after: expected an answer's `next`");
+  return { total: BigInt(total), provider };
+}
+
+function storedEpoch(store: Store, n: number): StoredEpoch {
+  const stored = store.rewards.epoch(n);
+  if (stored === undefined) throw new HttpProblem(404, "Not found", `epoch ${n} is not calculated`);
+  return stored;
+}
+
+function epochAnswer({ record, state, resultHash }: StoredEpoch): object {
+  const { rules: _, ...rest } = record satisfies EpochRecord;
+  return {
+    ...rest,
+    tokens: record.tokens.map((token) => ({ ...token, address: shown(token.address) })),
+    state,
+    resultHash,
+  };
+}

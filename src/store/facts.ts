@@ -1,0 +1,33 @@
+import { isoOf } from "../core/day.ts";
+import { countAll, lastReorg } from "./read.ts";
+import type { Store } from "./store.ts";
+
+/** How the ledger stands, from the database alone. */
+export type Facts = ReturnType<typeof factsOf>;
+
+/** Reads how the ledger stands; the caller holds a snapshot. */
+export function factsOf(store: Store) {
+  const { config, blocks, db } = store;
+  const tip = blocks.tip();
+  return {
+    chainId: config.get("chain")?.chainId ?? null,
+    tip:
+      tip === undefined
+        ? null
+        : { number: tip.number, hash: tip.hash, time: isoOf(tip.timestampSec), processedAt: tip.processedAt },
+    final: config.get("final_block") ?? null,
+    settled: config.get("settled_block") ?? null,
+    settledFrom: config.get("settled_from") ?? null,
+    repairs: store.contents.repairs(),
+    finalitySource: config.get("finality_source") ?? null,
+    stateDigest: tip?.stateDigest ?? null,
+    programmeHash: config.get("programme_hash") ?? null,
+    ...countAll(db),
+    lastReorg: lastReorg(db) ?? null,
+    halted: config.get("halted") ?? null,
+    endpoints: config.get("endpoints") ?? [],
+    findings: store.findings.open(),
+    unpricedDays: store.prices.unpricedDays(),
+    epochs: store.rewards.epochs().map(({ record, state }) => ({ epoch: record.epoch, state })),
+  };
+}
