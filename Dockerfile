@@ -12,6 +12,7 @@ COPY tsconfig.json tsconfig.build.json ./
 COPY abi abi
 COPY migrations migrations
 COPY src src
+COPY dashboard dashboard
 RUN npm run build
 
 # A local chain to try things on: the anvil that the tests use. Not part of the product.

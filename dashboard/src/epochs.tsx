@@ -1,0 +1,136 @@
+import { type Epoch, type EpochRows, useAnswer } from "./api.ts";
+import { Address, number, Shown, Table, Tokens, tierName } from "./parts.tsx";
+
+/** All epochs with their sums. */
+export function Epochs({ pulse }: { readonly pulse: number }) {
+  const epochs = useAnswer<readonly Epoch[]>("/v1/epochs", pulse);
+  return (
+    <>
+      <h1>Reward epochs</h1>
+      <Shown of={epochs}>
+        {(rows) =>
+          rows.length === 0 ? (
+            <p class="empty">No epoch has been calculated yet.</p>
+          ) : (
+            <Table name={`Epochs and what they give`}>
+              <thead>
+                <tr>
+                  <th scope="col">Epoch</th>
+                  <th scope="col">Days</th>
+                  <th scope="col">State</th>
+                  <th scope="col" class="right">
+                    Budget
+                  </th>
+                  <th scope="col" class="right">
+                    Allocated
+                  </th>
+                  <th scope="col" class="right">
+                    Paid
+                  </th>
+                </tr>
+              </thead>
+              <tbody>
+                {rows.flatMap((epoch) =>
+                  epoch.tokens.map((token) => (
+                    <tr key={`${epoch.epoch} ${token.address}`}>
+                      <td>
+                        <a href={`#/epoch/${epoch.epoch}`}>{epoch.epoch}</a>
+                      </td>
+                      <td>
+                        {epoch.first} <span class="muted">until</span> {epoch.end}
+                      </td>
+                      <td>{epoch.state}</td>
+                      {[token.budget, token.allocated, token.paid].map((units, i) => (
+                        <td key={["budget", "allocated", "paid"][i]} class="right">
+                          <Tokens units={units} decimals={token.decimals} symbol={token.symbol} />
+                        </td>
+                      ))}
+                    </tr>
+                  )),
+                )}
+              </tbody>
+            </Table>
+          )
+        }
+      </Shown>
+    </>
+  );
+}
+
+/** One epoch with everybody it gives something. */
+export function EpochPage({ of, pulse }: { readonly of: string; readonly pulse: number }) {
+  const loaded = useAnswer<EpochRows>(`/v1/epochs/${of}`, pulse);
+  return (
+    <>
+      <h1>Epoch {of}</h1>
+      <Shown of={loaded}>
+        {(epoch) => (
+          <>
+            <p>
+              {epoch.first} until {epoch.end}, {epoch.state}; at block {number(epoch.blockNumber)}.
+            </p>
+            <p class="muted">
+              Result <code class="wide">{epoch.resultHash}</code>
+            </p>
+            {epoch.tokens.map((token, i) => (
+              <section key={token.address}>
+                <h2>{token.symbol}</h2>
+                <p>
+                  Budget <Tokens units={token.budget} decimals={token.decimals} symbol={token.symbol} />, paid{" "}
+                  <Tokens units={token.paid} decimals={token.decimals} symbol={token.symbol} />
+                  {token.carriedOut === "0" ? "" : ", carried on "}
+                  {token.carriedOut === "0" ? null : (
+                    <Tokens units={token.carriedOut} decimals={token.decimals} symbol={token.symbol} />
+                  )}
+                  {token.left === "0" ? "" : token.leftGoes === "refund" ? ", given back " : ", rolled on "}
+                  {token.left === "0" ? null : (
+                    <Tokens units={token.left} decimals={token.decimals} symbol={token.symbol} />
+                  )}
+                  .
+                </p>
+                <Table name={`What everybody gets of ${token.symbol}`}>
+                  <thead>
+                    <tr>
+                      <th scope="col">Provider</th>
+                      <th scope="col">Tier</th>
+                      <th scope="col" class="right">
+                        Share
+                      </th>
+                      <th scope="col" class="right">
+                        Allocated
+                      </th>
+                      <th scope="col" class="right">
+                        Paid
+                      </th>
+                    </tr>
+                  </thead>
+                  <tbody>
+                    {(epoch.rewards[i]?.rows ?? []).map((row) => (
+                      <tr key={row.provider}>
+                        <td>
+                          <Address of={row.provider} />
+                        </td>
+                        <td>{tierName(row.tier)}</td>
+                        <td class="right">
+                          {epoch.totalWeight === "0"
+                            ? ""
+                            : `${((Number(row.weight) / Number(epoch.totalWeight)) * 100).toFixed(2)} %`}
+                        </td>
+                        <td class="right">
+                          <Tokens units={row.amount} decimals={token.decimals} symbol={token.symbol} />
+                        </td>
+                        <td class="right">
+                          <Tokens units={row.paid} decimals={token.decimals} symbol={token.symbol} />
+                        </td>
+                      </tr>
+                    ))}
+                  </tbody>
+                </Table>
+              </section>
+            ))}
+          </>
+        )}
+      </Shown>
+    </>
+  );
+}
