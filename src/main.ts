@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import { writeSync } from "node:fs";
+import { createInterface } from "node:readline/promises";
 import { runCli } from "./cli/commands.ts";
 
 process.exitCode = await runCli(process.argv.slice(2), {
@@ -9,6 +10,15 @@ process.exitCode = await runCli(process.argv.slice(2), {
   fetch: globalThis.fetch,
   out: (text) => writeAll(1, text),
   talk: (text) => writeAll(2, text),
+  ask: async (question) => {
+    if (process.stdin.isTTY !== true) return undefined;
+    const lines = createInterface({ input: process.stdin, output: process.stderr });
+    try {
+      return await lines.question(question);
+    } finally {
+      lines.close();
+    }
+  },
   onSignal: (listener) => {
     process.on("SIGINT", listener);
     process.on("SIGTERM", listener);

@@ -24,7 +24,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 
 /** Packages each room may use; `node:` modules count as packages. */
 const MAY_USE: Readonly<Record<string, RegExp>> = {
-  main: /^node:fs$/,
+  main: /^node:(fs|readline\/promises)$/,
   cli: /^(commander|node:(child_process|crypto|fs|path|stream|stream\/promises|url|worker_threads|zlib))$/,
   config: /^(viem|zod|node:fs)$/,
   settings: /^(dotenv|node:(fs|path))$/,

@@ -39,6 +39,12 @@ interface Call {
   readonly pick: (result: unknown) => string;
 }
 
+/** A pool as its contract describes itself. */
+export interface Described {
+  readonly protocol: "uniswap-v2" | "uniswap-v3" | "erc4626";
+  readonly tokens: readonly { readonly address: Address; readonly symbol: string; readonly decimals: number }[];
+}
+
 /** A proxy has a handful of phases; what says more is none. */
 const PHASES_MAX = 100;
 
@@ -86,6 +92,42 @@ export class ContractReader {
   async decimals(token: Address, signal: AbortSignal): Promise<number | null> {
     const [answer] = await this.#callAll([view(token, erc20Abi as Abi, "decimals", [], String)], "latest", signal);
     return answer == null ? null : Number(answer);
+  }
+
+  /** What kind of pool a contract is, with its tokens as they say of themselves; null where it is none of the kinds that tell. */
+  async describe(address: Address, signal: AbortSignal): Promise<Described | null> {
+    const ask = (abi: Abi, name: string): Call => view(address, abi, name, [], String);
+    const [slot0, reserves, token0, token1, asset] = await this.#callAll(
+      [
+        ask(poolAbi as Abi, "slot0"),
+        ask(pairAbi as Abi, "getReserves"),
+        ask(pairAbi as Abi, "token0"),
+        ask(pairAbi as Abi, "token1"),
+        ask(vaultAbi as Abi, "asset"),
+      ],
+      "latest",
+      signal,
+    );
+    const pair = token0 != null && token1 != null;
+    const protocol =
+      pair && slot0 != null
+        ? "uniswap-v3"
+        : pair && reserves != null
+          ? "uniswap-v2"
+          : asset != null
+            ? "erc4626"
+            : undefined;
+    if (protocol === undefined) return null;
+    const addresses = (protocol === "erc4626" ? [asset] : [token0, token1]).map(toAddress);
+    const tokens = [];
+    for (const each of addresses) {
+      const [symbol] = await this.#callAll([view(each, erc20Abi as Abi, "symbol", [], String)], "latest", signal);
+      const decimals = await this.decimals(each, signal);
+      // What a token says of itself is somebody else's text.
+      const plain = (symbol ?? "").replaceAll(/[^\x20-\x7e]/g, "").slice(0, 32);
+      tokens.push({ address: each, symbol: plain === "" ? each.slice(0, 10) : plain, decimals: decimals ?? 18 });
+    }
+    return { protocol, tokens };
   }
 
   /** The aggregator a Chainlink proxy has in force, and those of all its phases; null where it is no such proxy. */

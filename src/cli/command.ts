@@ -19,6 +19,11 @@ export function address(text: string): Address {
   throw new InvalidArgumentError(`expected an address of 20 bytes, found ${JSON.stringify(text)}`);
 }
 
+/** Several of them. */
+export function addresses(text: string, before: readonly Address[] | undefined): readonly Address[] {
+  return [...(before ?? []), address(text)];
+}
+
 /** A UTC day on the command line. */
 export function day(text: string): Day {
   const parsed = /^\d{4}-\d{2}-\d{2}$/.test(text) ? Date.parse(`${text}T00:00:00Z`) : Number.NaN;

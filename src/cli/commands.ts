@@ -6,10 +6,11 @@ import { type ArchiveOptions, exportAll } from "./archive.ts";
 import { auditList, auditResolve, type ResolveOptions } from "./audit.ts";
 import { backup, listAll, prune, type RestoreOptions, restore, verifyBackups } from "./backup.ts";
 import { check } from "./check.ts";
-import { address, blockHash, command, day, wholeNumber } from "./command.ts";
+import { address, addresses, blockHash, command, day, wholeNumber } from "./command.ts";
 import { configGet, configList, configSet, configUnset } from "./config.ts";
 import { exportPositions } from "./export.ts";
 import { type AtOptions, at, diff } from "./history.ts";
+import { type InitOptions, init } from "./init.ts";
 import { optimize } from "./optimize.ts";
 import { priceCommands, rewardCommands } from "./programme-commands.ts";
 import { type DaysOptions, days, exportTable, type ProviderOptions, provider, stats } from "./query.ts";
@@ -52,6 +53,18 @@ function commandsOf(io: Io): Command {
     .exitOverride()
     .showHelpAfterError("(lp-ledger --help lists the commands)");
 
+  command(
+    program,
+    "init",
+    "ask for a node and pools, look at them, and write .env and the programme file",
+    "lp-ledger init --rpc http://127.0.0.1:8545 --pool 0x1234…abcd",
+  )
+    .option("--rpc <url>", "the node")
+    .addOption(new Option("--pool <addresses...>", "pools to follow").argParser(addresses))
+    .addOption(new Option("--manager <addresses...>", "position managers of V3 pools").argParser(addresses))
+    .option("--to <folder>", "where to write (default: here)")
+    .option("--force", "replace files that are there")
+    .action((options: InitOptions) => init(io, options));
   command(program, "start", "follow the chain and keep the ledger", "lp-ledger start")
     .option("--once", "stop at the present head")
     .addOption(

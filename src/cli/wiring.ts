@@ -26,6 +26,8 @@ export interface Io {
   readonly fetch: Fetch;
   out(text: string): void;
   talk(text: string): void;
+  /** Asks whoever sits at the terminal; undefined where nobody does. */
+  ask(question: string): Promise<string | undefined>;
   /** Calls back on each SIGINT or SIGTERM; returns how to stop listening. */
   onSignal(listener: (name: string) => void): () => void;
   /** Ends the process at once. */

@@ -12,6 +12,7 @@ export function commandLine(path: string) {
       out: (text) => {
         out += text;
       },
+      ask: async () => undefined,
       talk: (text) => {
         talk += text;
       },

@@ -1,0 +1,184 @@
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
+import { ContractReader, type Described } from "../chain/calls.ts";
+import { Rpc } from "../chain/rpc.ts";
+import { parseProgramme } from "../config.ts";
+import { LpLedgerError } from "../core/errors.ts";
+import { type Address, toAddress } from "../core/hex.ts";
+import { shownAddress } from "../distribution/payouts.ts";
+import { systemClock } from "./platform.ts";
+import { jsonAnswer } from "./table.ts";
+import { type CommonOptions, type Io, patiently } from "./wiring.ts";
+
+export interface InitOptions extends CommonOptions {
+  readonly rpc?: string;
+  readonly pool?: readonly Address[];
+  readonly manager?: readonly Address[];
+  readonly to?: string;
+  readonly force?: boolean;
+}
+
+/** Uniswap's own position managers by chain (docs.uniswap.org, v3 deployments). */
+const MANAGERS: ReadonlyMap<number, string> = new Map([
+  ...[1, 10, 137, 42161].map((chain) => [chain, "0xc36442b4a4522e871399cd717abdd847ab11fe88"] as const),
+  [8453, "0x03a520b32c04bf3beef7beb72e919cf822ed34f1"],
+]);
+const DOLLARS = /^(USDC|USDT|DAI|USDC\.e|USDbC)$/;
+const TIMEOUT_MS = 15_000;
+const BODY_BYTES_MAX = 2 ** 24;
+
+interface Found extends Described {
+  readonly address: Address;
+  readonly startBlock: number;
+}
+
+/** Asks for a node and pools, looks at them on the chain, and writes `.env` and the programme file. */
+export async function init(io: Io, options: InitOptions): Promise<void> {
+  const folder = resolve(io.cwd, options.to ?? ".");
+  const files = { env: join(folder, ".env"), programme: join(folder, "config/programme.json") };
+  for (const path of Object.values(files))
+    if (existsSync(path) && options.force !== true)
+      throw new LpLedgerError("usage", "EXISTS", `${path} is there already`, {
+        hint: "nothing was written: name another folder with --to, or replace it with --force",
+        exitCode: 64,
+      });
+  const { signal } = new AbortController();
+  const url = options.rpc ?? (await answered(io, "URL of your node (http:// or https://): ", "--rpc"));
+  if (!URL.canParse(url) || !/^https?:$/.test(new URL(url).protocol))
+    throw new LpLedgerError(
+      "usage",
+      "CONFIG",
+      "--rpc: expected an http:// or https:// URL, found something else (not shown: it may hold a key)",
+      { exitCode: 64 },
+    );
+  const rpc = new Rpc({
+    id: "rpc-1",
+    url,
+    fetch: io.fetch,
+    clock: systemClock,
+    timeoutMs: TIMEOUT_MS,
+    bodyBytesMax: BODY_BYTES_MAX,
+  });
+  const [chain, newest] = await patiently(() =>
+    rpc.batch(
+      [
+        { method: "eth_chainId", params: [] },
+        { method: "eth_blockNumber", params: [] },
+      ],
+      signal,
+    ),
+  );
+  const [chainId, head] = [Number(chain), Number(newest)];
+  io.talk(`the node serves chain ${chainId}, its head is block ${head}\n`);
+  const reader = new ContractReader(rpc);
+  const pools: Found[] = [];
+  for (const address of options.pool ?? (await poolsAsked(io))) {
+    const found = await lookedAt(reader, address, head, signal);
+    io.talk(
+      `${shownAddress(address)}: ${found.protocol}, ${found.tokens.map(({ symbol }) => symbol).join("/")}, there since block ${found.startBlock}\n`,
+    );
+    pools.push(found);
+  }
+  const managers =
+    options.manager ?? [MANAGERS.get(chainId)].flatMap((each) => (each === undefined ? [] : [toAddress(each)]));
+  if (managers.length === 0 && pools.some(({ protocol }) => protocol === "uniswap-v3"))
+    throw new LpLedgerError("usage", "NO_MANAGER", `no position manager is known on chain ${chainId}`, {
+      hint: "name it with --manager: positions held as its NFTs are credited to their owners only then",
+      exitCode: 64,
+    });
+  const programme = programmeOf(chainId, pools, managers);
+  parseProgramme(programme, "the programme");
+  mkdirSync(dirname(files.programme), { recursive: true });
+  writeFileSync(files.programme, `${JSON.stringify(programme, null, 2)}\n`);
+  writeFileSync(
+    files.env,
+    `RPC_URL=${url}\nDATABASE=lp-ledger.sqlite\nPROGRAMME=config/programme.json\nHTTP_PORT=8787\n`,
+    { mode: 0o600 },
+  );
+  const unpriced = [...new Set(pools.flatMap(({ tokens }) => tokens))]
+    .filter(({ address }) => !(shownAddress(address) in programme.prices))
+    .map(({ symbol }) => symbol);
+  if (options.json) io.out(jsonAnswer({ files, programme, unpriced }));
+  else {
+    io.out(`${files.programme}\n${files.env}\n`);
+    if (unpriced.length > 0)
+      io.talk(
+        `without a price, so that their days stay unpriced: ${[...new Set(unpriced)].join(", ")}; see "prices" in the README\n`,
+      );
+    io.talk("now: lp-ledger check, then lp-ledger start; the dashboard will be at http://127.0.0.1:8787/\n");
+  }
+}
+
+async function answered(io: Io, question: string, option: string): Promise<string> {
+  const answer = (await io.ask(question))?.trim();
+  if (answer !== undefined && answer !== "") return answer;
+  throw new LpLedgerError("usage", "NOT_ASKED", `${option} is not given, and nobody answered`, {
+    hint: `give ${option}, or run lp-ledger init in a terminal`,
+    exitCode: 64,
+  });
+}
+
+async function poolsAsked(io: Io): Promise<readonly Address[]> {
+  const text = await answered(io, "addresses of your pools, separated by spaces: ", "--pool");
+  return text.split(/[\s,]+/).map((each) => {
+    if (/^0x[0-9a-fA-F]{40}$/.test(each)) return toAddress(each);
+    throw new LpLedgerError("usage", "CONFIG", `expected an address of 20 bytes, found ${JSON.stringify(each)}`, {
+      exitCode: 64,
+    });
+  });
+}
+
+async function lookedAt(reader: ContractReader, address: Address, head: number, signal: AbortSignal): Promise<Found> {
+  const described = await patiently(() => reader.describe(address, signal));
+  if (described === null)
+    throw new LpLedgerError("usage", "NOT_A_POOL", `${shownAddress(address)} is no pool that init knows by itself`, {
+      hint: "init knows Uniswap V2 and V3 pools and ERC-4626 vaults; others are named by hand, as the README shows",
+    });
+  // The first block at whose end there is code: found by halving.
+  let [low, high] = [-1, head];
+  while (high - low > 1) {
+    const middle = Math.floor((low + high) / 2);
+    const there = await patiently(() => reader.hasCode(address, middle, signal));
+    if (there === null)
+      throw new LpLedgerError(
+        "usage",
+        "PRUNED",
+        `the node no longer knows block ${middle}, so it cannot say when ${shownAddress(address)} was created`,
+        {
+          hint: "name an archive node, or write the programme file by hand with the pool's startBlock",
+        },
+      );
+    if (there) high = middle;
+    else low = middle;
+  }
+  return { ...described, address, startBlock: high };
+}
+
+/** Dollars count as one, every other token as its pool with a priced one says. */
+function programmeOf(chainId: number, pools: readonly Found[], managers: readonly Address[]) {
+  const prices = new Map<Address, object>();
+  for (const { address, symbol } of pools.flatMap(({ tokens }) => tokens))
+    if (DOLLARS.test(symbol)) prices.set(address, { fixed: "1" });
+  for (let before = -1; before < prices.size; ) {
+    before = prices.size;
+    for (const { address, protocol, tokens } of pools) {
+      const [a, b] = tokens;
+      if (a === undefined || b === undefined || !protocol.startsWith("uniswap")) continue;
+      const source = { pool: shownAddress(address) };
+      if (prices.has(a.address) && !prices.has(b.address)) prices.set(b.address, source);
+      else if (prices.has(b.address) && !prices.has(a.address)) prices.set(a.address, source);
+    }
+  }
+  return {
+    chainId,
+    quote: { symbol: "USD", decimals: 6 },
+    pools: pools.map(({ protocol, address, tokens, startBlock }) => ({
+      protocol,
+      address: shownAddress(address),
+      tokens: tokens.map((token) => ({ ...token, address: shownAddress(token.address) })),
+      startBlock,
+      ...(protocol === "uniswap-v3" ? { managers: managers.map(shownAddress) } : {}),
+    })),
+    prices: Object.fromEntries([...prices].map(([address, source]) => [shownAddress(address), source])),
+  };
+}
