@@ -1,0 +1,34 @@
+import { readFileSync } from "node:fs";
+import { describe, expect, it } from "vitest";
+import { schemaPage } from "../config/write-schema-page.ts";
+import { METRICS } from "../src/http/metrics.ts";
+import { ROUTES } from "../src/http/routes.ts";
+import { SETTINGS } from "../src/settings.ts";
+
+const read = (path: string): string => readFileSync(new URL(`../${path}`, import.meta.url), "utf8");
+
+describe("the documentation", () => {
+  it("has the database as the migrations make it", () => {
+    expect(read("docs/schema.md")).toBe(schemaPage());
+  });
+
+  it("names every route of the API and every metric with what it says", () => {
+    const text = read("docs/http.md");
+    for (const { path } of ROUTES) expect(text).toContain(`\`${path}\``);
+    for (const [name, help] of Object.entries(METRICS)) expect(text).toContain(`| \`${name}\` | ${help} |`);
+  });
+
+  it("shows every setting in the example of an environment", () => {
+    const text = read(".env.example");
+    expect(SETTINGS.map(({ name }) => name).filter((name) => !text.includes(name))).toEqual([]);
+  });
+
+  it("links to nothing that is not there", () => {
+    for (const page of ["README.md", "docs/rewards.md", "docs/http.md", "CONTRIBUTING.md"])
+      for (const [, target = ""] of read(page).matchAll(/\]\((?!https?:|#)([^)#]+)/g))
+        expect(
+          () => readFileSync(new URL(target, new URL(`../${page}`, import.meta.url))),
+          `${page}: ${target}`,
+        ).not.toThrow();
+  });
+});
