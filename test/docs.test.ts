@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { schemaPage } from "../config/write-schema-page.ts";
 import { METRICS } from "../src/http/metrics.ts";
