@@ -26,9 +26,10 @@ describe("the documentation", () => {
   it("links to nothing that is not there", () => {
     for (const page of ["README.md", "docs/rewards.md", "docs/http.md", "CONTRIBUTING.md"])
       for (const [, target = ""] of read(page).matchAll(/\]\((?!https?:|#)([^)#]+)/g))
-        expect(
-          () => readFileSync(new URL(target, new URL(`../${page}`, import.meta.url))),
-          `${page}: ${target}`,
-        ).not.toThrow();
+        expect([page, target, existsSync(new URL(target, new URL(`../${page}`, import.meta.url)))]).toEqual([
+          page,
+          target,
+          true,
+        ]);
   });
 });
