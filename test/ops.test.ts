@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { parse } from "yaml";
@@ -36,6 +36,18 @@ describe("what is there for operations", () => {
     };
     expect(config.rule_files).toEqual(["alerts.yml"]);
     expect(config.scrape_configs.map(({ job_name }) => job_name)).toContain("lp-ledger");
+  });
+
+  it("has a compose profile that loads rules, data source and dashboard from files that there are", () => {
+    const compose = parse(readFileSync(new URL("../docker-compose.yml", import.meta.url), "utf8")) as {
+      services: Record<string, { volumes?: string[]; profiles?: string[] }>;
+    };
+    const mounted = ["prometheus", "grafana"]
+      .flatMap((name) => compose.services[name]?.volumes ?? [])
+      .filter((each) => each.startsWith("./"));
+    expect(mounted).toHaveLength(5);
+    for (const each of mounted)
+      expect([each, existsSync(new URL(`../${each.split(":")[0]}`, import.meta.url))]).toEqual([each, true]);
   });
 
   it("has a dashboard whose panels have places of their own", () => {

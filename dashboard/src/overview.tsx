@@ -1,3 +1,4 @@
+import { useRef } from "preact/hooks";
 import { type DayTotal, type Pool, type Ranked, type Stats, type Status, useAnswer } from "./api.ts";
 import { Address, ago, Chart, exact, Money, multiplier, number, Shown, tierName } from "./parts.tsx";
 
@@ -49,10 +50,31 @@ function Card({ name, children }: { readonly name: string; readonly children: pr
   );
 }
 
+const DURATION_UNITS = [
+  [86_400, "day"],
+  [3_600, "hour"],
+  [60, "minute"],
+] as const;
+
+/** How long the ledger needs for so many blocks, by how it has come on while the page is open. */
+function useTimeLeft(tip: number | undefined, behind: number): string {
+  const first = useRef<{ readonly tip: number; readonly ms: number }>(undefined);
+  if (tip === undefined || behind <= 0) return "";
+  first.current ??= { tip, ms: Date.now() };
+  const seconds = (Date.now() - first.current.ms) / 1000;
+  const perSecond = (tip - first.current.tip) / Math.max(1, seconds);
+  if (perSecond <= 0) return "";
+  const left = behind / perSecond;
+  const [size, unit] = DURATION_UNITS.find(([size]) => left >= size) ?? [60, "minute"];
+  const count = Math.max(1, Math.round(left / size));
+  return `, about ${count} ${unit}${count === 1 ? "" : "s"} left`;
+}
+
 function Sync({ status }: { readonly status: Status }) {
   const { tip, halted, lastReorg, endpoints } = status;
   const head = Math.max(tip?.number ?? 0, ...endpoints.map((each) => each.head ?? 0));
   const behind = tip === null ? null : head - tip.number;
+  const timeLeft = useTimeLeft(tip?.number, behind ?? 0);
   return (
     <>
       <Card name="Ledger">
@@ -63,7 +85,7 @@ function Sync({ status }: { readonly status: Status }) {
         ) : behind === 0 ? (
           "at the head"
         ) : (
-          `${number(behind ?? 0)} blocks behind`
+          `${number(behind ?? 0)} blocks behind${timeLeft}`
         )}
       </Card>
       <Card name="Block">
