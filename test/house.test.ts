@@ -57,8 +57,8 @@ describe("the compose file", () => {
     secrets: object;
   };
 
-  it("has the daemon, a local anvil and Prometheus, the last two behind profiles", () => {
-    expect(Object.keys(compose.services)).toEqual(["lp-ledger", "anvil", "prometheus"]);
+  it("has the daemon, a local anvil, Prometheus and Grafana, all but the first behind profiles", () => {
+    expect(Object.keys(compose.services)).toEqual(["lp-ledger", "anvil", "prometheus", "grafana"]);
     expect(compose.services["lp-ledger"]?.profiles).toBeUndefined();
     expect([compose.services["anvil"]?.profiles, compose.services["prometheus"]?.profiles]).toEqual([
       ["anvil"],
