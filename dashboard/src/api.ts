@@ -178,8 +178,10 @@ export interface EpochRows extends Epoch {
 
 const TOKEN_KEY = "lp-ledger-token";
 
-/** Asks the API; a token that it needs is kept for this tab. */
-export async function ask<T>(path: string): Promise<T> {
+const RETRIES_MAX = 5;
+
+/** Asks the API, again where it is asked by too many at once; a token that it needs is kept for this tab. */
+export async function ask<T>(path: string, attempt = 0): Promise<T> {
   const token = sessionStorage.getItem(TOKEN_KEY);
   const response = await fetch(path, token === null ? {} : { headers: { authorization: `Bearer ${token}` } });
   if (response.status === 401) {
@@ -189,9 +191,17 @@ export async function ask<T>(path: string): Promise<T> {
       return ask(path);
     }
   }
+  if (response.status === 503 && attempt < RETRIES_MAX) {
+    await later(500 + Math.random() * 1_500);
+    return ask(path, attempt + 1);
+  }
   const body = (await response.json()) as { readonly detail?: string };
   if (!response.ok) throw new Error(body.detail ?? `the ledger answered with status ${response.status}`);
   return body as T;
+}
+
+function later(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
 export interface Loaded<T> {
@@ -234,7 +244,9 @@ export function useLive(): Live {
     const bump = (more: Partial<Live>): void =>
       set((before) => ({ ...before, connected: true, pulse: before.pulse + 1, ...more }));
     source.addEventListener("hello", () => bump({}));
-    for (const event of ["commit", "day"]) source.addEventListener(event, () => bump({}));
+    // Everybody hears of a commit at once; not everybody asks at once.
+    const soon = (): void => void later(Math.random() * 700).then(() => bump({}));
+    for (const event of ["commit", "day"]) source.addEventListener(event, soon);
     source.addEventListener("reorg", (event) => {
       const { block } = JSON.parse((event as MessageEvent<string>).data) as { readonly block: Block | null };
       bump({ reorg: `The chain was reorganised; the ledger followed and stands at block ${block?.number ?? "?"}.` });

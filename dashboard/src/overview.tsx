@@ -23,7 +23,7 @@ export function Overview({ pulse }: { readonly pulse: number }) {
           )}
         </Shown>
       </section>
-      <Totals pulse={pulse} />
+      <Totals pulse={pulse} until={stats.answer?.block?.time} />
       <div class="columns">
         <section>
           <h2>Tiers</h2>
@@ -103,8 +103,15 @@ function Sync({ status }: { readonly status: Status }) {
   );
 }
 
-function Totals({ pulse }: { readonly pulse: number }) {
-  const days = useAnswer<readonly DayTotal[]>("/v1/days?limit=1000", pulse);
+const DAYS_SHOWN = 90;
+
+/** The newest days, by the time of the ledger's own tip. */
+function Totals({ pulse, until }: { readonly pulse: number; readonly until: string | undefined }) {
+  const from =
+    until === undefined
+      ? "9999-12-31"
+      : new Date(Date.parse(until) - DAYS_SHOWN * 86_400_000).toISOString().slice(0, 10);
+  const days = useAnswer<readonly DayTotal[]>(`/v1/days?limit=1000&from=${from}`, pulse);
   const pools = useAnswer<readonly Pool[]>("/v1/pools", pulse);
   const nameOf = (address: string): string => {
     const pool = pools.answer?.data.find((each) => each.pool === address);

@@ -2,12 +2,15 @@ import { createHash } from "node:crypto";
 import { checksumAddress } from "viem";
 import type { Address } from "../core/hex.ts";
 import type { Programme } from "../core/programme.ts";
+import type { Counts } from "../store/read.ts";
 import type { Store } from "../store/store.ts";
 
 /** What a route reads from, all of one snapshot. */
 export interface Reading {
   readonly store: Store;
   readonly programme: Programme;
+  /** Of whole tables; at most some seconds old. */
+  readonly counts: () => Counts;
   /** A provider's proof in a final epoch's distribution, or in the totals up to it. */
   proofOf(epoch: number, provider: string, cumulative: boolean): readonly object[];
 }

@@ -5,8 +5,10 @@ import { streamSSE } from "hono/streaming";
 import type { Clock } from "../core/chain.ts";
 import type { Programme } from "../core/programme.ts";
 import { pulseOf } from "../store/api.ts";
+import { factsOf } from "../store/facts.ts";
 import type { Store } from "../store/store.ts";
 import { HttpProblem, problem, type Reading, restOf, tagOf } from "./answer.ts";
+import { Counted } from "./counted.ts";
 import { type DaemonCounters, metricsOf } from "./metrics.ts";
 import { API_STYLE, openApi, openApiPage } from "./openapi.ts";
 import { type ReadyLimits, readinessOf } from "./ready.ts";
@@ -49,6 +51,7 @@ const HEADERS: Readonly<Record<string, string>> = {
 /** The read-only HTTP side over one ledger file. */
 export function createApp(store: Store, programmeOf: () => Programme, options: AppOptions): Hono {
   const app = new Hono();
+  const counted = new Counted(store, options.clock);
   const counts = { requests: 0, refused: 0, inFlight: 0, streams: 0 };
 
   app.use(async (c, next) => {
@@ -95,7 +98,10 @@ export function createApp(store: Store, programmeOf: () => Programme, options: A
         const asked = askedOf(route, c.req.param(), c.req.queries());
         const body = snapshot(() => {
           const programme = programmeOf();
-          const { data, next } = route.answer({ store, programme, proofOf: options.proofOf }, asked);
+          const { data, next } = route.answer(
+            { store, programme, counts: () => counted.now(), proofOf: options.proofOf },
+            asked,
+          );
           return JSON.stringify(
             { block: restOf(store), quote: programme.quote, data, ...(next === undefined ? {} : { next }) },
             textual,
@@ -145,7 +151,9 @@ export function createApp(store: Store, programmeOf: () => Programme, options: A
   app.get("/health", () => json({ alive: true, version: options.version }));
   app.get("/ready", () =>
     answered(() => {
-      const readiness = snapshot(() => readinessOf(store, options.limits, options.clock.nowMs()));
+      const readiness = snapshot(() =>
+        readinessOf(factsOf(store, counted.now()), store.db.name, options.limits, options.clock.nowMs()),
+      );
       return json(readiness, readiness.ready ? 200 : 503);
     }),
   );
@@ -153,7 +161,7 @@ export function createApp(store: Store, programmeOf: () => Programme, options: A
     answered(async () => {
       const { limits, clock } = options;
       const source = { store, limits, nowMs: clock.nowMs(), counters: options.counters(), http: counts };
-      const text = await snapshot(() => metricsOf(source)).metrics();
+      const text = await snapshot(() => metricsOf({ ...source, counts: counted.now() })).metrics();
       return new Response(text, { headers: { "content-type": "text/plain; version=0.0.4; charset=utf-8" } });
     }),
   );

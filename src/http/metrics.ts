@@ -1,6 +1,6 @@
 import { Gauge, Registry } from "prom-client";
 import { factsOf } from "../store/facts.ts";
-import { deepestReorg, lastBackup } from "../store/read.ts";
+import { type Counts, deepestReorg, lastBackup } from "../store/read.ts";
 import type { Store } from "../store/store.ts";
 import { bytesOf, headOf, type ReadyLimits, readinessOf } from "./ready.ts";
 
@@ -59,6 +59,7 @@ const BY_ENDPOINT = /^lp_ledger_(endpoint_(up|used|head_block|range_blocks)|rpc_
 
 export interface MetricsSource {
   readonly store: Store;
+  readonly counts: Counts;
   readonly limits: ReadyLimits;
   readonly nowMs: number;
   readonly counters: DaemonCounters | undefined;
@@ -66,9 +67,9 @@ export interface MetricsSource {
 }
 
 /** All metrics, to be written in Prometheus' text format; the caller holds a snapshot. */
-export function metricsOf({ store, limits, nowMs, counters, http }: MetricsSource): Registry {
-  const facts = factsOf(store);
-  const readiness = readinessOf(store, limits, nowMs);
+export function metricsOf({ store, counts, limits, nowMs, counters, http }: MetricsSource): Registry {
+  const facts = factsOf(store, counts);
+  const readiness = readinessOf(facts, store.db.name, limits, nowMs);
   const backup = lastBackup(store.db);
   const values: Readonly<Record<string, number | null | undefined>> = {
     head_block: headOf(facts),

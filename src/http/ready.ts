@@ -1,7 +1,5 @@
 import { statfsSync, statSync } from "node:fs";
 import type { Facts } from "../store/facts.ts";
-import { factsOf } from "../store/facts.ts";
-import type { Store } from "../store/store.ts";
 
 /** When a ledger counts as not ready. */
 export interface ReadyLimits {
@@ -29,15 +27,14 @@ export function headOf({ endpoints, tip }: Pick<Facts, "endpoints" | "tip">): nu
 }
 
 /** Whether the ledger can be relied on right now, and what is wrong or worth knowing. */
-export function readinessOf(store: Store, limits: ReadyLimits, nowMs: number): Readiness {
-  const facts = factsOf(store);
+export function readinessOf(facts: Facts, path: string, limits: ReadyLimits, nowMs: number): Readiness {
   const { tip, halted, findings, unpricedDays } = facts;
   const head = headOf(facts);
   const lagBlocks = tip === null || head === null ? null : head - tip.number;
   const sinceMs = (iso: string): number => Math.max(0, nowMs - Date.parse(iso));
   const lagSeconds = tip === null ? null : Math.floor(sinceMs(tip.time) / 1000);
   const silentSeconds = tip === null ? null : Math.floor(sinceMs(tip.processedAt) / 1000);
-  const diskFreeBytes = freeBytesOf(store.db.name);
+  const diskFreeBytes = freeBytesOf(path);
   const problems: string[] = [];
   if (tip === null) problems.push("nothing was committed yet");
   if (halted !== null) problems.push(`halted: ${halted.message}`);

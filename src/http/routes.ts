@@ -63,7 +63,7 @@ function route<P extends z.ZodRawShape, Q extends z.ZodRawShape>(
 }
 
 export const ROUTES: readonly Route[] = [
-  route("/v1/status", "how the ledger stands", {}, {}, ({ store }) => ({ data: factsOf(store) })),
+  route("/v1/status", "how the ledger stands", {}, {}, ({ store, counts }) => ({ data: factsOf(store, counts()) })),
   route("/v1/stats", "providers, tiers and totals now", {}, {}, ({ store, programme }) => {
     const stats = statsOf(store.db);
     const { rules } = programme;
@@ -166,15 +166,21 @@ export const ROUTES: readonly Route[] = [
     "/v1/days",
     "totals by day and pool",
     {},
-    { limit: page.limit, from: day.optional(), to: day.optional() },
-    ({ store, programme }, { from = "0000-00-00", to = "9999-99-99", limit = LIMIT_MAX }) => ({
-      data: dayTotals(store.db, from, to, limit).map((row) => ({
-        ...row,
-        pool: shown(row.pool),
-        providers: Number(row.providers),
-        value: valueIn(row.value, programme),
-      })),
-    }),
+    { ...page, from: day.optional(), to: day.optional() },
+    ({ store, programme }, { from = "0000-00-00", to = "9999-99-99", limit = LIMIT_DEFAULT, after }) => {
+      const [date = "", pool = ""] = after?.split(".") ?? [];
+      const rows = dayTotals(store.db, { from, to, after: { date, pool } }, limit);
+      const last = rows.at(-1);
+      return {
+        data: rows.map((row) => ({
+          ...row,
+          pool: shown(row.pool),
+          providers: Number(row.providers),
+          value: valueIn(row.value, programme),
+        })),
+        next: rows.length < limit || last === undefined ? null : `${last.date}.${last.pool}`,
+      };
+    },
   ),
   route("/v1/epochs", "reward epochs, calculated and final", {}, {}, ({ store }) => ({
     data: store.rewards.epochs().map(epochAnswer),

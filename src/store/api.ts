@@ -53,20 +53,29 @@ export interface PoolDayTotal {
   readonly value: bigint | null;
 }
 
-/** Totals by day and pool of a span, both days included, ascending. */
-export function dayTotals(db: Database, from: string, to: string, limit: number): readonly PoolDayTotal[] {
+/** Totals by day and pool of a span, both days included, ascending, after one of them. */
+export function dayTotals(
+  db: Database,
+  span: {
+    readonly from: string;
+    readonly to: string;
+    readonly after: { readonly date: string; readonly pool: string };
+  },
+  limit: number,
+): readonly PoolDayTotal[] {
+  const { from, to, after } = span;
   return db
-    .prepare<[string, string, number], PoolDayTotal>(`
+    .prepare<[Readonly<Record<string, string | number>>], PoolDayTotal>(`
       select
         date, pool_address as pool, count(*) as providers,
         iif(count(*) = count(liquidity_amount), sum(liquidity_amount), null) as value
       from daily_balances
-      where date >= ? and date <= ?
+      where date >= @from and date <= @to and (date > @date or (date = @date and pool_address > @pool))
       group by date, pool_address
       order by date, pool_address
-      limit ?`)
+      limit @limit`)
     .safeIntegers()
-    .all(from, to, limit);
+    .all({ from: from > after.date ? from : after.date, to, date: after.date, pool: after.pool, limit });
 }
 
 /** A followed pool with its newest state. */

@@ -1,12 +1,12 @@
 import { isoOf } from "../core/day.ts";
-import { countAll, lastReorg } from "./read.ts";
+import { type Counts, countAll, lastReorg } from "./read.ts";
 import type { Store } from "./store.ts";
 
 /** How the ledger stands, from the database alone. */
 export type Facts = ReturnType<typeof factsOf>;
 
-/** Reads how the ledger stands; the caller holds a snapshot. */
-export function factsOf(store: Store) {
+/** Reads how the ledger stands; the caller holds a snapshot. Counting goes through whole tables: `counts` may be older ones. */
+export function factsOf(store: Store, counts: Counts = countAll(store.db)) {
   const { config, blocks, db } = store;
   const tip = blocks.tip();
   return {
@@ -22,7 +22,7 @@ export function factsOf(store: Store) {
     finalitySource: config.get("finality_source") ?? null,
     stateDigest: tip?.stateDigest ?? null,
     programmeHash: config.get("programme_hash") ?? null,
-    ...countAll(db),
+    ...counts,
     lastReorg: lastReorg(db) ?? null,
     halted: config.get("halted") ?? null,
     endpoints: config.get("endpoints") ?? [],

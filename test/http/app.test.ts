@@ -60,6 +60,24 @@ describe("the API", () => {
     expect(found.map(({ provider }) => provider)).toContain(one);
   });
 
+  it("tells totals by day and pool page by page, each once", async () => {
+    const { get } = appOf(await programmeLedger());
+    type Row = { readonly date: string; readonly pool: string };
+    const all = ((await get("/v1/days?limit=1000")).json as Envelope<readonly Row[]>).data;
+    const paged: Row[] = [];
+    for (let next: string | null = ""; next !== null; ) {
+      const page = (await get(`/v1/days?limit=3${next === "" ? "" : `&after=${next}`}`)).json as Envelope<
+        readonly Row[]
+      >;
+      paged.push(...page.data);
+      next = page.next ?? null;
+    }
+    expect(paged).toEqual(all);
+    expect(all.length).toBeGreaterThan(6);
+    const one = ((await get("/v1/days?from=2026-01-03&to=2026-01-03")).json as Envelope<readonly Row[]>).data;
+    expect(new Set(one.map(({ date }) => date))).toEqual(new Set(["2026-01-03"]));
+  });
+
   it("tells of a provider what it holds, where it stands, and what it earned", async () => {
     const ledger = await programmeLedger();
     await ledger.run("rewards", "finalize");
