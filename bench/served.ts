@@ -8,6 +8,7 @@ import { benchProgramme, type Phase } from "./chain.ts";
 
 /** The built program. */
 export const MAIN = fileURLToPath(new URL("../dist/src/main.js", import.meta.url));
+const FLOOR = fileURLToPath(new URL("floor.ts", import.meta.url));
 const SERVER = fileURLToPath(new URL("server.ts", import.meta.url));
 
 /** A chain served in its own process, and a folder for one ledger of it. */
@@ -47,6 +48,12 @@ export class Served {
       },
       stdio: ["ignore", "ignore", "inherit"],
     });
+  }
+
+  /** The floor, from the first block to the last. */
+  floor(lastBlock: number): ChildProcess {
+    const argv = ["--import", "tsx", FLOOR, this.url, this.database, `${lastBlock}`];
+    return spawn(process.execPath, argv, { stdio: ["ignore", "ignore", "inherit"] });
   }
 
   /** Asks the server itself something. */
