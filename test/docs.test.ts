@@ -3,7 +3,6 @@ import { describe, expect, it } from "vitest";
 import { schemaPage } from "../config/write-schema-page.ts";
 import { METRICS } from "../src/http/metrics.ts";
 import { ROUTES } from "../src/http/routes.ts";
-import { SETTINGS } from "../src/settings.ts";
 
 const read = (path: string): string => readFileSync(new URL(`../${path}`, import.meta.url), "utf8");
 
@@ -16,11 +15,6 @@ describe("the documentation", () => {
     const text = read("docs/http.md");
     for (const { path } of ROUTES) expect(text).toContain(`\`${path}\``);
     for (const [name, help] of Object.entries(METRICS)) expect(text).toContain(`| \`${name}\` | ${help} |`);
-  });
-
-  it("shows every setting in the example of an environment", () => {
-    const text = read(".env.example");
-    expect(SETTINGS.map(({ name }) => name).filter((name) => !text.includes(name))).toEqual([]);
   });
 
   it("links to nothing that is not there", () => {
