@@ -178,17 +178,22 @@ export interface EpochRows extends Epoch {
 
 const TOKEN_KEY = "lp-ledger-token";
 
+/** Nobody is asked twice for a token that they do not have. */
+let refused = false;
 const RETRIES_MAX = 5;
 
 /** Asks the API, again where it is asked by too many at once; a token that it needs is kept for this tab. */
 export async function ask<T>(path: string, attempt = 0): Promise<T> {
   const token = sessionStorage.getItem(TOKEN_KEY);
   const response = await fetch(path, token === null ? {} : { headers: { authorization: `Bearer ${token}` } });
-  if (response.status === 401) {
+  if (response.status === 401 && sessionStorage.getItem(TOKEN_KEY) !== token) return ask(path, attempt); // Given meanwhile.
+  if (response.status === 401 && !refused) {
+    // A prompt holds everything up, so all who wait find its answer.
     const given = prompt("This ledger asks for a token:");
-    if (given !== null && given !== "") {
-      sessionStorage.setItem(TOKEN_KEY, given);
-      return ask(path);
+    refused = given === null || given === "";
+    if (!refused) {
+      sessionStorage.setItem(TOKEN_KEY, given ?? "");
+      return ask(path, attempt);
     }
   }
   if (response.status === 503 && attempt < RETRIES_MAX) {

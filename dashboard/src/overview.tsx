@@ -103,16 +103,18 @@ function Sync({ status }: { readonly status: Status }) {
   );
 }
 
+/** So that the newest days are in one answer, however many pools there are. */
+const ROWS_MAX = 1_000;
 const DAYS_SHOWN = 90;
 
 /** The newest days, by the time of the ledger's own tip. */
 function Totals({ pulse, until }: { readonly pulse: number; readonly until: string | undefined }) {
+  const pools = useAnswer<readonly Pool[]>("/v1/pools?limit=1000", pulse);
+  const count = Math.max(1, pools.answer?.data.length ?? 1);
+  const shown = Math.max(2, Math.min(DAYS_SHOWN, Math.floor(ROWS_MAX / count)));
   const from =
-    until === undefined
-      ? "9999-12-31"
-      : new Date(Date.parse(until) - DAYS_SHOWN * 86_400_000).toISOString().slice(0, 10);
-  const days = useAnswer<readonly DayTotal[]>(`/v1/days?limit=1000&from=${from}`, pulse);
-  const pools = useAnswer<readonly Pool[]>("/v1/pools", pulse);
+    until === undefined ? "9999-12-31" : new Date(Date.parse(until) - shown * 86_400_000).toISOString().slice(0, 10);
+  const days = useAnswer<readonly DayTotal[]>(`/v1/days?limit=${ROWS_MAX}&from=${from}`, pulse);
   const nameOf = (address: string): string => {
     const pool = pools.answer?.data.find((each) => each.pool === address);
     return pool === undefined

@@ -1,4 +1,4 @@
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { type Answer, ask, type Pool, type Provider, type Ranked, useAnswer } from "./api.ts";
 import { Address, Chart, exact, Money, multiplier, number, Range, Shown, Table, Tokens, tierName } from "./parts.tsx";
 
@@ -13,16 +13,23 @@ export function Providers({ pulse }: { readonly pulse: number }) {
   const valid = prefix === "" || /^0x[0-9a-f]{0,40}$/.test(prefix);
   const path = `/v1/providers?limit=${PAGE}${prefix === "" || !valid ? "" : `&search=${prefix}`}`;
   const first = useAnswer<readonly Ranked[]>(path, pulse);
+  const current = useRef(path);
   useEffect(() => {
+    current.current = path;
     setMore([]);
     setNext(undefined);
   }, [path]);
   const after = next === undefined ? first.answer?.next : next;
   const load = (): void => {
-    void ask<Answer<readonly Ranked[]>>(`${path}&after=${after}`).then(({ data, next: following }) => {
-      setMore((before) => [...before, ...data]);
-      setNext(following ?? null);
-    });
+    const asked = path;
+    ask<Answer<readonly Ranked[]>>(`${asked}&after=${after}`).then(
+      ({ data, next: following }) => {
+        if (asked !== current.current) return; // Somebody searches for something else by now.
+        setMore((before) => [...before, ...data]);
+        setNext(following ?? null);
+      },
+      () => {}, // The button stays; the page says itself when the ledger does not answer.
+    );
   };
   return (
     <>
@@ -43,7 +50,9 @@ export function Providers({ pulse }: { readonly pulse: number }) {
       </search>
       <Shown of={first}>
         {(rows, quote) => {
-          const all = [...rows, ...more];
+          const all = [...new Map([...more, ...rows].map((row) => [row.provider, row])).values()].sort((a, b) =>
+            rows.includes(a) === rows.includes(b) ? 0 : rows.includes(a) ? -1 : 1,
+          );
           if (all.length === 0)
             return (
               <p class="empty">
@@ -100,7 +109,7 @@ export function Providers({ pulse }: { readonly pulse: number }) {
 /** One provider: its value, tier, positions and rewards. */
 export function ProviderPage({ of, pulse }: { readonly of: string; readonly pulse: number }) {
   const loaded = useAnswer<Provider>(`/v1/providers/${of}`, pulse);
-  const pools = useAnswer<readonly Pool[]>("/v1/pools", pulse);
+  const pools = useAnswer<readonly Pool[]>("/v1/pools?limit=1000", pulse);
   return (
     <>
       <h1>Provider</h1>

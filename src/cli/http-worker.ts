@@ -57,6 +57,7 @@ const app = createApp(store, () => withDiscovered(store, data.programme), {
   files: filesOf(data.dashboard),
   proofOf: (epoch, provider, cumulative) => proofs.of(epoch, provider, cumulative),
   counters: () => counters,
+  onError: (error) => parentPort?.postMessage({ problem: error.stack ?? error.message }),
   busy: (run) => {
     Atomics.store(data.busySince, 0, BigInt(Date.now()));
     try {

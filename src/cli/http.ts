@@ -10,12 +10,16 @@ import type { HttpWorkerData } from "./http-worker.ts";
 /** How long one answer may take; then the thread is ended and begun again. The indexer does not notice. */
 const ANSWER_MS_MAX = 5_000;
 const WATCH_MS = 250;
-const RESTARTS_MAX = 1_000;
+const HEALTHY_MS = 60_000;
+const RESTART_MS_MIN = 100;
+const RESTART_MS_MAX = 30_000;
 
 export interface HttpTold {
   onListening(url: string): void;
   /** An answer took too long, or the thread failed: it was begun again. */
-  onRestart(reason: string): void;
+  onRestart(reason: string, waitMs: number): void;
+  /** A question could not be answered. */
+  onProblem(text: string): void;
 }
 
 /** The HTTP side on a thread of its own, watched from outside. */
@@ -26,7 +30,10 @@ export class HttpThread {
   readonly #timer: NodeJS.Timeout;
   #worker: Worker | undefined;
   #counters: DaemonCounters | undefined;
-  #restarts = 0;
+  #restart: NodeJS.Timeout | undefined;
+  #begunMs = 0;
+  #failures = 0;
+  #listened = false;
   #closed = false;
   #port: number;
 
@@ -68,28 +75,30 @@ export class HttpThread {
   async close(): Promise<void> {
     this.#closed = true;
     clearInterval(this.#timer);
+    clearTimeout(this.#restart);
     await this.#worker?.terminate();
   }
 
   #begin(): Promise<void> {
     Atomics.store(this.#data.busySince, 0, 0n);
+    this.#begunMs = Date.now();
     const worker = new Worker(this.#script, { workerData: { ...this.#data, port: this.#port } });
     this.#worker = worker;
     return new Promise((resolve, reject) => {
       const failed = (reason: string): void => {
         reject(listenError(this.#data, reason));
-        if (this.#worker === worker && this.#port !== 0) this.#again(reason);
+        // A first start that fails is the caller's; later ones are tried again.
+        if (this.#worker === worker && this.#listened) this.#again(reason);
       };
-      worker.once("message", (message: { readonly port?: number; readonly failure?: string }) => {
-        if (message.port === undefined) {
-          reject(listenError(this.#data, message.failure ?? "it did not say why"));
-          return;
-        }
+      worker.on("message", (message: FromWorker) => {
+        if (message.problem !== undefined) this.#told.onProblem(message.problem);
+        if (message.failure !== undefined) failed(message.failure);
+        if (message.port === undefined) return;
         this.#port = message.port;
+        this.#listened = true;
         if (this.#counters !== undefined) worker.postMessage(this.#counters);
-        this.#told.onListening(
-          `http://${this.#data.host.includes(":") ? `[${this.#data.host}]` : this.#data.host}:${message.port}/`,
-        );
+        const { host } = this.#data;
+        this.#told.onListening(`http://${host.includes(":") ? `[${host}]` : host}:${message.port}/`);
         resolve();
       });
       worker.once("error", (error) => failed((error as Error).message));
@@ -102,15 +111,28 @@ export class HttpThread {
     this.#again(`an answer took more than ${ANSWER_MS_MAX} ms`);
   }
 
+  /** Ends the thread and begins another: at once, and later and later where that does not last. */
   #again(reason: string): void {
     const old = this.#worker;
+    if (this.#closed || old === undefined) return;
     this.#worker = undefined;
-    if (this.#closed || old === undefined || this.#restarts >= RESTARTS_MAX) return;
-    this.#restarts += 1;
     Atomics.store(this.#data.busySince, 0, 0n);
-    this.#told.onRestart(reason);
-    void old.terminate().then(() => (this.#closed ? undefined : this.#begin().catch(() => {})));
+    this.#failures = Date.now() - this.#begunMs > HEALTHY_MS ? 0 : this.#failures + 1;
+    const waitMs = this.#failures === 0 ? 0 : Math.min(RESTART_MS_MAX, RESTART_MS_MIN * 2 ** this.#failures);
+    this.#told.onRestart(reason, waitMs);
+    void old.terminate();
+    this.#restart = setTimeout(() => {
+      if (!this.#closed) this.#begin().catch(() => {}); // It says so by onRestart, and comes again.
+    }, waitMs);
+    this.#restart.unref();
   }
+}
+
+/** What the thread says: where it listens, why it cannot, or what it could not answer. */
+interface FromWorker {
+  readonly port?: number;
+  readonly failure?: string;
+  readonly problem?: string;
 }
 
 function listenError({ host, port }: HttpWorkerData, reason: string): LpLedgerError {
@@ -138,13 +160,18 @@ export function httpDataOf({ http, databasePath }: Settings, programme: Programm
     version: versionOf(),
     host: http.host,
     port: http.port,
-    hosts: ["127.0.0.1", "localhost", "[::1]", "::1", http.host, ...http.allowedHosts],
+    hosts: ["127.0.0.1", "localhost", "::1", http.host, ...http.allowedHosts].map(hostName),
     token: http.token,
     corsOrigins: http.corsOrigins,
     limits: http.ready,
     dashboard: fileURLToPath(new URL("../../dashboard/", import.meta.url)),
     busySince: new BigInt64Array(new SharedArrayBuffer(8)),
   };
+}
+
+/** A host as URLs write it: in lower case, IPv6 in brackets. */
+function hostName(host: string): string {
+  return host.includes(":") && !host.startsWith("[") ? `[${host.toLowerCase()}]` : host.toLowerCase();
 }
 
 function versionOf(): string {

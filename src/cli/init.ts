@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { ContractReader, type Described } from "../chain/calls.ts";
 import { Rpc } from "../chain/rpc.ts";
@@ -95,12 +95,16 @@ export async function init(io: Io, options: InitOptions): Promise<void> {
     `RPC_URL=${url}\nDATABASE=lp-ledger.sqlite\nPROGRAMME=config/programme.json\nHTTP_PORT=8787\n`,
     { mode: 0o600 },
   );
+  chmodSync(files.env, 0o600); // A file that was there keeps its mode.
   const unpriced = [...new Set(pools.flatMap(({ tokens }) => tokens))]
     .filter(({ address }) => !(shownAddress(address) in programme.prices))
     .map(({ symbol }) => symbol);
   if (options.json) io.out(jsonAnswer({ files, programme, unpriced }));
   else {
     io.out(`${files.programme}\n${files.env}\n`);
+    const dollars = [...new Set(pools.flatMap(({ tokens }) => tokens))].filter(({ symbol }) => DOLLARS.test(symbol));
+    for (const { symbol, address } of dollars)
+      io.talk(`${symbol} (${shownAddress(address)}) calls itself so, and is counted as 1 USD: is it the real one?\n`);
     if (unpriced.length > 0)
       io.talk(
         `without a price, so that their days stay unpriced: ${[...new Set(unpriced)].join(", ")}; see "prices" in the README\n`,

@@ -145,7 +145,10 @@ export async function start(io: Io, options: StartOptions): Promise<void> {
             : {}),
           onStep: (step) => progress.stepped(step, store.blocks.tip()?.number),
           onValued: (days) => log.info({ days }, "days got their values from prices that were brought in"),
-          onRetry: (error, waitMs) => progress.retrying(error, waitMs),
+          onRetry: (error, waitMs) => {
+            tellHttp();
+            progress.retrying(error, waitMs);
+          },
           ...(options.acceptDeepReorg === undefined ? {} : { acceptDeepReorg: toHash(options.acceptDeepReorg) }),
           ...more,
           onLook: () => record.keep(),
@@ -161,11 +164,11 @@ export async function start(io: Io, options: StartOptions): Promise<void> {
         follow(keeper, pools, { once: true, ...(until === undefined ? {} : { until }) });
       operatorSettingsOf(settings, store); // A setting that cannot be is told before anything begins.
       const reader = new ContractReader((await answering(rpcs, settings, programme, stop.signal)).rpc);
-      await takeUp(context, store, log, reader, followTo, () => stop.signal.aborted);
-      await warnOfFeeds(reader, programme, log, stop.signal);
-      if (!stop.signal.aborted) {
-        const keeper = new Bookkeeper(store, programme, sha256);
-        try {
+      try {
+        await takeUp(context, store, log, reader, followTo, () => stop.signal.aborted);
+        await warnOfFeeds(reader, programme, log, stop.signal);
+        if (!stop.signal.aborted) {
+          const keeper = new Bookkeeper(store, programme, sha256);
           await follow(keeper, programme, {
             onCommit: (committed, head) => {
               progress.committed(committed, head);
@@ -176,13 +179,13 @@ export async function start(io: Io, options: StartOptions): Promise<void> {
               care(step.verdict !== "forked");
             },
           });
-        } catch (error) {
-          await servedUntilSignal(error, http, log, stop.signal);
-          throw error;
-        } finally {
-          stop.abort();
-          await Promise.all([backups.settled(), sampling.settled()]);
         }
+      } catch (error) {
+        await servedUntilSignal(error, { http, store, log }, stop.signal);
+        throw error;
+      } finally {
+        stop.abort();
+        await Promise.all([backups.settled(), sampling.settled()]);
       }
       progress.end();
       log.info(
@@ -202,21 +205,23 @@ async function startHttp(settings: Settings, programme: Programme, log: Logger):
   if (data === undefined) return undefined;
   return HttpThread.start(data, {
     onListening: (url) => log.info({ url }, "answering over HTTP, read-only"),
-    onRestart: (reason) => log.error({ reason }, "the HTTP thread was ended and begun again"),
+    onRestart: (reason, waitMs) => log.error({ reason, waitMs }, "the HTTP thread was ended and is begun again"),
+    onProblem: (problem) => log.error({ problem }, "a question over HTTP could not be answered"),
   });
 }
 
 /** Halted with HTTP on, the process keeps serving what it has until it is signalled; then it ends with the error's code. */
 async function servedUntilSignal(
   error: unknown,
-  http: HttpThread | undefined,
-  log: Logger,
+  { http, store, log }: { readonly http: HttpThread | undefined; readonly store: Store; readonly log: Logger },
   signal: AbortSignal,
 ): Promise<void> {
   const halted = error instanceof LpLedgerError && error.kind === "invariant";
   const deep = error instanceof LpLedgerError && error.exitCode === 76;
   if (http === undefined || signal.aborted || !(halted || deep)) return;
-  log.error({ reason: (error as Error).message }, "HALTED: nothing is written any more; HTTP goes on until a signal");
+  const { code, message } = error;
+  store.write(() => store.config.set("halted", { code, message }, store.nowIso()));
+  log.error({ reason: message }, "HALTED: nothing is written any more; HTTP goes on until a signal");
   await new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
 }
 

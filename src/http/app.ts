@@ -1,4 +1,4 @@
-import { timingSafeEqual } from "node:crypto";
+import { createHash, timingSafeEqual } from "node:crypto";
 import { setImmediate as turn } from "node:timers/promises";
 import { Hono } from "hono";
 import { streamSSE } from "hono/streaming";
@@ -31,10 +31,17 @@ export interface AppOptions {
   >;
   proofOf: Reading["proofOf"];
   counters(): DaemonCounters | undefined;
+  /** What could not be answered, for the daemon's log. */
+  onError(error: Error): void;
   /** Around the synchronous part of every answer: somebody outside watches how long it takes. */
   busy<T>(run: () => T): T;
 }
 
+const PREFLIGHT = {
+  "access-control-allow-methods": "GET, HEAD",
+  "access-control-allow-headers": "authorization, if-none-match",
+  "access-control-max-age": "600",
+};
 const URL_CHARS_MAX = 8_192;
 const PULSE_MS = 500;
 const HEADERS: Readonly<Record<string, string>> = {
@@ -55,21 +62,27 @@ export function createApp(store: Store, programmeOf: () => Programme, options: A
   const counts = { requests: 0, refused: 0, inFlight: 0, streams: 0 };
 
   app.use(async (c, next) => {
-    const refusal = refusalOf(c.req.raw, options);
-    if (refusal !== undefined) return refusal;
-    counts.requests += 1;
-    await next();
-    for (const [name, value] of Object.entries(HEADERS)) c.res.headers.set(name, value);
     const origin = c.req.header("origin");
-    if (origin !== undefined && options.corsOrigins.includes(origin)) {
-      c.res.headers.set("access-control-allow-origin", origin);
-      c.res.headers.set("cross-origin-resource-policy", "cross-origin");
-      c.res.headers.append("vary", "Origin");
+    const listed = origin !== undefined && options.corsOrigins.includes(origin);
+    if (c.req.method === "OPTIONS" && listed) c.res = new Response(null, { status: 204, headers: PREFLIGHT });
+    else {
+      const refusal = refusalOf(c.req.raw, options);
+      if (refusal === undefined) {
+        counts.requests += 1;
+        await next();
+      } else c.res = refusal;
     }
-    return;
+    for (const [name, value] of Object.entries(HEADERS)) c.res.headers.set(name, value);
+    if (options.corsOrigins.length > 0) c.res.headers.append("vary", "Origin");
+    if (listed) {
+      c.res.headers.set("access-control-allow-origin", origin);
+      c.res.headers.set("access-control-expose-headers", "etag");
+      c.res.headers.set("cross-origin-resource-policy", "cross-origin");
+    }
   });
   app.onError((error) => {
     if (error instanceof HttpProblem) return problem(error.status, error.title, error.message);
+    options.onError(error);
     return problem(500, "Internal error", "the question could not be answered; the daemon's log says why");
   });
   app.notFound((c) => problem(404, "Not found", `there is nothing at ${c.req.path}`));
@@ -112,6 +125,7 @@ export function createApp(store: Store, programmeOf: () => Programme, options: A
     );
 
   app.get("/v1/live", (c) => {
+    if (c.req.method === "HEAD") return new Response(null, { headers: { "content-type": "text/event-stream" } });
     if (counts.streams >= options.streamsMax)
       return problem(503, "Too many streams", `${options.streamsMax} streams are open`, { "retry-after": "5" });
     counts.streams += 1;
@@ -185,15 +199,16 @@ export function createApp(store: Store, programmeOf: () => Programme, options: A
 }
 
 /** Why a request is not even looked at; undefined where it is. */
-function refusalOf(request: Request, { hosts, token }: AppOptions): Response | undefined {
+function refusalOf(request: Request, { hosts, token, files }: AppOptions): Response | undefined {
   const { method, url, headers } = request;
   if (method !== "GET" && method !== "HEAD")
     return problem(405, "Method not allowed", "this API is read-only", { allow: "GET, HEAD" });
   if (url.length > URL_CHARS_MAX) return problem(414, "URI too long", `at most ${URL_CHARS_MAX} characters are read`);
   const { hostname, pathname } = new URL(url);
   if (!hosts.has(hostname)) return problem(421, "Misdirected request", `this server does not answer for ${hostname}`);
-  const open = pathname === "/health" || !/^\/(v1\/|metrics|ready|openapi\.json)/.test(pathname);
-  if (token === undefined || open) return undefined;
+  // Everything but what is named here, letter by letter, asks for the token where there is one.
+  if (token === undefined || ["/health", "/api", "/api.css"].includes(pathname) || files.has(pathname))
+    return undefined;
   const given = /^Bearer (.+)$/.exec(headers.get("authorization") ?? "")?.[1] ?? "";
   return sameText(given, token)
     ? undefined
@@ -202,8 +217,8 @@ function refusalOf(request: Request, { hosts, token }: AppOptions): Response | u
 
 /** Compares without telling by time how much of it was right. */
 function sameText(given: string, expected: string): boolean {
-  const [a, b] = [given, expected].map((text) => Buffer.from(text.padEnd(256, "\0").slice(0, 256)));
-  return a !== undefined && b !== undefined && timingSafeEqual(a, b) && given.length === expected.length;
+  const digest = (text: string): Buffer => createHash("sha256").update(text).digest();
+  return timingSafeEqual(digest(given), digest(expected));
 }
 
 /** Checks what was asked; every mistake at once. */

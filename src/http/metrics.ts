@@ -101,16 +101,19 @@ export function metricsOf({ store, counts, limits, nowMs, counters, http }: Metr
     http_refused_total: http.refused,
   };
   const registry = new Registry();
-  const gauges = new Map(
-    Object.entries(METRICS).map(([name, help]) => {
-      const labelNames = BY_ENDPOINT.test(name) ? ["endpoint"] : [];
-      return [name, new Gauge({ name, help, labelNames, registers: [registry] })];
-    }),
-  );
+  const gauges = new Map<string, Gauge>();
+  // Only what has a value: a gauge that is not known would read as zero.
+  const gauge = (name: string): Gauge => {
+    const labelNames = BY_ENDPOINT.test(name) ? ["endpoint"] : [];
+    const known =
+      gauges.get(name) ?? new Gauge({ name, help: METRICS[name] ?? name, labelNames, registers: [registry] });
+    gauges.set(name, known);
+    return known;
+  };
   for (const [name, value] of Object.entries(values))
-    if (value !== null && value !== undefined) gauges.get(`lp_ledger_${name}`)?.set(value);
+    if (value !== null && value !== undefined) gauge(`lp_ledger_${name}`).set(value);
   const perEndpoint = (name: string, endpoint: string, value: number | null): void => {
-    if (value !== null) gauges.get(`lp_ledger_${name}`)?.set({ endpoint }, value);
+    if (value !== null) gauge(`lp_ledger_${name}`).set({ endpoint }, value);
   };
   for (const { id, used, healthy, head, blocksMax } of facts.endpoints) {
     perEndpoint("endpoint_up", id, healthy ? 1 : 0);

@@ -3,7 +3,7 @@ import { inRange } from "../core/ticks.ts";
 import { nextThreshold } from "../core/tiers.ts";
 import { rewardsOfProvider } from "../store/api.ts";
 import { dayRows, providerStatus } from "../store/query.ts";
-import { accountsAt, type PositionLine } from "../store/read.ts";
+import { accountsAt, merged, type PositionLine, type PositionPlace, protocolsOf } from "../store/read.ts";
 import type { Store } from "../store/store.ts";
 import { HttpProblem, type Reading, shown, valueIn } from "./answer.ts";
 
@@ -90,19 +90,35 @@ export function providerOf({ store, programme }: Reading, address: string): obje
   };
 }
 
-/** Positions at the end of a block. */
-export function* linesAt(store: Store, block: number): Generator<Omit<PositionLine, "protocol">> {
+/** Open positions at the end of a block, as `positionLines` has them now. */
+export function* linesAt(store: Store, block: number, after?: PositionPlace): Generator<PositionLine> {
   const tip = store.blocks.tip()?.number ?? -1;
   if (block > tip) throw new HttpProblem(404, "Not found", `block ${block} is beyond the ledger's tip ${tip}`);
-  for (const { kind, pool, position, provider, range, balance } of accountsAt(store.db, block)) {
-    if (kind !== "holder") continue;
-    yield {
+  const protocols = protocolsOf(store.db);
+  const lines = accountsAt(store.db, block)
+    .filter(({ kind }) => kind === "holder")
+    .map(({ pool, position, provider, range, balance }) => ({
       pool,
+      protocol: protocols.get(pool) ?? "",
       position: position === "" ? null : position,
       provider,
       tickLower: range?.tickLower ?? null,
       tickUpper: range?.tickUpper ?? null,
       liquidity: `${balance}`,
-    };
+    }));
+  const ordered = lines.sort(
+    (a, b) => compare(a.pool, b.pool) || compare(a.position ?? "", b.position ?? "") || compare(a.provider, b.provider),
+  );
+  for (const line of merged(ordered)) {
+    const begun =
+      after === undefined ||
+      (compare(line.pool, after.pool) ||
+        compare(line.position ?? "", after.position) ||
+        compare(line.provider, after.provider)) > 0;
+    if (begun) yield line;
   }
+}
+
+function compare(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
 }

@@ -4,7 +4,7 @@ import { dayTotals, poolRows, rankedProviders } from "../store/api.ts";
 import { tierCounts } from "../store/derivation.ts";
 import { factsOf } from "../store/facts.ts";
 import { statsOf } from "../store/query.ts";
-import { positionLines } from "../store/read.ts";
+import { type PositionLine, type PositionPlace, positionLines } from "../store/read.ts";
 import type { StoredEpoch } from "../store/rewards.ts";
 import type { Store } from "../store/store.ts";
 import { HttpProblem, type Reading, shown, valueIn } from "./answer.ts";
@@ -28,16 +28,16 @@ const address = z
   .regex(/^0x[0-9a-fA-F]{40}$/, "an address of 20 bytes")
   .transform((text) => text.toLowerCase());
 const day = z.string().regex(/^\d{4}-\d{2}-\d{2}$/, "a UTC day as YYYY-MM-DD");
-const whole = (max: number) =>
+const whole = (max: number, min = 0) =>
   z
     .string()
     .regex(/^\d{1,15}$/, "a whole number")
     .transform(Number)
-    .pipe(z.number().max(max));
+    .pipe(z.number().min(min).max(max));
 export const LIMIT_DEFAULT = 100;
 export const LIMIT_MAX = 1_000;
 const page = {
-  limit: whole(LIMIT_MAX).optional().describe(`rows a page, at most ${LIMIT_MAX} (default ${LIMIT_DEFAULT})`),
+  limit: whole(LIMIT_MAX, 1).optional().describe(`rows a page, at most ${LIMIT_MAX} (default ${LIMIT_DEFAULT})`),
   after: z.string().max(300).optional().describe("the answer's `next`, to go on"),
 };
 const NOTHING = z.strictObject({});
@@ -223,14 +223,15 @@ export const ROUTES: readonly Route[] = [
     {},
     { ...page, block: whole(Number.MAX_SAFE_INTEGER).optional() },
     ({ store }, { limit = LIMIT_DEFAULT, after, block }) => {
-      const offset = Number(after ?? 0);
-      if (!Number.isSafeInteger(offset) || offset < 0)
-        throw new HttpProblem(400, "Bad request", "after: expected an answer's `next`");
-      const rows = [];
-      let at = 0;
-      for (const line of block === undefined ? positionLines(store.db) : linesAt(store, block)) {
-        if (at++ < offset) continue;
-        if (rows.length === limit) return { data: rows, next: `${offset + limit}` };
+      const rows: PositionLine[] = [];
+      for (const line of block === undefined
+        ? positionLines(store.db, placeOf(after))
+        : linesAt(store, block, placeOf(after))) {
+        const last = rows.at(-1);
+        if (rows.length === limit && last !== undefined) {
+          const next = [last.pool.toLowerCase(), last.position ?? "", last.provider.toLowerCase()].join("~");
+          return { data: rows, next };
+        }
         rows.push({ ...line, pool: shown(line.pool), provider: shown(line.provider) });
       }
       return { data: rows, next: null };
@@ -246,7 +247,16 @@ function cursorOf(after: string | undefined): { readonly total: bigint; readonly
   const [, total, provider] = /^(-?\d{1,19})\.(0x[0-9a-f]{40})$/.exec(after) ?? [];
   if (total === undefined || provider === undefined)
     throw new HttpProblem(400, "Bad request", "after: expected an answer's `next`");
-  return { total: BigInt(total), provider };
+  return { total: BigInt.asIntN(64, BigInt(total)), provider };
+}
+
+/** Where a page of positions begins: after this line. */
+function placeOf(after: string | undefined): PositionPlace | undefined {
+  if (after === undefined) return undefined;
+  const [pool, position, provider, more] = after.split("~");
+  if (pool === undefined || position === undefined || provider === undefined || more !== undefined)
+    throw new HttpProblem(400, "Bad request", "after: expected an answer's `next`");
+  return { pool, position, provider };
 }
 
 function storedEpoch(store: Store, n: number): StoredEpoch {

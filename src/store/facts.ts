@@ -1,5 +1,5 @@
 import { isoOf } from "../core/day.ts";
-import { type Counts, countAll, lastReorg } from "./read.ts";
+import { type Counts, countAll, lastReorg, smallCounts } from "./read.ts";
 import type { Store } from "./store.ts";
 
 /** How the ledger stands, from the database alone. */
@@ -23,6 +23,7 @@ export function factsOf(store: Store, counts: Counts = countAll(store.db)) {
     stateDigest: tip?.stateDigest ?? null,
     programmeHash: config.get("programme_hash") ?? null,
     ...counts,
+    ...smallCounts(db),
     lastReorg: lastReorg(db) ?? null,
     halted: config.get("halted") ?? null,
     endpoints: config.get("endpoints") ?? [],

@@ -64,10 +64,23 @@ export interface PositionLine {
   readonly liquidity: string;
 }
 
-/** Every open position in canonical order: pool, position, provider, as text; what wrappers hold for a provider is added. */
-export function* positionLines(db: Database): Generator<PositionLine> {
+/** A line of open positions, by what orders them. */
+export interface PositionPlace {
+  readonly pool: string;
+  /** Empty for shares. */
+  readonly position: string;
+  readonly provider: string;
+}
+
+/** Every open position in canonical order: pool, position, provider, as text; what wrappers hold for a provider is added. `after`: only those behind a line. */
+export function positionLines(db: Database, after?: PositionPlace): Generator<PositionLine> {
+  return merged(accountLines(db, after ?? { pool: "", position: "", provider: "" }));
+}
+
+/** Lines of one provider in one position as one line; they must come in order. */
+export function* merged(lines: Iterable<PositionLine>): Generator<PositionLine> {
   let line: PositionLine | undefined;
-  for (const next of accountLines(db)) {
+  for (const next of lines) {
     if (line?.pool === next.pool && line.position === next.position && line.provider === next.provider) {
       line = { ...line, liquidity: `${BigInt(line.liquidity) + BigInt(next.liquidity)}` };
       continue;
@@ -78,9 +91,14 @@ export function* positionLines(db: Database): Generator<PositionLine> {
   if (line !== undefined) yield line;
 }
 
-function accountLines(db: Database): IterableIterator<PositionLine> {
+/** The protocol of every pool. */
+export function protocolsOf(db: Database): ReadonlyMap<string, string> {
+  return new Map(db.prepare<[], [string, string]>("select pool_address, protocol from pools").raw().all());
+}
+
+function accountLines(db: Database, { pool, position, provider }: PositionPlace): IterableIterator<PositionLine> {
   return db
-    .prepare<[], PositionLine>(`
+    .prepare<[string, string, string], PositionLine>(`
       select
         positions.pool_address as pool,
         pools.protocol as protocol,
@@ -91,8 +109,9 @@ function accountLines(db: Database): IterableIterator<PositionLine> {
         positions.liquidity as liquidity
       from positions
       join pools using (pool_address)
+      where (positions.pool_address, coalesce(positions.position_id, ''), positions.provider_address) > (?, ?, ?)
       order by positions.pool_address, positions.position_id, positions.provider_address, positions.via_address`)
-    .iterate();
+    .iterate(pool, position, provider);
 }
 
 export interface Counts {
@@ -147,4 +166,13 @@ export function lastBackup(db: Database): string | undefined {
 /** Blocks of the deepest reorg that was undone. */
 export function deepestReorg(db: Database): number {
   return Number(db.prepare("select coalesce(max(depth), 0) from reorgs").pluck().get());
+}
+
+/** How often something happened that is counted by few rows: always fresh. */
+export function smallCounts(db: Database): Pick<Counts, "reorgs" | "daysClosed"> {
+  return db
+    .prepare<[], Pick<Counts, "reorgs" | "daysClosed">>(
+      "select (select count(*) from reorgs) as reorgs, (select count(*) from days) as daysClosed",
+    )
+    .get() as Pick<Counts, "reorgs" | "daysClosed">;
 }

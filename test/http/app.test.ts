@@ -137,6 +137,20 @@ describe("the API", () => {
     >;
     const then = ledger.chain.blocks[30]?.world.openPositions() ?? [];
     expect(data.length).toBe(then.length);
+    type Line = { readonly pool: string; readonly position: string | null; readonly provider: string };
+    const now = ((await get("/v1/positions?limit=1000")).json as Envelope<readonly Line[]>).data;
+    const tip = ledger.ledger.store.blocks.tip()?.number;
+    expect(((await get(`/v1/positions?limit=1000&block=${tip}`)).json as Envelope<readonly Line[]>).data).toEqual(now);
+    for (const query of ["", `&block=${tip}`]) {
+      const paged: Line[] = [];
+      for (let next: string | null = ""; next !== null; ) {
+        const page = (await get(`/v1/positions?limit=3${query}${next === "" ? "" : `&after=${next}`}`))
+          .json as Envelope<readonly Line[]>;
+        paged.push(...page.data);
+        next = page.next ?? null;
+      }
+      expect(paged).toEqual(now);
+    }
     expect((await get("/v1/positions?block=999999")).status).toBe(404);
   });
 
@@ -146,6 +160,8 @@ describe("the API", () => {
     [`/v1/providers/0x${"12".repeat(20)}`, 404, "never provided liquidity"],
     ["/v1/providers?limit=0x10", 400, "limit: a whole number"],
     ["/v1/providers?limit=1001", 400, "limit"],
+    ["/v1/positions?limit=0", 400, "limit"],
+    ["/v1/positions?after=1e1", 400, "after: expected an answer's `next`"],
     ["/v1/providers?colour=blue", 400, "colour: no such parameter"],
     ["/v1/providers?limit=1&limit=2", 400, "limit: expected once"],
     ["/v1/providers?after=x", 400, "after: expected an answer's `next`"],
@@ -177,7 +193,23 @@ describe("the API", () => {
       ),
     ).toBeNull();
     expect((await get("/health")).status).toBe(200);
-    expect((await get("/metrics")).status).toBe(401);
+    for (const path of ["/metrics", "/%761/status", "/%6detrics", "/openapi%2ejson", "/%72eady", "/nothing"])
+      expect([path, (await get(path)).status]).toEqual([path, 401]);
+    expect((await get("/v1/status", { authorization: "Bearer s3crét" })).status).toBe(401);
+    const preflight = await app.request("http://localhost/v1/status", {
+      method: "OPTIONS",
+      headers: { origin: "https://good.example" },
+    });
+    expect([preflight.status, preflight.headers.get("access-control-allow-headers")]).toEqual([
+      204,
+      "authorization, if-none-match",
+    ]);
+    expect((await get("/v1/status")).headers.get("x-frame-options")).toBe("DENY");
+    for (let i = 0; i < 20; i++)
+      await app.request("http://localhost/v1/live", { method: "HEAD", headers: { authorization: "Bearer s3cret" } });
+    const live = await app.request("http://localhost/v1/live", { headers: { authorization: "Bearer s3cret" } });
+    expect(live.status).toBe(200);
+    await live.body?.cancel();
   });
 
   it("lets so many questions wait, and asks the others to come again", async () => {
@@ -249,7 +281,7 @@ describe("/ready", () => {
 });
 
 describe("/metrics", () => {
-  it("has every documented name and no other, and the numbers of the ledger", async () => {
+  it("has documented names only, and the numbers of the ledger", async () => {
     const { ledger, ...rest } = await programmeLedger();
     const { get } = appOf(
       { ledger, ...rest },
@@ -265,7 +297,10 @@ describe("/metrics", () => {
     const { text, headers } = await get("/metrics");
     expect(headers.get("content-type")).toContain("version=0.0.4");
     const names = [...text.matchAll(/^# HELP (\S+)/gm)].map(([, name]) => name);
-    expect(names).toEqual(Object.keys(METRICS));
+    expect(names.filter((name) => METRICS[name ?? ""] === undefined)).toEqual([]);
+    // What is not known is left out: it would read as zero.
+    expect(names).not.toContain("lp_ledger_backup_age_seconds");
+    expect(names.length).toBeGreaterThan(22);
     expect(text).toContain(`lp_ledger_processed_block ${ledger.store.blocks.tip()?.number}`);
     expect(text).toContain('lp_ledger_rpc_requests_total{endpoint="rpc-1"} 7');
     expect(text).toContain("lp_ledger_days_unpriced 0");

@@ -30,6 +30,9 @@ export function appOf(
     proofOf: (...asked) => proofs.of(...asked),
     counters: () => undefined,
     busy: (run) => run(),
+    onError: (error) => {
+      throw error;
+    },
     ...more,
   });
   const get = async (path: string, headers: Record<string, string> = {}): Promise<Answer> => {
