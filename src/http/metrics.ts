@@ -1,4 +1,4 @@
-import { Gauge, Registry } from "prom-client";
+import { Counter, Gauge, Registry } from "prom-client";
 import { factsOf } from "../store/facts.ts";
 import { type Counts, deepestReorg, lastBackup } from "../store/read.ts";
 import type { Store } from "../store/store.ts";
@@ -55,8 +55,6 @@ export const METRICS: Readonly<Record<string, string>> = {
   lp_ledger_http_refused_total: "requests refused because too many were in flight",
 };
 
-const BY_ENDPOINT = /^lp_ledger_(endpoint_(up|used|head_block|range_blocks)|rpc_)/;
-
 export interface MetricsSource {
   readonly store: Store;
   readonly counts: Counts;
@@ -101,19 +99,18 @@ export function metricsOf({ store, counts, limits, nowMs, counters, http }: Metr
     http_refused_total: http.refused,
   };
   const registry = new Registry();
-  const gauges = new Map<string, Gauge>();
-  // Only what has a value: a gauge that is not known would read as zero.
-  const gauge = (name: string): Gauge => {
-    const labelNames = BY_ENDPOINT.test(name) ? ["endpoint"] : [];
-    const known =
-      gauges.get(name) ?? new Gauge({ name, help: METRICS[name] ?? name, labelNames, registers: [registry] });
-    gauges.set(name, known);
-    return known;
+  const known = new Map<string, Gauge | Counter>();
+  // Only what has a value: what is not known would read as zero.
+  const put = (short: string, value: number, labels: Readonly<Record<string, string>> = {}): void => {
+    const name = `lp_ledger_${short}`;
+    const options = { name, help: METRICS[name] ?? name, labelNames: Object.keys(labels), registers: [registry] };
+    const metric = known.get(name) ?? (name.endsWith("_total") ? new Counter(options) : new Gauge(options));
+    known.set(name, metric);
+    metric.inc(labels, value); // Each is new, so that what is added is what it is.
   };
-  for (const [name, value] of Object.entries(values))
-    if (value !== null && value !== undefined) gauge(`lp_ledger_${name}`).set(value);
+  for (const [name, value] of Object.entries(values)) if (value !== null && value !== undefined) put(name, value);
   const perEndpoint = (name: string, endpoint: string, value: number | null): void => {
-    if (value !== null) gauge(`lp_ledger_${name}`).set({ endpoint }, value);
+    if (value !== null) put(name, value, { endpoint });
   };
   for (const { id, used, healthy, head, blocksMax } of facts.endpoints) {
     perEndpoint("endpoint_up", id, healthy ? 1 : 0);

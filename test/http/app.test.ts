@@ -304,5 +304,7 @@ describe("/metrics", () => {
     expect(text).toContain(`lp_ledger_processed_block ${ledger.store.blocks.tip()?.number}`);
     expect(text).toContain('lp_ledger_rpc_requests_total{endpoint="rpc-1"} 7');
     expect(text).toContain("lp_ledger_days_unpriced 0");
+    expect(text).toContain("# TYPE lp_ledger_reorgs_total counter");
+    expect(text).toContain("# TYPE lp_ledger_lag_blocks gauge");
   });
 });
