@@ -1,5 +1,5 @@
 import { type Command, InvalidArgumentError } from "commander";
-import { type Day, dayOf } from "../core/day.ts";
+import { type Day, isDay } from "../core/day.ts";
 import { type Address, toAddress } from "../core/hex.ts";
 
 /** A command with the options that all have. */
@@ -26,8 +26,7 @@ export function addresses(text: string, before: readonly Address[] | undefined):
 
 /** A UTC day on the command line. */
 export function day(text: string): Day {
-  const parsed = /^\d{4}-\d{2}-\d{2}$/.test(text) ? Date.parse(`${text}T00:00:00Z`) : Number.NaN;
-  if (!Number.isNaN(parsed) && dayOf(parsed / 1000) === text) return dayOf(parsed / 1000);
+  if (isDay(text)) return text;
   throw new InvalidArgumentError(`expected a day as YYYY-MM-DD, found ${JSON.stringify(text)}`);
 }
 

@@ -1,4 +1,3 @@
-import { rulesFrom } from "../core/canonical.ts";
 import { type Day, dayStartSec } from "../core/day.ts";
 import { formatDecimal } from "../core/decimal.ts";
 import type { TokenSums } from "../core/epoch-record.ts";
@@ -9,7 +8,7 @@ import { capOf, type Reward } from "../core/rewards.ts";
 import type { RewardRules, Rules } from "../core/rules.ts";
 import { weekOf } from "../core/tiers.ts";
 import { withDiscovered } from "../daemon/followed.ts";
-import { type Rewarding, rewardingOf } from "../daemon/rewards.ts";
+import { pastOf, type Rewarding, rewardingOf } from "../daemon/rewards.ts";
 import { type DayPart, derivationOf, type PoolPart } from "../store/derivation.ts";
 import type { StoredEpoch } from "../store/rewards.ts";
 import { storedEpoch } from "./rewards.ts";
@@ -40,12 +39,6 @@ export async function rewardsExplain(io: Io, provider: Address, options: Explain
     if (options.json) io.out(jsonAnswer({ provider, ...jsonOf(answer) }));
     else io.out(`${explanation(provider, pastOf(rewarding, answer.stored), answer).join("\n")}\n`);
   });
-}
-
-/** The rules by which the epoch was calculated. */
-function pastOf(rewarding: Rewarding, { record }: StoredEpoch): Rewarding {
-  const rules = rulesFrom(record.rules);
-  return { ...rewarding, rules, rewards: rules.rewards ?? rewarding.rewards };
 }
 
 type ExplainedDay = DayPart & { readonly prices: DayPrices };

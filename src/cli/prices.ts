@@ -1,12 +1,11 @@
 import { readFileSync } from "node:fs";
 import { basename, resolve } from "node:path";
 import { configError, type Problem } from "../config/problems.ts";
-import { type Day, nextDay } from "../core/day.ts";
+import { type Day, daysAfter, isDay, nextDay } from "../core/day.ts";
 import type { LpLedgerError } from "../core/errors.ts";
 import { type Address, toAddress } from "../core/hex.ts";
 import { parsePriceE18 } from "../core/price.ts";
 import type { Programme } from "../core/programme.ts";
-import { daysAfter } from "../core/rules.ts";
 import { withDiscovered } from "../daemon/followed.ts";
 import type { ImportedPrice } from "../store/prices.ts";
 import { jsonAnswer } from "./table.ts";
@@ -170,8 +169,4 @@ function priceOf(
   for (const name of Object.keys(row)) if (!(FIELDS as readonly string[]).includes(name)) problem(name, "no such key");
   if (problems.length > before || address === undefined || priceE18 === undefined) return [];
   return [{ kind: "imported", token: address, date: date as Day, priceE18, source }];
-}
-
-function isDay(text: string): boolean {
-  return /^\d{4}-\d{2}-\d{2}$/.test(text) && new Date(`${text}T00:00:00Z`).toJSON()?.slice(0, 10) === text;
 }

@@ -1,8 +1,8 @@
 import { z } from "zod";
-import { type Day, dayOf } from "../core/day.ts";
+import { type Day, daysAfter, isDay } from "../core/day.ts";
 import { parseDecimal } from "../core/decimal.ts";
 import { ONE_ADDRESS, toAddress, ZERO_ADDRESS } from "../core/hex.ts";
-import { BURN_ADDRESSES, daysAfter, type Epoch, type RewardRules, type Rules, telescoped } from "../core/rules.ts";
+import { BURN_ADDRESSES, type Epoch, type RewardRules, type Rules, telescoped } from "../core/rules.ts";
 import type { Problem } from "./problems.ts";
 import { address, decimalText, token } from "./shapes.ts";
 
@@ -219,9 +219,4 @@ export function ruleProblems(file: RulesFile, quoteDecimals: number): readonly P
       problem("rewards.epochs", `epochs that are ${said.days} days together, as the schedule`, days);
   }
   return problems;
-}
-
-function isDay(text: string): boolean {
-  const sec = /^\d{4}-\d{2}-\d{2}$/.test(text) ? Date.parse(`${text}T00:00:00Z`) / 1000 : Number.NaN;
-  return !Number.isNaN(sec) && dayOf(sec) === text;
 }

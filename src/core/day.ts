@@ -23,6 +23,17 @@ export function nextDay(day: Day): Day {
   return dayOf(dayEndSec(day));
 }
 
+/** The day so many days later; earlier where `days` is below zero. */
+export function daysAfter(day: Day, days: number): Day {
+  return dayOf(dayStartSec(day) + days * DAY_SECONDS);
+}
+
+/** Whether a text names a day of the calendar. */
+export function isDay(text: string): text is Day {
+  const sec = /^\d{4}-\d{2}-\d{2}$/.test(text) ? dayStartSec(text as Day) : Number.NaN;
+  return !Number.isNaN(sec) && dayOf(sec) === text;
+}
+
 /** Block timestamp in seconds as ISO-8601 UTC text without fractions. */
 export function isoOf(timestampSec: number): string {
   return `${new Date(timestampSec * 1000).toISOString().slice(0, 19)}Z`;

@@ -1,4 +1,4 @@
-import { type Day, dayOf, dayStartSec } from "./day.ts";
+import { type Day, daysAfter } from "./day.ts";
 import type { Address } from "./hex.ts";
 
 /** How loyalty is measured and what it earns. */
@@ -72,10 +72,6 @@ export interface Epoch {
 
 /** The addresses that no programme pays: liquidity sent there is given up. */
 export const BURN_ADDRESSES: readonly string[] = [`0x${"0".repeat(36)}dead`];
-
-export function daysAfter(day: Day, days: number): Day {
-  return dayOf(dayStartSec(day) + days * 86_400);
-}
 
 /** Whether a day is one of the programme's. */
 export function isScheduled({ schedule }: Rules, day: Day): boolean {

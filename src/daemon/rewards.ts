@@ -1,5 +1,5 @@
 import { canonicalRules, rulesFrom } from "../core/canonical.ts";
-import { type Day, dayOf, dayStartSec, isoOf } from "../core/day.ts";
+import { type Day, dayStartSec, daysAfter, isoOf } from "../core/day.ts";
 import type { Sha256 } from "../core/digest.ts";
 import { type EpochResult, resultText, sumsOf } from "../core/epoch-record.ts";
 import { invariant, LpLedgerError } from "../core/errors.ts";
@@ -120,7 +120,7 @@ function unpricedText(rows: ReturnType<Store["tiers"]["unknown"]>): readonly [st
 }
 
 function lastDayOf({ end }: Epoch): Day {
-  return dayOf(dayStartSec(end) - 1);
+  return daysAfter(end, -1);
 }
 
 /**
@@ -221,6 +221,12 @@ export function finalise(
   return { epoch, isNew: true };
 }
 
+/** By the rules as they were when the epoch was calculated: who is excluded since, or another minimum, does not reach back. */
+export function pastOf(rewarding: Rewarding, { record }: StoredEpoch): Rewarding {
+  const rules = rulesFrom(record.rules);
+  return { ...rewarding, rules, rewards: rules.rewards ?? rewarding.rewards };
+}
+
 /**
  * Calculates a final epoch again from the ledger as it is now.
  * @throws REWARDS_DIFFER where one byte of it is not what was made final
@@ -229,11 +235,8 @@ export function requireSame(store: Store, rewarding: Rewarding, sha256: Sha256, 
   intact(store, sha256, frozen);
   const { record } = frozen;
   const epoch = epochOf(rewarding, record.epoch);
-  // By the rules as they were then: who is excluded since, or another minimum, does not reach back.
-  const rules = rulesFrom(record.rules);
-  const past = { ...rewarding, rules, rewards: rules.rewards ?? rewarding.rewards };
   const stored = store.rewards.epoch(record.epoch - 1);
-  const now = calculate(store, past, epoch, stored && store.rewards.resultOf(stored));
+  const now = calculate(store, pastOf(rewarding, frozen), epoch, stored && store.rewards.resultOf(stored));
   const then = store.rewards.resultOf(frozen);
   const pools = Object.fromEntries(Object.keys(record.pools).map((pool) => [pool, now.record.pools[pool] ?? "none"]));
   const { programmeHash } = record;

@@ -1,4 +1,4 @@
-import { type Day, dayOf, dayStartSec, nextDay } from "../core/day.ts";
+import { type Day, daysAfter, nextDay } from "../core/day.ts";
 import type { Address } from "../core/hex.ts";
 import type { Programme } from "../core/programme.ts";
 import { isScheduled } from "../core/rules.ts";
@@ -10,7 +10,7 @@ import type { Store } from "../store/store.ts";
 export function keepStandings(store: Store, programme: Programme, day: Day): void {
   const { rules } = programme;
   if (rules === null || !isScheduled(rules, day)) return;
-  const before = dayOf(dayStartSec(day) - 1);
+  const before = daysAfter(day, -1);
   // A streak begins within the programme's days.
   const streaks = isScheduled(rules, before) ? store.tiers.streaksOf(before) : new Map<string, number | null>();
   const byRange = rules.rewards?.weighting === "in-range";

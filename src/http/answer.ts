@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { checksumAddress } from "viem";
+import { isoOf } from "../core/day.ts";
 import type { Address } from "../core/hex.ts";
 import type { Programme } from "../core/programme.ts";
 import type { Counts } from "../store/read.ts";
@@ -42,7 +43,7 @@ export function restOf({ blocks, config }: Store): Rest | null {
   return {
     number: tip.number,
     hash: tip.hash,
-    time: `${new Date(tip.timestampSec * 1000).toISOString().slice(0, 19)}Z`,
+    time: isoOf(tip.timestampSec),
     stateDigest: tip.stateDigest,
     final: config.get("final_block") ?? null,
     settled: config.get("settled_block") ?? null,

@@ -1,11 +1,11 @@
 import type { Database } from "better-sqlite3";
-import { type Day, nextDay, secOf } from "../core/day.ts";
+import { type Day, daysAfter, nextDay, secOf } from "../core/day.ts";
 import type { DayShare } from "../core/days.ts";
 import type { Address } from "../core/hex.ts";
 import type { Holding } from "../core/holdings.ts";
 import { type DayPrices, formatPriceE18, type PoolMeans, parsePriceE18 } from "../core/price.ts";
 import type { Pool } from "../core/programme.ts";
-import { daysAfter, type Rules } from "../core/rules.ts";
+import type { Rules } from "../core/rules.ts";
 import { ACCOUNT_COLUMNS, type AccountRow, accountOf } from "./accounts.ts";
 import { rowChecksum } from "./checksum.ts";
 
