@@ -1,187 +1,202 @@
 import { createHash } from "node:crypto";
-import { seeded } from "../demo/life.ts";
-import { amountsOf } from "../src/core/amounts.ts";
-import { sqrtRatioAtTick, TickMap } from "../src/core/ticks.ts";
-import { addressOf, type Draft, draft } from "../test/support/logs.ts";
+import { type Hex, keccak256, toRlp } from "viem";
+import { bitsOf } from "../src/chain/bloom.ts";
+import { addressOf, type Draft } from "../test/support/logs.ts";
+import { V2Life } from "./v2-life.ts";
+import { V3Life } from "./v3-life.ts";
 
-export const POOL = addressOf(0xbe7c);
-export const TOKENS = [addressOf(0xb1), addressOf(0xb2)] as const;
+const TOKENS = [addressOf(0xb1), addressOf(0xb2)] as const;
 const START_SEC = 1_767_225_600;
 
-export interface BenchBlock {
-  readonly number: number;
-  readonly hash: string;
-  readonly parentHash: string;
-  readonly timestampSec: number;
-  /** The block's logs as the node would print them, joined by commas. */
-  readonly logs: string;
-}
+export type Kind = "new" | "mint" | "burn" | "collect" | "swap";
+/** What kinds of event, each with its share; the shares sum to 1. */
+export type Mix = Readonly<Record<Kind, number>>;
 
-/** The programme file that follows the bench's pool. */
-export function benchProgramme(): object {
-  const tokens = TOKENS.map((address, i) => ({ address, symbol: `T${i}`, decimals: 18 }));
-  return {
-    chainId: 31337,
-    quote: { symbol: "USD" },
-    pools: [{ protocol: "uniswap-v3", address: POOL, tokens, startBlock: 1, managers: [] }],
-    prices: { [TOKENS[0]]: { fixed: "1" }, [TOKENS[1]]: { pool: POOL } },
-  };
-}
+/** 90 % swaps, 5 % mints, 4 % burns, 1 % collects. */
+export const USUAL: Mix = { new: 0.05, mint: 0, burn: 0.04, collect: 0.01, swap: 0.9 };
 
-/** A stretch of the pool's life. */
+/** A stretch of the chain; `logsPerBlock` below 1 leaves blocks empty. */
 export interface Phase {
   readonly events: number;
   readonly logsPerBlock: number;
   readonly secondsPerBlock: number;
-  /** What kinds of event, each with its share; the shares sum to 1. */
-  readonly mix: Readonly<Record<Kind, number>>;
+  readonly mix: Mix;
 }
 
-type Kind = "new" | "mint" | "burn" | "collect" | "swap";
-
-/** 90 % swaps, 5 % mints, 4 % burns, 1 % collects. */
-export const USUAL: Phase["mix"] = { new: 0.05, mint: 0, burn: 0.04, collect: 0.01, swap: 0.9 };
-
-interface Position {
-  readonly owner: string;
-  readonly tickLower: number;
-  readonly tickUpper: number;
-  amount: bigint;
+/** The whole chain, of which the same options always give the same bytes. */
+export interface ChainOptions {
+  readonly phases: readonly Phase[];
+  readonly protocol: "uniswap-v3" | "uniswap-v2";
+  readonly pools: number;
+  readonly owners: number;
+  /** Whether logs carry `blockTimestamp`. */
+  readonly timestamps: boolean;
 }
 
-/** A V3 pool's life in which every identity that is checked holds. */
-class Life {
-  readonly #random = seeded(7);
-  readonly #ticks = new TickMap(0);
-  readonly #open: Position[] = [];
-  readonly #owners: number;
-  /** What the pool holds of each token: nothing leaves that is not there. */
-  #amounts: [bigint, bigint] = [0n, 0n];
-  #tick = 0;
-  #born = 0;
-
-  constructor(owners: number) {
-    this.#owners = owners;
-  }
-
-  first(): Draft {
-    return draft("pool", POOL, "Initialize", { sqrtPriceX96: sqrtRatioAtTick(0), tick: 0 });
-  }
-
-  next(mix: Phase["mix"]): Draft {
-    let left = this.#random();
-    const kind = (Object.keys(mix) as Kind[]).find((each) => {
-      left -= mix[each];
-      return left < 0;
-    });
-    if (kind === "swap") return this.#swap();
-    const at = Math.floor(this.#random() * this.#open.length);
-    const position = this.#open[at];
-    if (kind === "new" || position === undefined) return this.#mint(this.#newPosition());
-    if (kind === "mint") return this.#mint(position);
-    return kind === "burn" ? this.#burn(position, at) : this.#collect(position);
-  }
-
-  /** Owners come in turn, so that there are as many as positions while there are fewer than `owners`. */
-  #newPosition(): Position {
-    const owner = addressOf(0x10_0000 + (this.#born++ % this.#owners));
-    const tickLower = (Math.floor(this.#random() * 200) - 100) * 60;
-    const position = {
-      owner,
-      tickLower,
-      tickUpper: tickLower + 60 * (1 + Math.floor(this.#random() * 40)),
-      amount: 0n,
-    };
-    this.#open.push(position);
-    return position;
-  }
-
-  #mint(position: Position): Draft {
-    const amount = BigInt(1 + Math.floor(this.#random() * 1e15)) * 1000n;
-    const [amount0, amount1] = amountsOf(amount, position, this.#price(), "up");
-    position.amount += amount;
-    this.#amounts = [this.#amounts[0] + amount0, this.#amounts[1] + amount1];
-    this.#ticks.change(position, amount);
-    const { owner, tickLower, tickUpper } = position;
-    return draft("pool", POOL, "Mint", { sender: owner, owner, tickLower, tickUpper, amount, amount0, amount1 });
-  }
-
-  #burn(position: Position, at: number): Draft {
-    const { owner, tickLower, tickUpper, amount } = position;
-    const [amount0, amount1] = amountsOf(amount, position, this.#price(), "down");
-    this.#open[at] = this.#open.at(-1) as Position;
-    this.#open.pop();
-    this.#ticks.change(position, -amount);
-    return draft("pool", POOL, "Burn", { owner, tickLower, tickUpper, amount, amount0, amount1 });
-  }
-
-  #collect({ owner, tickLower, tickUpper }: Position): Draft {
-    const [amount0, amount1] = this.#amounts.map((held) => (held > 0n ? 1n : 0n)) as [bigint, bigint];
-    this.#amounts = [this.#amounts[0] - amount0, this.#amounts[1] - amount1];
-    return draft("pool", POOL, "Collect", { owner, recipient: owner, tickLower, tickUpper, amount0, amount1 });
-  }
-
-  #swap(): Draft {
-    this.#tick = Math.max(-6000, Math.min(6000, this.#tick + Math.floor(this.#random() * 61) - 30));
-    this.#ticks.moveTo(this.#tick);
-    const [held0, held1] = this.#amounts;
-    const out = 10n ** 15n;
-    // It takes of the token there is more of.
-    const amounts =
-      held0 < held1
-        ? { amount0: out, amount1: -(held1 < out ? held1 : out) }
-        : { amount0: -(held0 < out ? held0 : out), amount1: out };
-    this.#amounts = [held0 + amounts.amount0, held1 + amounts.amount1];
-    const { tick, sqrtPriceX96 } = this.#price();
-    const active = { tick, sqrtPriceX96, liquidity: this.#ticks.active };
-    return draft("pool", POOL, "Swap", { sender: POOL, recipient: POOL, ...amounts, ...active });
-  }
-
-  #price() {
-    return { tick: this.#tick, sqrtPriceX96: sqrtRatioAtTick(this.#tick) };
-  }
+/** The life of one pool: the logs of its first transaction, and of each that follows. */
+export interface Life {
+  first(): readonly Draft[];
+  next(mix: Mix): readonly Draft[];
 }
 
-/** The chain of these phases, block by block. */
-export function* benchBlocks(phases: readonly Phase[], owners: number): Generator<BenchBlock> {
-  const life = new Life(owners);
-  let [number, timestampSec] = [0, START_SEC];
-  let parent = hashOf("genesis");
-  yield { number, hash: parent, parentHash: hashOf("nothing"), timestampSec, logs: "" };
-  for (const { events, logsPerBlock, secondsPerBlock, mix } of phases) {
-    for (let made = 0; made < events; ) {
+export interface LifeOptions {
+  readonly address: string;
+  readonly seed: number;
+  readonly owners: number;
+}
+
+export interface BenchBlock {
+  readonly number: number;
+  readonly hash: Hex;
+  readonly parentHash: Hex;
+  readonly timestampSec: number;
+  readonly bloom: Hex;
+  readonly logsRoot: Hex;
+  /** Which phase it is of; the genesis is of none. */
+  readonly phase: number;
+  readonly logCount: number;
+  /** The block's logs as the node would print them, joined by commas. */
+  readonly logs: string;
+}
+
+type HeaderFacts = Pick<BenchBlock, "number" | "parentHash" | "timestampSec" | "bloom" | "logsRoot">;
+
+export function poolAddress(index: number): string {
+  return addressOf(0xbe7c_0000 + index);
+}
+
+/** The programme file that follows the bench's pools. */
+export function benchProgramme({ protocol, pools }: Pick<ChainOptions, "protocol" | "pools">): object {
+  const tokens = TOKENS.map((address, i) => ({ address, symbol: `T${i}`, decimals: 18 }));
+  return {
+    chainId: 31337,
+    quote: { symbol: "USD" },
+    pools: Array.from({ length: pools }, (_, i) => ({
+      protocol,
+      address: poolAddress(i),
+      tokens,
+      startBlock: 1,
+      ...(protocol === "uniswap-v3" ? { managers: [] } : {}),
+    })),
+    prices: { [TOKENS[0]]: { fixed: "1" }, [TOKENS[1]]: { pool: poolAddress(0) } },
+  };
+}
+
+const EMPTY_BLOOM = `0x${"0".repeat(512)}` as Hex;
+const ZERO_HASH = `0x${"0".repeat(64)}` as Hex;
+const ZERO_NONCE = `0x${"0".repeat(16)}` as Hex;
+const MINER = addressOf(0xc0);
+
+/** The fields of a header in the order in which its hash is made (yellow paper 4.3, EIP-1559), by their JSON-RPC names. */
+export function headerOf(block: HeaderFacts): Readonly<Record<string, Hex>> {
+  return {
+    parentHash: block.parentHash,
+    sha3Uncles: ZERO_HASH,
+    miner: MINER,
+    stateRoot: ZERO_HASH,
+    transactionsRoot: ZERO_HASH,
+    receiptsRoot: block.logsRoot,
+    logsBloom: block.bloom,
+    difficulty: "0x0",
+    number: hex(block.number),
+    gasLimit: "0x1c9c380",
+    gasUsed: "0x0",
+    timestamp: hex(block.timestampSec),
+    extraData: "0x",
+    mixHash: ZERO_HASH,
+    nonce: ZERO_NONCE,
+    baseFeePerGas: "0x7",
+  };
+}
+
+export function hex(value: number): Hex {
+  return `0x${value.toString(16)}`;
+}
+
+/** A quantity as the bytes that RLP takes: no leading zeros. */
+function bytesOf(value: Hex): Hex {
+  const digits = value.slice(2).replace(/^0+/, "");
+  return `0x${digits.length % 2 === 0 ? digits : `0${digits}`}`;
+}
+
+const QUANTITIES = new Set(["difficulty", "number", "gasLimit", "gasUsed", "timestamp", "baseFeePerGas"]);
+
+/** The Keccak-256 of the header's RLP, as a node computes a block's hash. */
+export function hashOf(header: Readonly<Record<string, Hex>>): Hex {
+  return keccak256(toRlp(Object.entries(header).map(([name, each]) => (QUANTITIES.has(name) ? bytesOf(each) : each))));
+}
+
+const bits = new Map<string, readonly number[]>();
+
+/** The bloom of a block's logs: three bits for each address and topic. */
+function bloomOf(drafts: readonly Draft[]): Hex {
+  if (drafts.length === 0) return EMPTY_BLOOM;
+  const bloom = Buffer.alloc(256);
+  for (const { address, topics } of drafts) {
+    for (const value of [address, ...topics]) {
+      let set = bits.get(value);
+      if (set === undefined) {
+        set = bitsOf(value);
+        bits.set(value, set);
+      }
+      for (const bit of set) bloom[255 - (bit >> 3)] = (bloom[255 - (bit >> 3)] ?? 0) | (1 << (bit & 7));
+    }
+  }
+  return `0x${bloom.toString("hex")}`;
+}
+
+/** The chain, block by block: each block's transactions are one life's next deed each. */
+export function* benchBlocks(options: ChainOptions): Generator<BenchBlock> {
+  const lives = Array.from({ length: options.pools }, (_, i) => {
+    const life = { address: poolAddress(i), seed: 7 + i, owners: options.owners };
+    return options.protocol === "uniswap-v3" ? new V3Life(life) : new V2Life(life);
+  });
+  const { timestamps } = options;
+  const genesis = sealed({ number: 0, parentHash: ZERO_HASH, timestampSec: START_SEC, phase: -1 }, [], timestamps);
+  yield genesis;
+  let [number, timestampSec, parent, turn] = [0, START_SEC, genesis.hash, 0];
+  for (const [phase, { events, logsPerBlock, secondsPerBlock, mix }] of options.phases.entries()) {
+    for (let made = 0, due = 0; made < events; ) {
       number += 1;
       timestampSec += secondsPerBlock;
-      const hash = hashOf(`${number}`);
-      const logs: string[] = [];
-      for (let i = 0; i < logsPerBlock && made < events; i++, made++) {
-        const log = {
-          ...(number === 1 && i === 0 ? life.first() : life.next(mix)),
-          blockNumber: `0x${number.toString(16)}`,
-          blockHash: hash,
-          blockTimestamp: `0x${timestampSec.toString(16)}`,
-          transactionHash: hashOf(`${number}/${i}`),
-          transactionIndex: `0x${i.toString(16)}`,
-          logIndex: `0x${i.toString(16)}`,
-          removed: false,
-        };
-        logs.push(JSON.stringify(log));
+      due += logsPerBlock;
+      const transactions: (readonly Draft[])[] = [];
+      while (made < Math.min(due, events)) {
+        const life = lives[turn % lives.length] as Life;
+        const drafts = turn < lives.length ? life.first() : life.next(mix);
+        turn += 1;
+        made += drafts.length;
+        transactions.push(drafts);
       }
-      yield { number, hash, parentHash: parent, timestampSec, logs: logs.join(",") };
-      parent = hash;
+      const block = sealed({ number, parentHash: parent, timestampSec, phase }, transactions, timestamps);
+      parent = block.hash;
+      yield block;
     }
   }
 }
 
-/** Number of the last block of each phase. */
-export function phaseEnds(phases: readonly Phase[]): readonly number[] {
-  let number = 0;
-  return phases.map(({ events, logsPerBlock }) => {
-    number += Math.ceil(events / logsPerBlock);
-    return number;
+function sealed(
+  block: Pick<BenchBlock, "number" | "parentHash" | "timestampSec" | "phase">,
+  transactions: readonly (readonly Draft[])[],
+  timestamps: boolean,
+): BenchBlock {
+  const { number, timestampSec } = block;
+  const drafts = transactions.flat();
+  const digest = createHash("sha256").update(`${number}`);
+  for (const { address, topics, data } of drafts) digest.update(address).update(topics.join()).update(data);
+  const facts = { ...block, bloom: bloomOf(drafts), logsRoot: `0x${digest.digest("hex")}` as Hex };
+  const hash = hashOf(headerOf(facts));
+  let logIndex = 0;
+  const logs = transactions.flatMap((each, index) => {
+    const transactionHash = `0x${createHash("sha256").update(`${number}/${index}`).digest("hex")}`;
+    const place = { blockNumber: hex(number), blockHash: hash, transactionHash, transactionIndex: hex(index) };
+    const time = timestamps ? { blockTimestamp: hex(timestampSec) } : {};
+    return each.map((log) => JSON.stringify({ ...log, ...place, ...time, logIndex: hex(logIndex++), removed: false }));
   });
+  return { ...facts, hash, logCount: drafts.length, logs: logs.join(",") };
 }
 
-function hashOf(text: string): string {
-  return `0x${createHash("sha256").update(text).digest("hex")}`;
+/** The usual mix as one phase: ten events to a block of 12 seconds where nothing else is said. */
+export function usualPhase(events: number, logsPerBlock = 10, secondsPerBlock = 12): Phase {
+  return { events, logsPerBlock, secondsPerBlock, mix: USUAL };
 }

@@ -1,114 +1,153 @@
-import { statSync } from "node:fs";
 import { parseArgs } from "node:util";
-import { type Phase, USUAL } from "./chain.ts";
+import { measureDaemon, measureRound } from "./backfill.ts";
+import { type ChainOptions, usualPhase } from "./chain.ts";
+import { profileDaemon } from "./profile.ts";
 import { measureRewards } from "./rewards.ts";
-import { ended, Served, usageOf } from "./served.ts";
+import { Served } from "./served.ts";
+import type { Manners } from "./server.ts";
 import { measureState } from "./state.ts";
 
-const USAGE = `npm run bench [-- --events 200000] [-- --rounds 3] [-- --json]
-npm run bench -- memory [--sizes 50000,200000,500000] [--json]
-npm run bench -- state [--accounts 100000] [--days 30] [--json]
-npm run bench -- rewards [--accounts 10000] [--json]
+const USAGE = `npm run bench [-- <what>] [flags]
 
-Serves a V3 pool's life from memory over HTTP in its own process, and follows it from an empty file to the head: by the
-floor (the smallest program that leaves the same event and pool-state rows behind, see bench/floor.ts) and by the real
-daemon, in turn. With "memory": once for each size; is memory flat, whatever the length of history? With "state": how long
-the usual questions and chores take on a large ledger. With "rewards": 30 weeks of a programme, calculated and exported.
-Linux only (it reads /proc).
+Serves a deterministic, consistent chain from memory over HTTP in a process of its own, and follows it with the real
+daemon from an empty file to the head. Linux only (it reads /proc).
+
+  npm run bench                 the floor (bench/floor.ts: the smallest program that leaves the same event and pool-state
+                                rows behind) and the daemon, in turn; then once with settling, and what it costs
+  npm run bench -- profile      where the daemon's time goes, by function
+  npm run bench -- memory       one run for each size: is memory flat, whatever the length of history?
+  npm run bench -- state        how long the usual questions and chores take on a large ledger
+  npm run bench -- rewards      30 weeks of a programme, calculated and exported
+
+flags
+  --json                        one JSON object (or list) as the last line
+  --events 200000               logs in the chain
+  --rounds 3                    how often floor and daemon run in turn
+  --sizes 200000,5000000        with memory: logs of each run
+  --protocol uniswap-v3         or uniswap-v2
+  --pools 1 --owners 2000       pools, and addresses that provide to each
+  --logs-per-block 10           below 1: blocks without logs
+  --seconds-per-block 12
+  --latency-ms 0                before each answer
+  --range-max 0                 most blocks in one eth_getLogs
+  --per-second 0                requests a second; more are refused with 429
+  --no-timestamps               logs without blockTimestamp: headers must be asked for
+  --accounts, --days            with state and rewards
 `;
-
-interface Measured {
-  readonly events: number;
-  readonly eventsPerSecond: number;
-  readonly peakRssMb: number;
-  readonly cpuSeconds: number;
-  readonly databaseBytes: number;
-  readonly requests: number;
-}
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     events: { type: "string", default: "200000" },
     rounds: { type: "string", default: "3" },
-    sizes: { type: "string", default: "50000,200000,500000" },
+    sizes: { type: "string", default: "200000,5000000" },
+    protocol: { type: "string", default: "uniswap-v3" },
+    pools: { type: "string", default: "1" },
+    owners: { type: "string", default: "2000" },
+    "logs-per-block": { type: "string", default: "10" },
+    "seconds-per-block": { type: "string", default: "12" },
+    "latency-ms": { type: "string", default: "0" },
+    "range-max": { type: "string", default: "0" },
+    "per-second": { type: "string", default: "0" },
+    "no-timestamps": { type: "boolean", default: false },
     accounts: { type: "string" },
     days: { type: "string", default: "30" },
     json: { type: "boolean", default: false },
     help: { type: "boolean", default: false },
   },
 });
-if (values.help || positionals.some((each) => !["memory", "state", "rewards"].includes(each)))
-  process.stdout.write(USAGE);
-else if (positionals[0] === "memory") {
-  const measured: Measured[] = [];
-  for (const events of values.sizes.split(",").map(Number)) measured.push(await measure(events));
-  if (values.json) process.stdout.write(`${JSON.stringify(measured)}\n`);
-  else console.table(measured);
-} else if (positionals[0] !== undefined) {
-  const figures =
-    positionals[0] === "state"
-      ? await measureState(Number(values.accounts ?? 100_000), Number(values.days))
-      : measureRewards(Number(values.accounts ?? 10_000));
-  if (values.json) process.stdout.write(`${JSON.stringify(figures)}\n`);
-  else console.table(figures);
-} else {
-  const events = Number(values.events);
-  const rounds: { readonly floor: number; readonly daemon: Measured }[] = [];
-  for (let i = 0; i < Number(values.rounds); i++) {
-    rounds.push({ floor: await measureFloor(events), daemon: await measure(events) });
-    const { floor, daemon } = rounds.at(-1) as (typeof rounds)[number];
-    process.stderr.write(`round ${i + 1}: floor ${floor}/s, daemon ${daemon.eventsPerSecond}/s\n`);
-  }
-  const of = (pick: (round: (typeof rounds)[number]) => number): number => medianOf(rounds.map(pick));
-  const summary = {
-    eventsPerSecond: of(({ daemon }) => daemon.eventsPerSecond),
-    floorEventsPerSecond: of(({ floor }) => floor),
-    ratio: Number(of(({ floor, daemon }) => daemon.eventsPerSecond / floor).toFixed(3)),
-    requests: of(({ daemon }) => daemon.requests),
-    peakRssMb: of(({ daemon }) => daemon.peakRssMb),
-    databaseBytes: of(({ daemon }) => daemon.databaseBytes),
-    cpuSeconds: of(({ daemon }) => daemon.cpuSeconds),
+
+function chainOptions(events = Number(values.events)): ChainOptions {
+  if (values.protocol !== "uniswap-v3" && values.protocol !== "uniswap-v2")
+    throw new Error(`--protocol: expected uniswap-v3 or uniswap-v2, found ${values.protocol}`);
+  return {
+    phases: [usualPhase(events, Number(values["logs-per-block"]), Number(values["seconds-per-block"]))],
+    protocol: values.protocol,
+    pools: Number(values.pools),
+    owners: Number(values.owners),
+    timestamps: !values["no-timestamps"],
   };
-  if (values.json) process.stdout.write(`${JSON.stringify(summary)}\n`);
-  else console.table([summary]);
+}
+
+const manners: Manners = {
+  latencyMs: Number(values["latency-ms"]),
+  rangeMax: Number(values["range-max"]),
+  perSecond: Number(values["per-second"]),
+};
+
+const WHAT: Readonly<Record<string, () => Promise<unknown>>> = {
+  backfill: measureBackfill,
+  profile: () => profileDaemon(chainOptions(), manners),
+  memory: measureMemory,
+  state: () => measureState(Number(values.accounts ?? 100_000), Number(values.days)),
+  rewards: async () => measureRewards(Number(values.accounts ?? 10_000)),
+};
+
+const what = WHAT[positionals[0] ?? "backfill"];
+if (values.help || what === undefined || positionals.length > 1) process.stdout.write(USAGE);
+else {
+  const figures = await what();
+  if (values.json) process.stdout.write(`${JSON.stringify(figures)}\n`);
+  else console.table(Array.isArray(figures) ? figures : [figures]);
 }
 
 function medianOf(numbers: readonly number[]): number {
   return [...numbers].sort((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? 0;
 }
 
-function phaseOf(events: number): Phase {
-  return { events, logsPerBlock: 10, secondsPerBlock: 12, mix: USUAL };
+function say(text: string): void {
+  process.stderr.write(`${text}\n`);
 }
 
-/** Events a second of the floor. */
-async function measureFloor(events: number): Promise<number> {
-  const served = await Served.begin([phaseOf(events)], 2_000);
+async function measureBackfill() {
+  const options = chainOptions();
+  const served = await Served.begin(options, manners);
   try {
-    const startedMs = performance.now();
-    const seconds = await ended(served.floor(Math.ceil(events / 10)), startedMs);
-    return Math.round(events / seconds);
+    const { events, blocks } = await served.ask("bench_ask");
+    const blocksPerRange = manners.rangeMax > 0 ? manners.rangeMax : 1_000;
+    const rounds: Awaited<ReturnType<typeof measureRound>>[] = [];
+    for (let i = 0; i < Number(values.rounds); i++) {
+      const round = await measureRound(served, options, blocks, blocksPerRange);
+      rounds.push(round);
+      const [floor, daemon] = [round.floorSeconds, round.daemon.seconds].map((each) => Math.round(events / each));
+      say(`round ${i + 1}: floor ${floor}/s, daemon ${daemon}/s, ${round.daemon.cpuSeconds} CPU s`);
+    }
+    const settled = await measureDaemon(served, true);
+    const of = (pick: (round: (typeof rounds)[number]) => number): number => medianOf(rounds.map(pick));
+    const [first] = rounds;
+    return {
+      eventsPerSecond: Math.round(of(({ daemon }) => events / daemon.seconds)),
+      floorEventsPerSecond: Math.round(of(({ floorSeconds }) => events / floorSeconds)),
+      ratio: Number(of(({ floorSeconds, daemon }) => floorSeconds / daemon.seconds).toFixed(3)),
+      requests: of(({ daemon }) => daemon.requests),
+      peakRssMb: of(({ daemon }) => daemon.peakRssMb),
+      databaseBytes: of(({ daemon }) => daemon.databaseBytes),
+      cpuSeconds: of(({ daemon }) => daemon.cpuSeconds),
+      calls: first?.daemon.calls,
+      events,
+      blocks,
+      ratioWithSettling: Number((of(({ floorSeconds }) => floorSeconds) / settled.seconds).toFixed(3)),
+      settlingSeconds: Number((settled.seconds - of(({ daemon }) => daemon.seconds)).toFixed(2)),
+      settlingRequests: settled.requests - of(({ daemon }) => daemon.requests),
+      settlingPeakRssMb: settled.peakRssMb,
+    };
   } finally {
     served.end();
   }
 }
 
-async function measure(events: number): Promise<Measured> {
-  const served = await Served.begin([phaseOf(events)], 2_000);
-  try {
-    const startedMs = performance.now();
-    const daemon = served.daemon(["start", "--once"]);
-    let usage = { peakRssMb: 0, cpuSeconds: 0 };
-    const sampling = setInterval(() => {
-      usage = usageOf(daemon.pid) ?? usage;
-    }, 50);
-    const seconds = await ended(daemon, startedMs);
-    clearInterval(sampling);
-    const requests = Number(await served.ask("bench_requests")) - 1;
-    const eventsPerSecond = Math.round(events / seconds);
-    return { events, eventsPerSecond, ...usage, databaseBytes: statSync(served.database).size, requests };
-  } finally {
-    served.end();
+async function measureMemory() {
+  const figures: object[] = [];
+  for (const size of values.sizes.split(",").map(Number)) {
+    const served = await Served.begin(chainOptions(size), manners);
+    try {
+      const { events } = await served.ask("bench_ask");
+      const { seconds, ...measured } = await measureDaemon(served, true);
+      figures.push({ events, eventsPerSecond: Math.round(events / seconds), ...measured });
+      say(JSON.stringify(figures.at(-1)));
+    } finally {
+      served.end();
+    }
   }
+  return figures;
 }

@@ -1,65 +1,93 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { benchProgramme, type Phase } from "./chain.ts";
+import { benchProgramme, type ChainOptions } from "./chain.ts";
+import type { Manners } from "./server.ts";
 
 /** The built program. */
 export const MAIN = fileURLToPath(new URL("../dist/src/main.js", import.meta.url));
 const FLOOR = fileURLToPath(new URL("floor.ts", import.meta.url));
 const SERVER = fileURLToPath(new URL("server.ts", import.meta.url));
 
-/** A chain served in its own process, and a folder for one ledger of it. */
+export const PLAIN: Manners = { latencyMs: 0, rangeMax: 0, perSecond: 0 };
+
+/** What the server says of itself and of what it was asked since the last count. */
+export interface Asked {
+  readonly requests: number;
+  readonly refused: number;
+  readonly calls: Readonly<Record<string, number>>;
+  readonly phaseEnds: readonly number[];
+  readonly events: number;
+  readonly blocks: number;
+}
+
+/** A chain served in its own process, and a folder for ledgers of it. */
 export class Served {
   readonly url: string;
   readonly folder: string;
   readonly #server: ChildProcess;
+  #runs = 0;
 
-  private constructor(server: ChildProcess, url: string) {
+  private constructor(server: ChildProcess, url: string, options: ChainOptions) {
     this.#server = server;
     this.url = url;
     this.folder = mkdtempSync(join(tmpdir(), "lp-ledger-bench-"));
-    writeFileSync(join(this.folder, "programme.json"), JSON.stringify(benchProgramme()));
+    writeFileSync(join(this.folder, "programme.json"), JSON.stringify(benchProgramme(options)));
   }
 
-  static async begin(phases: readonly Phase[], owners: number): Promise<Served> {
-    const argv = ["--max-old-space-size=8192", "--import", "tsx", SERVER, JSON.stringify(phases), `${owners}`];
+  static async begin(options: ChainOptions, manners: Manners = PLAIN): Promise<Served> {
+    const texts = [JSON.stringify(options), JSON.stringify(manners)];
+    const argv = ["--max-old-space-size=8192", "--import", "tsx", SERVER, ...texts];
     const server = spawn(process.execPath, argv, { stdio: ["ignore", "pipe", "inherit"] });
     const [port] = (await once(server.stdout, "data")) as [Buffer];
-    return new Served(server, `http://127.0.0.1:${port.toString().trim()}`);
+    return new Served(server, `http://127.0.0.1:${port.toString().trim()}`, options);
   }
 
+  get programme(): string {
+    return join(this.folder, "programme.json");
+  }
+
+  /** The ledger of the run at hand. */
   get database(): string {
-    return join(this.folder, "ledger.sqlite");
+    return join(this.folder, `${this.#runs}`, "ledger.sqlite");
+  }
+
+  /** From here on another ledger, empty as yet; the one before is removed. */
+  fresh(): void {
+    rmSync(join(this.folder, `${this.#runs}`), { recursive: true, force: true });
+    this.#runs += 1;
+    mkdirSync(join(this.folder, `${this.#runs}`));
   }
 
   /** The real daemon; ends by itself with `--once`. */
-  daemon(argv: readonly string[], env: Readonly<Record<string, string>> = {}): ChildProcess {
-    return spawn(process.execPath, [MAIN, ...argv], {
+  daemon(argv: readonly string[], env: Readonly<Record<string, string>> = {}, node: readonly string[] = []) {
+    return spawn(process.execPath, [...node, MAIN, ...argv], {
       env: {
         PATH: process.env["PATH"],
         RPC_URL: this.url,
         DATABASE: this.database,
-        PROGRAMME: join(this.folder, "programme.json"),
+        PROGRAMME: this.programme,
         LOG_LEVEL: "warn",
         ...env,
       },
       stdio: ["ignore", "ignore", "inherit"],
+      cwd: this.folder,
     });
   }
 
   /** The floor, from the first block to the last. */
-  floor(lastBlock: number): ChildProcess {
-    const argv = ["--import", "tsx", FLOOR, this.url, this.database, `${lastBlock}`];
-    return spawn(process.execPath, argv, { stdio: ["ignore", "ignore", "inherit"] });
+  floor(protocol: string, lastBlock: number, blocksPerRange: number): ChildProcess {
+    const argv = ["--import", "tsx", FLOOR, this.url, this.database, protocol, `${lastBlock}`, `${blocksPerRange}`];
+    return spawn(process.execPath, argv, { stdio: ["ignore", "pipe", "inherit"] });
   }
 
   /** Asks the server itself something. */
-  async ask(method: string, params: readonly unknown[] = []): Promise<unknown> {
+  async ask(method: string, params: readonly unknown[] = []): Promise<Asked> {
     const answer = await fetch(this.url, { method: "POST", body: JSON.stringify({ id: 1, method, params }) });
-    return ((await answer.json()) as { result: unknown }).result;
+    return ((await answer.json()) as { result: Asked }).result;
   }
 
   end(): void {

@@ -17,7 +17,7 @@ import { openForReading, openForWriting } from "../src/store/open.ts";
 import { providerStatus } from "../src/store/query.ts";
 import { Store } from "../src/store/store.ts";
 import { addressOf } from "../test/support/logs.ts";
-import { type Phase, phaseEnds, USUAL } from "./chain.ts";
+import { type Phase, USUAL } from "./chain.ts";
 import { ended, MAIN, Served } from "./served.ts";
 
 const HOURS = 24;
@@ -39,8 +39,10 @@ export async function measureState(accounts: number, days: number): Promise<read
     { events: days * HOURS, logsPerBlock: 1, secondsPerBlock: 86_400 / HOURS, mix: { ...churn, mint: 0, swap: 1 } },
     { events: 600_000, logsPerBlock: 50, secondsPerBlock: 1, mix: USUAL },
   ];
-  const [, filledBlock = 0, daysBlock = 0, lastBlock = 0] = phaseEnds(phases);
-  const served = await Served.begin(phases, accounts);
+  const chain = { phases, protocol: "uniswap-v3", pools: 1, owners: accounts, timestamps: true } as const;
+  const served = await Served.begin(chain);
+  served.fresh();
+  const [, filledBlock = 0, daysBlock = 0, lastBlock = 0] = (await served.ask("bench_ask")).phaseEnds;
   const figures: Figure[] = [];
   const tell = (what: string, value: number, unit: string, note: string): void => {
     figures.push({ what, value: Math.round(value * 100) / 100, unit, note });
@@ -63,7 +65,7 @@ export async function measureState(accounts: number, days: number): Promise<read
 
     const reader = openForReading(served.database);
     const store = new Store(reader.db, systemClock);
-    const programme = readProgramme(join(served.folder, "programme.json"));
+    const programme = readProgramme(served.programme);
     const count = (table: string): number => Number(reader.db.prepare(`select count(*) from ${table}`).pluck().get());
     const { postings, rows } = { postings: count("postings"), rows: count("daily_balances") };
     for (const [name, share] of [
@@ -170,7 +172,7 @@ async function backupStall(served: Served, from: number, to: number) {
 }
 
 function writer(served: Served, blocksMax: number) {
-  const programme = readProgramme(join(served.folder, "programme.json"));
+  const programme = readProgramme(served.programme);
   const opened = openForWriting(served.database);
   const keeper = new Bookkeeper(new Store(opened.db, systemClock), programme, sha256);
   const rpc = new Rpc({
