@@ -2,12 +2,14 @@
 import { writeSync } from "node:fs";
 import { createInterface } from "node:readline/promises";
 import { runCli } from "./cli/commands.ts";
+import { postOverHttp } from "./cli/http-post.ts";
 
 process.exitCode = await runCli(process.argv.slice(2), {
   env: process.env,
   cwd: process.cwd(),
   isTerminal: process.stderr.isTTY === true,
   fetch: globalThis.fetch,
+  post: postOverHttp,
   out: (text) => writeAll(1, text),
   talk: (text) => writeAll(2, text),
   ask: async (question) => {

@@ -25,12 +25,12 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 /** Packages each room may use; `node:` modules count as packages. */
 const MAY_USE: Readonly<Record<string, RegExp>> = {
   main: /^node:(fs|readline\/promises)$/,
-  cli: /^(commander|node:(child_process|crypto|fs|path|stream|stream\/promises|url|worker_threads|zlib))$/,
+  cli: /^(commander|node:(child_process|crypto|fs|http|https|path|stream|stream\/promises|url|worker_threads|zlib))$/,
   config: /^(viem|zod|node:fs)$/,
   settings: /^(dotenv|node:(fs|path))$/,
   log: /^pino$/,
   daemon: /^$/,
-  chain: /^(viem|p-queue)$/,
+  chain: /^(viem|p-queue|node:buffer)$/,
   store: /^(better-sqlite3|node:(crypto|fs|path))$/,
   core: /^viem$/,
   prices: /^$/,

@@ -1,3 +1,4 @@
+import { isAscii } from "node:buffer";
 import type { Clock } from "../core/chain.ts";
 import { LpLedgerError, shown } from "../core/errors.ts";
 import { classifyText } from "./failures.ts";
@@ -9,13 +10,28 @@ export interface RpcCall {
   readonly params: readonly unknown[];
 }
 
-/** The part of `fetch` the transport needs, passed in so that tests can own it. */
-export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
+/** One request as the transport makes it. */
+export interface HttpRequest {
+  readonly method: "POST";
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+  readonly signal: AbortSignal;
+}
+
+/** The part of an answer that the transport reads; a `Response` of `fetch` has it, too. */
+export interface HttpAnswer {
+  readonly status: number;
+  readonly headers: { get(name: string): string | null };
+  readonly body: AsyncIterable<Uint8Array> | null;
+}
+
+export type Fetch = (url: string, init: HttpRequest) => Promise<HttpAnswer>;
 
 export interface Endpoint {
   /** What logs, errors and metrics call it; never its URL. */
   readonly id: string;
   readonly url: string;
+  /** Passed in, so that tests can own it. */
   readonly fetch: Fetch;
   readonly clock: Clock;
   readonly timeoutMs: number;
@@ -118,7 +134,7 @@ export class Rpc {
     });
   }
 
-  #checked(each: unknown, first: number, calls: readonly RpcCall[], response: Response): { id: unknown } {
+  #checked(each: unknown, first: number, calls: readonly RpcCall[], response: HttpAnswer): { id: unknown } {
     const shaped = typeof each === "object" && each !== null && (each as { jsonrpc?: unknown }).jsonrpc === "2.0";
     if (!shaped) throw this.#failure("RPC_SHAPE", "answered with something that is not JSON-RPC 2.0", calls);
     const { id, error } = each as { id?: unknown; error?: unknown };
@@ -129,7 +145,7 @@ export class Rpc {
     throw this.#failure("RPC_SHAPE", `answered with the id ${shown(id)}, which is not ours`, calls);
   }
 
-  async #post(body: string, signal: AbortSignal): Promise<{ readonly parsed: unknown; readonly response: Response }> {
+  async #post(body: string, signal: AbortSignal): Promise<{ readonly parsed: unknown; readonly response: HttpAnswer }> {
     const { fetch, clock, timeoutMs } = this.#endpoint;
     const deadline = clock.deadline(timeoutMs);
     // Not AbortSignal.any: on Node 20 every such signal stays registered with a long-lived one for ever.
@@ -162,7 +178,7 @@ export class Rpc {
     }
   }
 
-  async #read(response: Response): Promise<string> {
+  async #read(response: HttpAnswer): Promise<string> {
     const chunks: Uint8Array[] = [];
     let bytes = 0;
     for await (const chunk of response.body ?? []) {
@@ -172,10 +188,12 @@ export class Rpc {
       }
       chunks.push(chunk);
     }
-    return Buffer.concat(chunks).toString("utf8");
+    const whole = chunks.length === 1 && chunks[0] instanceof Buffer ? chunks[0] : Buffer.concat(chunks);
+    // What a node says is nearly always plain ASCII, which is taken over as it is, without a check of each character.
+    return isAscii(whole) ? whole.toString("latin1") : whole.toString("utf8");
   }
 
-  #parse(text: string, response: Response): unknown {
+  #parse(text: string, response: HttpAnswer): unknown {
     let parsed: unknown;
     try {
       parsed = JSON.parse(text);
@@ -191,12 +209,12 @@ export class Rpc {
     return parsed;
   }
 
-  #rateRefusal(response: Response): LpLedgerError {
+  #rateRefusal(response: HttpAnswer): LpLedgerError {
     this.#pacer.refused(retryAfterMs(response, this.#endpoint.clock));
     return this.#failure("RPC_RATE", "asks to slow down (HTTP 429)");
   }
 
-  #rpcError(error: unknown, call: RpcCall, response: Response): LpLedgerError {
+  #rpcError(error: unknown, call: RpcCall, response: HttpAnswer): LpLedgerError {
     const { code, message } = (typeof error === "object" && error !== null ? error : {}) as {
       code?: unknown;
       message?: unknown;
@@ -237,7 +255,7 @@ function requestOf(text: string): { readonly url: string; readonly headers: Read
 }
 
 /** How long an answer asks us to wait: whole seconds or an HTTP date. */
-function retryAfterMs(response: Response, clock: Clock): number | undefined {
+function retryAfterMs(response: HttpAnswer, clock: Clock): number | undefined {
   const text = response.headers.get("retry-after");
   if (text === null) return undefined;
   const ms = /^\d+$/.test(text) ? Number(text) * 1000 : Date.parse(text) - clock.nowMs();
@@ -245,6 +263,6 @@ function retryAfterMs(response: Response, clock: Clock): number | undefined {
 }
 
 function causeOf(error: unknown): string {
-  const cause = (error as { cause?: { code?: unknown } }).cause;
-  return String(cause?.code ?? (error as { name?: unknown }).name ?? "unknown cause");
+  const { cause, code, name } = error as { cause?: { code?: unknown }; code?: unknown; name?: unknown };
+  return String(cause?.code ?? code ?? name ?? "unknown cause");
 }

@@ -54,7 +54,7 @@ export async function init(io: Io, options: InitOptions): Promise<void> {
   const rpc = new Rpc({
     id: "rpc-1",
     url,
-    fetch: io.fetch,
+    fetch: io.post,
     clock: systemClock,
     timeoutMs: TIMEOUT_MS,
     bodyBytesMax: BODY_BYTES_MAX,

@@ -3,7 +3,8 @@ import { dirname } from "node:path";
 import type { EndpointsTold, Expected } from "../chain/endpoints.ts";
 import { FollowedChain } from "../chain/followed-chain.ts";
 import { RANGE_LIMITS } from "../chain/ranges.ts";
-import { type Fetch, Rpc } from "../chain/rpc.ts";
+import type { Fetch } from "../chain/rpc.ts";
+import { Rpc } from "../chain/rpc.ts";
 import { readProgramme } from "../config.ts";
 import { isoOf } from "../core/day.ts";
 import { LpLedgerError } from "../core/errors.ts";
@@ -23,7 +24,10 @@ export interface Io {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly cwd: string;
   readonly isTerminal: boolean;
-  readonly fetch: Fetch;
+  /** For price services. */
+  readonly fetch: (url: string, init: RequestInit) => Promise<Response>;
+  /** For nodes. */
+  readonly post: Fetch;
   out(text: string): void;
   talk(text: string): void;
   /** Asks whoever sits at the terminal; undefined where nobody does. */
@@ -111,7 +115,7 @@ export function rpcsOf(io: Io, settings: Settings): readonly [Rpc, ...Rpc[]] {
       new Rpc({
         id,
         url,
-        fetch: io.fetch,
+        fetch: io.post,
         clock: systemClock,
         timeoutMs: settings.rpcTimeoutMs,
         bodyBytesMax: settings.rpcBodyBytesMax,

@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { FollowedChain } from "../../src/chain/followed-chain.ts";
 import { RANGE_LIMITS } from "../../src/chain/ranges.ts";
-import { type Fetch, Rpc } from "../../src/chain/rpc.ts";
+import type { Fetch } from "../../src/chain/rpc.ts";
+import { Rpc } from "../../src/chain/rpc.ts";
 import type { Clock } from "../../src/core/chain.ts";
 import { toHash } from "../../src/core/hex.ts";
 import { codeOf } from "../support/code-of.ts";

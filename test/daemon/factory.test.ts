@@ -169,7 +169,7 @@ describe("a factory", () => {
 /** The same chain, whose node leaves one block out of the first answer about it. */
 function withoutOneBlock(chain: FactoryChain, block: number, lied: Set<string>): FactoryChain["fetch"] {
   return async (url, init) => {
-    const response = await chain.fetch(url, init);
+    const response = (await chain.fetch(url, init)) as Response;
     const answers = JSON.parse(await response.text()) as { result?: unknown }[];
     for (const answer of [answers].flat()) {
       if (!Array.isArray(answer.result) || lied.size > 0) continue;

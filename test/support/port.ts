@@ -1,6 +1,7 @@
 import { FollowedChain } from "../../src/chain/followed-chain.ts";
 import { RANGE_LIMITS, type RangeLimits } from "../../src/chain/ranges.ts";
-import { type Fetch, Rpc } from "../../src/chain/rpc.ts";
+import type { Fetch } from "../../src/chain/rpc.ts";
+import { Rpc } from "../../src/chain/rpc.ts";
 import type { Clock } from "../../src/core/chain.ts";
 import type { Programme } from "../../src/core/programme.ts";
 

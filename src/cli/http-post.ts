@@ -1,0 +1,61 @@
+import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from "node:http";
+import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
+import { createBrotliDecompress, createGunzip, createInflate } from "node:zlib";
+import type { Fetch, HttpAnswer, HttpRequest } from "../chain/rpc.ts";
+
+const AGENT_OPTIONS = { keepAlive: true, scheduling: "lifo" } as const;
+const httpAgent = new HttpAgent(AGENT_OPTIONS);
+const httpsAgent = new HttpsAgent(AGENT_OPTIONS);
+const LOOPBACK = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/;
+
+/**
+ * Posts over Node's own HTTP client, which costs a third of `fetch` a byte (decision 17). Follows no redirects; rejects
+ * with the socket's error, or with the signal's reason.
+ */
+export const postOverHttp: Fetch = async (url, init) => {
+  try {
+    return await send(url, init);
+  } catch (error) {
+    // A node may close a connection in the moment in which it is used again; nothing was answered on it.
+    if ((error as { isStale?: boolean }).isStale === true && !init.signal.aborted) return await send(url, init);
+    throw error;
+  }
+};
+
+function send(text: string, { method, headers, body, signal }: HttpRequest): Promise<HttpAnswer> {
+  const url = new URL(text);
+  const [request, agent] = url.protocol === "https:" ? [httpsRequest, httpsAgent] : [httpRequest, httpAgent];
+  // A node next to us would only spend its time on packing.
+  const encoding = LOOPBACK.test(url.hostname) ? "identity" : "gzip, deflate, br";
+  return new Promise((resolve, reject) => {
+    const call = request(url, { method, agent, signal, headers: { ...headers, "accept-encoding": encoding } });
+    call.on("response", (response) => resolve(answerOf(response)));
+    call.on("error", (error: NodeJS.ErrnoException) => {
+      const isStale = call.reusedSocket && error.code === "ECONNRESET";
+      reject(signal.aborted ? signal.reason : Object.assign(error, { isStale }));
+    });
+    call.end(body);
+  });
+}
+
+function answerOf(response: IncomingMessage): HttpAnswer {
+  const get = (name: string): string | null => {
+    const value = response.headers[name.toLowerCase()];
+    return value === undefined ? null : String(value);
+  };
+  return { status: response.statusCode ?? 0, headers: { get }, body: unpacked(response, get("content-encoding")) };
+}
+
+function unpacked(response: IncomingMessage, encoding: string | null): AsyncIterable<Uint8Array> {
+  const stream =
+    encoding === "gzip"
+      ? createGunzip()
+      : encoding === "br"
+        ? createBrotliDecompress()
+        : encoding === "deflate"
+          ? createInflate()
+          : undefined;
+  if (stream === undefined) return response;
+  response.on("error", (error) => stream.destroy(error));
+  return response.pipe(stream);
+}
