@@ -66,7 +66,10 @@ interface State {
   liquidity: bigint;
   amounts: [bigint, bigint];
   supply: bigint;
+  /** Price, liquidity and supply as they were written last, and the amounts: what is as before gets no row. */
+  written: readonly [bigint, bigint, bigint, readonly [bigint, bigint]];
 }
+const NOTHING: State["written"] = [-1n, -1n, -1n, [-1n, -1n]];
 const states = new Map<string, State>();
 const dirty = new Set<string>();
 
@@ -103,7 +106,7 @@ const add = (owner: string, delta: bigint): void => {
 function stateOf(log: Log, block: number, time: string): State {
   let state = states.get(log.address);
   if (state === undefined) {
-    state = { block, time, sqrtPrice: 0n, tick: 0, liquidity: 0n, amounts: [0n, 0n], supply: 0n };
+    state = { block, time, sqrtPrice: 0n, tick: 0, liquidity: 0n, amounts: [0n, 0n], supply: 0n, written: NOTHING };
     states.set(log.address, state);
   }
   state.block = block;
@@ -116,7 +119,11 @@ function writeStates(): void {
   for (const pool of dirty) {
     const state = states.get(pool);
     if (state === undefined) continue;
-    const { block, time, sqrtPrice, tick: at, liquidity, amounts, supply } = state;
+    const { block, time, sqrtPrice, tick: at, liquidity, amounts, supply, written } = state;
+    const [price, active, issued, held] = written;
+    const same = held === amounts || (held[0] === amounts[0] && held[1] === amounts[1]);
+    if (same && price === sqrtPrice && active === liquidity && issued === supply) continue;
+    state.written = [sqrtPrice, liquidity, supply, amounts];
     if (protocol === "uniswap-v2")
       insertState.run(pool, block, time, null, null, null, null, `${amounts[0]}`, `${amounts[1]}`, `${supply}`);
     else

@@ -23,26 +23,28 @@ export async function profileDaemon(options: ChainOptions, manners: Manners) {
     const folder = join(served.folder, "profile");
     const measured = await measureDaemon(served, false, {}, ["--cpu-prof", `--cpu-prof-dir=${folder}`]);
     const spent = new Map<string, number>();
-    let whole = 0;
+    const whole = new Map<string, number>();
     for (const name of readdirSync(folder)) {
       const profile = JSON.parse(readFileSync(join(folder, name), "utf8")) as Profile;
+      const thread = name.split(".")[4] ?? ""; // CPU.<day>.<time>.<process>.<thread>...
       const names = new Map(profile.nodes.map(({ id, callFrame }) => [id, nameOf(callFrame)]));
       profile.samples.forEach((id, i) => {
         const us = profile.timeDeltas[i] ?? 0;
         const at = names.get(id) ?? "";
-        whole += us;
-        spent.set(at, (spent.get(at) ?? 0) + us);
+        const key = `${thread} ${at}`;
+        whole.set(thread, (whole.get(thread) ?? 0) + us);
+        spent.set(key, (spent.get(key) ?? 0) + us);
       });
     }
     process.stderr.write(`${measured.seconds.toFixed(1)} s under the profiler, ${measured.cpuSeconds} CPU s\n`);
     return [...spent]
       .sort(([, a], [, b]) => b - a)
       .slice(0, SHOWN)
-      .map(([where, us]) => ({
-        where,
-        ms: Math.round(us / 1000),
-        percent: Number(((100 * us) / whole).toFixed(1)),
-      }));
+      .map(([key, us]) => {
+        const [thread = "", ...where] = key.split(" ");
+        const percent = Number(((100 * us) / (whole.get(thread) ?? us)).toFixed(1));
+        return { thread, where: where.join(" "), ms: Math.round(us / 1000), percent };
+      });
   } finally {
     served.end();
   }

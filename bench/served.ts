@@ -73,7 +73,7 @@ export class Served {
         LOG_LEVEL: "warn",
         ...env,
       },
-      stdio: ["ignore", "ignore", "inherit"],
+      stdio: ["ignore", process.env["BENCH_OUT"] === "1" ? "inherit" : "ignore", "inherit"],
       cwd: this.folder,
     });
   }

@@ -10,6 +10,7 @@ process.exitCode = await runCli(process.argv.slice(2), {
   isTerminal: process.stderr.isTTY === true,
   fetch: globalThis.fetch,
   post: postOverHttp,
+  threads: true,
   out: (text) => writeAll(1, text),
   talk: (text) => writeAll(2, text),
   ask: async (question) => {

@@ -1,4 +1,4 @@
-import { keccak256 } from "viem";
+import { keccak256 } from "viem/utils";
 import type { LogFilter } from "./logs.ts";
 
 const BLOOM = /^0x[0-9a-f]{512}$/i;

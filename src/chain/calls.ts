@@ -1,13 +1,5 @@
-import {
-  type Abi,
-  concat,
-  decodeFunctionResult,
-  encodeFunctionData,
-  encodePacked,
-  type Hex,
-  keccak256,
-  toHex,
-} from "viem";
+import type { Abi, Hex } from "viem";
+import { concat, decodeFunctionResult, encodeFunctionData, encodePacked, keccak256, toHex } from "viem/utils";
 import feedAbi from "../../abi/chainlink-feed.json" with { type: "json" };
 import curveAbi from "../../abi/curve-stableswap.json" with { type: "json" };
 import curveNgAbi from "../../abi/curve-stableswap-ng.json" with { type: "json" };

@@ -26,7 +26,10 @@ export interface EndpointHealth {
   readonly used: boolean;
   readonly healthy: boolean;
   readonly head: number | null;
+  /** HTTP requests, how many of them failed, and how long all of them took. */
   readonly requests: number;
+  readonly failures: number;
+  readonly waitedMs: number;
   /** Removed and pending logs in its answers. */
   readonly dropped: number;
   /** Requests a second that it bears, and most blocks in a range; null while it never refused one. */
@@ -200,6 +203,8 @@ export class Endpoints {
       healthy: !this.#isBenched(each) && !isLagging(each, best),
       head: each.head?.number ?? null,
       requests: each.rpc.requests,
+      failures: each.rpc.failures,
+      waitedMs: each.rpc.waitedMs,
       dropped: each.node.dropped,
       perSecond: Number.isFinite(each.rpc.perSecond) ? Math.round(each.rpc.perSecond * 100) / 100 : null,
       blocksMax: each.ranges.cap ?? null,

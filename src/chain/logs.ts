@@ -72,8 +72,9 @@ export function readLogs(
   const addresses = new Set<string>(filter.addresses);
   const topics = new Set<string>(filter.topics);
   const placed: PlacedLog[] = [];
+  const checked = new Checked();
   for (const raw of answer) {
-    const each = placeLog(raw);
+    const each = placeLog(raw, checked);
     if (each === null) {
       onDropped();
       continue;
@@ -112,23 +113,35 @@ function sameLog({ log: a }: PlacedLog, { log: b }: PlacedLog): boolean {
   );
 }
 
-function placeLog(raw: unknown): PlacedLog | null {
+/** What the last log held: neighbours mostly share block, time, transaction and emitter, and what is equal needs no second check. */
+class Checked {
+  readonly #last = new Map<string, { readonly raw: unknown; readonly value: unknown }>();
+
+  as<T>(field: string, raw: unknown, check: (raw: unknown) => T): T {
+    const last = this.#last.get(field);
+    if (last !== undefined && last.raw === raw) return last.value as T;
+    const value = check(raw);
+    this.#last.set(field, { raw, value });
+    return value;
+  }
+}
+
+function placeLog(raw: unknown, checked: Checked): PlacedLog | null {
   const each = raw as Record<string, unknown>;
   if (each["removed"] === true || each["blockHash"] === null || each["blockNumber"] === null) return null;
   const topics = each["topics"];
   if (!Array.isArray(topics) || typeof each["data"] !== "string") throw inconsistent("a log has no topics or data");
+  const timestamp = each["blockTimestamp"] ?? null;
   return {
-    blockNumber: quantity(each["blockNumber"], "blockNumber"),
-    blockHash: toHash(each["blockHash"]),
+    blockNumber: checked.as("blockNumber", each["blockNumber"], (value) => quantity(value, "blockNumber")),
+    blockHash: checked.as("blockHash", each["blockHash"], toHash),
     timestampSec:
-      each["blockTimestamp"] === undefined || each["blockTimestamp"] === null
-        ? null
-        : quantity(each["blockTimestamp"], "blockTimestamp"),
+      timestamp === null ? null : checked.as("blockTimestamp", timestamp, (value) => quantity(value, "blockTimestamp")),
     log: {
-      address: toAddress(each["address"]),
+      address: checked.as("address", each["address"], toAddress),
       topics: topics.map(word),
       data: each["data"].toLowerCase(),
-      transactionHash: toHash(each["transactionHash"]),
+      transactionHash: checked.as("transactionHash", each["transactionHash"], toHash),
       logIndex: quantity(each["logIndex"], "logIndex"),
     },
   };

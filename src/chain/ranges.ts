@@ -18,9 +18,9 @@ export interface RangeLimits {
 
 export const RANGE_LIMITS: RangeLimits = {
   inFlightMax: 3,
-  blocksStart: 500,
+  blocksStart: 1_000,
   blocksMax: 50_000,
-  logsWanted: 2_000,
+  logsWanted: 10_000,
   attemptsMax: 5,
   backoffMsMin: 200,
   backoffMsMax: 5_000,

@@ -8,12 +8,12 @@ const WRITE_EVERY_MS = 10_000;
 /** Keeps in the ledger how each endpoint does, for `status`, and what limits it taught, for the next start. */
 export class EndpointRecord {
   readonly #store: Store;
-  readonly #chain: FollowedChain;
+  readonly #chain: Pick<FollowedChain, "health">;
   readonly #clock: Clock;
   #writtenMs = Number.NEGATIVE_INFINITY;
   #written = "";
 
-  constructor(store: Store, chain: FollowedChain, clock: Clock) {
+  constructor(store: Store, chain: Pick<FollowedChain, "health">, clock: Clock) {
     this.#store = store;
     this.#chain = chain;
     this.#clock = clock;
@@ -24,7 +24,7 @@ export class EndpointRecord {
     const now = this.#clock.nowMs();
     if (now - this.#writtenMs < WRITE_EVERY_MS) return;
     this.#writtenMs = now;
-    const health = this.#chain.health().map(({ requests: _, dropped: __, ...each }) => each);
+    const health = this.#chain.health().map(({ requests, failures, waitedMs, dropped, ...each }) => each);
     const text = JSON.stringify(health);
     if (text === this.#written) return;
     try {

@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import type { Clock } from "../core/chain.ts";
 import type { Sha256 } from "../core/digest.ts";
 
@@ -28,4 +28,4 @@ export const systemClock: Clock = {
   },
 };
 
-export const sha256: Sha256 = (text) => createHash("sha256").update(text).digest("hex");
+export const sha256: Sha256 = (text) => hash("sha256", text);

@@ -1,8 +1,9 @@
 import { ContractReader } from "../chain/calls.ts";
+import type { EndpointsTold } from "../chain/endpoints.ts";
 import type { FollowedChain } from "../chain/followed-chain.ts";
 import { wakeOnNewHeads } from "../chain/new-heads.ts";
 import { secretsOf } from "../chain/redact.ts";
-import type { Clock } from "../core/chain.ts";
+import type { RemoteChain } from "../chain/remote-chain.ts";
 import { LpLedgerError } from "../core/errors.ts";
 import { toHash } from "../core/hex.ts";
 import type { Programme } from "../core/programme.ts";
@@ -15,6 +16,7 @@ import { createLogger, type Logger, readableLine } from "../log.ts";
 import type { Settings } from "../settings.ts";
 import type { Backup } from "../store/backup.ts";
 import type { Store } from "../store/store.ts";
+import { ChainThread } from "./chain-thread.ts";
 import { feedProblems } from "./check-feeds.ts";
 import { EndpointRecord } from "./endpoint-record.ts";
 import { Hints } from "./hints.ts";
@@ -22,14 +24,18 @@ import { HttpThread, httpDataOf } from "./http.ts";
 import { inspectElsewhere } from "./inspect-elsewhere.ts";
 import { sha256, systemClock } from "./platform.ts";
 import { Progress } from "./progress.ts";
+import { settlePatience } from "./settle-patience.ts";
 import { type Follow, takeUp } from "./take-up.ts";
+import { type Traffic, trafficOf } from "./traffic.ts";
 import {
   answering,
   backupPlanOf,
   backupsOf,
   type CommonOptions,
   chainOf,
+  chainPlanOf,
   contextOf,
+  expectedOf,
   type Io,
   operatorSettingsOf,
   rpcsOf,
@@ -41,9 +47,7 @@ export interface StartOptions extends CommonOptions {
   readonly acceptDeepReorg?: string;
 }
 
-/** Settling waits for so many final blocks, or so long, and looks at the head after so many ranges. */
-const SETTLE_BLOCKS_MIN = 64;
-const SETTLE_EVERY_MS = 60_000;
+/** Settling looks at the head after so many ranges. */
 const SETTLE_RANGES_MAX = 50;
 const GRACE_MS = 10_000;
 const TELL_EVERY_MS = 1_000;
@@ -60,6 +64,7 @@ export async function start(io: Io, options: StartOptions): Promise<void> {
     write: (line) => io.talk(io.isTerminal ? readableLine(line) : line),
   });
   const stop = stopOnSignal(io);
+  const thread = io.threads ? new ChainThread(settings) : undefined;
   let http: HttpThread | undefined;
   try {
     await withWriter(settings, async (store) => {
@@ -77,7 +82,7 @@ export async function start(io: Io, options: StartOptions): Promise<void> {
       const hints = new Hints(systemClock);
       if (wsUrl !== undefined && options.once !== true)
         void wakeOnNewHeads(wsUrl, hints.wake, systemClock, stop.signal);
-      let followed: FollowedChain | undefined;
+      let followed: FollowedChain | RemoteChain | undefined;
       const sampling = new Sampling(
         store,
         programme,
@@ -96,17 +101,17 @@ export async function start(io: Io, options: StartOptions): Promise<void> {
         },
         systemClock,
       );
+      const traffic = (): readonly Traffic[] => trafficOf(rpcs, thread === undefined ? [] : (followed?.health() ?? []));
       let toldMs = 0;
       const tellHttp = (): void => {
         if (http === undefined || systemClock.nowMs() - toldMs < TELL_EVERY_MS) return;
         toldMs = systemClock.nowMs();
-        const endpoints = rpcs.map(({ id, requests, failures, waitedMs }) => ({
-          id,
-          requests,
-          failures,
-          seconds: waitedMs / 1000,
-        }));
-        http.tell({ endpoints, switches, commits: store.written.count, commitSeconds: store.written.ms / 1000 });
+        http.tell({
+          endpoints: traffic(),
+          switches,
+          commits: store.written.count,
+          commitSeconds: store.written.ms / 1000,
+        });
       };
       const care = (caughtUp: boolean): void => {
         tellHttp();
@@ -117,13 +122,16 @@ export async function start(io: Io, options: StartOptions): Promise<void> {
       };
       const patience = settlePatience(systemClock);
       const follow = (keeper: Bookkeeper, pools: Programme, more: Partial<RunOptions>): Promise<void> => {
-        const chain = chainOf(rpcs, settings, pools, keeper.store, {
+        const told: EndpointsTold = {
           onSwitch: (from, to, reason) => {
             switches += 1;
             log.warn({ from, to, reason }, "another endpoint is used from here on");
           },
           onRefused: (endpoint, reason) => log.error({ endpoint, reason }, "an endpoint is left alone for minutes"),
-        });
+        };
+        const chain =
+          thread?.follow(chainPlanOf(settings, pools, keeper.store), () => expectedOf(keeper.store, pools), told) ??
+          chainOf(rpcs, settings, pools, keeper.store, told);
         const record = new EndpointRecord(store, chain, systemClock);
         followed = chain;
         return run(keeper, chain, systemClock, stop.signal, {
@@ -189,12 +197,15 @@ export async function start(io: Io, options: StartOptions): Promise<void> {
       }
       progress.end();
       log.info(
-        { tip: store.blocks.tip()?.number, requests: rpcs.reduce((sum, rpc) => sum + rpc.requests, 0) },
+        {
+          tip: store.blocks.tip()?.number,
+          requests: traffic().reduce((sum, { requests }) => sum + requests, 0),
+        },
         "stopped",
       );
     });
   } finally {
-    await http?.close();
+    await Promise.all([http?.close(), thread?.close()]);
     stop.end();
   }
 }
@@ -237,18 +248,6 @@ async function warnOfFeeds(
     return [];
   });
   for (const problem of problems) log.error(problem, "A PRICE FEED is not what the programme file says");
-}
-
-/** How many final blocks settling waits for: many, so that a quiet head costs few requests, but not for ever. */
-function settlePatience(clock: Clock): { blocks(): number } {
-  let sinceMs = clock.nowMs();
-  return {
-    blocks: () => {
-      if (clock.nowMs() - sinceMs < SETTLE_EVERY_MS) return SETTLE_BLOCKS_MIN;
-      sinceMs = clock.nowMs();
-      return 1;
-    },
-  };
 }
 
 function scheduleOf(store: Store, settings: Settings, log: Logger): ScheduledBackups {

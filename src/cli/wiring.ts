@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { dirname } from "node:path";
 import type { EndpointsTold, Expected } from "../chain/endpoints.ts";
 import { FollowedChain } from "../chain/followed-chain.ts";
+import type { ChainPlan } from "../chain/messages.ts";
 import { RANGE_LIMITS } from "../chain/ranges.ts";
 import type { Fetch } from "../chain/rpc.ts";
 import { Rpc } from "../chain/rpc.ts";
@@ -28,6 +29,8 @@ export interface Io {
   readonly fetch: (url: string, init: RequestInit) => Promise<Response>;
   /** For nodes. */
   readonly post: Fetch;
+  /** The daemon asks nodes in a thread of its own, over the network whatever `post` is. */
+  readonly threads: boolean;
   out(text: string): void;
   talk(text: string): void;
   /** Asks whoever sits at the terminal; undefined where nobody does. */
@@ -138,12 +141,19 @@ export function chainOf(
   const limits = { ...RANGE_LIMITS, blocksMax: settings.rangeBlocksMax };
   const base = { ...told, clock: systemClock, random: Math.random, limits };
   if (store === undefined) return new FollowedChain(rpcs, programme, base);
-  const caps = new Map(store.config.get("endpoints")?.map(({ id, blocksMax }) => [id, blocksMax ?? undefined]));
-  return new FollowedChain(rpcs, withDiscovered(store, programme), {
+  const plan = chainPlanOf(settings, programme, store);
+  return new FollowedChain(rpcs, plan.programme, {
     ...base,
-    capOf: (id) => caps.get(id),
+    capOf: (id) => plan.caps.get(id),
     expected: () => expectedOf(store, programme),
   });
+}
+
+/** What a chain in a thread of its own is begun with; the ledger knows pools and limits that the settings do not. */
+export function chainPlanOf(settings: Settings, programme: Programme, store: Store): ChainPlan {
+  const known = store.config.get("endpoints") ?? [];
+  const caps = new Map(known.flatMap(({ id, blocksMax }) => (blocksMax === null ? [] : [[id, blocksMax] as const])));
+  return { programme: withDiscovered(store, programme), caps, blocksMax: settings.rangeBlocksMax };
 }
 
 /** For commands that ask one endpoint: the first that answers as our chain, and the chain read through it alone. */

@@ -1,4 +1,4 @@
-import { checksumAddress } from "viem";
+import { getAddress } from "viem/utils";
 import { z } from "zod";
 import { parseDecimal } from "../core/decimal.ts";
 import type { Address } from "../core/hex.ts";
@@ -7,7 +7,7 @@ export const address = z
   .string()
   .refine((text) => /^0x[0-9a-fA-F]{40}$/.test(text), "20 bytes as 0x and 40 hex digits")
   .refine(
-    (text) => [text.toLowerCase(), checksumAddress(text.toLowerCase() as Address)].includes(text),
+    (text) => [text.toLowerCase(), getAddress(text.toLowerCase() as Address)].includes(text),
     "an address in lower case or with its EIP-55 checksum",
   )
   .meta({ pattern: "^0x[0-9a-fA-F]{40}$" });

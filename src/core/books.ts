@@ -71,7 +71,7 @@ export function addTo(sums: Map<string, bigint>, key: string, delta: bigint): vo
   else sums.set(key, after);
 }
 
-const CACHED_ACCOUNTS_MAX = 5_000;
+const CACHED_ACCOUNTS_MAX = 20_000;
 
 /**
  * The working copy of the ledger while blocks are applied: read from the store on first use, written back by the
@@ -80,6 +80,8 @@ const CACHED_ACCOUNTS_MAX = 5_000;
 export class Books {
   readonly #source: BooksSource;
   readonly #accounts = new Map<string, Account>();
+  /** The side of nearly every posting, by pool. */
+  readonly #issuance = new Map<Address, Account>();
   readonly #tokens = new Map<string, PositionToken | null>();
   readonly #reserves = new Map<Address, ReservesBook>();
   readonly #ticks = new Map<Address, TicksBook>();
@@ -96,6 +98,9 @@ export class Books {
 
   /** The account of a key, opened at `blockNumber` with a zero balance where it does not exist. */
   account(key: AccountKey, range: TickRange | null, blockNumber: number): Account {
+    const isIssuance = key.kind === "issuance";
+    const issuance = isIssuance ? this.#issuance.get(key.pool) : undefined;
+    if (issuance !== undefined) return issuance;
     const name = nameOf(key);
     let account = this.#accounts.get(name);
     if (account === undefined) {
@@ -112,6 +117,7 @@ export class Books {
           };
       this.#accounts.set(name, account);
     }
+    if (isIssuance) this.#issuance.set(key.pool, account);
     return account;
   }
 
@@ -256,7 +262,10 @@ export class Books {
   /** Keeps memory flat: forgets clean accounts and tokens once there are many. Call only after a commit. */
   shrink(): void {
     invariant(this.#dirtyAccounts.size === 0, "BOOKS_DIRTY", "the books were shrunk before their changes were written");
-    if (this.#accounts.size > CACHED_ACCOUNTS_MAX) this.#accounts.clear();
+    if (this.#accounts.size > CACHED_ACCOUNTS_MAX) {
+      this.#accounts.clear();
+      this.#issuance.clear();
+    }
     if (this.#tokens.size > CACHED_ACCOUNTS_MAX) this.#tokens.clear();
   }
 }

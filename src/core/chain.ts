@@ -24,6 +24,8 @@ export interface LogBlock {
   readonly parentHash: Hash | null;
   readonly timestampSec: number;
   readonly logs: readonly Log[];
+  /** What `contentOf` makes of exactly these logs, where that was done when they were read. */
+  readonly content?: string | undefined;
 }
 
 /** The complete answer for blocks `from` to `end.number`, tied to the parent of the first and the hash of the last. */

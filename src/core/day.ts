@@ -34,8 +34,26 @@ export function isDay(text: string): text is Day {
   return !Number.isNaN(sec) && dayOf(sec) === text;
 }
 
+let [newestSec, newestIso] = [0, "1970-01-01T00:00:00Z"];
+
 /** Block timestamp in seconds as ISO-8601 UTC text without fractions. */
 export function isoOf(timestampSec: number): string {
+  if (timestampSec !== newestSec) [newestSec, newestIso] = [timestampSec, isoTextOf(timestampSec)]; // A block has many rows.
+  return newestIso;
+}
+
+let [newestDay, newestDayText] = [0, "1970-01-01T"];
+const two = (number: number): string => (number < 10 ? `0${number}` : `${number}`);
+
+function isoTextOf(timestampSec: number): string {
+  const day = Math.floor(timestampSec / DAY_SECONDS);
+  if (day !== newestDay) [newestDay, newestDayText] = [day, isoByDate(day * DAY_SECONDS).slice(0, 11)];
+  const sec = timestampSec - day * DAY_SECONDS;
+  if (!Number.isInteger(sec)) return isoByDate(timestampSec);
+  return `${newestDayText}${two(Math.floor(sec / 3600))}:${two(Math.floor(sec / 60) % 60)}:${two(sec % 60)}Z`;
+}
+
+function isoByDate(timestampSec: number): string {
   return `${new Date(timestampSec * 1000).toISOString().slice(0, 19)}Z`;
 }
 

@@ -19,10 +19,24 @@ export type PoolState =
       readonly shareValueE36: bigint | null;
     };
 
-/** Equal exactly for equal states. */
-export function fingerprint(state: PoolState | undefined): string {
-  if (state === undefined) return "";
-  if (state.kind === "ticks") return `${state.sqrtPriceX96} ${state.tick} ${state.liquidity} ${state.amounts}`;
-  if (state.kind === "shares") return `${state.supply} ${state.amounts} ${state.shareValueE36}`;
-  return `${state.reserve0} ${state.reserve1} ${state.supply}`;
+/** Whether two states are the same in every part. */
+export function isSameState(a: PoolState | undefined, b: PoolState | undefined): boolean {
+  if (a === undefined || b === undefined) return a === b;
+  if (a.kind === "ticks" && b.kind === "ticks")
+    return (
+      a.sqrtPriceX96 === b.sqrtPriceX96 &&
+      a.tick === b.tick &&
+      a.liquidity === b.liquidity &&
+      sameAmounts(a.amounts, b.amounts)
+    );
+  if (a.kind === "shares" && b.kind === "shares")
+    return a.supply === b.supply && a.shareValueE36 === b.shareValueE36 && sameAmounts(a.amounts, b.amounts);
+  if (a.kind === "reserves" && b.kind === "reserves")
+    return a.reserve0 === b.reserve0 && a.reserve1 === b.reserve1 && a.supply === b.supply;
+  return false;
+}
+
+function sameAmounts(a: Amounts | null, b: Amounts | null): boolean {
+  if (a === null || b === null) return a === b;
+  return a.length === b.length && a.every((each, i) => each === b[i]);
 }

@@ -29,8 +29,21 @@ const FACTORS = [
   0x48a170391f7dc42444e8fa2n,
 ] as const;
 
+/** So many ratios are kept: twenty multiplications each, and swaps stay near. */
+const RATIOS_MAX = 50_000;
+const ratios = new Map<number, bigint>();
+
 /** The square root of the price at a tick as Q64.96, rounded up as Uniswap V3's TickMath does. */
 export function sqrtRatioAtTick(tick: number): bigint {
+  const known = ratios.get(tick);
+  if (known !== undefined) return known;
+  if (ratios.size >= RATIOS_MAX) ratios.clear();
+  const ratio = computedRatio(tick);
+  ratios.set(tick, ratio);
+  return ratio;
+}
+
+function computedRatio(tick: number): bigint {
   const steps = Math.abs(tick);
   invariant(Number.isInteger(tick) && steps <= TICK_MAX, "TICK_RANGE", `the tick ${tick} is outside ±${TICK_MAX}`);
   let ratio = Q128;

@@ -1,3 +1,4 @@
+import type { StoredAccount } from "../core/books.ts";
 import { dayEndSec, isoOf } from "../core/day.ts";
 import { invariant } from "../core/errors.ts";
 import type { Address } from "../core/hex.ts";
@@ -27,18 +28,33 @@ export class Balances {
     this.#isCredited = creditedBy(followed.programme);
   }
 
-  /** The caller holds the transaction, with the books written back. */
-  refresh(providers: Iterable<Address> | "all"): void {
+  /** Adds to the providers whose balances changed, with the block of the change, what one posting's account tells. */
+  note(changed: Map<Address, number>, { kind, provider, pool, via, updatedBlock }: StoredAccount): void {
+    if (kind === "holder" && this.#isCredited(pool, via)) changed.set(provider, updatedBlock);
+  }
+
+  /**
+   * The caller holds the transaction, with the books written back. Of providers that it gives a block for, that is the one
+   * of their last change.
+   */
+  refresh(providers: Iterable<Address> | ReadonlyMap<Address, number> | "all"): void {
     const last = this.#store.days.last();
     const close = last && { block: last.closedBlock, endSec: dayEndSec(last.date) };
     const prices = new Map<Address, bigint | undefined>();
     const states = new Map<string, PoolState | undefined>();
     const standingOf = standingNow(this.#store, this.#followed.programme);
-    for (const provider of providers === "all" ? this.#store.balances.everyHolder() : new Set(providers)) {
+    const { balances } = this.#store;
+    const changed = providers instanceof Map ? (providers as ReadonlyMap<Address, number>) : undefined;
+    const chosen =
+      providers === "all" ? balances.everyHolder() : new Set(changed?.keys() ?? (providers as Iterable<Address>));
+    for (const provider of chosen) {
       if (this.#followed.special.has(provider)) continue;
-      const accounts = this.#store.balances.accountsOf(provider).filter(({ pool, via }) => this.#isCredited(pool, via));
-      if (accounts.length === 0) continue; // A provider that a reorg took away altogether.
-      const touched = accounts.reduce((newest, account) => Math.max(newest, account.updatedBlock), 0);
+      const known = changed?.get(provider);
+      const accounts = (known === undefined ? balances.accountsOf(provider) : balances.openOf(provider)).filter(
+        ({ pool, via }) => this.#isCredited(pool, via),
+      );
+      if (known === undefined && accounts.length === 0) continue; // A provider that a reorg took away altogether.
+      const touched = known ?? accounts.reduce((newest, account) => Math.max(newest, account.updatedBlock), 0);
       const atTouch = close === undefined || touched >= close.block;
       const lastUpdated = atTouch ? this.#store.balances.timeOf(touched) : isoOf(close.endSec);
       invariant(lastUpdated !== undefined, "BLOCK_MISSING", `block ${touched} has postings but no row`);

@@ -7,7 +7,7 @@ import { type Sha256, stateDigest } from "../core/digest.ts";
 import { LpLedgerError } from "../core/errors.ts";
 import type { Address, Hash } from "../core/hex.ts";
 import type { LedgerEvent } from "../core/ledger.ts";
-import { fingerprint } from "../core/pool-state.ts";
+import { isSameState, type PoolState } from "../core/pool-state.ts";
 import type { Pool, Programme } from "../core/programme.ts";
 import type { Repair } from "../store/contents.ts";
 import type { NewBlock, Store } from "../store/store.ts";
@@ -40,7 +40,7 @@ export class Bookkeeper {
   readonly #followed: Followed;
   readonly #balances: Balances;
   #books: Books | undefined;
-  #states = new Map<Pool, string>();
+  #states = new Map<Pool, PoolState | undefined>();
   /** End of the day that is open; undefined until it is looked up, null before the first pool state. */
   #dayEndSec: number | null | undefined;
 
@@ -112,8 +112,8 @@ export class Bookkeeper {
   }
 
   /** What a reading of a block brought, to compare with another reading. */
-  contentOf({ logs }: LogBlock): string {
-    return contentOf(this.#sha256, logs);
+  contentOf({ logs, content }: LogBlock): string {
+    return content ?? contentOf(this.#sha256, logs);
   }
 
   /** Makes a block that we hold a row, with the state that was in force at it; the caller holds the transaction. */
@@ -199,7 +199,7 @@ export class Bookkeeper {
     }
     this.#books ??= this.store.books();
     const books = this.#books;
-    const touched = new Set<Address>();
+    const touched = new Map<Address, number>();
     const daysBefore = this.store.days.last()?.date;
     let [events, postings] = [0, 0];
     for (const block of range.blocks) {
@@ -207,7 +207,7 @@ export class Bookkeeper {
       const made = this.#applyBlock(books, block);
       events += made.events;
       postings += made.postings.length;
-      for (const { posting } of made.postings) touched.add(posting.account.provider);
+      for (const { posting } of made.postings) this.#balances.note(touched, posting.account);
     }
     this.#closeDaysUpTo(books, range.end.timestampSec, range.end.number);
     if (this.store.blocks.at(range.end.number) === undefined) {
@@ -224,19 +224,19 @@ export class Bookkeeper {
   #applyBlock(books: Books, read: LogBlock): { readonly events: number; readonly postings: readonly EventPosting[] } {
     this.#followed.discover(read.logs, read.number);
     const block = this.heardOf(read);
-    const [blockNumber, blockHash, logCount] = [block.number, block.hash, block.logs.length];
-    if (logCount === 0) return { events: 0, postings: [] };
-    this.store.contents.insert({ blockNumber, blockHash, logCount, hash: this.contentOf(block) });
+    const { number: blockNumber, hash: blockHash, logs } = block;
+    if (logs.length === 0) return { events: 0, postings: [] };
+    this.store.contents.insert({ blockNumber, blockHash, logCount: logs.length, hash: this.contentOf(block) });
     this.store.feeds.keep(block, this.#followed.routes.feeds);
     const events: LedgerEvent[] = [];
     const postings: EventPosting[] = [];
     const pools = new Set<Pool>();
-    for (let i = 0; i < block.logs.length; ) {
-      const transactionHash = block.logs[i]?.transactionHash;
+    for (let i = 0; i < logs.length; ) {
+      const transactionHash = logs[i]?.transactionHash;
       let end = i;
-      while (block.logs[end]?.transactionHash === transactionHash && end < block.logs.length) end += 1;
+      while (logs[end]?.transactionHash === transactionHash && end < logs.length) end += 1;
       const place = { blockNumber, timestampSec: block.timestampSec };
-      const applied = applyTransaction(books, this.#followed.routes, block.logs.slice(i, end), place);
+      const applied = applyTransaction(books, this.#followed.routes, logs.slice(i, end), place);
       events.push(...applied.events);
       postings.push(...applied.postings);
       for (const pool of applied.pools) pools.add(pool);
@@ -255,10 +255,10 @@ export class Bookkeeper {
   #keepState(books: Books, pool: Pool, block: LogBlock): void {
     const state = books.stateOf(pool);
     if (state === undefined) return;
-    const stored = this.#states.get(pool) ?? fingerprint(this.store.states.atOrBelow(pool.address, block.number));
-    const now = fingerprint(state);
-    this.#states.set(pool, now);
-    if (now === stored) return;
+    const { states } = this.store;
+    const stored = this.#states.has(pool) ? this.#states.get(pool) : states.atOrBelow(pool.address, block.number);
+    this.#states.set(pool, state);
+    if (isSameState(state, stored)) return;
     this.store.states.insert(pool.address, block.number, block.timestampSec, state);
     if (this.#dayEndSec === null) this.#dayEndSec = undefined;
   }

@@ -31,6 +31,7 @@ export class Followed {
 
   /** Takes up the pools that a block's logs tell of; the caller holds the transaction. */
   discover(logs: readonly Log[], block: number): void {
+    if (this.routes.factories.size === 0) return;
     for (const log of logs) {
       const pool = poolCreated(this.routes.factories, log, block);
       if (pool === undefined || this.routes.pools.has(pool.address)) continue;
@@ -49,7 +50,7 @@ export class Followed {
       for (const each of poolCreated(factories, log, block.number)?.contracts ?? []) born.add(each);
       return born.has(log.address) || isHeard(this.routes, log);
     });
-    return { ...block, logs };
+    return { ...block, logs, content: undefined };
   }
 }
 

@@ -1,5 +1,6 @@
 import { SimpleMerkleTree } from "@openzeppelin/merkle-tree";
-import { type Hex, hexToBytes, keccak256 } from "viem";
+import type { Hex } from "viem";
+import { hexToBytes, keccak256 } from "viem/utils";
 import { invariant } from "../core/errors.ts";
 import { type Payout, type PayoutFile, type PayoutToken, readAddress, readAmount, shownAddress } from "./payouts.ts";
 

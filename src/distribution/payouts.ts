@@ -1,4 +1,4 @@
-import { checksumAddress } from "viem";
+import { getAddress } from "viem/utils";
 import { invariant } from "../core/errors.ts";
 import { type Address, ZERO_ADDRESS } from "../core/hex.ts";
 
@@ -63,7 +63,7 @@ export function shownAddress(address: Address): string {
   const known = checksums.get(address);
   if (known !== undefined) return known;
   if (checksums.size >= CHECKSUMS_MAX) checksums.clear();
-  const shown = checksumAddress(address);
+  const shown = getAddress(address);
   checksums.set(address, shown);
   return shown;
 }

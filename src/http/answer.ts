@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { checksumAddress } from "viem";
+import { getAddress } from "viem/utils";
 import { isoOf } from "../core/day.ts";
 import type { Address } from "../core/hex.ts";
 import type { Programme } from "../core/programme.ts";
@@ -52,7 +52,7 @@ export function restOf({ blocks, config }: Store): Rest | null {
 
 /** With its EIP-55 checksum; what names a pool inside a singleton stays as it is. */
 export function shown(address: string): string {
-  return address.length === 42 ? checksumAddress(address as Address) : address;
+  return address.length === 42 ? getAddress(address as Address) : address;
 }
 
 /** Tags a body, so that who has it already need not get it again. */

@@ -17,9 +17,9 @@ export interface ProviderBalance {
 /** `provider_balances`, and the accounts a provider's total is made of. */
 export class BalancesTable {
   readonly #accountsOf;
+  readonly #openOf;
   readonly #all;
   readonly #firstSeen;
-  readonly #known;
   readonly #insert;
   readonly #update;
   readonly #timestamp;
@@ -29,6 +29,10 @@ export class BalancesTable {
       select ${ACCOUNT_COLUMNS}
       from accounts
       where provider_address = ? and kind = 'holder'`);
+    this.#openOf = db.prepare<[string], AccountRow>(`
+      select ${ACCOUNT_COLUMNS}
+      from accounts
+      where provider_address = ? and kind = 'holder' and liquidity <> '0'`);
     this.#all = db.prepare<[], string>("select distinct provider_address from accounts where kind = 'holder'").pluck();
     this.#firstSeen = db
       .prepare<[string], Day | null>(`
@@ -41,7 +45,6 @@ export class BalancesTable {
         where accounts.provider_address = ? and accounts.kind = 'holder' and postings.balance_after <> '0'
       )`)
       .pluck();
-    this.#known = db.prepare<[string], number>("select 1 from provider_balances where provider_address = ?").pluck();
     this.#insert = db.prepare(`
       insert into provider_balances
         (provider_address, total_liquidity, weighted_liquidity, current_tier, first_seen_date, last_updated, metadata)
@@ -65,6 +68,11 @@ export class BalancesTable {
     return this.#accountsOf.all(provider).map(accountOf);
   }
 
+  /** The accounts of an address that hold something. */
+  openOf(provider: Address): readonly StoredAccount[] {
+    return this.#openOf.all(provider).map(accountOf);
+  }
+
   /** Block time of a stored block. */
   timeOf(blockNumber: number): string | undefined {
     return this.#timestamp.get(blockNumber);
@@ -73,10 +81,7 @@ export class BalancesTable {
   /** Writes a balance; an address that never had anything gets no row. */
   put(balance: ProviderBalance): void {
     const { provider, total, weighted, tier, lastUpdated } = balance;
-    if (this.#known.get(provider) !== undefined) {
-      this.#update.run(total, weighted, tier, lastUpdated, provider);
-      return;
-    }
+    if (this.#update.run(total, weighted, tier, lastUpdated, provider).changes > 0) return;
     const firstSeen = this.#firstSeen.get(provider);
     if (firstSeen) this.#insert.run(provider, total, weighted, tier, firstSeen, lastUpdated);
   }

@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 
 const SEPARATOR = "\u001f";
 
@@ -8,5 +8,5 @@ const SEPARATOR = "\u001f";
  */
 export function rowChecksum(cells: readonly (string | number | bigint | null)[]): string {
   const text = cells.map((cell) => (cell === null ? "" : String(cell))).join(SEPARATOR);
-  return createHash("sha256").update(text).digest("hex").slice(0, 16);
+  return hash("sha256", text).slice(0, 16);
 }

@@ -99,10 +99,11 @@ export function applyTransaction(books: Books, routes: Routes, logs: readonly Lo
   const poolOf = (address: Address): Pool | undefined => routes.pools.get(address);
   const reading: Reading = { books, place, emit, poolOf, managers: () => [...routes.managers.keys()] };
   let claims: WrapperLogs | undefined;
-  const readers = new Map<BeginReader, Reader>();
+  const readers: { readonly begin: BeginReader; readonly reader: Reader }[] = [];
   const readerOf = ({ begin }: Protocol): Reader => {
-    const reader = readers.get(begin) ?? begin(reading);
-    readers.set(begin, reader);
+    for (const each of readers) if (each.begin === begin) return each.reader;
+    const reader = begin(reading);
+    readers.push({ begin, reader });
     return reader;
   };
   for (const log of logs) {
@@ -125,8 +126,9 @@ export function applyTransaction(books: Books, routes: Routes, logs: readonly Lo
     const heard = protocol?.managers && heardIn(protocol.managers, log);
     if (protocol !== undefined && heard !== undefined) readerOf(protocol).readManager?.(heard);
   }
-  for (const reader of readers.values()) reader.finish?.();
+  for (const { reader } of readers) reader.finish?.();
   claims?.finish();
+  if (events.length === 0) return { events, postings, pools };
   events.sort((a, b) => a.logIndex - b.logIndex);
   const ordered = inOrder(postings);
   requireCovered(ordered, place);

@@ -7,6 +7,7 @@ import { broken, identityBroken } from "../errors.ts";
 import type { Address } from "../hex.ts";
 import { eventOf, movementOf } from "../ledger.ts";
 import type { Pool } from "../programme.ts";
+import type { TicksBook } from "../running-state.ts";
 import { rangeId, sqrtRatioAtTick, type TickRange } from "../ticks.ts";
 import { type LiquidityChange, ManagerLogs, rangeOf } from "./position-manager.ts";
 import type { Emit, Heard, Place, Reader, Reading } from "./reading.ts";
@@ -29,13 +30,17 @@ export const pancakeV3Shapes = new Map([
   ...eventShapes(pancakeAbi, ["Swap"]),
 ]);
 
+/** Any log but a swap. */
 type PoolLog =
   | LiquidityChange
   | { readonly name: "Initialize"; readonly sqrtPriceX96: bigint; readonly tick: number }
-  | ({ readonly name: "Swap"; readonly sqrtPriceX96: bigint; readonly liquidity: bigint; readonly tick: number } & Paid)
   | ({ readonly name: "Collect"; readonly owner: Address } & TickRange & Paid)
   | ({ readonly name: "CollectProtocol" } & Paid)
   | { readonly name: "Flash"; readonly paid0: bigint; readonly paid1: bigint };
+
+interface Swap extends Paid, PoolPrice {
+  readonly liquidity: bigint;
+}
 
 interface Paid {
   readonly amount0: bigint;
@@ -47,26 +52,37 @@ interface Paid {
  * a `Burn` of nothing is a poke; `Collect` moves tokens, not liquidity.
  */
 export class PoolLogs implements Reader {
+  readonly #reading: Reading;
   readonly #books: Books;
   readonly #place: Place;
   readonly #emit: Emit;
-  readonly #managers: ManagerLogs;
-  readonly #touched = new Map<string, { pool: Pool; key: string; logIndex: number }>();
+  // Most transactions only swap: what they do not need is not made.
+  #managers: ManagerLogs | undefined;
+  #touched: Map<string, { pool: Pool; key: string; logIndex: number }> | undefined;
 
   constructor(reading: Reading) {
+    this.#reading = reading;
     this.#books = reading.books;
     this.#place = reading.place;
     this.#emit = reading.emit;
-    this.#managers = new ManagerLogs(reading);
   }
 
   readManager(heard: Heard): void {
-    this.#managers.read(heard);
+    this.#managerLogs().read(heard);
+  }
+
+  #managerLogs(): ManagerLogs {
+    this.#managers ??= new ManagerLogs(this.#reading);
+    return this.#managers;
   }
 
   read(pool: Pool, { log, name, values }: Heard): void {
-    const decoded = { name, ...values } as unknown as PoolLog;
     const book = this.#books.ticks(pool);
+    if (name === "Swap" && book.price !== null) {
+      this.#swap(pool, book, log, values as unknown as Swap);
+      return;
+    }
+    const decoded = { name, ...values } as unknown as PoolLog;
     if (decoded.name === "Initialize") {
       book.price = { sqrtPriceX96: decoded.sqrtPriceX96, tick: decoded.tick };
       book.amounts = pool.caveats.includes("rebasing-token") ? null : [0n, 0n];
@@ -77,18 +93,11 @@ export class PoolLogs implements Reader {
       const why = "the history is incomplete: start at or before the block that created the pool";
       throw broken("V3-3", pool, this.#place, log, "Initialize as the pool's first log", decoded.name, why);
     }
-    this.#requireCovered(pool, log, decoded);
+    this.#requireCovered(pool, book, log, decoded.name, broughtIn(decoded));
     switch (decoded.name) {
       case "Flash":
       case "CollectProtocol":
         return;
-      case "Swap": {
-        book.price = { sqrtPriceX96: decoded.sqrtPriceX96, tick: decoded.tick };
-        requireTick("V3-4", pool, this.#place, log, decoded);
-        book.ticks.moveTo(decoded.tick);
-        requireActive("V3-1", pool, this.#place, log, decoded.liquidity, book.ticks.active);
-        return;
-      }
       case "Collect": {
         const range = rangeOf(decoded);
         const event = { name: "Collect", provider: decoded.owner, position: rangeId(range), range, movement: null };
@@ -98,6 +107,15 @@ export class PoolLogs implements Reader {
       default:
         this.#changeLiquidity(pool, log, values, decoded);
     }
+  }
+
+  #swap(pool: Pool, book: TicksBook, log: Log, swap: Swap): void {
+    const { amount0, amount1, sqrtPriceX96, tick, liquidity } = swap;
+    this.#requireCovered(pool, book, log, "Swap", [amount0, amount1]);
+    book.price = { sqrtPriceX96, tick };
+    requireTick("V3-4", pool, this.#place, log, book.price);
+    book.ticks.moveTo(tick);
+    requireActive("V3-1", pool, this.#place, log, liquidity, book.ticks.active);
   }
 
   #changeLiquidity(pool: Pool, log: Log, values: Values, change: LiquidityChange): void {
@@ -115,6 +133,7 @@ export class PoolLogs implements Reader {
     this.#requireAmounts(pool, log, change);
     addTo(book.keys, key, minted ? amount : -amount);
     book.ticks.change(range, minted ? amount : -amount);
+    this.#touched ??= new Map();
     this.#touched.set(`${pool.address}|${key}`, { pool, key, logIndex: log.logIndex });
     // What others mint to the manager's address has no token: a donation, which stays at that address for ever.
     const deferred = amount > 0n && pool.managers.includes(owner) && (!minted || change.sender === owner);
@@ -123,18 +142,22 @@ export class PoolLogs implements Reader {
       eventOf(pool, log, losslessJson(values), { name, provider: owner, position: rangeId(range), range, movement }),
     );
     // The manager's own log says for which of its tokens.
-    if (deferred) this.#managers.defer(pool, log, change);
+    if (deferred) this.#managerLogs().defer(pool, log, change);
   }
 
   /** V3-8: nothing leaves the pool that did not come in before; what is in it is kept for V3-7. */
-  #requireCovered(pool: Pool, log: Log, decoded: Exclude<PoolLog, { name: "Initialize" }>): void {
-    const book = this.#books.ticks(pool);
+  #requireCovered(
+    pool: Pool,
+    book: TicksBook,
+    log: Log,
+    name: string,
+    [in0, in1]: readonly [in0: bigint, in1: bigint],
+  ): void {
     if (book.amounts === null) return; // Read from before amounts were kept.
-    const [in0, in1] = broughtIn(decoded);
     const after = [book.amounts[0] + in0, book.amounts[1] + in1] as const;
     book.amounts = after;
     if (after[0] >= 0n && after[1] >= 0n) return;
-    const why = `more leaves the pool with this ${decoded.name} than its logs brought in: one of them is missing`;
+    const why = `more leaves the pool with this ${name} than its logs brought in: one of them is missing`;
     throw broken("V3-8", pool, this.#place, log, "amounts of at least 0", after.join(" and "), why);
   }
 
@@ -151,8 +174,8 @@ export class PoolLogs implements Reader {
 
   /** V3-5 at the transaction's end: by owner and range, the accounts hold what the pool says. */
   finish(): void {
-    this.#managers.finish();
-    for (const { pool, key, logIndex } of this.#touched.values()) {
+    this.#managers?.finish();
+    for (const { pool, key, logIndex } of this.#touched?.values() ?? []) {
       const { keys, held } = this.#books.ticks(pool);
       const [expected, actual] = [keys.get(key) ?? 0n, held.get(key) ?? 0n];
       if (expected === actual) continue;

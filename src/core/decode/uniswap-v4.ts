@@ -1,4 +1,4 @@
-import { encodeAbiParameters, keccak256 } from "viem";
+import { encodeAbiParameters, keccak256 } from "viem/utils";
 import managerAbi from "../../../abi/uniswap-v4-pool-manager.json" with { type: "json" };
 import positionsAbi from "../../../abi/uniswap-v4-position-manager.json" with { type: "json" };
 import type { PositionToken } from "../books.ts";

@@ -1,4 +1,4 @@
-import { toEventSelector } from "viem";
+import { toEventSelector } from "viem/utils";
 import type { Log } from "../chain.ts";
 import { LpLedgerError } from "../errors.ts";
 
@@ -16,7 +16,7 @@ interface Field {
   readonly name: string;
   readonly topic: boolean;
   readonly index: number;
-  read(word: string): Value | undefined;
+  readonly read: WordReader;
   /** Of an array of uint256: how many words lie inline, or that the word tells where the list begins. */
   readonly array?: number | "list";
 }
@@ -60,9 +60,9 @@ function shapeOf(entry: AbiEntry): EventShape {
   return { name: entry.name, topic0, topicCount: topics, dataLength: 2 + 64 * words, fields };
 }
 
-/** Decodes a log of this shape; topic count, data length and the range of every value must fit exactly. */
+/** Decodes a log of this shape, whose hex is in lower case; topic count, data length and the range of every value must fit exactly. */
 export function decodeWords(shape: EventShape, log: Log): Values {
-  if (log.topics.length !== shape.topicCount) throw misshapen(shape, log);
+  if (log.topics.length !== shape.topicCount || log.data.length < shape.dataLength) throw misshapen(shape, log);
   const values: Record<string, Value> = {};
   let end = shape.dataLength; // Lists follow one another, as every encoder puts them.
   for (const field of shape.fields) {
@@ -77,10 +77,9 @@ export function decodeWords(shape: EventShape, log: Log): Values {
       );
       continue;
     }
-    const word = field.topic
-      ? (log.topics[field.index] ?? "").slice(2)
-      : log.data.slice(2 + 64 * field.index, 66 + 64 * field.index);
-    const value = field.read(word);
+    const topic = field.topic ? (log.topics[field.index] ?? "") : undefined;
+    if (topic !== undefined && topic.length !== 66) throw misshapen(shape, log);
+    const value = topic === undefined ? field.read(log.data, 2 + 64 * field.index) : field.read(topic, 2);
     if (value === undefined) throw misshapen(shape, log);
     values[field.name] = value;
   }
@@ -106,37 +105,50 @@ function misshapen(shape: EventShape, log: Log): LpLedgerError {
 }
 
 const ZEROS = "0".repeat(64);
-const FULLS = "f".repeat(64);
+const HALF_ZEROS = "0".repeat(32);
+const LOW_ZEROS = "0".repeat(56);
+const LOW_FULLS = "f".repeat(56);
 
-function readerOf(type: string): (word: string) => Value | undefined {
+/** What reads the word of 64 hex digits that begins at a place of a text; undefined where it is out of the type's range. */
+type WordReader = (text: string, at: number) => Value | undefined;
+
+function readerOf(type: string): WordReader {
   if (type === "address") {
-    return (word) => (word.startsWith(ZEROS.slice(0, 24)) ? `0x${word.slice(24).toLowerCase()}` : undefined);
+    const pad = ZEROS.slice(0, 24);
+    return (text, at) => (text.startsWith(pad, at) ? `0x${text.slice(at + 24, at + 64)}` : undefined);
   }
-  if (type === "bytes32") return (word) => (/^[0-9a-fA-F]{64}$/.test(word) ? `0x${word.toLowerCase()}` : undefined);
+  if (type === "bytes32") {
+    return (text, at) => {
+      const word = text.slice(at, at + 64);
+      return /^[0-9a-f]{64}$/.test(word) ? `0x${word}` : undefined;
+    };
+  }
   const match = /^(u?)int(\d+)$/.exec(type);
   if (match === null) throw new LpLedgerError("invariant", "ABI_TYPE", `no reader for the ABI type ${type}`);
   const bits = Number(match[2]);
   return match[1] === "u" ? uintReader(bits) : intReader(bits);
 }
 
-function uintReader(bits: number): (word: string) => Value | undefined {
-  const pad = 64 - bits / 4;
-  const zeros = ZEROS.slice(0, pad);
-  return (word) => (word.startsWith(zeros) ? BigInt(`0x${word}`) : undefined);
+/** The part of a word that is not zeros, if half of it are: most amounts are much smaller than a word holds. */
+function unsigned(text: string, at: number): bigint {
+  return BigInt(`0x${text.startsWith(HALF_ZEROS, at) ? text.slice(at + 32, at + 64) : text.slice(at, at + 64)}`);
 }
 
-function intReader(bits: number): (word: string) => Value | undefined {
-  return (word) => {
+function uintReader(bits: number): WordReader {
+  const zeros = ZEROS.slice(0, 64 - bits / 4);
+  return (text, at) => (text.startsWith(zeros, at) ? unsigned(text, at) : undefined);
+}
+
+function intReader(bits: number): WordReader {
+  const [low, high] = [-(2 ** (bits - 1)), 2 ** (bits - 1)];
+  return (text, at) => {
     if (bits <= 32) {
       // The sign fills every higher bit, so the low eight digits decide and the rest must agree with them.
-      const low = Number.parseInt(word.slice(56), 16) | 0;
-      const fill = low < 0 ? FULLS : ZEROS;
-      if (!word.toLowerCase().startsWith(fill.slice(0, 56)) || low < -(2 ** (bits - 1)) || low >= 2 ** (bits - 1)) {
-        return undefined;
-      }
-      return low;
+      const value = Number.parseInt(text.slice(at + 56, at + 64), 16) | 0;
+      const fills = text.startsWith(value < 0 ? LOW_FULLS : LOW_ZEROS, at);
+      return fills && value >= low && value < high ? value : undefined;
     }
-    const value = BigInt.asIntN(256, BigInt(`0x${word}`));
+    const value = text.startsWith(HALF_ZEROS, at) ? unsigned(text, at) : BigInt.asIntN(256, unsigned(text, at));
     return BigInt.asIntN(bits, value) === value ? value : undefined;
   };
 }

@@ -1,0 +1,116 @@
+import type { Log, LogBlock, Range } from "../core/chain.ts";
+import { LpLedgerError } from "../core/errors.ts";
+import type { Hash } from "../core/hex.ts";
+
+/**
+ * A range as few large values instead of many small ones: copied from one thread to another it costs a tenth of the
+ * objects. What repeats (emitters, first topics, blocks) stands once in `names`, the rest in one text.
+ */
+export interface PackedRange {
+  readonly range: Omit<Range, "blocks">;
+  readonly names: readonly string[];
+  /** Of each log the transaction's hash, the other topics and the data, one after another. */
+  readonly text: string;
+  /** By block: number, time, hash, hash of the parent (-1: none), content (-1: none), and how many logs. */
+  readonly blocks: Float64Array;
+  /** By log: emitter, first topic (-1: none), how many other topics, log index, and length of the data. */
+  readonly logs: Int32Array;
+}
+
+const BLOCK_CELLS = 6;
+const LOG_CELLS = 5;
+/** Digits of a hash or topic, with 0x. */
+const WORD = 66;
+
+/** Packs a range; `contentOf` adds to each block what its logs amount to. */
+export function packed({ blocks, ...range }: Range, contentOf: (block: LogBlock) => string): PackedRange {
+  const names: string[] = [];
+  const places = new Map<string, number>();
+  const placeOf = (name: string): number => {
+    let place = places.get(name);
+    if (place === undefined) {
+      place = names.push(name) - 1;
+      places.set(name, place);
+    }
+    return place;
+  };
+  const parts: string[] = [];
+  const blockCells = new Float64Array(blocks.length * BLOCK_CELLS);
+  const logCells = new Int32Array(blocks.reduce((sum, { logs }) => sum + logs.length, 0) * LOG_CELLS);
+  let at = 0;
+  blocks.forEach((block, i) => {
+    const { number, timestampSec, hash, parentHash, logs } = block;
+    const parent = parentHash === null ? -1 : placeOf(parentHash);
+    const content = placeOf(contentOf(block));
+    blockCells.set([number, timestampSec, placeOf(hash), parent, content, logs.length], i * BLOCK_CELLS);
+    for (const { address, topics, data, transactionHash, logIndex } of logs) {
+      const [first] = topics;
+      logCells[at++] = placeOf(address);
+      logCells[at++] = first === undefined ? -1 : placeOf(first);
+      logCells[at++] = Math.max(0, topics.length - 1);
+      logCells[at++] = logIndex;
+      logCells[at++] = data.length;
+      parts.push(requireWord(transactionHash));
+      for (let j = 1; j < topics.length; j++) parts.push(requireWord(topics[j] ?? ""));
+      parts.push(data);
+    }
+  });
+  return { range, names, text: parts.join(""), blocks: blockCells, logs: logCells };
+}
+
+function requireWord(word: string): string {
+  if (word.length === WORD) return word;
+  throw new LpLedgerError("transient", "LOGS_INCONSISTENT", `a topic has ${word.length - 2} digits, not 64`);
+}
+
+/**
+ * The inverse of `packed`. A block's logs are made when they are asked for, and only those of the last block asked for are
+ * kept: a range has many thousands, and what does not live long costs the least.
+ */
+export function unpacked({ range, names, text, blocks: cells, logs: logCells }: PackedRange): Range {
+  let [at, textAt] = [0, 0];
+  let last: { readonly block: number; readonly logs: readonly Log[] } | undefined;
+
+  function logsOf(block: number, firstCell: number, firstText: number, count: number): readonly Log[] {
+    if (last?.block === block) return last.logs;
+    let [cell, from] = [firstCell, firstText];
+    const next = (length: number): string => {
+      from += length;
+      return text.slice(from - length, from);
+    };
+    const logs: Log[] = [];
+    for (let i = 0; i < count; i++, cell += LOG_CELLS) {
+      const transactionHash = next(WORD) as Hash;
+      const first = logCells[cell + 1] ?? -1;
+      const topics = first < 0 ? [] : [names[first] ?? ""];
+      for (let j = logCells[cell + 2] ?? 0; j > 0; j--) topics.push(next(WORD));
+      const data = next(logCells[cell + 4] ?? 0);
+      const address = names[logCells[cell] ?? 0] as Log["address"];
+      logs.push({ address, topics, data, transactionHash, logIndex: logCells[cell + 3] ?? 0 });
+    }
+    last = { block, logs };
+    return logs;
+  }
+
+  const blocks: LogBlock[] = [];
+  for (let i = 0; i < cells.length; i += BLOCK_CELLS) {
+    const [number = 0, timestampSec = 0, hash = 0, parent = 0, content = 0, count = 0] = cells.subarray(
+      i,
+      i + BLOCK_CELLS,
+    );
+    const [firstCell, firstText] = [at, textAt];
+    for (let j = 0; j < count; j++, at += LOG_CELLS)
+      textAt += WORD * (1 + (logCells[at + 2] ?? 0)) + (logCells[at + 4] ?? 0);
+    blocks.push({
+      number,
+      hash: names[hash] as Hash,
+      parentHash: parent < 0 ? null : (names[parent] as Hash),
+      timestampSec,
+      content: names[content],
+      get logs() {
+        return logsOf(i, firstCell, firstText, count);
+      },
+    });
+  }
+  return { ...range, blocks };
+}

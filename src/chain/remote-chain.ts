@@ -1,0 +1,191 @@
+import type { Block, LogBlock, Range, RangeBounds } from "../core/chain.ts";
+import { LpLedgerError } from "../core/errors.ts";
+import type { Hash } from "../core/hex.ts";
+import type { Question } from "../core/question.ts";
+import type { EndpointHealth, EndpointsTold, Expected } from "./endpoints.ts";
+import {
+  type Asked,
+  type Calls,
+  type ChainPlan,
+  type Port,
+  plain,
+  raised,
+  type Said,
+  type Streams,
+} from "./messages.ts";
+import type { Sight } from "./node.ts";
+import { unpacked } from "./packed.ts";
+
+interface Waiting {
+  resolve(said: Said): void;
+  reject(error: unknown): void;
+}
+
+/** A chain at the other end of a port, as the daemon wants it. */
+export class RemoteChain implements Calls, Streams {
+  readonly #port: Port;
+  readonly #expected: () => Expected;
+  readonly #waiting = new Map<number, Waiting>();
+  #health: readonly EndpointHealth[] = [];
+  readonly #unlisten: () => void;
+  #broken: Error | undefined;
+  /** Of all chains: an answer that comes late is nobody else's. */
+  static #nextId = 1;
+
+  constructor(port: Port, plan: ChainPlan, expected: () => Expected, told: EndpointsTold = {}) {
+    this.#port = port;
+    this.#expected = expected;
+    this.#unlisten = port.listen((message) => {
+      const said = message as Said;
+      if (said.kind === "switch") told.onSwitch?.(said.from, said.to, said.reason);
+      else if (said.kind === "refused") told.onRefused?.(said.endpoint, said.reason);
+      else {
+        this.#health = said.health;
+        this.#waiting.get(said.id)?.resolve(said);
+      }
+    });
+    this.#tell({ kind: "begin", plan });
+  }
+
+  /** Nothing more is asked: another chain may be begun at the other end. */
+  close(): void {
+    this.#unlisten();
+  }
+
+  /** The other end is gone: whatever is asked from here on fails so. */
+  broke(error: Error): void {
+    this.#broken = error;
+    for (const { reject } of this.#waiting.values()) reject(error);
+  }
+
+  identity(signal: AbortSignal): Promise<{ readonly chainId: number; readonly genesisHash: Hash }> {
+    return this.#call("identity", [signal], signal);
+  }
+
+  sight(numbers: readonly number[], signal: AbortSignal): Promise<Sight> {
+    return this.#call("sight", [numbers, signal], signal);
+  }
+
+  blocksAt(numbers: readonly number[], signal: AbortSignal): Promise<readonly (Block | null)[]> {
+    return this.#call("blocksAt", [numbers, signal], signal);
+  }
+
+  blockLogs(hash: Hash, number: number, signal: AbortSignal): Promise<LogBlock> {
+    return this.#call("blockLogs", [hash, number, signal], signal);
+  }
+
+  confirm(
+    hash: Hash,
+    number: number,
+    signal: AbortSignal,
+  ): Promise<{ readonly block: LogBlock; readonly byReceipts: boolean }> {
+    return this.#call("confirm", [hash, number, signal], signal);
+  }
+
+  ask(questions: readonly Question[], blockNumber: number, signal: AbortSignal): Promise<readonly (string | null)[]> {
+    return this.#call("ask", [questions, blockNumber, signal], signal);
+  }
+
+  ranges(from: number, to: number, bounds: RangeBounds, signal: AbortSignal): AsyncGenerator<Range> {
+    return this.#stream("ranges", [from, to, bounds, signal], signal);
+  }
+
+  reread(from: number, to: number, finalTo: number, signal: AbortSignal, firstBy?: string): AsyncGenerator<Range> {
+    return this.#stream("reread", [from, to, finalTo, signal, firstBy], signal);
+  }
+
+  doubt(error: LpLedgerError): void {
+    this.#tell({ kind: "doubt", error: plain(error) });
+  }
+
+  rotate(reason: string): void {
+    this.#tell({ kind: "rotate", reason });
+  }
+
+  /** How the endpoints did when the other end answered last. */
+  health(): readonly EndpointHealth[] {
+    return this.#health;
+  }
+
+  #tell(asked: Asked): void {
+    this.#port.postMessage(asked);
+  }
+
+  async #call<K extends keyof Calls>(
+    method: K,
+    args: Parameters<Calls[K]>,
+    signal: AbortSignal,
+  ): Promise<Awaited<ReturnType<Calls[K]>>> {
+    const id = RemoteChain.#nextId++;
+    const answer = this.#next(id, signal);
+    this.#tell({ kind: "call", id, method, args: withoutSignal(args), expected: this.#expected() });
+    const said = await answer;
+    if (said.kind === "value") return said.value as Awaited<ReturnType<Calls[K]>>;
+    throw said.kind === "error" ? raised(said.error) : unexpected(said);
+  }
+
+  async *#stream<K extends keyof Streams>(
+    method: K,
+    args: Parameters<Streams[K]>,
+    signal: AbortSignal,
+  ): AsyncGenerator<Range> {
+    signal.throwIfAborted();
+    const id = RemoteChain.#nextId++;
+    this.#tell({ kind: "stream", id, method, args: withoutSignal(args), expected: this.#expected() });
+    let ended = false;
+    try {
+      let answer = this.#next(id, signal);
+      this.#tell({ kind: "more", id });
+      for (;;) {
+        const said = await answer;
+        ended = said.kind !== "range";
+        if (said.kind === "done") return;
+        if (said.kind !== "range") throw said.kind === "error" ? raised(said.error) : unexpected(said);
+        // The next one is on its way while this one is written.
+        answer = this.#next(id, signal);
+        answer.catch(() => {}); // Awaited in the next turn, if there is one.
+        this.#tell({ kind: "more", id });
+        yield unpacked(said.range);
+      }
+    } finally {
+      if (!ended) this.#tell({ kind: "stop", id });
+      this.#waiting.delete(id);
+    }
+  }
+
+  /** What the other end says next under an id. An abort is told to it, and not waited for. */
+  #next(id: number, signal: AbortSignal): Promise<Said> {
+    return new Promise((resolve, reject) => {
+      if (this.#broken !== undefined) throw this.#broken;
+      signal.throwIfAborted();
+      const end = (): void => {
+        signal.removeEventListener("abort", abort);
+        this.#waiting.delete(id);
+      };
+      const abort = (): void => {
+        this.#tell({ kind: "stop", id });
+        end();
+        reject(signal.reason);
+      };
+      signal.addEventListener("abort", abort);
+      this.#waiting.set(id, {
+        resolve: (said) => {
+          end();
+          resolve(said);
+        },
+        reject: (error) => {
+          end();
+          reject(error);
+        },
+      });
+    });
+  }
+}
+
+function withoutSignal(args: readonly unknown[]): readonly unknown[] {
+  return args.map((each) => (each instanceof AbortSignal ? null : each));
+}
+
+function unexpected(said: Said): LpLedgerError {
+  return new LpLedgerError("invariant", "UNREACHABLE", `the chain's thread said ${said.kind}`);
+}

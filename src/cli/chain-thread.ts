@@ -1,0 +1,56 @@
+import { Worker } from "node:worker_threads";
+import type { EndpointsTold, Expected } from "../chain/endpoints.ts";
+import type { ChainPlan, Port } from "../chain/messages.ts";
+import { RemoteChain } from "../chain/remote-chain.ts";
+import { LpLedgerError } from "../core/errors.ts";
+import type { Settings } from "../settings.ts";
+import type { ChainWorkerData } from "./chain-worker.ts";
+
+/** The thread that speaks with the nodes: asking, parsing and checking go on there while the ledger is written here. */
+export class ChainThread {
+  readonly #worker: Worker;
+  readonly #port: Port;
+  #chain: RemoteChain | undefined;
+  #failure: LpLedgerError | undefined;
+
+  constructor(settings: Settings, script = new URL("./chain-worker.js", import.meta.url)) {
+    const { endpoints, rpcTimeoutMs: timeoutMs, rpcBodyBytesMax: bodyBytesMax } = settings;
+    const workerData: ChainWorkerData = { endpoints, timeoutMs, bodyBytesMax };
+    const worker = new Worker(script, { workerData });
+    this.#worker = worker;
+    this.#port = {
+      postMessage: (message) => worker.postMessage(message),
+      listen: (listener) => {
+        worker.on("message", listener);
+        return () => worker.off("message", listener);
+      },
+    };
+    worker.on("error", (error) => this.#broke((error as Error).message));
+    worker.on("exit", () => this.#broke("it ended"));
+  }
+
+  /** Follows one programme from here on; a chain that was followed before is no longer asked. */
+  follow(plan: ChainPlan, expected: () => Expected, told: EndpointsTold): RemoteChain {
+    this.#chain?.close();
+    this.#chain = new RemoteChain(this.#port, plan, expected, told);
+    if (this.#failure !== undefined) this.#chain.broke(this.#failure);
+    return this.#chain;
+  }
+
+  async close(): Promise<void> {
+    this.#worker.removeAllListeners("exit");
+    await this.#worker.terminate();
+  }
+
+  #broke(reason: string): void {
+    this.#failure ??= new LpLedgerError(
+      "invariant",
+      "CHAIN_THREAD",
+      `the thread that asks the nodes failed: ${reason}`,
+      {
+        hint: "start again: nothing is lost, the ledger goes on from its last commit",
+      },
+    );
+    this.#chain?.broke(this.#failure);
+  }
+}
