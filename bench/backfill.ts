@@ -6,6 +6,7 @@ import { ended, type Served, usageOf } from "./served.ts";
 
 /** One run of the daemon from an empty file to the head. */
 export interface Measured {
+  /** From its first request to its end: its start is counted as little as the floor's. */
   readonly seconds: number;
   readonly peakRssMb: number;
   readonly cpuSeconds: number;
@@ -30,8 +31,10 @@ export async function measureDaemon(
   const sampling = setInterval(() => {
     usage = usageOf(daemon.pid) ?? usage;
   }, 50);
-  const seconds = await ended(daemon, startedMs).finally(() => clearInterval(sampling));
-  const { requests, refused, calls } = await served.ask("bench_ask");
+  await ended(daemon, startedMs).finally(() => clearInterval(sampling));
+  const endedMs = Date.now();
+  const { requests, refused, firstMs, calls } = await served.ask("bench_ask");
+  const seconds = (endedMs - firstMs) / 1000;
   return { seconds, ...usage, databaseBytes: statSync(served.database).size, requests, refused, calls };
 }
 

@@ -1,18 +1,19 @@
 import { createHash } from "node:crypto";
 import Database from "better-sqlite3";
 
-/** What both the floor and the daemon must leave behind: all but checksums, and what a table's name is of. */
+/** What both the floor and the daemon must leave behind: every column, checksums included. */
 const ROWS = {
   lp_events: `
     select
       block_number, log_index, block_hash, transaction_hash, block_timestamp, pool_address, protocol, event,
-      provider_address, position_id, liquidity_delta, args, log_address, from_side, tick_lower, tick_upper, to_side
+      provider_address, position_id, liquidity_delta, args, log_address, from_side, tick_lower, tick_upper, to_side,
+      row_checksum
     from lp_events
     order by block_number, log_index`,
   pool_states: `
     select
       pool_address, block_number, block_timestamp, sqrt_price_x96, tick, liquidity, reserve0, reserve1, share_supply,
-      amounts
+      amounts, share_value, row_checksum
     from pool_states
     order by pool_address, block_number`,
 } as const;

@@ -1,6 +1,7 @@
 import { Agent, request } from "node:http";
 import Database from "better-sqlite3";
 import { isoOf } from "../src/core/day.ts";
+import { rowChecksum } from "../src/store/checksum.ts";
 import { migrate } from "../src/store/migrate.ts";
 
 // The floor: the smallest honest program that leaves the same event and pool-state rows behind. It fetches the same ranges
@@ -45,12 +46,12 @@ const insertEvent = db.prepare(`
     (block_number, log_index, block_hash, transaction_hash, block_timestamp, pool_address, protocol, event,
      provider_address, position_id, liquidity_delta, args, log_address, from_side, tick_lower, tick_upper, to_side,
      row_checksum)
-  values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '')`);
+  values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, null, ?)`);
 const insertState = db.prepare(`
   insert into pool_states
-    (pool_address, block_number, block_timestamp, sqrt_price_x96, tick, liquidity, amounts, reserve0, reserve1,
-     share_supply, row_checksum)
-  values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '')`);
+    (pool_address, block_number, block_timestamp, sqrt_price_x96, tick, liquidity, reserve0, reserve1, share_supply,
+     amounts, row_checksum)
+  values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`);
 const upsert = db.prepare(
   "insert into owners (owner, liquidity) values (?, ?) on conflict (owner) do update set liquidity = excluded.liquidity",
 );
@@ -124,21 +125,12 @@ function writeStates(): void {
     const same = held === amounts || (held[0] === amounts[0] && held[1] === amounts[1]);
     if (same && price === sqrtPrice && active === liquidity && issued === supply) continue;
     state.written = [sqrtPrice, liquidity, supply, amounts];
-    if (protocol === "uniswap-v2")
-      insertState.run(pool, block, time, null, null, null, null, `${amounts[0]}`, `${amounts[1]}`, `${supply}`);
-    else
-      insertState.run(
-        pool,
-        block,
-        time,
-        `${sqrtPrice}`,
-        at,
-        `${liquidity}`,
-        `["${amounts[0]}","${amounts[1]}"]`,
-        null,
-        null,
-        null,
-      );
+    const v2 = protocol === "uniswap-v2";
+    const cells = v2
+      ? [pool, block, time, null, null, null, `${amounts[0]}`, `${amounts[1]}`, `${supply}`]
+      : [pool, block, time, `${sqrtPrice}`, at, `${liquidity}`, null, null, null];
+    const later = v2 ? [] : [`["${amounts[0]}","${amounts[1]}"]`];
+    insertState.run(...cells, later[0] ?? null, rowChecksum([...cells, ...later]));
   }
   dirty.clear();
 }
@@ -181,7 +173,7 @@ function keepV3(log: Log, block: number, time: string): void {
     if (name === "Mint") state.amounts = [state.amounts[0] + b, state.amounts[1] + amount1];
     if (tickLower <= state.tick && state.tick < tickUpper) state.liquidity += delta;
   }
-  insertEvent.run(
+  const cells = [
     block,
     Number(log.logIndex),
     log.blockHash,
@@ -198,8 +190,8 @@ function keepV3(log: Log, block: number, time: string): void {
     name === "Mint" ? "issuance" : name === "Burn" ? owner : null,
     tickLower,
     tickUpper,
-    null,
-  );
+  ];
+  insertEvent.run(...cells, rowChecksum(cells));
   add(owner, delta);
 }
 
@@ -235,7 +227,8 @@ function keepV2(log: Log, block: number, time: string): void {
   } else return;
   const { blockHash, transactionHash } = log;
   const head = [block, Number(log.logIndex), blockHash, transactionHash, time, address, protocol, name, provider];
-  insertEvent.run(...head, null, `${delta}`, JSON.stringify(args), address, side, null, null, null);
+  const cells = [...head, null, `${delta}`, JSON.stringify(args), address, side, null, null];
+  insertEvent.run(...cells, rowChecksum(cells));
 }
 
 const keepLog = protocol === "uniswap-v2" ? keepV2 : keepV3;

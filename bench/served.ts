@@ -18,6 +18,8 @@ export const PLAIN: Manners = { latencyMs: 0, rangeMax: 0, perSecond: 0 };
 export interface Asked {
   readonly requests: number;
   readonly refused: number;
+  /** When the first of them came, in milliseconds since 1970. */
+  readonly firstMs: number;
   readonly calls: Readonly<Record<string, number>>;
   readonly phaseEnds: readonly number[];
   readonly events: number;

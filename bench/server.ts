@@ -40,7 +40,7 @@ for (const { logs, ...block } of benchBlocks(JSON.parse(chain) as ChainOptions))
 }
 
 let head = headers.length - 1;
-let asked = { requests: 0, refused: 0, calls: {} as Record<string, number> };
+let asked = { requests: 0, refused: 0, firstMs: 0, calls: {} as Record<string, number> };
 
 /** The logs of some blocks as the parts of a JSON list. */
 function logsOf(from: number, to: number): readonly Buffer[] {
@@ -96,7 +96,7 @@ function answerTo({ method, params }: Call): readonly Buffer[] | { readonly code
 /** What the bench asks of the server itself: it counts as no request. */
 function benchAnswer({ method, params }: Call): unknown {
   if (method === "bench_setHead") head = Number(params[0]);
-  if (method === "bench_count") asked = { requests: 0, refused: 0, calls: {} };
+  if (method === "bench_count") asked = { requests: 0, refused: 0, firstMs: 0, calls: {} };
   const events = headers.reduce((sum, { logCount }) => sum + logCount, 0);
   return { ...asked, head, phaseEnds, events, blocks: headers.length - 1 };
 }
@@ -129,6 +129,7 @@ const server = createServer((request, response) => {
       response.end(JSON.stringify({ jsonrpc: "2.0", id: first.id, result: benchAnswer(first) }));
       return;
     }
+    if (asked.requests === 0) asked.firstMs = Date.now();
     asked.requests += 1;
     const allowed = isAllowed();
     if (latencyMs > 0) await sleep(latencyMs);

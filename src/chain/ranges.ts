@@ -20,7 +20,7 @@ export const RANGE_LIMITS: RangeLimits = {
   inFlightMax: 3,
   blocksStart: 1_000,
   blocksMax: 50_000,
-  logsWanted: 10_000,
+  logsWanted: 5_000,
   attemptsMax: 5,
   backoffMsMin: 200,
   backoffMsMax: 5_000,
