@@ -7,7 +7,7 @@ import { FollowedChain } from "../src/chain/followed-chain.ts";
 import { RANGE_LIMITS } from "../src/chain/ranges.ts";
 import { Rpc } from "../src/chain/rpc.ts";
 import { inspectElsewhere } from "../src/cli/inspect-elsewhere.ts";
-import { sha256, systemClock } from "../src/cli/platform.ts";
+import { blockContent, sha256, systemClock } from "../src/cli/platform.ts";
 import { readProgramme } from "../src/config.ts";
 import { Bookkeeper } from "../src/daemon/bookkeeper.ts";
 import { converge } from "../src/daemon/converge.ts";
@@ -184,7 +184,12 @@ function writer(served: Served, blocksMax: number) {
     bodyBytesMax: 2 ** 26,
   });
   const limits = { ...RANGE_LIMITS, blocksStart: blocksMax, blocksMax };
-  const chain = new FollowedChain([rpc], programme, { clock: systemClock, random: Math.random, limits });
+  const chain = new FollowedChain([rpc], programme, {
+    clock: systemClock,
+    random: Math.random,
+    limits,
+    contentOf: blockContent,
+  });
   return { keeper, chain, close: () => opened.close() };
 }
 

@@ -2,7 +2,7 @@ import { copyFileSync, existsSync, rmSync, statSync, truncateSync } from "node:f
 import { FollowedChain } from "../src/chain/followed-chain.ts";
 import { RANGE_LIMITS } from "../src/chain/ranges.ts";
 import type { Rpc } from "../src/chain/rpc.ts";
-import { sha256 } from "../src/cli/platform.ts";
+import { blockContent, sha256 } from "../src/cli/platform.ts";
 import { expectedOf } from "../src/cli/wiring.ts";
 import { toHash } from "../src/core/hex.ts";
 import type { Programme } from "../src/core/programme.ts";
@@ -64,6 +64,7 @@ export class Life {
     const chain = new FollowedChain(rpcs, programme, {
       clock: time,
       random,
+      contentOf: blockContent,
       limits: { ...RANGE_LIMITS, blocksStart: 20, blocksMax: 40 },
       expected: () => expectedOf(this.store, programme),
       onSwitch: (from, to, reason) => onTold(`${from} -> ${to}: ${reason}`),

@@ -16,6 +16,8 @@ export interface FollowOptions extends EndpointsTold {
   readonly clock: Clock;
   readonly random: () => number;
   readonly limits: RangeLimits;
+  /** What a block's logs amount to: computed where they are read. */
+  readonly contentOf: (block: LogBlock) => string;
   /** What an endpoint must agree on before it is used; asked each time. */
   expected?(): Expected;
   /** Most blocks in a range, by what an earlier process learned of an endpoint. */
@@ -37,7 +39,7 @@ export class FollowedChain {
     );
     const endpoints = rpcs.map((rpc) => {
       const node = new ChainNode(rpc, watch);
-      return { rpc, node, ranges: new Ranges(node, clock, random, limits, options.capOf?.(rpc.id)) };
+      return { rpc, node, ranges: new Ranges(node, clock, random, limits, options.contentOf, options.capOf?.(rpc.id)) };
     });
     const expected = options.expected ?? ((): Expected => ({ chainId: programme.chainId }));
     this.#endpoints = new Endpoints(endpoints, clock, expected, options);

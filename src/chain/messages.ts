@@ -10,7 +10,8 @@ import type { PackedRange } from "./packed.ts";
 
 /** One end of a channel of messages between threads. */
 export interface Port {
-  postMessage(message: unknown): void;
+  /** `handed`: memory that goes over to the other thread instead of being copied. */
+  postMessage(message: unknown, handed?: readonly ArrayBuffer[]): void;
   /** @returns how to stop listening. */
   listen(listener: (message: unknown) => void): () => void;
 }
@@ -45,6 +46,7 @@ export type Asked =
       readonly expected: Expected;
     }
   | { readonly kind: "more" | "stop"; readonly id: number }
+  | { readonly kind: "back"; readonly text: Uint8Array }
   | { readonly kind: "doubt"; readonly error: PlainError }
   | { readonly kind: "rotate"; readonly reason: string };
 

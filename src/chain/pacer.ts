@@ -1,21 +1,32 @@
 import type { Clock } from "../core/chain.ts";
 
 const WINDOW_MS = 10_000;
+const LESSON_MS = 1_000;
+/** Below what was borne when a refusal came; and how much is given up while that is not known yet. */
+const MARGIN_SHARE = 0.97;
 const SLOWER_SHARE = 0.7;
-const FASTER_SHARE = 1.2;
-const FASTER_AFTER_MS = 10_000;
+/** Far below the ceiling the rate grows fast; near it by a small step, since a step beyond it costs a refusal, and by larger ones while none comes. */
+const FAR_GROWTH = 1.5;
+const NEAR_GROWTH = 0.02;
+const NEAR_EVERY_MS = 10_000;
 const PER_SECOND_MIN = 1;
 const PER_SECOND_NONE = 500;
 const PAUSE_MS_MAX = 300_000;
 
-/** Keeps an endpoint's requests below the rate it bears, which is learned from its refusals. */
+/** Keeps an endpoint's requests just below the rate it bears, which is learned from its refusals. */
 export class Pacer {
   readonly #clock: Clock;
   readonly #sent: number[] = [];
+  readonly #refused: number[] = [];
   #perSecond = Number.POSITIVE_INFINITY;
+  /** What the endpoint bore in the second before it refused last. */
+  #ceiling = Number.POSITIVE_INFINITY;
+  #firstMs: number | undefined;
   #nextMs = 0;
   #pausedToMs = 0;
-  #changedMs = 0;
+  #taughtMs = Number.NEGATIVE_INFINITY;
+  #changedMs = Number.NEGATIVE_INFINITY;
+  #growth = NEAR_GROWTH;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -34,6 +45,7 @@ export class Pacer {
     // A refusal that comes in meanwhile holds for those that wait, too.
     for (let until = at; until > this.#clock.nowMs(); until = Math.max(at, this.#pausedToMs))
       await this.#clock.sleep(until - this.#clock.nowMs(), signal);
+    this.#firstMs ??= this.#clock.nowMs();
     this.#sent.push(this.#clock.nowMs());
     while ((this.#sent[0] ?? at) < at - WINDOW_MS) this.#sent.shift();
   }
@@ -43,17 +55,29 @@ export class Pacer {
     const now = this.#clock.nowMs();
     this.#pausedToMs = Math.max(this.#pausedToMs, now + Math.min(retryAfterMs ?? 0, PAUSE_MS_MAX));
     this.#nextMs = Math.max(this.#nextMs, this.#pausedToMs);
+    this.#refused.push(now);
+    while ((this.#refused[0] ?? now) <= now - LESSON_MS) this.#refused.shift();
     // Many requests may be refused together; they teach one lesson.
-    if (now - this.#changedMs < 1000) return;
+    if (now - this.#taughtMs < LESSON_MS) return;
+    this.#taughtMs = now;
     this.#changedMs = now;
-    const recent = this.#sent.filter((at) => at > now - 1000).length;
-    this.#perSecond = Math.max(PER_SECOND_MIN, Math.min(this.#perSecond, Math.max(1, recent)) * SLOWER_SHARE);
+    this.#growth = NEAR_GROWTH;
+    const since = now - LESSON_MS;
+    const borne = Math.max(1, this.#sent.filter((at) => at > since).length - this.#refused.length);
+    const known = this.#firstMs !== undefined && this.#firstMs <= since;
+    // One second of refusals may have other reasons than the rate: a lesson takes away a third at most.
+    if (known) this.#ceiling = Math.max(borne, Number.isFinite(this.#perSecond) ? this.#perSecond * SLOWER_SHARE : 0);
+    const slower = known ? this.#ceiling * MARGIN_SHARE : Math.min(this.#perSecond, borne) * SLOWER_SHARE;
+    this.#perSecond = Math.max(PER_SECOND_MIN, Math.min(this.#perSecond, slower));
   }
 
   #quicken(now: number): void {
-    if (this.#perSecond === Number.POSITIVE_INFINITY || now - this.#changedMs < FASTER_AFTER_MS) return;
+    if (this.#perSecond === Number.POSITIVE_INFINITY || now < this.#pausedToMs) return;
+    const isFar = this.#perSecond * FAR_GROWTH <= this.#ceiling * MARGIN_SHARE;
+    if (now - this.#changedMs < (isFar ? LESSON_MS : NEAR_EVERY_MS)) return;
     this.#changedMs = now;
-    this.#perSecond *= FASTER_SHARE;
-    if (this.#perSecond > PER_SECOND_NONE) this.#perSecond = Number.POSITIVE_INFINITY;
+    this.#perSecond *= isFar ? FAR_GROWTH : 1 + this.#growth;
+    if (!isFar) this.#growth = Math.min(1, 2 * this.#growth);
+    if (this.#perSecond > PER_SECOND_NONE) this.#perSecond = this.#ceiling = Number.POSITIVE_INFINITY;
   }
 }

@@ -1,6 +1,7 @@
 import type { Log, LogBlock, Range } from "../core/chain.ts";
 import { LpLedgerError } from "../core/errors.ts";
 import type { Hash } from "../core/hex.ts";
+import { Spare } from "./spare.ts";
 
 /**
  * A range as few large values instead of many small ones: copied from one thread to another it costs a tenth of the
@@ -9,8 +10,8 @@ import type { Hash } from "../core/hex.ts";
 export interface PackedRange {
   readonly range: Omit<Range, "blocks">;
   readonly names: readonly string[];
-  /** Of each log the transaction's hash, the other topics and the data, one after another. */
-  readonly text: string;
+  /** Of each log the transaction's hash, the other topics and the data, one after another; handed over, not copied. */
+  readonly text: Buffer;
   /** By block: number, time, hash, hash of the parent (-1: none), content (-1: none), and how many logs. */
   readonly blocks: Float64Array;
   /** By log: emitter, first topic (-1: none), how many other topics, log index, and length of the data. */
@@ -22,8 +23,32 @@ const LOG_CELLS = 5;
 /** Digits of a hash or topic, with 0x. */
 const WORD = 66;
 
-/** Packs a range; `contentOf` adds to each block what its logs amount to. */
-export function packed({ blocks, ...range }: Range, contentOf: (block: LogBlock) => string): PackedRange {
+const packs = new WeakMap<Range, PackedRange>();
+const spare = new Spare();
+
+/** Memory of a packed range that was used elsewhere and is free again. */
+export function giveBack(text: Uint8Array): void {
+  spare.give(Buffer.from(text.buffer, text.byteOffset, text.byteLength));
+}
+
+/**
+ * The same range in little memory, with the logs of a block made when they are asked for: ranges wait to be used, and
+ * many thousand logs that wait as objects cost more than all that is done with them. `contentOf` adds to each block what its
+ * logs amount to.
+ */
+export function compact(range: Range, contentOf: (block: LogBlock) => string): Range {
+  const pack = packed(range, contentOf);
+  const light = unpacked(pack, () => spare.give(pack.text));
+  packs.set(light, pack);
+  return light;
+}
+
+/** What a compact range is made of. */
+export function packOf(range: Range, contentOf: (block: LogBlock) => string): PackedRange {
+  return packs.get(range) ?? packed(range, contentOf);
+}
+
+function packed({ blocks, ...range }: Range, contentOf: (block: LogBlock) => string): PackedRange {
   const names: string[] = [];
   const places = new Map<string, number>();
   const placeOf = (name: string): number => {
@@ -34,7 +59,8 @@ export function packed({ blocks, ...range }: Range, contentOf: (block: LogBlock)
     }
     return place;
   };
-  const parts: string[] = [];
+  const text = spare.take(blocks.reduce((sum, { logs }) => sum + lengthOf(logs), 0));
+  let written = 0;
   const blockCells = new Float64Array(blocks.length * BLOCK_CELLS);
   const logCells = new Int32Array(blocks.reduce((sum, { logs }) => sum + logs.length, 0) * LOG_CELLS);
   let at = 0;
@@ -43,6 +69,7 @@ export function packed({ blocks, ...range }: Range, contentOf: (block: LogBlock)
     const parent = parentHash === null ? -1 : placeOf(parentHash);
     const content = placeOf(contentOf(block));
     blockCells.set([number, timestampSec, placeOf(hash), parent, content, logs.length], i * BLOCK_CELLS);
+    const parts: string[] = [];
     for (const { address, topics, data, transactionHash, logIndex } of logs) {
       const [first] = topics;
       logCells[at++] = placeOf(address);
@@ -54,8 +81,15 @@ export function packed({ blocks, ...range }: Range, contentOf: (block: LogBlock)
       for (let j = 1; j < topics.length; j++) parts.push(requireWord(topics[j] ?? ""));
       parts.push(data);
     }
+    written += text.write(parts.join(""), written, "latin1");
   });
-  return { range, names, text: parts.join(""), blocks: blockCells, logs: logCells };
+  return { range, names, text, blocks: blockCells, logs: logCells };
+}
+
+function lengthOf(logs: readonly Log[]): number {
+  let length = 0;
+  for (const { topics, data } of logs) length += WORD * Math.max(1, topics.length) + data.length;
+  return length;
 }
 
 function requireWord(word: string): string {
@@ -67,16 +101,25 @@ function requireWord(word: string): string {
  * The inverse of `packed`. A block's logs are made when they are asked for, and only those of the last block asked for are
  * kept: a range has many thousands, and what does not live long costs the least.
  */
-export function unpacked({ range, names, text, blocks: cells, logs: logCells }: PackedRange): Range {
+export function unpacked(
+  { range, names, text, blocks: cells, logs: logCells }: PackedRange,
+  release: () => void,
+): Range {
   let [at, textAt] = [0, 0];
+  let released = false;
   let last: { readonly block: number; readonly logs: readonly Log[] } | undefined;
 
-  function logsOf(block: number, firstCell: number, firstText: number, count: number): readonly Log[] {
+  const bytes = Buffer.from(text.buffer, text.byteOffset, text.byteLength); // From another thread it comes as plain bytes.
+
+  function logsOf(block: number, firstCell: number, [start, end]: readonly [number, number], count: number) {
     if (last?.block === block) return last.logs;
-    let [cell, from] = [firstCell, firstText];
+    if (released)
+      throw new LpLedgerError("invariant", "RANGE_RELEASED", "logs are read of a range that was given back");
+    const whole = bytes.toString("latin1", start, end);
+    let [cell, from] = [firstCell, 0];
     const next = (length: number): string => {
       from += length;
-      return text.slice(from - length, from);
+      return whole.slice(from - length, from);
     };
     const logs: Log[] = [];
     for (let i = 0; i < count; i++, cell += LOG_CELLS) {
@@ -101,6 +144,7 @@ export function unpacked({ range, names, text, blocks: cells, logs: logCells }: 
     const [firstCell, firstText] = [at, textAt];
     for (let j = 0; j < count; j++, at += LOG_CELLS)
       textAt += WORD * (1 + (logCells[at + 2] ?? 0)) + (logCells[at + 4] ?? 0);
+    const span = [firstText, textAt] as const;
     blocks.push({
       number,
       hash: names[hash] as Hash,
@@ -108,9 +152,16 @@ export function unpacked({ range, names, text, blocks: cells, logs: logCells }: 
       timestampSec,
       content: names[content],
       get logs() {
-        return logsOf(i, firstCell, firstText, count);
+        return logsOf(i, firstCell, span, count);
       },
     });
   }
-  return { ...range, blocks };
+  return {
+    ...range,
+    blocks,
+    release: () => {
+      if (!released) release();
+      released = true;
+    },
+  };
 }

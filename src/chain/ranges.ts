@@ -1,8 +1,9 @@
 import PQueue from "p-queue";
-import type { Clock, Range, RangeBounds } from "../core/chain.ts";
+import type { Clock, LogBlock, Range, RangeBounds } from "../core/chain.ts";
 import { LpLedgerError } from "../core/errors.ts";
 import { reactionTo } from "./failures.ts";
 import type { ChainNode } from "./node.ts";
+import { compact } from "./packed.ts";
 
 export interface RangeLimits {
   /** Ranges fetched or waiting to be committed at one time. */
@@ -35,13 +36,22 @@ export class Ranges {
   readonly #clock: Clock;
   readonly #random: () => number;
   readonly #limits: RangeLimits;
+  readonly #contentOf: (block: LogBlock) => string;
   #blocks: number;
   #cap: number;
   #ceiling = Number.MAX_SAFE_INTEGER;
   #goodAtCeiling = 0;
 
   /** `cap` is what an earlier process learned of the endpoint. */
-  constructor(node: ChainNode, clock: Clock, random: () => number, limits: RangeLimits, cap?: number) {
+  constructor(
+    node: ChainNode,
+    clock: Clock,
+    random: () => number,
+    limits: RangeLimits,
+    contentOf: (block: LogBlock) => string,
+    cap?: number,
+  ) {
+    this.#contentOf = contentOf;
     this.#node = node;
     this.#clock = clock;
     this.#random = random;
@@ -89,7 +99,7 @@ export class Ranges {
       try {
         const range = await this.#node.range(from, to, bounds, signal);
         this.#fit(range);
-        return [range];
+        return [compact(range, this.#contentOf)];
       } catch (error) {
         signal.throwIfAborted();
         if (!(error instanceof LpLedgerError) || error.kind !== "transient") throw error;

@@ -145,7 +145,10 @@ export class RemoteChain implements Calls, Streams {
         answer = this.#next(id, signal);
         answer.catch(() => {}); // Awaited in the next turn, if there is one.
         this.#tell({ kind: "more", id });
-        yield unpacked(said.range);
+        const { text } = said.range;
+        yield unpacked(said.range, () =>
+          this.#port.postMessage({ kind: "back", text } satisfies Asked, [text.buffer as ArrayBuffer]),
+        );
       }
     } finally {
       if (!ended) this.#tell({ kind: "stop", id });

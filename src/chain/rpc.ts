@@ -4,6 +4,7 @@ import { LpLedgerError, shown } from "../core/errors.ts";
 import { classifyText } from "./failures.ts";
 import { Pacer } from "./pacer.ts";
 import { decoded, redact, secretsOf } from "./redact.ts";
+import { Spare } from "./spare.ts";
 
 export interface RpcCall {
   readonly method: string;
@@ -38,6 +39,8 @@ export interface Endpoint {
   readonly bodyBytesMax: number;
 }
 
+const BODY_BYTES_START = 2 ** 16;
+
 /**
  * JSON-RPC over HTTP. Believes nothing: every answer must be a JSON-RPC 2.0 object with our id and a result of its
  * own. Does not retry; every failure is a transient error that names the endpoint by id.
@@ -48,6 +51,7 @@ export class Rpc {
   readonly #url: string;
   readonly #headers: Readonly<Record<string, string>>;
   readonly #pacer: Pacer;
+  readonly #spare = new Spare();
   #nextId = 1;
   #requests = 0;
   #failures = 0;
@@ -179,18 +183,26 @@ export class Rpc {
   }
 
   async #read(response: HttpAnswer): Promise<string> {
-    const chunks: Uint8Array[] = [];
-    let bytes = 0;
-    for await (const chunk of response.body ?? []) {
-      bytes += chunk.byteLength;
-      if (bytes > this.#endpoint.bodyBytesMax) {
-        throw this.#failure("RPC_TOO_LARGE", `answered more than ${this.#endpoint.bodyBytesMax} bytes`);
+    const spare = this.#spare.take(BODY_BYTES_START);
+    try {
+      let [whole, bytes] = [spare, 0];
+      for await (const chunk of response.body ?? []) {
+        const end = bytes + chunk.byteLength;
+        if (end > this.#endpoint.bodyBytesMax) {
+          throw this.#failure("RPC_TOO_LARGE", `answered more than ${this.#endpoint.bodyBytesMax} bytes`);
+        }
+        if (end > whole.length) whole = enlarged(whole, bytes, end);
+        whole.set(chunk, bytes);
+        bytes = end;
       }
-      chunks.push(chunk);
+      const body = whole.subarray(0, bytes);
+      this.#spare.give(whole);
+      // What a node says is nearly always plain ASCII, which is taken over as it is, without a check of each character.
+      return isAscii(body) ? body.toString("latin1") : body.toString("utf8");
+    } catch (error) {
+      this.#spare.give(spare);
+      throw error;
     }
-    const whole = chunks.length === 1 && chunks[0] instanceof Buffer ? chunks[0] : Buffer.concat(chunks);
-    // What a node says is nearly always plain ASCII, which is taken over as it is, without a check of each character.
-    return isAscii(whole) ? whole.toString("latin1") : whole.toString("utf8");
   }
 
   #parse(text: string, response: HttpAnswer): unknown {
@@ -241,6 +253,13 @@ export class Rpc {
       facts: { endpoint: id, methods: calls.map((call) => call.method), ...facts },
     });
   }
+}
+
+/** A larger buffer with what was read so far. */
+function enlarged(whole: Buffer, bytes: number, needed: number): Buffer {
+  const larger = Buffer.allocUnsafeSlow(Math.max(needed, 2 * whole.length));
+  whole.copy(larger, 0, 0, bytes);
+  return larger;
 }
 
 /** `fetch` refuses URLs with a user and password: they go into the header they stand for. */

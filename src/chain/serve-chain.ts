@@ -12,7 +12,7 @@ import {
   type Said,
   type Streams,
 } from "./messages.ts";
-import { packed } from "./packed.ts";
+import { giveBack, packOf } from "./packed.ts";
 
 /** Answers what a `RemoteChain` asks at the other end of the port; `follow` makes the chain of a plan. */
 export function serveChain(
@@ -53,10 +53,12 @@ export function serveChain(
     try {
       const run = chain?.[method as keyof Streams].bind(chain) as (...all: unknown[]) => AsyncGenerator<Range>;
       for await (const range of run(...args.map((each) => (each === null ? left.signal : each)))) {
-        const whole = packed(range, contentOf);
+        const whole = packOf(range, contentOf);
         await wanted.take();
         if (left.signal.aborted) break;
-        say({ kind: "range", id, range: whole, health: health() });
+        port.postMessage({ kind: "range", id, range: whole, health: health() } satisfies Said, [
+          whole.text.buffer as ArrayBuffer,
+        ]);
       }
       say({ kind: "done", id, health: health() });
     } catch (error) {
@@ -84,6 +86,9 @@ export function serveChain(
         return;
       case "stop":
         running.get(asked.id)?.left.abort();
+        return;
+      case "back":
+        giveBack(asked.text);
         return;
       case "doubt":
         chain?.doubt(raised(asked.error) as LpLedgerError);

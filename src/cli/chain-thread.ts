@@ -19,7 +19,7 @@ export class ChainThread {
     const worker = new Worker(script, { workerData });
     this.#worker = worker;
     this.#port = {
-      postMessage: (message) => worker.postMessage(message),
+      postMessage: (message, handed = []) => worker.postMessage(message, [...handed]),
       listen: (listener) => {
         worker.on("message", listener);
         return () => worker.off("message", listener);

@@ -3,9 +3,8 @@ import { FollowedChain } from "../chain/followed-chain.ts";
 import { RANGE_LIMITS } from "../chain/ranges.ts";
 import { Rpc } from "../chain/rpc.ts";
 import { serveChain } from "../chain/serve-chain.ts";
-import { contentOf } from "../core/content.ts";
 import { postOverHttp } from "./http-post.ts";
-import { sha256, systemClock } from "./platform.ts";
+import { blockContent, systemClock } from "./platform.ts";
 
 /** What the chain's thread is started with. */
 export interface ChainWorkerData {
@@ -20,7 +19,7 @@ const rpcs = endpoints.map(
 );
 serveChain(
   {
-    postMessage: (message) => parentPort?.postMessage(message),
+    postMessage: (message, handed = []) => parentPort?.postMessage(message, [...handed]),
     listen: (listener) => {
       parentPort?.on("message", listener);
       return () => parentPort?.off("message", listener);
@@ -34,6 +33,7 @@ serveChain(
       limits: { ...RANGE_LIMITS, blocksMax },
       capOf: (id) => caps.get(id),
       expected,
+      contentOf: blockContent,
     }),
-  ({ logs }) => contentOf(sha256, logs),
+  blockContent,
 );

@@ -1,5 +1,6 @@
 import { hash } from "node:crypto";
-import type { Clock } from "../core/chain.ts";
+import type { Clock, LogBlock } from "../core/chain.ts";
+import { contentOf } from "../core/content.ts";
 import type { Sha256 } from "../core/digest.ts";
 
 /** The machine's clock and timers. */
@@ -29,3 +30,6 @@ export const systemClock: Clock = {
 };
 
 export const sha256: Sha256 = (text) => hash("sha256", text);
+
+/** What the logs of a block amount to. */
+export const blockContent = ({ logs }: LogBlock): string => contentOf(sha256, logs);

@@ -18,7 +18,7 @@ import type { BackupFolder } from "../store/backup.ts";
 import { type OpenDatabase, openForOperator, openForReading, openForWriting } from "../store/open.ts";
 import { Store } from "../store/store.ts";
 import { fileSystemType, requireSafeFileSystem } from "../store/upkeep.ts";
-import { sha256, systemClock } from "./platform.ts";
+import { blockContent, sha256, systemClock } from "./platform.ts";
 
 /** Everything a command may touch of the process it runs in. */
 export interface Io {
@@ -139,7 +139,7 @@ export function chainOf(
   told: EndpointsTold = {},
 ): FollowedChain {
   const limits = { ...RANGE_LIMITS, blocksMax: settings.rangeBlocksMax };
-  const base = { ...told, clock: systemClock, random: Math.random, limits };
+  const base = { ...told, clock: systemClock, random: Math.random, limits, contentOf: blockContent };
   if (store === undefined) return new FollowedChain(rpcs, programme, base);
   const plan = chainPlanOf(settings, programme, store);
   return new FollowedChain(rpcs, plan.programme, {

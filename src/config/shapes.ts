@@ -3,11 +3,13 @@ import { z } from "zod";
 import { parseDecimal } from "../core/decimal.ts";
 import type { Address } from "../core/hex.ts";
 
+const ADDRESS = /^0x[0-9a-fA-F]{40}$/;
+
 export const address = z
   .string()
-  .refine((text) => /^0x[0-9a-fA-F]{40}$/.test(text), "20 bytes as 0x and 40 hex digits")
+  .refine((text) => ADDRESS.test(text), "20 bytes as 0x and 40 hex digits")
   .refine(
-    (text) => [text.toLowerCase(), getAddress(text.toLowerCase() as Address)].includes(text),
+    (text) => !ADDRESS.test(text) || [text.toLowerCase(), getAddress(text.toLowerCase() as Address)].includes(text),
     "an address in lower case or with its EIP-55 checksum",
   )
   .meta({ pattern: "^0x[0-9a-fA-F]{40}$" });

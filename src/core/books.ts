@@ -71,7 +71,7 @@ export function addTo(sums: Map<string, bigint>, key: string, delta: bigint): vo
   else sums.set(key, after);
 }
 
-const CACHED_ACCOUNTS_MAX = 20_000;
+const CACHED_ACCOUNTS_MAX = 5_000;
 
 /**
  * The working copy of the ledger while blocks are applied: read from the store on first use, written back by the

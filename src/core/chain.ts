@@ -39,6 +39,8 @@ export interface Range {
   readonly by?: string;
   /** How many addresses were watched when it was asked: pools that were made before it may have been unknown then. */
   readonly watched?: number;
+  /** Gives back the memory that its logs lie in: they are not read again. */
+  release?(): void;
 }
 
 /** What is known of the chain when a range is asked for. */

@@ -56,6 +56,7 @@ export async function converge(
       const committed = await secondLook(keeper, chain, bounds, [range], range.from - 1, signal, (each) =>
         keeper.commitAll(each),
       );
+      range.release?.();
       options.onCommit?.(committed, head.number);
       ranges += 1;
       // Settling goes along with a long backfill, so that a repair never has more to redo than this.

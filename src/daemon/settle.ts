@@ -40,6 +40,7 @@ export async function settle(
       const redone = await redo(keeper, chain, range, differing, signal, options);
       if (redone) return true; // And compared again.
     }
+    range.release?.();
     keeper.settleUpTo(range.end);
     ranges += 1;
     if (ranges >= options.rangesMax) break;

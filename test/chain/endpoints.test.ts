@@ -3,6 +3,7 @@ import { FollowedChain } from "../../src/chain/followed-chain.ts";
 import { RANGE_LIMITS } from "../../src/chain/ranges.ts";
 import type { Fetch } from "../../src/chain/rpc.ts";
 import { Rpc } from "../../src/chain/rpc.ts";
+import { blockContent } from "../../src/cli/platform.ts";
 import type { Clock } from "../../src/core/chain.ts";
 import { toHash } from "../../src/core/hex.ts";
 import { codeOf } from "../support/code-of.ts";
@@ -72,6 +73,7 @@ function follow(nodes: readonly Node[], clock: Clock, more: { pin?: { number: nu
   const chain = new FollowedChain(rpcs, programme, {
     clock,
     random: () => 0.5,
+    contentOf: blockContent,
     limits: RANGE_LIMITS,
     onSwitch: (from, to) => void switches.push(`${from} -> ${to}`),
     onRefused: (id) => void refused.push(id),
@@ -263,6 +265,7 @@ describe("an endpoint's limits", () => {
     const next = new FollowedChain([rpc], programme, {
       clock,
       random: () => 0.5,
+      contentOf: blockContent,
       limits: RANGE_LIMITS,
       capOf: () => 7,
     });

@@ -4,7 +4,7 @@ import { FollowedChain } from "../../src/chain/followed-chain.ts";
 import { RANGE_LIMITS } from "../../src/chain/ranges.ts";
 import type { Fetch } from "../../src/chain/rpc.ts";
 import { Rpc } from "../../src/chain/rpc.ts";
-import { sha256 } from "../../src/cli/platform.ts";
+import { blockContent, sha256 } from "../../src/cli/platform.ts";
 import type { Repair } from "../../src/store/contents.ts";
 import { problemsOf } from "../../src/store/inspect.ts";
 import { FakeChain } from "../support/fake-chain.ts";
@@ -134,6 +134,7 @@ describe("settling", () => {
     const both = new FollowedChain([rpc("liar", lying.fetch), rpc("honest", chain.fetch)], testProgramme(), {
       clock: stillClock,
       random: () => 0.5,
+      contentOf: blockContent,
       limits: RANGE_LIMITS,
     });
     const ledger = new TestLedger(chain.fetch, { chain: both });
@@ -165,6 +166,7 @@ describe("settling", () => {
     const both = new FollowedChain([rpc("first"), rpc("second")], testProgramme(), {
       clock: stillClock,
       random: () => 0.5,
+      contentOf: blockContent,
       limits: { ...RANGE_LIMITS, blocksStart: 60 },
     });
     const ledger = new TestLedger(chain.fetch, { chain: both });

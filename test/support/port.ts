@@ -2,6 +2,7 @@ import { FollowedChain } from "../../src/chain/followed-chain.ts";
 import { RANGE_LIMITS, type RangeLimits } from "../../src/chain/ranges.ts";
 import type { Fetch } from "../../src/chain/rpc.ts";
 import { Rpc } from "../../src/chain/rpc.ts";
+import { blockContent } from "../../src/cli/platform.ts";
 import type { Clock } from "../../src/core/chain.ts";
 import type { Programme } from "../../src/core/programme.ts";
 
@@ -19,6 +20,7 @@ export function chainPort(fetch: Fetch, programme: Programme, limits: Partial<Ra
   return new FollowedChain([rpc], programme, {
     clock: stillClock,
     random: () => 0.5,
+    contentOf: blockContent,
     limits: { ...RANGE_LIMITS, ...limits },
   });
 }

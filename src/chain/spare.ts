@@ -1,0 +1,26 @@
+/** So many are kept, of at most so many bytes each. */
+const BUFFERS_MAX = 4;
+const BYTES_MAX = 2 ** 25;
+
+/**
+ * Large buffers that are used again: one thrown away after each answer would lie in memory until enough of them have
+ * piled up to be collected.
+ */
+export class Spare {
+  readonly #buffers: Buffer[] = [];
+
+  /** A buffer of at least so many bytes, whatever they hold. */
+  take(bytes: number): Buffer {
+    const at = this.#buffers.findIndex((each) => each.length >= bytes);
+    const [found] = at < 0 ? [] : this.#buffers.splice(at, 1);
+    return found ?? Buffer.allocUnsafeSlow(bytes);
+  }
+
+  /** Takes a buffer back that nobody reads any more; the largest stay. */
+  give(buffer: Buffer): void {
+    if (buffer.length > BYTES_MAX || buffer.length === 0) return;
+    this.#buffers.push(buffer);
+    this.#buffers.sort((a, b) => b.length - a.length);
+    if (this.#buffers.length > BUFFERS_MAX) this.#buffers.pop();
+  }
+}

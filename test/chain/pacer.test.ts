@@ -1,0 +1,86 @@
+import { describe, expect, it } from "vitest";
+import { Pacer } from "../../src/chain/pacer.ts";
+import type { Clock } from "../../src/core/chain.ts";
+
+/** Time that passes only where somebody waits for it: sleepers wake in order. */
+class Time implements Clock {
+  #nowMs = 0;
+  readonly #sleepers: { readonly at: number; wake(): void }[] = [];
+
+  nowMs(): number {
+    return this.#nowMs;
+  }
+
+  sleep(ms: number): Promise<void> {
+    return new Promise((wake) => this.#sleepers.push({ at: this.#nowMs + ms, wake }));
+  }
+
+  deadline(): { readonly signal: AbortSignal; clear(): void } {
+    return { signal: new AbortController().signal, clear: () => {} };
+  }
+
+  /** Lets time pass up to a moment. */
+  async until(ms: number): Promise<void> {
+    for (let i = 0; i < 1_000_000; i++) {
+      for (let j = 0; j < 10; j++) await Promise.resolve();
+      this.#sleepers.sort((a, b) => a.at - b.at);
+      const [next] = this.#sleepers;
+      if (next === undefined || next.at > ms) break;
+      this.#sleepers.shift();
+      this.#nowMs = next.at;
+      next.wake();
+    }
+    this.#nowMs = ms;
+  }
+}
+
+/** Four askers, one after another each, at an endpoint that bears `perSecond(now)` and answers after 50 ms. */
+async function served(seconds: number, perSecond: (nowMs: number) => number) {
+  const time = new Time();
+  const pacer = new Pacer(time);
+  const { signal } = new AbortController();
+  let [tokens, filledMs, accepted, refused] = [Math.max(3, perSecond(0) / 10), 0, 0, 0];
+  const ask = async (): Promise<void> => {
+    while (time.nowMs() < seconds * 1000) {
+      await pacer.turn(signal);
+      const now = time.nowMs();
+      tokens = Math.min(Math.max(3, perSecond(now) / 10), tokens + ((now - filledMs) / 1000) * perSecond(now));
+      filledMs = now;
+      const isBorne = tokens >= 1;
+      if (isBorne) tokens -= 1;
+      await time.sleep(50);
+      if (isBorne) accepted += 1;
+      else {
+        refused += 1;
+        pacer.refused(undefined);
+        await time.sleep(150);
+      }
+    }
+  };
+  for (let i = 0; i < 4; i++) void ask();
+  await time.until(seconds * 1000);
+  return { accepted, refused, perSecond: pacer.perSecond };
+}
+
+describe("pacing requests", () => {
+  for (const rate of [5, 25, 40]) {
+    it(`finds ${rate} requests a second and keeps within 8 % of them, with few refusals`, async () => {
+      const { accepted, refused } = await served(120, () => rate);
+      expect(accepted / (rate * 120)).toBeGreaterThan(0.92);
+      expect(refused / accepted).toBeLessThan(0.05);
+    });
+  }
+
+  it("follows a limit that falls, and one that rises again", async () => {
+    const fallen = await served(60, (now) => (now < 30_000 ? 40 : 8));
+    expect(fallen.perSecond).toBeLessThan(9);
+    const risen = await served(300, (now) => (now < 30_000 ? 8 : 40));
+    expect(risen.perSecond).toBeGreaterThan(30);
+  });
+
+  it("does not slow down where nothing is refused", async () => {
+    const { accepted, perSecond } = await served(10, () => 1_000);
+    expect(perSecond).toBe(Number.POSITIVE_INFINITY);
+    expect(accepted).toBeGreaterThan(790);
+  });
+});

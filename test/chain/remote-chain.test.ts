@@ -1,0 +1,146 @@
+import { MessageChannel } from "node:worker_threads";
+import { describe, expect, it } from "vitest";
+import type { FollowedChain } from "../../src/chain/followed-chain.ts";
+import type { Port } from "../../src/chain/messages.ts";
+import { RemoteChain } from "../../src/chain/remote-chain.ts";
+import { serveChain } from "../../src/chain/serve-chain.ts";
+import { blockContent } from "../../src/cli/platform.ts";
+import type { Range } from "../../src/core/chain.ts";
+import { LpLedgerError } from "../../src/core/errors.ts";
+import { FakeChain } from "../support/fake-chain.ts";
+import { TestLedger, testProgramme } from "../support/ledger.ts";
+import { chainPort } from "../support/port.ts";
+
+const signal = new AbortController().signal;
+
+/** A chain behind a real channel of messages, as it is behind a thread. */
+function remote(make: () => FollowedChain) {
+  const { port1, port2 } = new MessageChannel();
+  const portOf = (port: typeof port1): Port => ({
+    postMessage: (message, handed = []) => port.postMessage(message, [...handed]),
+    listen: (listener) => {
+      port.on("message", listener);
+      return () => port.off("message", listener);
+    },
+  });
+  serveChain(portOf(port2), make, blockContent);
+  const plan = { programme: testProgramme(), caps: new Map<string, number>(), blocksMax: 1_000 };
+  const chain = new RemoteChain(portOf(port1), plan, () => ({ chainId: 31337 }));
+  return { chain, close: () => port1.close() };
+}
+
+/** The chain with its blocks' logs, without what only speeds things up. */
+function plainRange({ release: _, ...range }: Range): object {
+  return {
+    ...range,
+    blocks: range.blocks.map(({ number, hash, parentHash, timestampSec, logs }) => ({
+      number,
+      hash,
+      parentHash,
+      timestampSec,
+      logs: structuredClone(logs),
+    })),
+  };
+}
+
+describe("a chain in another thread", () => {
+  it("brings the same ranges, and what each block's logs amount to", async () => {
+    const fake = new FakeChain();
+    fake.grow(60, 3);
+    const near = chainPort(fake.fetch, testProgramme(), { blocksStart: 7, blocksMax: 7 });
+    const { chain, close } = remote(() => chainPort(fake.fetch, testProgramme(), { blocksStart: 7, blocksMax: 7 }));
+    try {
+      const { head } = await chain.sight([], signal);
+      expect(head.number).toBe(60);
+      const [expected, found]: [object[], object[]] = [[], []];
+      for await (const range of near.ranges(1, 60, { head, finalTo: 0 }, signal)) expected.push(plainRange(range));
+      for await (const range of chain.ranges(1, 60, { head, finalTo: 0 }, signal)) {
+        for (const block of range.blocks) expect(block.content).toBe(blockContent(block));
+        found.push(plainRange(range));
+        range.release?.();
+        if (range.blocks.length > 0) expect(() => range.blocks.at(-2)?.logs).toThrow();
+      }
+      expect(expected.length).toBeGreaterThan(5);
+      expect(found).toEqual(expected);
+    } finally {
+      close();
+    }
+  });
+
+  it("makes the same ledger, through reorgs too", async () => {
+    const fake = new FakeChain();
+    fake.grow(30, 3);
+    const { chain, close } = remote(() => chainPort(fake.fetch, testProgramme()));
+    try {
+      const near = new TestLedger(fake.fetch);
+      const far = new TestLedger(fake.fetch, { chain });
+      for (const step of [() => {}, () => fake.reorg(24, 9, 8), () => fake.grow(5, 1)]) {
+        step();
+        await near.settle();
+        await far.settle();
+        expect(far.dump()).toBe(near.dump());
+      }
+      expect(far.store.blocks.tip()?.stateDigest).toBe(near.store.blocks.tip()?.stateDigest);
+    } finally {
+      close();
+    }
+  });
+
+  it("raises the same errors, code, kind and facts", async () => {
+    const fake = new FakeChain();
+    fake.grow(3, 3);
+    fake.fault = (method, _params, honest) => {
+      if (method === "eth_getBlockByNumber") throw new Error("header not found");
+      return honest;
+    };
+    const { chain, close } = remote(() => chainPort(fake.fetch, testProgramme()));
+    try {
+      const [near, far] = await Promise.all(
+        [chainPort(fake.fetch, testProgramme()), chain].map((each) =>
+          each.blocksAt([1], signal).catch((error: unknown) => error),
+        ),
+      );
+      if (!(near instanceof LpLedgerError) || !(far instanceof LpLedgerError)) throw new Error("no error");
+      const { kind, code, message, facts, exitCode } = near;
+      expect(far).toMatchObject({ kind, code, message, facts, exitCode });
+      expect(chain.health()[0]).toMatchObject({ id: "rpc-1", lastError: message });
+    } finally {
+      close();
+    }
+  });
+
+  it("stops at once when it is told to, and leaves nothing running when a loop is left", async () => {
+    const fake = new FakeChain();
+    fake.grow(200, 3);
+    const { chain, close } = remote(() => chainPort(fake.fetch, testProgramme(), { blocksStart: 2, blocksMax: 2 }));
+    try {
+      const { head } = await chain.sight([], signal);
+      for await (const _ of chain.ranges(1, 200, { head, finalTo: 0 }, signal)) break;
+      await chain.blocksAt([1], signal);
+      const asked = fake.requests;
+      await chain.blocksAt([2], signal);
+      expect(fake.requests).toBe(asked + 1);
+
+      const stop = new AbortController();
+      const reading = (async () => {
+        for await (const range of chain.ranges(1, 200, { head, finalTo: 0 }, stop.signal))
+          if (range.from > 20) stop.abort(new Error("told to stop"));
+      })();
+      await expect(reading).rejects.toThrow("told to stop");
+      await expect(chain.sight([], stop.signal)).rejects.toThrow("told to stop");
+      expect((await chain.sight([], signal)).head.number).toBe(200);
+    } finally {
+      close();
+    }
+  });
+
+  it("fails every question, the waiting one too, once its thread is gone", async () => {
+    const silent = { postMessage: () => {}, listen: () => () => {} };
+    const plan = { programme: testProgramme(), caps: new Map<string, number>(), blocksMax: 1_000 };
+    const chain = new RemoteChain(silent, plan, () => ({ chainId: 31337 }));
+    const waiting = chain.sight([], signal);
+    chain.broke(new LpLedgerError("invariant", "CHAIN_THREAD", "it ended"));
+    await expect(waiting).rejects.toMatchObject({ code: "CHAIN_THREAD" });
+    await expect(chain.identity(signal)).rejects.toMatchObject({ code: "CHAIN_THREAD" });
+  });
+});
