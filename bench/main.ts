@@ -1,6 +1,8 @@
 import { parseArgs } from "node:util";
 import { measureDaemon, measureRound } from "./backfill.ts";
 import { type ChainOptions, usualPhase } from "./chain.ts";
+import { measureGrowth, measureStart, measureUndo } from "./growth.ts";
+import { measureLatency, measurePaced, measurePolls } from "./node.ts";
 import { profileDaemon } from "./profile.ts";
 import { measureRewards } from "./rewards.ts";
 import { Served } from "./served.ts";
@@ -16,6 +18,12 @@ daemon from an empty file to the head. Linux only (it reads /proc).
                                 rows behind) and the daemon, in turn; then once with settling, and what it costs
   npm run bench -- profile      where the daemon's time goes, by function
   npm run bench -- memory       one run for each size: is memory flat, whatever the length of history?
+  npm run bench -- paced        against an endpoint with 50 ms latency, 2,000-block caps, 25 requests/s, and sparse blocks
+  npm run bench -- polls        requests of a poll at the head
+  npm run bench -- latency      from a block mined on anvil to its row, by polling and with newHeads
+  npm run bench -- growth       with more pools, open accounts, days
+  npm run bench -- undo         64 blocks with 10,000 events, and others
+  npm run bench -- start        to the first poll, on a file of --gigabytes 5
   npm run bench -- state        how long the usual questions and chores take on a large ledger
   npm run bench -- rewards      30 weeks of a programme, calculated and exported
 
@@ -32,7 +40,7 @@ flags
   --range-max 0                 most blocks in one eth_getLogs
   --per-second 0                requests a second; more are refused with 429
   --no-timestamps               logs without blockTimestamp: headers must be asked for
-  --accounts, --days            with state and rewards
+  --accounts, --days            with state, rewards and growth
 `;
 
 const { values, positionals } = parseArgs({
@@ -52,6 +60,7 @@ const { values, positionals } = parseArgs({
     "no-timestamps": { type: "boolean", default: false },
     accounts: { type: "string" },
     days: { type: "string", default: "30" },
+    gigabytes: { type: "string", default: "5" },
     json: { type: "boolean", default: false },
     help: { type: "boolean", default: false },
   },
@@ -79,6 +88,12 @@ const WHAT: Readonly<Record<string, () => Promise<unknown>>> = {
   backfill: measureBackfill,
   profile: () => profileDaemon(chainOptions(), manners),
   memory: measureMemory,
+  paced: measureSlow,
+  polls: measurePolls,
+  latency: measureLatency,
+  growth: () => measureGrowth(Number(values.accounts ?? 1_000_000)),
+  undo: measureUndo,
+  start: () => measureStart(Number(values.gigabytes) * 2 ** 30),
   state: () => measureState(Number(values.accounts ?? 100_000), Number(values.days)),
   rewards: async () => measureRewards(Number(values.accounts ?? 10_000)),
 };
@@ -134,6 +149,16 @@ async function measureBackfill() {
   } finally {
     served.end();
   }
+}
+
+/** The usual caps where none are given, and a chain in which the cap on blocks decides. */
+function measureSlow() {
+  const usual = { latencyMs: 50, rangeMax: 2_000, perSecond: 25 };
+  const given = Object.fromEntries(Object.entries(manners).filter(([, value]) => value > 0));
+  const options = chainOptions(Number(values.events) / 2);
+  const [phase] = options.phases;
+  const phases = phase === undefined ? [] : [{ ...phase, logsPerBlock: 0.2 }];
+  return measurePaced({ ...options, phases }, { ...usual, ...given });
 }
 
 async function measureMemory() {

@@ -20,6 +20,11 @@ export interface Asked {
   readonly refused: number;
   /** When the first of them came, in milliseconds since 1970. */
   readonly firstMs: number;
+  /** When the head was asked for first. */
+  readonly firstPollMs: number;
+  /** Requests from one question for the head to the next. */
+  readonly perPoll: readonly number[];
+  readonly withLogs: number;
   readonly calls: Readonly<Record<string, number>>;
   readonly phaseEnds: readonly number[];
   readonly events: number;

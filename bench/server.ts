@@ -40,7 +40,8 @@ for (const { logs, ...block } of benchBlocks(JSON.parse(chain) as ChainOptions))
 }
 
 let head = headers.length - 1;
-let asked = { requests: 0, refused: 0, firstMs: 0, calls: {} as Record<string, number> };
+const NONE = { requests: 0, refused: 0, firstMs: 0, firstPollMs: 0 };
+let asked = { ...NONE, calls: {} as Record<string, number>, perPoll: [] as number[] };
 
 /** The logs of some blocks as the parts of a JSON list. */
 function logsOf(from: number, to: number): readonly Buffer[] {
@@ -96,9 +97,10 @@ function answerTo({ method, params }: Call): readonly Buffer[] | { readonly code
 /** What the bench asks of the server itself: it counts as no request. */
 function benchAnswer({ method, params }: Call): unknown {
   if (method === "bench_setHead") head = Number(params[0]);
-  if (method === "bench_count") asked = { requests: 0, refused: 0, firstMs: 0, calls: {} };
+  if (method === "bench_count") asked = { ...NONE, calls: {}, perPoll: [] };
   const events = headers.reduce((sum, { logCount }) => sum + logCount, 0);
-  return { ...asked, head, phaseEnds, events, blocks: headers.length - 1 };
+  const withLogs = headers.filter(({ logCount }) => logCount > 0).length;
+  return { ...asked, head, phaseEnds, events, withLogs, blocks: headers.length - 1 };
 }
 
 /** Tokens come in evenly; a tenth of a second's worth may be saved up. */
@@ -131,6 +133,11 @@ const server = createServer((request, response) => {
     }
     if (asked.requests === 0) asked.firstMs = Date.now();
     asked.requests += 1;
+    if (calls.some(({ params }) => params[0] === "latest")) {
+      if (asked.perPoll.length === 0) asked.firstPollMs = Date.now();
+      asked.perPoll.push(0);
+    }
+    if (asked.perPoll.length > 0) asked.perPoll.push((asked.perPoll.pop() ?? 0) + 1);
     const allowed = isAllowed();
     if (latencyMs > 0) await sleep(latencyMs);
     if (!allowed) {

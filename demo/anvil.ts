@@ -43,6 +43,8 @@ export class Anvil {
   readonly #nonces = new Map<Hex, number>();
   #id = 0;
   accounts: readonly Hex[] = [];
+  /** When the newest block was there, by `performance.now`. */
+  minedMs = 0;
 
   private constructor(url: string, child: ChildProcess, cache: string) {
     this.url = url;
@@ -97,6 +99,7 @@ export class Anvil {
     const hashes = await this.batch(calls);
     await this.rpc("evm_setNextBlockTimestamp", [timestampSec]);
     await this.rpc("evm_mine", []);
+    this.minedMs = performance.now();
     const receipts = await this.batch(hashes.map((hash) => ({ method: "eth_getTransactionReceipt", params: [hash] })));
     return receipts as Receipt[];
   }
