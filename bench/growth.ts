@@ -68,6 +68,38 @@ export async function measureGrowth(accountsMost: number) {
   return figures;
 }
 
+/** Bytes in the file per stored LP event, per block that only swaps, and per open account and day; indexes included. */
+export async function measureBytes() {
+  const served = await Served.begin(chainOf([usualPhase(200_000, 2)], 1, 2_000));
+  try {
+    await measureDaemon(served, true);
+    const db = new Database(served.database, { readonly: true });
+    const figures = BYTES.map(({ per, tables, rows }) => {
+      const count = Number(db.prepare(rows).pluck().get());
+      const parts = tables.map((table) => {
+        const own = `select sum(pgsize - unused) from dbstat where name in (select name from sqlite_schema where tbl_name = '${table}')`;
+        return `${table} ${Math.round(Number(db.prepare(own).pluck().get()) / count)}`;
+      });
+      const bytes = parts.reduce((sum, part) => sum + Number(part.split(" ")[1]), 0);
+      return { per, count, bytes, of: parts.join(", ") };
+    });
+    db.close();
+    return figures;
+  } finally {
+    served.end();
+  }
+}
+
+const BYTES = [
+  {
+    per: "LP event",
+    tables: ["lp_events", "postings", "accounts", "pool_digests", "processed_blocks"],
+    rows: "select count(*) from lp_events",
+  },
+  { per: "block of a pool with another state", tables: ["pool_states"], rows: "select count(*) from pool_states" },
+  { per: "provider and day", tables: ["daily_balances"], rows: "select count(*) from daily_balances" },
+] as const;
+
 /** What an undo costs: blocks dense with LP events, undone and rolled back again. */
 export async function measureUndo() {
   const blocks = 200;

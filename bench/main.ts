@@ -1,7 +1,7 @@
 import { parseArgs } from "node:util";
 import { measureDaemon, measureRound } from "./backfill.ts";
 import { type ChainOptions, usualPhase } from "./chain.ts";
-import { measureGrowth, measureStart, measureUndo } from "./growth.ts";
+import { measureBytes, measureGrowth, measureStart, measureUndo } from "./growth.ts";
 import { measureLatency, measurePaced, measurePolls } from "./node.ts";
 import { profileDaemon } from "./profile.ts";
 import { measureRewards } from "./rewards.ts";
@@ -22,6 +22,7 @@ daemon from an empty file to the head. Linux only (it reads /proc).
   npm run bench -- polls        requests of a poll at the head
   npm run bench -- latency      from a block mined on anvil to its row, by polling and with newHeads
   npm run bench -- growth       with more pools, open accounts, days
+  npm run bench -- bytes        of the file, per LP event, state and day
   npm run bench -- undo         64 blocks with 10,000 events, and others
   npm run bench -- start        to the first poll, on a file of --gigabytes 5
   npm run bench -- state        how long the usual questions and chores take on a large ledger
@@ -92,6 +93,7 @@ const WHAT: Readonly<Record<string, () => Promise<unknown>>> = {
   polls: measurePolls,
   latency: measureLatency,
   growth: () => measureGrowth(Number(values.accounts ?? 1_000_000)),
+  bytes: measureBytes,
   undo: measureUndo,
   start: () => measureStart(Number(values.gigabytes) * 2 ** 30),
   state: () => measureState(Number(values.accounts ?? 100_000), Number(values.days)),

@@ -2,13 +2,14 @@ import type { Clock } from "../core/chain.ts";
 
 const WINDOW_MS = 10_000;
 const LESSON_MS = 1_000;
+const FIRST_MS_MIN = 50;
 /** Below what was borne when a refusal came; and how much is given up while that is not known yet. */
 const MARGIN_SHARE = 0.97;
 const SLOWER_SHARE = 0.7;
 /** Far below the ceiling the rate grows fast; near it by a small step, since a step beyond it costs a refusal, and by larger ones while none comes. */
 const FAR_GROWTH = 1.5;
-const NEAR_GROWTH = 0.02;
-const NEAR_EVERY_MS = 10_000;
+const NEAR_GROWTH = 0.03;
+const NEAR_EVERY_MS = 8_000;
 const PER_SECOND_MIN = 1;
 const PER_SECOND_NONE = 500;
 const PAUSE_MS_MAX = 300_000;
@@ -64,11 +65,19 @@ export class Pacer {
     this.#growth = NEAR_GROWTH;
     const since = now - LESSON_MS;
     const borne = Math.max(1, this.#sent.filter((at) => at > since).length - this.#refused.length);
-    const known = this.#firstMs !== undefined && this.#firstMs <= since;
-    // One second of refusals may have other reasons than the rate: a lesson takes away a third at most.
-    if (known) this.#ceiling = Math.max(borne, Number.isFinite(this.#perSecond) ? this.#perSecond * SLOWER_SHARE : 0);
-    const slower = known ? this.#ceiling * MARGIN_SHARE : Math.min(this.#perSecond, borne) * SLOWER_SHARE;
-    this.#perSecond = Math.max(PER_SECOND_MIN, Math.min(this.#perSecond, slower));
+    const elapsedMs = Math.max(FIRST_MS_MIN, now - (this.#firstMs ?? now));
+    if (elapsedMs < LESSON_MS) {
+      this.#slow(((1000 * borne) / elapsedMs) * SLOWER_SHARE);
+      return;
+    }
+    // Later a second of refusals may have other reasons than the rate: then a lesson takes away a third at most.
+    const least = Number.isFinite(this.#ceiling) ? this.#perSecond * SLOWER_SHARE : 0;
+    this.#ceiling = Math.max(borne, least);
+    this.#slow(this.#ceiling * MARGIN_SHARE);
+  }
+
+  #slow(perSecond: number): void {
+    this.#perSecond = Math.max(PER_SECOND_MIN, Math.min(this.#perSecond, perSecond));
   }
 
   #quicken(now: number): void {
