@@ -3,7 +3,7 @@ import type { Block, LogBlock, Range } from "../core/chain.ts";
 import { contentOf } from "../core/content.ts";
 import { dayEndSec, dayOf, nextDay } from "../core/day.ts";
 import { applyTransaction } from "../core/decode/transaction.ts";
-import { type Sha256, stateDigest } from "../core/digest.ts";
+import type { Sha256 } from "../core/digest.ts";
 import { LpLedgerError } from "../core/errors.ts";
 import type { Address, Hash } from "../core/hex.ts";
 import type { LedgerEvent } from "../core/ledger.ts";
@@ -13,10 +13,11 @@ import type { Repair } from "../store/contents.ts";
 import type { NewBlock, Store } from "../store/store.ts";
 import { Balances } from "./balances.ts";
 import { closeDay } from "./days.ts";
-import { digestsOf, Followed } from "./followed.ts";
+import { Followed } from "./followed.ts";
 import { recordFrozen } from "./frozen.ts";
 import { type EventPosting, keepPostings } from "./postings.ts";
 import { forgetReadersAbove, forgetReadersUpTo, keepReader } from "./readers.ts";
+import { emptyDigest, StateDigest } from "./state-digest.ts";
 
 /** What a commit added. */
 export interface Committed {
@@ -39,6 +40,7 @@ export class Bookkeeper {
   readonly #sha256: Sha256;
   readonly #followed: Followed;
   readonly #balances: Balances;
+  readonly #stateDigest: StateDigest;
   #books: Books | undefined;
   #states = new Map<Pool, PoolState | undefined>();
   /** End of the day that is open; undefined until it is looked up, null before the first pool state. */
@@ -48,6 +50,7 @@ export class Bookkeeper {
     this.store = store;
     this.#followed = new Followed(store, programme);
     this.#sha256 = sha256;
+    this.#stateDigest = new StateDigest(sha256);
     this.#balances = new Balances(store, this.#followed);
   }
 
@@ -211,7 +214,11 @@ export class Bookkeeper {
     }
     this.#closeDaysUpTo(books, range.end.timestampSec, range.end.number);
     if (this.store.blocks.at(range.end.number) === undefined) {
-      this.store.insertBlock({ ...range.end, eventCount: 0, stateDigest: this.#stateDigest(books) });
+      this.store.insertBlock({
+        ...range.end,
+        eventCount: 0,
+        stateDigest: this.#stateDigest.of(this.programme.pools, books),
+      });
     }
     this.store.flush(books);
     this.#balances.refresh(this.store.days.last()?.date === daysBefore ? touched : "all");
@@ -246,7 +253,11 @@ export class Bookkeeper {
     for (const pool of pools) this.#keepState(books, pool, block);
     keepPostings(this.store, books, { sha256: this.#sha256, chainId: this.programme.chainId }, block, postings);
     if (events.length > 0) {
-      this.store.insertBlock({ ...block, eventCount: events.length, stateDigest: this.#stateDigest(books) });
+      this.store.insertBlock({
+        ...block,
+        eventCount: events.length,
+        stateDigest: this.#stateDigest.of(this.programme.pools, books),
+      });
     }
     return { events: events.length, postings };
   }
@@ -281,19 +292,4 @@ export class Bookkeeper {
     const first = this.store.states.firstSec();
     return first === undefined ? null : dayEndSec(dayOf(first));
   }
-
-  #stateDigest(books: Books): string {
-    return stateDigest(
-      this.#sha256,
-      digestsOf(this.programme, ({ address }) => books.digest(address)),
-    );
-  }
-}
-
-/** The digest of a ledger in which nothing happened yet. */
-function emptyDigest(sha256: Sha256, programme: Programme): string {
-  return stateDigest(
-    sha256,
-    digestsOf(programme, () => ""),
-  );
 }
