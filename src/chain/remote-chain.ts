@@ -19,6 +19,8 @@ import { unpacked } from "./packed.ts";
 interface Waiting {
   resolve(said: Said): void;
   reject(error: unknown): void;
+  /** Nobody waits any more. */
+  drop(): void;
 }
 
 /** A chain at the other end of a port, as the daemon wants it. */
@@ -152,7 +154,7 @@ export class RemoteChain implements Calls, Streams {
       }
     } finally {
       if (!ended) this.#tell({ kind: "stop", id });
-      this.#waiting.delete(id);
+      this.#waiting.get(id)?.drop();
     }
   }
 
@@ -180,6 +182,7 @@ export class RemoteChain implements Calls, Streams {
           end();
           reject(error);
         },
+        drop: end,
       });
     });
   }

@@ -44,7 +44,7 @@ export class ChainThread {
 
   #broke(reason: string): void {
     this.#failure ??= new LpLedgerError(
-      "invariant",
+      "transient",
       "CHAIN_THREAD",
       `the thread that asks the nodes failed: ${reason}`,
       {

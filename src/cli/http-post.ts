@@ -57,5 +57,7 @@ function unpacked(response: IncomingMessage, encoding: string | null): AsyncIter
           : undefined;
   if (stream === undefined) return response;
   response.on("error", (error) => stream.destroy(error));
+  // Whoever leaves the unpacked text leaves the connection, too.
+  stream.once("close", () => response.destroy());
   return response.pipe(stream);
 }

@@ -29,6 +29,8 @@ export interface RunOptions extends ConvergeOptions {
 }
 
 const STALLED = "STALLED";
+/** Transient, but not for this process: a supervisor starts it again. */
+const ENDINGS: ReadonlySet<string> = new Set([STALLED, "CHAIN_THREAD"]);
 const BACKOFF_MS_MIN = 250;
 const BACKOFF_MS_MAX = 15_000;
 
@@ -75,7 +77,7 @@ export async function run(
         await (options.rest?.(options.pollIntervalMs(), signal) ?? clock.sleep(options.pollIntervalMs(), signal));
     } catch (error) {
       if (signal.aborted) return;
-      if (!(error instanceof LpLedgerError) || error.kind !== "transient" || error.code === STALLED) throw error;
+      if (!(error instanceof LpLedgerError) || error.kind !== "transient" || ENDINGS.has(error.code)) throw error;
       const silentMs = clock.nowMs() - lastSuccessMs;
       // A full disk is waited out however long it takes: nothing is lost, and readers are served.
       if (silentMs >= options.giveUpMs() && error.code !== "DISK_FULL") throw gaveUp(error, silentMs);

@@ -1,3 +1,4 @@
+import { getEventListeners } from "node:events";
 import { MessageChannel } from "node:worker_threads";
 import { describe, expect, it } from "vitest";
 import type { FollowedChain } from "../../src/chain/followed-chain.ts";
@@ -115,7 +116,9 @@ describe("a chain in another thread", () => {
     const { chain, close } = remote(() => chainPort(fake.fetch, testProgramme(), { blocksStart: 2, blocksMax: 2 }));
     try {
       const { head } = await chain.sight([], signal);
+      const listening = getEventListeners(signal, "abort").length;
       for await (const _ of chain.ranges(1, 200, { head, finalTo: 0 }, signal)) break;
+      expect(getEventListeners(signal, "abort").length).toBe(listening);
       await chain.blocksAt([1], signal);
       const asked = fake.requests;
       await chain.blocksAt([2], signal);
@@ -139,7 +142,7 @@ describe("a chain in another thread", () => {
     const plan = { programme: testProgramme(), caps: new Map<string, number>(), blocksMax: 1_000 };
     const chain = new RemoteChain(silent, plan, () => ({ chainId: 31337 }));
     const waiting = chain.sight([], signal);
-    chain.broke(new LpLedgerError("invariant", "CHAIN_THREAD", "it ended"));
+    chain.broke(new LpLedgerError("transient", "CHAIN_THREAD", "it ended"));
     await expect(waiting).rejects.toMatchObject({ code: "CHAIN_THREAD" });
     await expect(chain.identity(signal)).rejects.toMatchObject({ code: "CHAIN_THREAD" });
   });

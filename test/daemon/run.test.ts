@@ -72,6 +72,16 @@ describe("the run", () => {
     expect(clock.ms - 1_800_000_000_000).toBeGreaterThanOrEqual(OPTIONS.giveUpMs());
   });
 
+  it("ends at once with code 75 when the thread that asks the nodes is gone: only another process has one", async () => {
+    const clock = new OwnClock();
+    const gone = new LpLedgerError("transient", "CHAIN_THREAD", "the thread that asks the nodes failed");
+    const ledger = new TestLedger(new FakeChain().fetch);
+    const chain = { ...ledger.chain, identity: () => Promise.reject(gone) };
+    const error = await run(ledger.keeper, chain, clock, signal, OPTIONS).catch((each: unknown) => each);
+    expect(error).toMatchObject({ code: "CHAIN_THREAD", exitCode: 75 });
+    expect(clock.ms).toBe(1_800_000_000_000);
+  });
+
   it("asks again who the chain is after the connection was lost", async () => {
     const chain = new FakeChain();
     chain.grow(10, 11);
