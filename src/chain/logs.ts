@@ -113,6 +113,10 @@ function sameLog({ log: a }: PlacedLog, { log: b }: PlacedLog): boolean {
   );
 }
 
+const BYTES = /^0x(?:[0-9a-f]{2})*$/;
+const WORD = /^0x[0-9a-fA-F]{64}$/;
+const LOG_INDEX_MAX = 2 ** 31 - 1;
+
 /** What the last log held: neighbours mostly share block, time, transaction and emitter, and what is equal needs no second check. */
 class Checked {
   readonly #last = new Map<string, { readonly raw: unknown; readonly value: unknown }>();
@@ -131,6 +135,10 @@ function placeLog(raw: unknown, checked: Checked): PlacedLog | null {
   if (each["removed"] === true || each["blockHash"] === null || each["blockNumber"] === null) return null;
   const topics = each["topics"];
   if (!Array.isArray(topics) || typeof each["data"] !== "string") throw inconsistent("a log has no topics or data");
+  const data = each["data"].toLowerCase();
+  if (!BYTES.test(data)) throw inconsistent(`the data of a log is not hex: ${shown(each["data"].slice(0, 80))}`);
+  const logIndex = quantity(each["logIndex"], "logIndex");
+  if (logIndex > LOG_INDEX_MAX) throw inconsistent(`a log has the index ${logIndex}`);
   const timestamp = each["blockTimestamp"] ?? null;
   return {
     blockNumber: checked.as("blockNumber", each["blockNumber"], (value) => quantity(value, "blockNumber")),
@@ -140,15 +148,15 @@ function placeLog(raw: unknown, checked: Checked): PlacedLog | null {
     log: {
       address: checked.as("address", each["address"], toAddress),
       topics: topics.map(word),
-      data: each["data"].toLowerCase(),
+      data,
       transactionHash: checked.as("transactionHash", each["transactionHash"], toHash),
-      logIndex: quantity(each["logIndex"], "logIndex"),
+      logIndex,
     },
   };
 }
 
 function word(topic: unknown): string {
-  if (typeof topic === "string") return topic.toLowerCase();
+  if (typeof topic === "string" && WORD.test(topic)) return topic.toLowerCase();
   throw inconsistent(`a topic is ${shown(topic)}`);
 }
 

@@ -172,7 +172,8 @@ export class ChainNode {
       const again = readBlock(answers.at(-1));
       if (again?.hash !== end.hash) throw inconsistent(`block ${end.number} changed while its range was read`);
       const placed = this.#readLogs(answers.slice(0, -1), filter, from, end.number);
-      whole = { ...whole, watched, blocks: await this.#merged(whole, placed, signal) };
+      const { release: _, ...rest } = whole;
+      whole = { ...rest, watched, blocks: await this.#merged(whole, placed, signal) };
     }
     return whole;
   }
@@ -191,7 +192,7 @@ export class ChainNode {
       if (before !== undefined && before.hash !== block.hash)
         throw inconsistent(`block ${number} has two hashes in two answers`);
       const logs = [...(before?.logs ?? []), ...block.logs].sort((a, b) => a.logIndex - b.logIndex);
-      blocks.set(number, { ...(before ?? block), logs });
+      blocks.set(number, { ...(before ?? block), logs, content: undefined });
     });
     return [...blocks.values()].sort((a, b) => a.number - b.number);
   }

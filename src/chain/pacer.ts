@@ -64,7 +64,9 @@ export class Pacer {
     this.#changedMs = now;
     this.#growth = NEAR_GROWTH;
     const since = now - LESSON_MS;
-    const borne = Math.max(1, this.#sent.filter((at) => at > since).length - this.#refused.length);
+    const sent = this.#sent.filter((at) => at > since).length;
+    // Those that waited out a pause may have gone together: more than the rate it was refused at is not borne.
+    const borne = Math.min(this.#perSecond, Math.max(1, sent - this.#refused.length));
     const elapsedMs = Math.max(FIRST_MS_MIN, now - (this.#firstMs ?? now));
     if (elapsedMs < LESSON_MS) {
       this.#slow(((1000 * borne) / elapsedMs) * SLOWER_SHARE);

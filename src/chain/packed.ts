@@ -8,7 +8,7 @@ import { Spare } from "./spare.ts";
  * objects. What repeats (emitters, first topics, blocks) stands once in `names`, the rest in one text.
  */
 export interface PackedRange {
-  readonly range: Omit<Range, "blocks">;
+  readonly range: Omit<Range, "blocks" | "release">;
   readonly names: readonly string[];
   /** Of each log the transaction's hash, the other topics and the data, one after another; handed over, not copied. */
   readonly text: Buffer;
@@ -48,7 +48,8 @@ export function packOf(range: Range, contentOf: (block: LogBlock) => string): Pa
   return packs.get(range) ?? packed(range, contentOf);
 }
 
-function packed({ blocks, ...range }: Range, contentOf: (block: LogBlock) => string): PackedRange {
+// What gives memory back belongs to the range it came with: it can neither travel nor mean another one.
+function packed({ blocks, release: _, ...range }: Range, contentOf: (block: LogBlock) => string): PackedRange {
   const names: string[] = [];
   const places = new Map<string, number>();
   const placeOf = (name: string): number => {

@@ -28,13 +28,21 @@ export class RemoteChain implements Calls, Streams {
   readonly #port: Port;
   readonly #expected: () => Expected;
   readonly #waiting = new Map<number, Waiting>();
-  #health: readonly EndpointHealth[] = [];
+  #health: readonly EndpointHealth[];
   readonly #unlisten: () => void;
   #broken: Error | undefined;
   /** Of all chains: an answer that comes late is nobody else's. */
   static #nextId = 1;
 
-  constructor(port: Port, plan: ChainPlan, expected: () => Expected, told: EndpointsTold = {}) {
+  /** `health` is what a chain before it knew of the same endpoints: it holds until one of them answers. */
+  constructor(
+    port: Port,
+    plan: ChainPlan,
+    expected: () => Expected,
+    told: EndpointsTold = {},
+    health: readonly EndpointHealth[] = [],
+  ) {
+    this.#health = health;
     this.#port = port;
     this.#expected = expected;
     this.#unlisten = port.listen((message) => {
@@ -118,9 +126,16 @@ export class RemoteChain implements Calls, Streams {
     args: Parameters<Calls[K]>,
     signal: AbortSignal,
   ): Promise<Awaited<ReturnType<Calls[K]>>> {
+    signal.throwIfAborted();
     const id = RemoteChain.#nextId++;
+    const asked: Asked = { kind: "call", id, method, args: withoutSignal(args), expected: this.#expected() };
     const answer = this.#next(id, signal);
-    this.#tell({ kind: "call", id, method, args: withoutSignal(args), expected: this.#expected() });
+    try {
+      this.#tell(asked);
+    } catch (error) {
+      this.#waiting.get(id)?.drop();
+      throw error;
+    }
     const said = await answer;
     if (said.kind === "value") return said.value as Awaited<ReturnType<Calls[K]>>;
     throw said.kind === "error" ? raised(said.error) : unexpected(said);

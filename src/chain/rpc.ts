@@ -183,7 +183,7 @@ export class Rpc {
   }
 
   async #read(response: HttpAnswer): Promise<string> {
-    const spare = this.#spare.take(BODY_BYTES_START);
+    const spare = this.#spare.takeLarge(BODY_BYTES_START);
     try {
       let [whole, bytes] = [spare, 0];
       for await (const chunk of response.body ?? []) {
@@ -196,9 +196,10 @@ export class Rpc {
         bytes = end;
       }
       const body = whole.subarray(0, bytes);
-      this.#spare.give(whole);
       // What a node says is nearly always plain ASCII, which is taken over as it is, without a check of each character.
-      return isAscii(body) ? body.toString("latin1") : body.toString("utf8");
+      const text = isAscii(body) ? body.toString("latin1") : body.toString("utf8");
+      this.#spare.give(whole);
+      return text;
     } catch (error) {
       this.#spare.give(spare);
       throw error;

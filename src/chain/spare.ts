@@ -9,9 +9,23 @@ const BYTES_MAX = 2 ** 25;
 export class Spare {
   readonly #buffers: Buffer[] = [];
 
-  /** A buffer of at least so many bytes, whatever they hold. */
+  /** A buffer of at least so many bytes, whatever they hold: the smallest that is kept, or a new one. */
   take(bytes: number): Buffer {
-    const at = this.#buffers.findIndex((each) => each.length >= bytes);
+    return this.#taken(
+      this.#buffers.findLastIndex((each) => each.length >= bytes),
+      bytes,
+    );
+  }
+
+  /** The same where more may be needed than is known yet: the largest. */
+  takeLarge(bytes: number): Buffer {
+    return this.#taken(
+      this.#buffers.findIndex((each) => each.length >= bytes),
+      bytes,
+    );
+  }
+
+  #taken(at: number, bytes: number): Buffer {
     const [found] = at < 0 ? [] : this.#buffers.splice(at, 1);
     return found ?? Buffer.allocUnsafeSlow(bytes);
   }

@@ -32,7 +32,7 @@ export class ChainThread {
   /** Follows one programme from here on; a chain that was followed before is no longer asked. */
   follow(plan: ChainPlan, expected: () => Expected, told: EndpointsTold): RemoteChain {
     this.#chain?.close();
-    this.#chain = new RemoteChain(this.#port, plan, expected, told);
+    this.#chain = new RemoteChain(this.#port, plan, expected, told, this.#chain?.health());
     if (this.#failure !== undefined) this.#chain.broke(this.#failure);
     return this.#chain;
   }

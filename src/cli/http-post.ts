@@ -1,11 +1,13 @@
 import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from "node:http";
 import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
-import { createBrotliDecompress, createGunzip, createInflate } from "node:zlib";
+import { constants, createBrotliDecompress, createGunzip, createInflate } from "node:zlib";
 import type { Fetch, HttpAnswer, HttpRequest } from "../chain/rpc.ts";
 
 const AGENT_OPTIONS = { keepAlive: true, scheduling: "lifo" } as const;
 const httpAgent = new HttpAgent(AGENT_OPTIONS);
 const httpsAgent = new HttpsAgent(AGENT_OPTIONS);
+/** Text that ends early is taken as far as it goes, as `fetch` does; what it says is checked by whoever parses it. */
+const CUT = { finishFlush: constants.Z_SYNC_FLUSH };
 const LOOPBACK = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/;
 
 /**
@@ -17,21 +19,22 @@ export const postOverHttp: Fetch = async (url, init) => {
     return await send(url, init);
   } catch (error) {
     // A node may close a connection in the moment in which it is used again; nothing was answered on it.
-    if ((error as { isStale?: boolean }).isStale === true && !init.signal.aborted) return await send(url, init);
+    if ((error as { isStale?: boolean }).isStale === true && !init.signal.aborted) return await send(url, init, true);
     throw error;
   }
 };
 
-function send(text: string, { method, headers, body, signal }: HttpRequest): Promise<HttpAnswer> {
+function send(text: string, { method, headers, body, signal }: HttpRequest, afresh = false): Promise<HttpAnswer> {
   const url = new URL(text);
-  const [request, agent] = url.protocol === "https:" ? [httpsRequest, httpsAgent] : [httpRequest, httpAgent];
+  const [request, keeping] = url.protocol === "https:" ? [httpsRequest, httpsAgent] : [httpRequest, httpAgent];
   // A node next to us would only spend its time on packing.
   const encoding = LOOPBACK.test(url.hostname) ? "identity" : "gzip, deflate, br";
+  const agent = afresh ? false : keeping;
   return new Promise((resolve, reject) => {
     const call = request(url, { method, agent, signal, headers: { ...headers, "accept-encoding": encoding } });
     call.on("response", (response) => resolve(answerOf(response)));
     call.on("error", (error: NodeJS.ErrnoException) => {
-      const isStale = call.reusedSocket && error.code === "ECONNRESET";
+      const isStale = call.reusedSocket && (error.code === "ECONNRESET" || error.code === "EPIPE");
       reject(signal.aborted ? signal.reason : Object.assign(error, { isStale }));
     });
     call.end(body);
@@ -43,17 +46,21 @@ function answerOf(response: IncomingMessage): HttpAnswer {
     const value = response.headers[name.toLowerCase()];
     return value === undefined ? null : String(value);
   };
-  return { status: response.statusCode ?? 0, headers: { get }, body: unpacked(response, get("content-encoding")) };
+  return {
+    status: response.statusCode ?? 0,
+    headers: { get },
+    body: unpacked(response, get("content-encoding")?.toLowerCase()),
+  };
 }
 
-function unpacked(response: IncomingMessage, encoding: string | null): AsyncIterable<Uint8Array> {
+function unpacked(response: IncomingMessage, encoding: string | undefined): AsyncIterable<Uint8Array> {
   const stream =
-    encoding === "gzip"
-      ? createGunzip()
+    encoding === "gzip" || encoding === "x-gzip"
+      ? createGunzip(CUT)
       : encoding === "br"
-        ? createBrotliDecompress()
+        ? createBrotliDecompress({ finishFlush: constants.BROTLI_OPERATION_FLUSH })
         : encoding === "deflate"
-          ? createInflate()
+          ? createInflate(CUT)
           : undefined;
   if (stream === undefined) return response;
   response.on("error", (error) => stream.destroy(error));

@@ -1,34 +1,15 @@
 import { getEventListeners } from "node:events";
-import { MessageChannel } from "node:worker_threads";
 import { describe, expect, it } from "vitest";
-import type { FollowedChain } from "../../src/chain/followed-chain.ts";
-import type { Port } from "../../src/chain/messages.ts";
 import { RemoteChain } from "../../src/chain/remote-chain.ts";
-import { serveChain } from "../../src/chain/serve-chain.ts";
 import { blockContent } from "../../src/cli/platform.ts";
 import type { Range } from "../../src/core/chain.ts";
 import { LpLedgerError } from "../../src/core/errors.ts";
 import { FakeChain } from "../support/fake-chain.ts";
 import { TestLedger, testProgramme } from "../support/ledger.ts";
 import { chainPort } from "../support/port.ts";
+import { remote } from "../support/remote.ts";
 
 const signal = new AbortController().signal;
-
-/** A chain behind a real channel of messages, as it is behind a thread. */
-function remote(make: () => FollowedChain) {
-  const { port1, port2 } = new MessageChannel();
-  const portOf = (port: typeof port1): Port => ({
-    postMessage: (message, handed = []) => port.postMessage(message, [...handed]),
-    listen: (listener) => {
-      port.on("message", listener);
-      return () => port.off("message", listener);
-    },
-  });
-  serveChain(portOf(port2), make, blockContent);
-  const plan = { programme: testProgramme(), caps: new Map<string, number>(), blocksMax: 1_000 };
-  const chain = new RemoteChain(portOf(port1), plan, () => ({ chainId: 31337 }));
-  return { chain, close: () => port1.close() };
-}
 
 /** The chain with its blocks' logs, without what only speeds things up. */
 function plainRange({ release: _, ...range }: Range): object {

@@ -203,6 +203,10 @@ describe("logs of a range", () => {
     ["repeat a log index with another log", [raw(2, 1), raw(2, 1, { data: "0x77" })]],
     ["give one block two hashes", [raw(2, 1), raw(2, 2, { blockHash: topic })]],
     ["have numbers that are none", [raw(2, 1, { logIndex: "one" })]],
+    ["have an index beyond any block's", [raw(2, 1, { logIndex: "0x80000000" })]],
+    ["have data that is no hex", [raw(2, 1, { data: "0x0\u0131" })]],
+    ["have half a byte of data", [raw(2, 1, { data: "0x012" })]],
+    ["have a topic that is no word", [raw(2, 1, { topics: [topic.slice(0, -2)] })]],
   ];
   it.each(bad)("that %s are refused", (_name, answer) => {
     expect(() => readLogs(answer, filter, 1, 5)).toThrow(LpLedgerError);

@@ -7,6 +7,8 @@ import { rebuild } from "../../src/daemon/rebuild.ts";
 import { problemsOf } from "../../src/store/inspect.ts";
 import { FACTORY, FactoryChain } from "../support/factory-chain.ts";
 import { openPositions, TestLedger, temporaryFolder } from "../support/ledger.ts";
+import { chainPort } from "../support/port.ts";
+import { remote } from "../support/remote.ts";
 import { TOKENS } from "../support/world.ts";
 
 const SETTLE = { blocksMin: 1, rangesMax: 5 };
@@ -66,6 +68,30 @@ describe("a factory", () => {
     expect(more.length).toBeLessThanOrEqual(2 * 6);
     // Only addresses that the first request could not know.
     for (const { address } of more) expect(address?.length).toBeLessThan(60);
+  });
+
+  it.each([1, 2, 3])("makes the same ledger where the chain is in another thread (seed %i)", async (seed) => {
+    const chain = new FactoryChain();
+    chain.grow(40, seed);
+    const limits = { blocksStart: 7, blocksMax: 7 };
+    const { chain: far, close } = remote(() => chainPort(chain.fetch, programmeOf(), limits));
+    try {
+      const [ledger, straight] = [
+        new TestLedger(chain.fetch, { programme: programmeOf(), chain: far }),
+        ledgerOf(chain),
+      ];
+      for (const step of [() => {}, () => chain.reorg(33, 12, 77), () => chain.grow(20, 5)]) {
+        step();
+        for (let i = 0; i < 20; i++) await ledger.step({ settle: SETTLE });
+        for (let i = 0; i < 20; i++) await straight.step({ settle: SETTLE });
+        expect(ledger.dump()).toBe(straight.dump());
+        expect(openPositions(ledger.store)).toEqual(chain.openPositions());
+      }
+      expect(ledger.store.config.get("settled_block")).toBe(straight.store.config.get("settled_block"));
+      expect(ledger.store.discovered().length).toBeGreaterThan(5);
+    } finally {
+      close();
+    }
   });
 
   it("has its pools undone with a reorg, and goes on after a restart", async () => {
