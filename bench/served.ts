@@ -80,7 +80,7 @@ export class Served {
         LOG_LEVEL: "warn",
         ...env,
       },
-      stdio: ["ignore", process.env["BENCH_OUT"] === "1" ? "inherit" : "ignore", "inherit"],
+      stdio: ["ignore", "ignore", "inherit"],
       cwd: this.folder,
     });
   }
