@@ -58,5 +58,5 @@ export const MUTANTS: readonly Mutant[] = [
   { name: "a second reading that falls short is believed", file: settle, from: `const { block: read, byReceipts } = await chain.confirm(hash, number, signal);`, to: `const byReceipts = true;\n    const read = range.blocks.find((each) => each.number === number) ?? { ...(await chain.confirm(hash, number, signal)).block, logs: [] };` },
   { name: "what is settled is settled beyond the final block", file: settle, from: `chain.reread(settled + 1, Math.min(final, first.to), final,`, to: `chain.reread(settled + 1, Math.min(tip.number, first.to), final,` },
   { name: "rows with events are thinned out", file: "src/store/store.ts", from: `and block_number < ? and event_count = 0 and`, to: `and block_number < ? and` },
-  { name: "a transient failure ends the daemon as a bug", file: run, from: `error.kind !== "transient" || error.code === STALLED) throw error;`, to: `error.kind !== "transient" || error.code === STALLED) throw error;\n      if (error.code === "RPC_SHAPE") throw new TypeError("unexpected answer");` },
+  { name: "a transient failure ends the daemon as a bug", file: run, from: `error.kind !== "transient" || ENDINGS.has(error.code)) throw error;`, to: `error.kind !== "transient" || ENDINGS.has(error.code)) throw error;\n      if (error.code === "RPC_SHAPE") throw new TypeError("unexpected answer");` },
 ];
