@@ -1,5 +1,4 @@
-import type { ErrorKind } from "../core/errors.ts";
-import { LpLedgerError } from "../core/errors.ts";
+import { type ErrorKind, LpLedgerError } from "../core/errors.ts";
 import type { Programme } from "../core/programme.ts";
 import type { EndpointHealth, Expected } from "./endpoints.ts";
 import type { FollowedChain } from "./followed-chain.ts";
@@ -32,14 +31,7 @@ export type Streams = Pick<FollowedChain, "ranges" | "reread">;
 export type Asked =
   | { readonly kind: "begin"; readonly plan: ChainPlan }
   | {
-      readonly kind: "call";
-      readonly id: number;
-      readonly method: string;
-      readonly args: readonly unknown[];
-      readonly expected: Expected;
-    }
-  | {
-      readonly kind: "stream";
+      readonly kind: "call" | "stream";
       readonly id: number;
       readonly method: string;
       readonly args: readonly unknown[];
@@ -50,22 +42,16 @@ export type Asked =
   | { readonly kind: "doubt"; readonly error: PlainError }
   | { readonly kind: "rotate"; readonly reason: string };
 
-/** From the chain's thread. */
+/** What a call or a stream is answered with. */
+export type Answered =
+  | { readonly kind: "value"; readonly value: unknown }
+  | { readonly kind: "range"; readonly range: PackedRange }
+  | { readonly kind: "error"; readonly error: PlainError }
+  | { readonly kind: "done" };
+
+/** From the chain's thread. With every answer comes how the endpoints do. */
 export type Said =
-  | { readonly kind: "value"; readonly id: number; readonly value: unknown; readonly health: readonly EndpointHealth[] }
-  | {
-      readonly kind: "range";
-      readonly id: number;
-      readonly range: PackedRange;
-      readonly health: readonly EndpointHealth[];
-    }
-  | {
-      readonly kind: "error";
-      readonly id: number;
-      readonly error: PlainError;
-      readonly health: readonly EndpointHealth[];
-    }
-  | { readonly kind: "done"; readonly id: number; readonly health: readonly EndpointHealth[] }
+  | (Answered & { readonly id: number; readonly health: readonly EndpointHealth[] })
   | { readonly kind: "switch"; readonly from: string; readonly to: string; readonly reason: string }
   | { readonly kind: "refused"; readonly endpoint: string; readonly reason: string };
 

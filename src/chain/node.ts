@@ -172,8 +172,7 @@ export class ChainNode {
       const again = readBlock(answers.at(-1));
       if (again?.hash !== end.hash) throw inconsistent(`block ${end.number} changed while its range was read`);
       const placed = this.#readLogs(answers.slice(0, -1), filter, from, end.number);
-      const { release: _, ...rest } = whole;
-      whole = { ...rest, watched, blocks: await this.#merged(whole, placed, signal) };
+      whole = { ...whole, watched, blocks: await this.#merged(whole, placed, signal) };
     }
     return whole;
   }

@@ -1,5 +1,5 @@
 import type { Log, LogBlock, Range } from "../core/chain.ts";
-import { LpLedgerError } from "../core/errors.ts";
+import { invariant, LpLedgerError } from "../core/errors.ts";
 import type { Hash } from "../core/hex.ts";
 import { Spare } from "./spare.ts";
 
@@ -12,7 +12,7 @@ export interface PackedRange {
   readonly names: readonly string[];
   /** Of each log the transaction's hash, the other topics and the data, one after another; handed over, not copied. */
   readonly text: Buffer;
-  /** By block: number, time, hash, hash of the parent (-1: none), content (-1: none), and how many logs. */
+  /** By block: number, time, hash, hash of the parent (-1: none), what its logs amount to, and how many they are. */
   readonly blocks: Float64Array;
   /** By log: emitter, first topic (-1: none), how many other topics, log index, and length of the data. */
   readonly logs: Int32Array;
@@ -44,8 +44,10 @@ export function compact(range: Range, contentOf: (block: LogBlock) => string): R
 }
 
 /** What a compact range is made of. */
-export function packOf(range: Range, contentOf: (block: LogBlock) => string): PackedRange {
-  return packs.get(range) ?? packed(range, contentOf);
+export function packOf(range: Range): PackedRange {
+  const pack = packs.get(range);
+  invariant(pack !== undefined, "RANGE_NOT_PACKED", `the range from ${range.from} was handed out as it was read`);
+  return pack;
 }
 
 // What gives memory back belongs to the range it came with: it can neither travel nor mean another one.

@@ -84,7 +84,7 @@ export class Ranges {
           ahead.push(task);
           next = last + 1;
         }
-        for (const range of (await ahead.shift()) ?? []) yield await this.#node.completed(range, signal);
+        for (const range of (await ahead.shift()) ?? []) yield await this.#completed(range, signal);
       }
     } finally {
       outer.removeEventListener("abort", leave);
@@ -99,7 +99,7 @@ export class Ranges {
       try {
         const range = await this.#node.range(from, to, bounds, signal);
         this.#fit(range);
-        return [compact(range, this.#contentOf)];
+        return [this.#compact(range)];
       } catch (error) {
         signal.throwIfAborted();
         if (!(error instanceof LpLedgerError) || error.kind !== "transient") throw error;
@@ -108,7 +108,7 @@ export class Ranges {
           this.#learn(to - from + 1, reaction.blocks, reaction.cap);
           return await this.#fetchPieces(from, to, bounds, signal);
         }
-        if (reaction.do === "receipts") return [await this.#node.rangeByReceipts(from, bounds, signal)];
+        if (reaction.do === "receipts") return [this.#compact(await this.#node.rangeByReceipts(from, bounds, signal))];
         if (reaction.do === "without-batches") {
           this.#node.stopBatching();
           continue;
@@ -117,6 +117,19 @@ export class Ranges {
         await this.#clock.sleep(this.#backoffMs(attempt), signal);
       }
     }
+  }
+
+  /** With the logs of pools that were unknown when it was read; then its memory is another one's. */
+  async #completed(range: Range, signal: AbortSignal): Promise<Range> {
+    const whole = await this.#node.completed(range, signal);
+    if (whole === range) return range;
+    const light = this.#compact(whole);
+    range.release?.();
+    return light;
+  }
+
+  #compact(range: Range): Range {
+    return compact(range, this.#contentOf);
   }
 
   /** What a refusal of so many blocks teaches: for good where it named a limit, else until the chain is quieter. */

@@ -1,8 +1,9 @@
-import type { LogBlock, Range } from "../core/chain.ts";
+import type { Range } from "../core/chain.ts";
 import type { LpLedgerError } from "../core/errors.ts";
-import type { EndpointHealth, EndpointsTold, Expected } from "./endpoints.ts";
+import type { EndpointsTold, Expected } from "./endpoints.ts";
 import type { FollowedChain } from "./followed-chain.ts";
 import {
+  type Answered,
   type Asked,
   type Calls,
   type ChainPlan,
@@ -18,27 +19,26 @@ import { giveBack, packOf } from "./packed.ts";
 export function serveChain(
   port: Port,
   follow: (plan: ChainPlan, expected: () => Expected, told: EndpointsTold) => FollowedChain,
-  contentOf: (block: LogBlock) => string,
 ): void {
   let chain: FollowedChain | undefined;
   let expected: Expected = { chainId: 0 };
   const running = new Map<number, { readonly left: AbortController; more(): void }>();
-  const say = (said: Said): void => port.postMessage(said);
+  const say = (said: Said, handed?: readonly ArrayBuffer[]): void => port.postMessage(said, handed);
+  const answer = (id: number, answered: Answered, handed?: readonly ArrayBuffer[]): void =>
+    say({ ...answered, id, health: chain?.health() ?? [] }, handed);
   const told: EndpointsTold = {
     onSwitch: (from, to, reason) => say({ kind: "switch", from, to, reason }),
     onRefused: (endpoint, reason) => say({ kind: "refused", endpoint, reason }),
   };
-  const health = (): readonly EndpointHealth[] => chain?.health() ?? [];
 
   async function call(id: number, method: string, args: readonly unknown[]): Promise<void> {
     const left = new AbortController();
     running.set(id, { left, more: () => {} });
     try {
       const run = chain?.[method as keyof Calls].bind(chain) as (...all: unknown[]) => Promise<unknown>;
-      const value = await run(...args.map((each) => (each === null ? left.signal : each)));
-      say({ kind: "value", id, value, health: health() });
+      answer(id, { kind: "value", value: await run(...withSignal(args, left.signal)) });
     } catch (error) {
-      say({ kind: "error", id, error: plain(error), health: health() });
+      answer(id, { kind: "error", error: plain(error) });
     } finally {
       running.delete(id);
     }
@@ -52,17 +52,15 @@ export function serveChain(
     left.signal.addEventListener("abort", () => wanted.add());
     try {
       const run = chain?.[method as keyof Streams].bind(chain) as (...all: unknown[]) => AsyncGenerator<Range>;
-      for await (const range of run(...args.map((each) => (each === null ? left.signal : each)))) {
-        const whole = packOf(range, contentOf);
+      for await (const range of run(...withSignal(args, left.signal))) {
         await wanted.take();
         if (left.signal.aborted) break;
-        port.postMessage({ kind: "range", id, range: whole, health: health() } satisfies Said, [
-          whole.text.buffer as ArrayBuffer,
-        ]);
+        const pack = packOf(range);
+        answer(id, { kind: "range", range: pack }, [pack.text.buffer as ArrayBuffer]);
       }
-      say({ kind: "done", id, health: health() });
+      answer(id, { kind: "done" });
     } catch (error) {
-      say({ kind: "error", id, error: plain(error), health: health() });
+      answer(id, { kind: "error", error: plain(error) });
     } finally {
       running.delete(id);
     }
@@ -97,6 +95,10 @@ export function serveChain(
         chain?.rotate(asked.reason);
     }
   });
+}
+
+function withSignal(args: readonly unknown[], signal: AbortSignal): readonly unknown[] {
+  return args.map((each) => (each === null ? signal : each));
 }
 
 /** Counts what was asked for and not given yet. */

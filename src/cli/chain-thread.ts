@@ -3,8 +3,8 @@ import type { EndpointsTold, Expected } from "../chain/endpoints.ts";
 import type { ChainPlan, Port } from "../chain/messages.ts";
 import { RemoteChain } from "../chain/remote-chain.ts";
 import { LpLedgerError } from "../core/errors.ts";
-import type { Settings } from "../settings.ts";
-import type { ChainWorkerData } from "./chain-worker.ts";
+import type { NodeSettings } from "./following.ts";
+import { portOf } from "./message-port.ts";
 
 /** The thread that speaks with the nodes: asking, parsing and checking go on there while the ledger is written here. */
 export class ChainThread {
@@ -13,18 +13,12 @@ export class ChainThread {
   #chain: RemoteChain | undefined;
   #failure: LpLedgerError | undefined;
 
-  constructor(settings: Settings, script = new URL("./chain-worker.js", import.meta.url)) {
-    const { endpoints, rpcTimeoutMs: timeoutMs, rpcBodyBytesMax: bodyBytesMax } = settings;
-    const workerData: ChainWorkerData = { endpoints, timeoutMs, bodyBytesMax };
+  constructor(settings: NodeSettings, script = new URL("./chain-worker.js", import.meta.url)) {
+    const { endpoints, rpcTimeoutMs, rpcBodyBytesMax } = settings;
+    const workerData: NodeSettings = { endpoints, rpcTimeoutMs, rpcBodyBytesMax };
     const worker = new Worker(script, { workerData });
     this.#worker = worker;
-    this.#port = {
-      postMessage: (message, handed = []) => worker.postMessage(message, [...handed]),
-      listen: (listener) => {
-        worker.on("message", listener);
-        return () => worker.off("message", listener);
-      },
-    };
+    this.#port = portOf(worker);
     worker.on("error", (error) => this.#broke((error as Error).message));
     worker.on("exit", () => this.#broke("it ended"));
   }

@@ -1,11 +1,9 @@
 import { existsSync } from "node:fs";
 import { dirname } from "node:path";
 import type { EndpointsTold, Expected } from "../chain/endpoints.ts";
-import { FollowedChain } from "../chain/followed-chain.ts";
+import type { FollowedChain } from "../chain/followed-chain.ts";
 import type { ChainPlan } from "../chain/messages.ts";
-import { RANGE_LIMITS } from "../chain/ranges.ts";
-import type { Fetch } from "../chain/rpc.ts";
-import { Rpc } from "../chain/rpc.ts";
+import type { Fetch, Rpc } from "../chain/rpc.ts";
 import { readProgramme } from "../config.ts";
 import { isoOf } from "../core/day.ts";
 import { LpLedgerError } from "../core/errors.ts";
@@ -18,7 +16,8 @@ import type { BackupFolder } from "../store/backup.ts";
 import { type OpenDatabase, openForOperator, openForReading, openForWriting } from "../store/open.ts";
 import { Store } from "../store/store.ts";
 import { fileSystemType, requireSafeFileSystem } from "../store/upkeep.ts";
-import { blockContent, sha256, systemClock } from "./platform.ts";
+import { endpointsOf, followedChain } from "./following.ts";
+import { sha256, systemClock } from "./platform.ts";
 
 /** Everything a command may touch of the process it runs in. */
 export interface Io {
@@ -113,17 +112,7 @@ async function withStore<T>(opened: OpenDatabase, use: (store: Store) => Promise
 
 /** The endpoints that RPC_URL and RPC_URLS name, in order of preference. @throws NO_RPC when they name none. */
 export function rpcsOf(io: Io, settings: Settings): readonly [Rpc, ...Rpc[]] {
-  const [first, ...more] = settings.endpoints.map(
-    ({ id, url }) =>
-      new Rpc({
-        id,
-        url,
-        fetch: io.post,
-        clock: systemClock,
-        timeoutMs: settings.rpcTimeoutMs,
-        bodyBytesMax: settings.rpcBodyBytesMax,
-      }),
-  );
+  const [first, ...more] = endpointsOf(settings, io.post);
   if (first !== undefined) return [first, ...more];
   throw new LpLedgerError("usage", "NO_RPC", "RPC_URL is not set", {
     hint: "put RPC_URL=http://... into .env, or name a file that holds it with RPC_URL_FILE",
@@ -138,15 +127,11 @@ export function chainOf(
   store?: Store,
   told: EndpointsTold = {},
 ): FollowedChain {
-  const limits = { ...RANGE_LIMITS, blocksMax: settings.rangeBlocksMax };
-  const base = { ...told, clock: systemClock, random: Math.random, limits, contentOf: blockContent };
-  if (store === undefined) return new FollowedChain(rpcs, programme, base);
-  const plan = chainPlanOf(settings, programme, store);
-  return new FollowedChain(rpcs, plan.programme, {
-    ...base,
-    capOf: (id) => plan.caps.get(id),
-    expected: () => expectedOf(store, programme),
-  });
+  if (store === undefined) {
+    const plan = { programme, caps: new Map<string, number>(), blocksMax: settings.rangeBlocksMax };
+    return followedChain(rpcs, plan, told);
+  }
+  return followedChain(rpcs, chainPlanOf(settings, programme, store), told, () => expectedOf(store, programme));
 }
 
 /** What a chain in a thread of its own is begun with; the ledger knows pools and limits that the settings do not. */

@@ -1,22 +1,14 @@
 import { MessageChannel } from "node:worker_threads";
 import type { FollowedChain } from "../../src/chain/followed-chain.ts";
-import type { Port } from "../../src/chain/messages.ts";
 import { RemoteChain } from "../../src/chain/remote-chain.ts";
 import { serveChain } from "../../src/chain/serve-chain.ts";
-import { blockContent } from "../../src/cli/platform.ts";
+import { portOf } from "../../src/cli/message-port.ts";
 import { testProgramme } from "./ledger.ts";
 
 /** A chain behind a real channel of messages, as it is behind a thread. */
 export function remote(make: () => FollowedChain) {
   const { port1, port2 } = new MessageChannel();
-  const portOf = (port: typeof port1): Port => ({
-    postMessage: (message, handed = []) => port.postMessage(message, [...handed]),
-    listen: (listener) => {
-      port.on("message", listener);
-      return () => port.off("message", listener);
-    },
-  });
-  serveChain(portOf(port2), make, blockContent);
+  serveChain(portOf(port2), make);
   const plan = { programme: testProgramme(), caps: new Map<string, number>(), blocksMax: 1_000 };
   const chain = new RemoteChain(portOf(port1), plan, () => ({ chainId: 31337 }));
   return { chain, close: () => port1.close() };

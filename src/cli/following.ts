@@ -1,0 +1,37 @@
+import type { EndpointsTold, Expected } from "../chain/endpoints.ts";
+import { FollowedChain } from "../chain/followed-chain.ts";
+import type { ChainPlan } from "../chain/messages.ts";
+import { RANGE_LIMITS } from "../chain/ranges.ts";
+import { type Fetch, Rpc } from "../chain/rpc.ts";
+import { blockContent, systemClock } from "./platform.ts";
+
+/** What of the settings belongs to the nodes. */
+export interface NodeSettings {
+  readonly endpoints: readonly { readonly id: string; readonly url: string }[];
+  readonly rpcTimeoutMs: number;
+  readonly rpcBodyBytesMax: number;
+}
+
+/** The endpoints in order of preference. */
+export function endpointsOf({ endpoints, rpcTimeoutMs, rpcBodyBytesMax }: NodeSettings, fetch: Fetch): readonly Rpc[] {
+  const common = { fetch, clock: systemClock, timeoutMs: rpcTimeoutMs, bodyBytesMax: rpcBodyBytesMax };
+  return endpoints.map(({ id, url }) => new Rpc({ id, url, ...common }));
+}
+
+/** The chain of a plan behind these endpoints; without `expected` they need only serve the programme's chain. */
+export function followedChain(
+  rpcs: readonly Rpc[],
+  { programme, caps, blocksMax }: ChainPlan,
+  told: EndpointsTold = {},
+  expected?: () => Expected,
+): FollowedChain {
+  return new FollowedChain(rpcs, programme, {
+    ...told,
+    ...(expected === undefined ? {} : { expected }),
+    clock: systemClock,
+    random: Math.random,
+    limits: { ...RANGE_LIMITS, blocksMax },
+    contentOf: blockContent,
+    capOf: (id) => caps.get(id),
+  });
+}
