@@ -1,6 +1,8 @@
 import type { Log } from "../core/chain.ts";
 import { LpLedgerError, shown } from "../core/errors.ts";
 import { type Address, type Hash, toAddress, toHash } from "../core/hex.ts";
+import { topicOf } from "../core/log-bytes.ts";
+import { ScannedLog } from "./packed-log.ts";
 
 /** What we ask logs of, and what we check each answer against again. */
 export interface LogFilter {
@@ -74,7 +76,7 @@ export function readLogs(
   const placed: PlacedLog[] = [];
   const checked = new Checked();
   for (const raw of answer) {
-    const each = placeLog(raw, checked);
+    const each = raw instanceof ScannedLog ? raw : placeLog(raw, checked);
     if (each === null) {
       onDropped();
       continue;
@@ -82,7 +84,7 @@ export function readLogs(
     if (each.blockNumber < from || each.blockNumber > to) {
       throw inconsistent(`a log of block ${each.blockNumber} came for the range ${from} to ${to}`);
     }
-    if (addresses.has(each.log.address) && topics.has(each.log.topics[0] ?? "")) placed.push(each);
+    if (addresses.has(each.log.address) && topics.has(topicOf(each.log) ?? "")) placed.push(each);
   }
   placed.sort((a, b) => a.blockNumber - b.blockNumber || a.log.logIndex - b.log.logIndex);
   const kept: PlacedLog[] = [];

@@ -38,7 +38,7 @@ export type Asked =
       readonly expected: Expected;
     }
   | { readonly kind: "more" | "stop"; readonly id: number }
-  | { readonly kind: "back"; readonly text: Uint8Array }
+  | { readonly kind: "back"; readonly memory: Uint8Array }
   | { readonly kind: "doubt"; readonly error: PlainError }
   | { readonly kind: "rotate"; readonly reason: string };
 

@@ -19,6 +19,7 @@ import {
   tagCall,
 } from "./headers.ts";
 import { inconsistent, type LogFilter, type PlacedLog, quantity, readLogs, type Watch } from "./logs.ts";
+import { plainLog } from "./packed-log.ts";
 import type { Rpc, RpcCall } from "./rpc.ts";
 
 const HEADERS_PER_REQUEST = 100;
@@ -224,7 +225,7 @@ export class ChainNode {
     if (placed.some((each) => each.blockHash !== block.hash))
       throw inconsistent(`receipts of ${number} are of another block`);
     const { bloom: _, ...rest } = block;
-    return { ...rest, logs: placed.map((each) => each.log) };
+    return { ...rest, logs: placed.map((each) => plainLog(each.log)) };
   }
 
   /** All logs of a block from its receipts: in one answer, or, where the node has no such call, one by one. */
@@ -288,6 +289,6 @@ export class ChainNode {
     if (block === null) throw inconsistent("nothing is watched");
     placed.sort((a, b) => a.log.logIndex - b.log.logIndex);
     if (placed.some((each) => each.blockHash !== hash)) throw inconsistent(`logs by hash ${hash} are of another block`);
-    return { ...block, logs: placed.map((each) => each.log) };
+    return { ...block, logs: placed.map((each) => plainLog(each.log)) };
   }
 }

@@ -1,34 +1,32 @@
 import type { Log, LogBlock, Range } from "../core/chain.ts";
 import { invariant, LpLedgerError } from "../core/errors.ts";
-import type { Hash } from "../core/hex.ts";
-import { Spare } from "./spare.ts";
+import type { Address, Hash } from "../core/hex.ts";
+import { topicOf } from "../core/log-bytes.ts";
+import { LogMemory, PackedLog, spareMemory, WORD_BYTES } from "./packed-log.ts";
 
 /**
  * A range as few large values instead of many small ones: copied from one thread to another it costs a tenth of the
- * objects. What repeats (emitters, first topics, blocks) stands once in `names`, the rest in one text.
+ * objects. What repeats (emitters, first topics, blocks) stands once in `names`, the rest in one memory.
  */
 export interface PackedRange {
   readonly range: Omit<Range, "blocks" | "release">;
   readonly names: readonly string[];
-  /** Of each log the transaction's hash, the other topics and the data, one after another; handed over, not copied. */
-  readonly text: Buffer;
+  /** See `LogMemory`; handed over, not copied. */
+  readonly memory: Buffer;
   /** By block: number, time, hash, hash of the parent (-1: none), what its logs amount to, and how many they are. */
   readonly blocks: Float64Array;
-  /** By log: emitter, first topic (-1: none), how many other topics, log index, and length of the data. */
+  /** By log: emitter, first topic (-1: none), how many topics, log index, and where its bytes start and end. */
   readonly logs: Int32Array;
 }
 
 const BLOCK_CELLS = 6;
-const LOG_CELLS = 5;
-/** Digits of a hash or topic, with 0x. */
-const WORD = 66;
+const LOG_CELLS = 6;
 
 const packs = new WeakMap<Range, PackedRange>();
-const spare = new Spare();
 
 /** Memory of a packed range that was used elsewhere and is free again. */
-export function giveBack(text: Uint8Array): void {
-  spare.give(Buffer.from(text.buffer, text.byteOffset, text.byteLength));
+export function giveBack(memory: Uint8Array): void {
+  spareMemory.give(Buffer.from(memory.buffer, memory.byteOffset, memory.byteLength));
 }
 
 /**
@@ -38,7 +36,7 @@ export function giveBack(text: Uint8Array): void {
  */
 export function compact(range: Range, contentOf: (block: LogBlock) => string): Range {
   const pack = packed(range, contentOf);
-  const light = unpacked(pack, () => spare.give(pack.text));
+  const light = unpacked(pack, () => spareMemory.give(pack.memory));
   packs.set(light, pack);
   return light;
 }
@@ -62,42 +60,62 @@ function packed({ blocks, release: _, ...range }: Range, contentOf: (block: LogB
     }
     return place;
   };
-  const text = spare.take(blocks.reduce((sum, { logs }) => sum + lengthOf(logs), 0));
+  const home = homeOf(blocks);
+  const isHome = home !== undefined;
+  const memory = home ?? spareMemory.take(sumOf(blocks, bytesOf));
   let written = 0;
   const blockCells = new Float64Array(blocks.length * BLOCK_CELLS);
-  const logCells = new Int32Array(blocks.reduce((sum, { logs }) => sum + logs.length, 0) * LOG_CELLS);
+  const logCells = new Int32Array(sumOf(blocks, () => LOG_CELLS));
   let at = 0;
   blocks.forEach((block, i) => {
     const { number, timestampSec, hash, parentHash, logs } = block;
     const parent = parentHash === null ? -1 : placeOf(parentHash);
     const content = placeOf(contentOf(block));
     blockCells.set([number, timestampSec, placeOf(hash), parent, content, logs.length], i * BLOCK_CELLS);
-    const parts: string[] = [];
-    for (const { address, topics, data, transactionHash, logIndex } of logs) {
-      const [first] = topics;
-      logCells[at++] = placeOf(address);
-      logCells[at++] = first === undefined ? -1 : placeOf(first);
-      logCells[at++] = Math.max(0, topics.length - 1);
-      logCells[at++] = logIndex;
-      logCells[at++] = data.length;
-      parts.push(requireWord(transactionHash));
-      for (let j = 1; j < topics.length; j++) parts.push(requireWord(topics[j] ?? ""));
-      parts.push(data);
+    for (const log of logs) {
+      const topic0 = topicOf(log);
+      let { start, end } = log instanceof PackedLog ? log : { start: 0, end: 0 };
+      if (!isHome) {
+        start = written + WORD_BYTES;
+        end = write(memory, written, log);
+        written = end;
+      }
+      logCells[at++] = placeOf(log.address);
+      logCells[at++] = topic0 === undefined ? -1 : placeOf(topic0);
+      logCells[at++] = log.bytes?.topicCount ?? log.topics.length;
+      logCells[at++] = log.logIndex;
+      logCells[at++] = start;
+      logCells[at++] = end;
     }
-    written += text.write(parts.join(""), written, "latin1");
   });
-  return { range, names, text, blocks: blockCells, logs: logCells };
+  return { range, names, memory, blocks: blockCells, logs: logCells };
 }
 
-function lengthOf(logs: readonly Log[]): number {
-  let length = 0;
-  for (const { topics, data } of logs) length += WORD * Math.max(1, topics.length) + data.length;
-  return length;
+/** The memory in which all logs lie already; undefined where they do not. */
+function homeOf(blocks: readonly LogBlock[]): Buffer | undefined {
+  const first = blocks[0]?.logs[0];
+  const home = first instanceof PackedLog ? first.memory : undefined;
+  const isThere = (log: Log): boolean => log instanceof PackedLog && log.memory === home;
+  return blocks.every(({ logs }) => logs.every(isThere)) ? home?.buffer : undefined;
 }
 
-function requireWord(word: string): string {
-  if (word.length === WORD) return word;
-  throw new LpLedgerError("transient", "LOGS_INCONSISTENT", `a topic has ${word.length - 2} digits, not 64`);
+function sumOf(blocks: readonly LogBlock[], of: (log: Log) => number): number {
+  return blocks.reduce((sum, { logs }) => logs.reduce((all, log) => all + of(log), sum), 0);
+}
+
+function bytesOf({ topics, data }: Log): number {
+  return WORD_BYTES * Math.max(1, topics.length) + (data.length - 2) / 2;
+}
+
+/** Writes a log's bytes. @returns where they end. */
+function write(memory: Buffer, place: number, { transactionHash, topics, data }: Log): number {
+  let at = place;
+  for (const word of [transactionHash, ...topics.slice(1)]) {
+    if (memory.write(word.slice(2), at, "hex") !== WORD_BYTES)
+      throw new LpLedgerError("transient", "LOGS_INCONSISTENT", `a topic has ${word.length - 2} digits, not 64`);
+    at += WORD_BYTES;
+  }
+  return at + memory.write(data.slice(2), at, "hex");
 }
 
 /**
@@ -105,49 +123,40 @@ function requireWord(word: string): string {
  * kept: a range has many thousands, and what does not live long costs the least.
  */
 export function unpacked(
-  { range, names, text, blocks: cells, logs: logCells }: PackedRange,
+  { range, names, memory: bytes, blocks: cells, logs: logCells }: PackedRange,
   release: () => void,
 ): Range {
-  let [at, textAt] = [0, 0];
   let released = false;
   let last: { readonly block: number; readonly logs: readonly Log[] } | undefined;
+  // From another thread it comes as plain bytes.
+  const memory = new LogMemory(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
 
-  const bytes = Buffer.from(text.buffer, text.byteOffset, text.byteLength); // From another thread it comes as plain bytes.
-
-  function logsOf(block: number, firstCell: number, [start, end]: readonly [number, number], count: number) {
+  function logsOf(block: number, first: number, count: number): readonly Log[] {
     if (last?.block === block) return last.logs;
     if (released)
       throw new LpLedgerError("invariant", "RANGE_RELEASED", "logs are read of a range that was given back");
-    const whole = bytes.toString("latin1", start, end);
-    let [cell, from] = [firstCell, 0];
-    const next = (length: number): string => {
-      from += length;
-      return whole.slice(from - length, from);
-    };
-    const logs: Log[] = [];
-    for (let i = 0; i < count; i++, cell += LOG_CELLS) {
-      const transactionHash = next(WORD) as Hash;
-      const first = logCells[cell + 1] ?? -1;
-      const topics = first < 0 ? [] : [names[first] ?? ""];
-      for (let j = logCells[cell + 2] ?? 0; j > 0; j--) topics.push(next(WORD));
-      const data = next(logCells[cell + 4] ?? 0);
-      const address = names[logCells[cell] ?? 0] as Log["address"];
-      logs.push({ address, topics, data, transactionHash, logIndex: logCells[cell + 3] ?? 0 });
+    const logs: PackedLog[] = [];
+    const cell = (place: number): number => logCells[place] ?? 0;
+    for (let i = first * LOG_CELLS; i < (first + count) * LOG_CELLS; i += LOG_CELLS) {
+      const address = names[cell(i)] as Address;
+      const topic0 = cell(i + 1) < 0 ? undefined : names[cell(i + 1)];
+      logs.push(
+        new PackedLog(memory, cell(i + 4), cell(i + 5), address, topic0, cell(i + 2), cell(i + 3), logs.at(-1)),
+      );
     }
     last = { block, logs };
     return logs;
   }
 
   const blocks: LogBlock[] = [];
+  let next = 0;
   for (let i = 0; i < cells.length; i += BLOCK_CELLS) {
     const [number = 0, timestampSec = 0, hash = 0, parent = 0, content = 0, count = 0] = cells.subarray(
       i,
       i + BLOCK_CELLS,
     );
-    const [firstCell, firstText] = [at, textAt];
-    for (let j = 0; j < count; j++, at += LOG_CELLS)
-      textAt += WORD * (1 + (logCells[at + 2] ?? 0)) + (logCells[at + 4] ?? 0);
-    const span = [firstText, textAt] as const;
+    const first = next;
+    next += count;
     blocks.push({
       number,
       hash: names[hash] as Hash,
@@ -155,7 +164,7 @@ export function unpacked(
       timestampSec,
       content: names[content],
       get logs() {
-        return logsOf(i, firstCell, span, count);
+        return logsOf(i, first, count);
       },
     });
   }

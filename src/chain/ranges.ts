@@ -3,7 +3,7 @@ import type { Clock, LogBlock, Range, RangeBounds } from "../core/chain.ts";
 import { LpLedgerError } from "../core/errors.ts";
 import { reactionTo } from "./failures.ts";
 import type { ChainNode } from "./node.ts";
-import { compact } from "./packed.ts";
+import { compact, packOf } from "./packed.ts";
 
 export interface RangeLimits {
   /** Ranges fetched or waiting to be committed at one time. */
@@ -119,12 +119,12 @@ export class Ranges {
     }
   }
 
-  /** With the logs of pools that were unknown when it was read; then its memory is another one's. */
+  /** With the logs of pools that were unknown when it was read. */
   async #completed(range: Range, signal: AbortSignal): Promise<Range> {
     const whole = await this.#node.completed(range, signal);
     if (whole === range) return range;
     const light = this.#compact(whole);
-    range.release?.();
+    if (packOf(light).memory.buffer !== packOf(range).memory.buffer) range.release?.();
     return light;
   }
 

@@ -162,9 +162,9 @@ export class RemoteChain implements Calls, Streams {
         answer = this.#next(id, signal);
         answer.catch(() => {}); // Awaited in the next turn, if there is one.
         this.#tell({ kind: "more", id });
-        const { text } = said.range;
+        const { memory } = said.range;
         yield unpacked(said.range, () =>
-          this.#port.postMessage({ kind: "back", text } satisfies Asked, [text.buffer as ArrayBuffer]),
+          this.#port.postMessage({ kind: "back", memory } satisfies Asked, [memory.buffer as ArrayBuffer]),
         );
       }
     } finally {

@@ -1,9 +1,9 @@
-import { isAscii } from "node:buffer";
 import type { Clock } from "../core/chain.ts";
 import { LpLedgerError, shown } from "../core/errors.ts";
 import { classifyText } from "./failures.ts";
 import { Pacer } from "./pacer.ts";
 import { decoded, redact, secretsOf } from "./redact.ts";
+import { markOf, type Scanned, scanLogs, textOf } from "./scan.ts";
 import { Spare } from "./spare.ts";
 
 export interface RpcCall {
@@ -40,6 +40,14 @@ export interface Endpoint {
 }
 
 const BODY_BYTES_START = 2 ** 16;
+const LOGS = "eth_getLogs";
+
+interface Answer {
+  readonly parsed: unknown;
+  /** See `scanLogs`. */
+  readonly lists: Scanned["lists"];
+  readonly response: HttpAnswer;
+}
 
 /**
  * JSON-RPC over HTTP. Believes nothing: every answer must be a JSON-RPC 2.0 object with our id and a result of its
@@ -118,10 +126,10 @@ export class Rpc {
     this.#nextId += calls.length;
     const messages = calls.map((call, i) => ({ jsonrpc: "2.0", id: first + i, ...call }));
     await this.#pacer.turn(signal);
-    const { parsed: answer, response } = await this.#post(
-      JSON.stringify(messages.length === 1 ? messages[0] : messages),
-      signal,
-    );
+    const request = JSON.stringify(messages.length === 1 ? messages[0] : messages);
+    const withLogs = calls.some(({ method }) => method === LOGS);
+    const { parsed: answer, lists, response } = await this.#post(request, withLogs, signal);
+    const unclaimed = new Set(lists.keys());
     const answers = Array.isArray(answer) ? answer : [answer];
     const byId = new Map<unknown, { result?: unknown; error?: unknown }>();
     for (const each of answers) {
@@ -129,13 +137,16 @@ export class Rpc {
       if (byId.has(id)) throw this.#failure("RPC_SHAPE", `answered the id ${shown(id)} twice`, calls);
       byId.set(id, each as { result?: unknown; error?: unknown });
     }
-    return calls.map((call, i) => {
+    const outcomes = calls.map((call, i) => {
       const found = byId.get(first + i);
       if (found === undefined) throw this.#failure("RPC_SHAPE", "did not answer every call of a batch", [call]);
       if (found.error !== undefined && found.error !== null) return this.#rpcError(found.error, call, response);
       if (!Object.hasOwn(found, "result")) throw this.#failure("RPC_SHAPE", "answered without a result", [call]);
-      return { result: found.result };
+      const list = call.method === LOGS ? markOf(found.result) : undefined;
+      return { result: list !== undefined && unclaimed.delete(list) ? lists[list] : found.result };
     });
+    if (unclaimed.size > 0) throw this.#failure("RPC_SHAPE", "answered with logs where none were asked for", calls);
+    return outcomes;
   }
 
   #checked(each: unknown, first: number, calls: readonly RpcCall[], response: HttpAnswer): { id: unknown } {
@@ -149,7 +160,7 @@ export class Rpc {
     throw this.#failure("RPC_SHAPE", `answered with the id ${shown(id)}, which is not ours`, calls);
   }
 
-  async #post(body: string, signal: AbortSignal): Promise<{ readonly parsed: unknown; readonly response: HttpAnswer }> {
+  async #post(body: string, withLogs: boolean, signal: AbortSignal): Promise<Answer> {
     const { fetch, clock, timeoutMs } = this.#endpoint;
     const deadline = clock.deadline(timeoutMs);
     // Not AbortSignal.any: on Node 20 every such signal stays registered with a long-lived one for ever.
@@ -167,8 +178,10 @@ export class Rpc {
         body,
         signal: either.signal,
       });
-      const text = await this.#read(response);
-      return { parsed: this.#parse(text, response), response };
+      const whole = await this.#read(response);
+      const { text, lists } = withLogs ? scanLogs(whole) : { text: textOf(whole), lists: [] };
+      this.#spare.give(Buffer.from(whole.buffer));
+      return { parsed: this.#parse(text, response), lists, response };
     } catch (error) {
       signal.throwIfAborted();
       this.#failures += 1;
@@ -182,7 +195,8 @@ export class Rpc {
     }
   }
 
-  async #read(response: HttpAnswer): Promise<string> {
+  /** The body, in memory that is to be given back. */
+  async #read(response: HttpAnswer): Promise<Buffer> {
     const spare = this.#spare.takeLarge(BODY_BYTES_START);
     try {
       let [whole, bytes] = [spare, 0];
@@ -195,11 +209,7 @@ export class Rpc {
         whole.set(chunk, bytes);
         bytes = end;
       }
-      const body = whole.subarray(0, bytes);
-      // What a node says is nearly always plain ASCII, which is taken over as it is, without a check of each character.
-      const text = isAscii(body) ? body.toString("latin1") : body.toString("utf8");
-      this.#spare.give(whole);
-      return text;
+      return whole.subarray(0, bytes);
     } catch (error) {
       this.#spare.give(spare);
       throw error;

@@ -56,7 +56,7 @@ export function serveChain(
         await wanted.take();
         if (left.signal.aborted) break;
         const pack = packOf(range);
-        answer(id, { kind: "range", range: pack }, [pack.text.buffer as ArrayBuffer]);
+        answer(id, { kind: "range", range: pack }, [pack.memory.buffer as ArrayBuffer]);
       }
       answer(id, { kind: "done" });
     } catch (error) {
@@ -86,7 +86,7 @@ export function serveChain(
         running.get(asked.id)?.left.abort();
         return;
       case "back":
-        giveBack(asked.text);
+        giveBack(asked.memory);
         return;
       case "doubt":
         chain?.doubt(raised(asked.error) as LpLedgerError);

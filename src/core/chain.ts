@@ -8,6 +8,22 @@ export interface Block {
   readonly timestampSec: number;
 }
 
+/** The topics after the first and the data of a log as bytes, one after another. */
+export interface LogBytes {
+  readonly view: DataView;
+  /** Where the second topic begins; the data follows the last topic. */
+  readonly start: number;
+  /** Where the data ends. */
+  readonly end: number;
+  /** All topics, the first included. */
+  readonly topicCount: number;
+  readonly topic0: string | undefined;
+  /** The same for neighbours of one transaction, and for them alone. */
+  readonly transaction: unknown;
+  /** So many bytes from a place on as lower-case hex digits. */
+  hex(at: number, length: number): string;
+}
+
 /** One log of a block, checked and lower-cased; `data` and `topics` are 0x-hex. */
 export interface Log {
   readonly address: Address;
@@ -15,6 +31,8 @@ export interface Log {
   readonly data: string;
   readonly transactionHash: Hash;
   readonly logIndex: number;
+  /** The same as bytes, where it was read so: text is then made when it is asked for. */
+  readonly bytes?: LogBytes;
 }
 
 /** A block with the logs our filter matched, in log order. `parentHash` is null where no header was needed. */

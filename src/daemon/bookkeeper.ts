@@ -7,6 +7,7 @@ import type { Sha256 } from "../core/digest.ts";
 import { LpLedgerError } from "../core/errors.ts";
 import type { Address, Hash } from "../core/hex.ts";
 import type { LedgerEvent } from "../core/ledger.ts";
+import { transactionsOf } from "../core/log-bytes.ts";
 import { isSameState, type PoolState } from "../core/pool-state.ts";
 import type { Pool, Programme } from "../core/programme.ts";
 import type { Repair } from "../store/contents.ts";
@@ -238,16 +239,12 @@ export class Bookkeeper {
     const events: LedgerEvent[] = [];
     const postings: EventPosting[] = [];
     const pools = new Set<Pool>();
-    for (let i = 0; i < logs.length; ) {
-      const transactionHash = logs[i]?.transactionHash;
-      let end = i;
-      while (logs[end]?.transactionHash === transactionHash && end < logs.length) end += 1;
-      const place = { blockNumber, timestampSec: block.timestampSec };
-      const applied = applyTransaction(books, this.#followed.routes, logs.slice(i, end), place);
+    const place = { blockNumber, timestampSec: block.timestampSec };
+    for (const transaction of transactionsOf(logs)) {
+      const applied = applyTransaction(books, this.#followed.routes, transaction, place);
       events.push(...applied.events);
       postings.push(...applied.postings);
       for (const pool of applied.pools) pools.add(pool);
-      i = end;
     }
     for (const event of events) this.store.events.insert(block, event);
     for (const pool of pools) this.#keepState(books, pool, block);

@@ -1,5 +1,6 @@
 import { getEventListeners } from "node:events";
 import { describe, expect, it } from "vitest";
+import { plainLog } from "../../src/chain/packed-log.ts";
 import { RemoteChain } from "../../src/chain/remote-chain.ts";
 import { blockContent } from "../../src/cli/platform.ts";
 import type { Range } from "../../src/core/chain.ts";
@@ -20,7 +21,7 @@ function plainRange({ release: _, ...range }: Range): object {
       hash,
       parentHash,
       timestampSec,
-      logs: structuredClone(logs),
+      logs: logs.map(plainLog),
     })),
   };
 }

@@ -2,6 +2,7 @@ import pairFactoryAbi from "../../../abi/uniswap-v2-factory.json" with { type: "
 import poolFactoryAbi from "../../../abi/uniswap-v3-factory.json" with { type: "json" };
 import type { Log } from "../chain.ts";
 import type { Address } from "../hex.ts";
+import { topicOf } from "../log-bytes.ts";
 import type { Factory, Pool, Token } from "../programme.ts";
 import { protocolOf } from "./protocols.ts";
 import type { Protocol } from "./reading.ts";
@@ -26,7 +27,7 @@ export function factoryShapes(factory: Factory): Shapes {
 export function poolCreated(factories: ReadonlyMap<Address, Factory>, log: Log, block: number): Pool | undefined {
   const factory = factories.get(log.address);
   if (factory === undefined) return undefined;
-  const shape = factoryShapes(factory).get(log.topics[0] ?? "");
+  const shape = factoryShapes(factory).get(topicOf(log) ?? "");
   if (shape === undefined || block < factory.startBlock) return undefined;
   const values = decodeWords(shape, log);
   const tokens = [values["token0"] ?? values["currency0"], values["token1"] ?? values["currency1"]] as [

@@ -5,6 +5,7 @@ import { ANSWER_UPDATED } from "../feeds.ts";
 import { groupBy } from "../group.ts";
 import type { Address } from "../hex.ts";
 import { followToken, type LedgerEvent, type Posting, post } from "../ledger.ts";
+import { topicOf } from "../log-bytes.ts";
 import { aggregatorsOf, type Factory, type Pool, type Programme, type Wrapper } from "../programme.ts";
 import { factoryShapes } from "./factories.ts";
 import { protocolOf } from "./protocols.ts";
@@ -162,6 +163,6 @@ function inOrder(made: AppliedTransaction["postings"]): AppliedTransaction["post
 }
 
 function heardIn(shapes: Shapes, log: Log): Heard | undefined {
-  const shape = shapes.get(log.topics[0] ?? "");
+  const shape = shapes.get(topicOf(log) ?? "");
   return shape && { log, name: shape.name, values: decodeWords(shape, log) };
 }

@@ -1,6 +1,7 @@
 import { toEventSelector } from "viem/utils";
-import type { Log } from "../chain.ts";
+import type { Log, LogBytes } from "../chain.ts";
 import { LpLedgerError } from "../errors.ts";
+import { bytesOf } from "../log-bytes.ts";
 
 /** A decoded argument: addresses and 32 bytes as lower-case hex, integers of at most 32 bits as numbers, all others as bigint. */
 export type Value = string | number | bigint | readonly bigint[];
@@ -60,39 +61,41 @@ function shapeOf(entry: AbiEntry): EventShape {
   return { name: entry.name, topic0, topicCount: topics, dataLength: 2 + 64 * words, fields };
 }
 
-/** Decodes a log of this shape, whose hex is in lower case; topic count, data length and the range of every value must fit exactly. */
+/** Decodes a log of this shape; topic count, data length and the range of every value must fit exactly. */
 export function decodeWords(shape: EventShape, log: Log): Values {
-  if (log.topics.length !== shape.topicCount || log.data.length < shape.dataLength) throw misshapen(shape, log);
+  const bytes = log.bytes ?? bytesOf(log);
+  const dataStart = bytes === undefined ? 0 : bytes.start + 32 * (shape.topicCount - 1);
+  let end = dataStart + (shape.dataLength - 2) / 2; // Lists follow one another, as every encoder puts them.
+  if (bytes === undefined || bytes.topicCount !== shape.topicCount || bytes.end < end) throw misshapen(shape, log);
   const values: Record<string, Value> = {};
-  let end = shape.dataLength; // Lists follow one another, as every encoder puts them.
   for (const field of shape.fields) {
-    if (field.array !== undefined) {
-      const list = field.array === "list";
-      const length = list ? lengthOfList(log.data, field.index, end) : field.array;
-      if (length === undefined) throw misshapen(shape, log);
-      const from = list ? end + 64 : 2 + 64 * field.index;
-      if (list) end = from + 64 * length;
-      values[field.name] = Array.from({ length }, (_, i) =>
-        BigInt(`0x${log.data.slice(from + 64 * i, from + 64 * (i + 1))}`),
-      );
-      continue;
-    }
-    const topic = field.topic ? (log.topics[field.index] ?? "") : undefined;
-    if (topic !== undefined && topic.length !== 66) throw misshapen(shape, log);
-    const value = topic === undefined ? field.read(log.data, 2 + 64 * field.index) : field.read(topic, 2);
+    const at = field.topic ? bytes.start + 32 * (field.index - 1) : dataStart + 32 * field.index;
+    let value: Value | undefined;
+    if (field.array === undefined) value = field.read(bytes, at);
+    else if (field.array === "list") {
+      const length = lengthOfList(bytes, { at, dataStart, start: end });
+      value = length === undefined ? undefined : wordsOf(bytes, end + 32, length);
+      end += 32 * (1 + (length ?? 0));
+    } else value = wordsOf(bytes, at, field.array);
     if (value === undefined) throw misshapen(shape, log);
     values[field.name] = value;
   }
-  if (log.data.length !== end) throw misshapen(shape, log);
+  if (bytes.end !== end) throw misshapen(shape, log);
   return values;
 }
 
-/** How many words a list has that begins at `start` in the data's text; undefined where it is not there whole. */
-function lengthOfList(data: string, index: number, start: number): number | undefined {
-  const at = Number.parseInt(data.slice(2 + 64 * index, 66 + 64 * index), 16);
-  if (2 + 2 * at !== start || data.length < start + 64) return undefined;
-  const length = Number.parseInt(data.slice(start, start + 64), 16);
-  return length <= (data.length - start - 64) / 64 ? length : undefined;
+function wordsOf({ view }: LogBytes, start: number, length: number): readonly bigint[] {
+  return Array.from({ length }, (_, i) => unsigned(view, start + 32 * i));
+}
+
+/** How many words a list has that begins at `start`; undefined where it is not there whole. */
+function lengthOfList(
+  { view, end }: LogBytes,
+  { at, dataStart, start }: { readonly at: number; readonly dataStart: number; readonly start: number },
+): number | undefined {
+  if (end < start + 32 || unsigned(view, at) !== BigInt(start - dataStart)) return undefined;
+  const length = unsigned(view, start);
+  return length <= BigInt(Math.floor((end - start - 32) / 32)) ? Number(length) : undefined;
 }
 
 function misshapen(shape: EventShape, log: Log): LpLedgerError {
@@ -104,51 +107,59 @@ function misshapen(shape: EventShape, log: Log): LpLedgerError {
   );
 }
 
-const ZEROS = "0".repeat(64);
-const HALF_ZEROS = "0".repeat(32);
-const LOW_ZEROS = "0".repeat(56);
-const LOW_FULLS = "f".repeat(56);
-
-/** What reads the word of 64 hex digits that begins at a place of a text; undefined where it is out of the type's range. */
-type WordReader = (text: string, at: number) => Value | undefined;
+/** What reads the word of 32 bytes that begins at a place; undefined where it is out of the type's range. */
+type WordReader = (bytes: LogBytes, at: number) => Value | undefined;
 
 function readerOf(type: string): WordReader {
-  if (type === "address") {
-    const pad = ZEROS.slice(0, 24);
-    return (text, at) => (text.startsWith(pad, at) ? `0x${text.slice(at + 24, at + 64)}` : undefined);
-  }
-  if (type === "bytes32") {
-    return (text, at) => {
-      const word = text.slice(at, at + 64);
-      return /^[0-9a-f]{64}$/.test(word) ? `0x${word}` : undefined;
-    };
-  }
+  if (type === "address")
+    return (bytes, at) => (isFilled(bytes.view, at, 12, 0) ? `0x${bytes.hex(at + 12, 20)}` : undefined);
+  if (type === "bytes32") return (bytes, at) => `0x${bytes.hex(at, 32)}`;
   const match = /^(u?)int(\d+)$/.exec(type);
   if (match === null) throw new LpLedgerError("invariant", "ABI_TYPE", `no reader for the ABI type ${type}`);
   const bits = Number(match[2]);
   return match[1] === "u" ? uintReader(bits) : intReader(bits);
 }
 
-/** The part of a word that is not zeros, if half of it are: most amounts are much smaller than a word holds. */
-function unsigned(text: string, at: number): bigint {
-  return BigInt(`0x${text.startsWith(HALF_ZEROS, at) ? text.slice(at + 32, at + 64) : text.slice(at, at + 64)}`);
+/** Whether so many bytes, all of them full of ones or zeros, stand at a place: `bits` is -1 or 0. */
+function isFilled(view: DataView, at: number, length: number, bits: number): boolean {
+  let i = 0;
+  for (; i + 4 <= length; i += 4) if (view.getInt32(at + i) !== bits) return false;
+  for (; i < length; i++) if (view.getInt8(at + i) !== bits) return false;
+  return true;
+}
+
+/** The lower half of a word. */
+function low128(view: DataView, at: number): bigint {
+  const high = view.getBigUint64(at + 16);
+  const low = view.getBigUint64(at + 24);
+  return high === 0n ? low : (high << 64n) | low;
+}
+
+/** A whole word; most amounts are much smaller than it holds. */
+function unsigned(view: DataView, at: number): bigint {
+  const low = low128(view, at);
+  if (isFilled(view, at, 16, 0)) return low;
+  return (((view.getBigUint64(at) << 64n) | view.getBigUint64(at + 8)) << 128n) | low;
 }
 
 function uintReader(bits: number): WordReader {
-  const zeros = ZEROS.slice(0, 64 - bits / 4);
-  return (text, at) => (text.startsWith(zeros, at) ? unsigned(text, at) : undefined);
+  const unused = 32 - bits / 8;
+  return ({ view }, at) => (isFilled(view, at, unused, 0) ? unsigned(view, at) : undefined);
 }
 
 function intReader(bits: number): WordReader {
   const [low, high] = [-(2 ** (bits - 1)), 2 ** (bits - 1)];
-  return (text, at) => {
-    if (bits <= 32) {
-      // The sign fills every higher bit, so the low eight digits decide and the rest must agree with them.
-      const value = Number.parseInt(text.slice(at + 56, at + 64), 16) | 0;
-      const fills = text.startsWith(value < 0 ? LOW_FULLS : LOW_ZEROS, at);
-      return fills && value >= low && value < high ? value : undefined;
-    }
-    const value = text.startsWith(HALF_ZEROS, at) ? unsigned(text, at) : BigInt.asIntN(256, unsigned(text, at));
+  if (bits <= 32)
+    return ({ view }, at) => {
+      // The sign fills every higher bit, so the last four bytes decide and the rest must agree with them.
+      const value = view.getInt32(at + 28);
+      return value >= low && value < high && isFilled(view, at, 28, value < 0 ? -1 : 0) ? value : undefined;
+    };
+  return ({ view }, at) => {
+    const isSmallNegative = view.getInt32(at + 16) < 0 && isFilled(view, at, 16, -1);
+    const value = isSmallNegative
+      ? (view.getBigInt64(at + 16) << 64n) | view.getBigUint64(at + 24)
+      : BigInt.asIntN(256, unsigned(view, at));
     return BigInt.asIntN(bits, value) === value ? value : undefined;
   };
 }

@@ -1,0 +1,213 @@
+import { type Address, type Hash, toAddress, toHash } from "../core/hex.ts";
+import { ByteCursor, type Check, Slot } from "./byte-cursor.ts";
+import { LogMemory, PackedLog, ScannedLog, spareMemory, WORD_BYTES } from "./packed-log.ts";
+
+const COMMA = 0x2c;
+const LIST = 0x5b;
+const LIST_END = 0x5d;
+const OBJECT = 0x7b;
+const OBJECT_END = 0x7d;
+const FALSE = Buffer.from("false");
+
+const ADDRESS = /^0x[0-9a-f]{40}$/;
+const HASH = /^0x[0-9a-f]{64}$/;
+const QUANTITY = /^0x[0-9a-f]{1,13}$/;
+const LOG_INDEX_MAX = 2 ** 31 - 1;
+
+/** A key with its quotes and colon, and what reads its value. */
+interface Key {
+  readonly text: Buffer;
+  readonly read: (scan: LogScan) => boolean;
+}
+
+/** One reading of a list of logs; the first step that does not meet what it expected ends it. */
+export class LogScan {
+  readonly #cursor: ByteCursor;
+  readonly #memory: LogMemory;
+  #written = 0;
+  /** In the order in which the first log has them. */
+  readonly #keys: Key[] = [];
+  readonly #addressSlot = new Slot<Address>();
+  readonly #topicSlot = new Slot<string>();
+  readonly #numberSlot = new Slot<number>();
+  readonly #hashSlot = new Slot<Hash>();
+  readonly #timeSlot = new Slot<number>();
+  /** Texts that were checked, and stand once however many logs have them. */
+  readonly #addresses = new Map<string, Address>();
+  readonly #topics = new Map<string, string>();
+  #last: PackedLog | undefined;
+
+  // Of the log at hand; undefined: not met yet.
+  #address: Address | undefined;
+  #topic0: string | undefined;
+  #topicCount: number | undefined;
+  #start = 0;
+  #hasData = false;
+  #hasTransaction = false;
+  #blockNumber: number | undefined;
+  #blockHash: Hash | undefined;
+  #timestampSec: number | null = null;
+  #logIndex: number | undefined;
+
+  static readonly #READERS: ReadonlyMap<string, Key["read"]> = new Map([
+    ["address", (scan: LogScan) => scan.#readAddress()],
+    ["topics", (scan: LogScan) => scan.#readTopics()],
+    ["data", (scan: LogScan) => scan.#readData()],
+    ["blockNumber", (scan: LogScan) => scan.#readNumber()],
+    ["blockHash", (scan: LogScan) => scan.#readHash()],
+    ["blockTimestamp", (scan: LogScan) => scan.#readTime()],
+    ["transactionHash", (scan: LogScan) => scan.#readTransaction()],
+    ["logIndex", (scan: LogScan) => scan.#readLogIndex()],
+    ["removed", (scan: LogScan) => scan.#cursor.passes(FALSE)],
+  ]);
+
+  /** `start`: the place of the list's bracket. */
+  constructor(body: Buffer, start: number) {
+    this.#cursor = new ByteCursor(body, start);
+    // Two digits a byte: what is written is never more than half of what is read.
+    this.#memory = new LogMemory(spareMemory.take((body.length - start) >> 1));
+  }
+
+  /** The place after what was read. */
+  get at(): number {
+    return this.#cursor.at;
+  }
+
+  /** The whole list; undefined where anything is not as expected. */
+  list(): readonly ScannedLog[] | undefined {
+    const logs: ScannedLog[] = [];
+    this.#cursor.take();
+    for (;;) {
+      const log = this.#log(logs.length === 0);
+      const next = this.#cursor.take();
+      if (log === undefined || (next !== COMMA && next !== LIST_END)) {
+        spareMemory.give(this.#memory.buffer);
+        return undefined;
+      }
+      logs.push(log);
+      if (next === LIST_END) return logs;
+    }
+  }
+
+  #log(isFirst: boolean): ScannedLog | undefined {
+    if (this.#cursor.take() !== OBJECT) return undefined;
+    this.#begin();
+    for (let i = 0; ; i++) {
+      if (isFirst && !this.#learnKey()) return undefined;
+      const key = this.#keys[i];
+      if (key === undefined || !this.#cursor.passes(key.text) || !key.read(this)) return undefined;
+      const next = this.#cursor.take();
+      if (next === OBJECT_END) return i + 1 === this.#keys.length ? this.#placed() : undefined;
+      if (next !== COMMA) return undefined;
+    }
+  }
+
+  #begin(): void {
+    this.#address = undefined;
+    this.#topic0 = undefined;
+    this.#topicCount = undefined;
+    this.#blockNumber = undefined;
+    this.#blockHash = undefined;
+    this.#logIndex = undefined;
+    this.#timestampSec = null;
+    this.#hasData = false;
+    this.#hasTransaction = false;
+    this.#start = this.#written + WORD_BYTES;
+    this.#written = this.#start;
+  }
+
+  #placed(): ScannedLog | undefined {
+    const [address, topicCount, logIndex] = [this.#address, this.#topicCount, this.#logIndex];
+    const [blockNumber, blockHash] = [this.#blockNumber, this.#blockHash];
+    if (address === undefined || topicCount === undefined || logIndex === undefined) return undefined;
+    if (blockNumber === undefined || blockHash === undefined || !this.#hasData || !this.#hasTransaction)
+      return undefined;
+    const { at, end } = { at: this.#start, end: this.#written };
+    const log = new PackedLog(this.#memory, at, end, address, this.#topic0, topicCount, logIndex, this.#last);
+    this.#last = log;
+    return new ScannedLog(log, blockNumber, blockHash, this.#timestampSec);
+  }
+
+  /** Adds the key that stands next to the list of keys, without passing it. */
+  #learnKey(): boolean {
+    const text = this.#cursor.key();
+    if (text === undefined || this.#keys.some((key) => key.text.equals(text))) return false;
+    const name = text.toString("latin1", 1, text.length - 2);
+    this.#keys.push({ text, read: LogScan.#READERS.get(name) ?? ((scan) => scan.#cursor.skips()) });
+    return !name.includes("\\");
+  }
+
+  #readAddress(): boolean {
+    this.#address = this.#cursor.value(this.#addressSlot, (text) => known(this.#addresses, text, ADDRESS, toAddress));
+    return this.#address !== undefined;
+  }
+
+  #readTopics(): boolean {
+    if (this.#hasData || this.#cursor.take() !== LIST) return false; // Topics lie before the data.
+    this.#topicCount = 0;
+    if (this.#cursor.byte === LIST_END) return this.#cursor.take() !== undefined;
+    this.#topic0 = this.#cursor.value(this.#topicSlot, (text) => known(this.#topics, text, HASH, String));
+    if (this.#topic0 === undefined) return false;
+    for (this.#topicCount = 1; ; this.#topicCount++) {
+      const next = this.#cursor.take();
+      if (next === LIST_END) return true;
+      if (next !== COMMA || this.#hexTo(this.#written, WORD_BYTES) === undefined) return false;
+      this.#written += WORD_BYTES;
+    }
+  }
+
+  #readData(): boolean {
+    if (this.#topicCount === undefined) return false;
+    const length = this.#hexTo(this.#written);
+    this.#written += length ?? 0;
+    this.#hasData = length !== undefined;
+    return this.#hasData;
+  }
+
+  #readTransaction(): boolean {
+    this.#hasTransaction = this.#hexTo(this.#start - WORD_BYTES, WORD_BYTES) !== undefined;
+    return this.#hasTransaction;
+  }
+
+  #readNumber(): boolean {
+    this.#blockNumber = this.#cursor.value(this.#numberSlot, toQuantity);
+    return this.#blockNumber !== undefined;
+  }
+
+  #readHash(): boolean {
+    this.#blockHash = this.#cursor.value(this.#hashSlot, toLowerHash);
+    return this.#blockHash !== undefined;
+  }
+
+  #readTime(): boolean {
+    const seconds = this.#cursor.value(this.#timeSlot, toQuantity);
+    this.#timestampSec = seconds ?? null;
+    return seconds !== undefined;
+  }
+
+  #readLogIndex(): boolean {
+    const text = this.#cursor.text();
+    this.#logIndex = text === undefined ? undefined : toQuantity(text);
+    return this.#logIndex !== undefined && this.#logIndex <= LOG_INDEX_MAX;
+  }
+
+  #hexTo(place: number, length?: number): number | undefined {
+    return this.#cursor.hexTo(this.#memory.buffer, place, length);
+  }
+}
+
+function known<T>(all: Map<string, T>, text: string, form: RegExp, read: (text: string) => T): T | undefined {
+  let value = all.get(text);
+  if (value === undefined && form.test(text)) {
+    value = read(text);
+    all.set(text, value);
+  }
+  return value;
+}
+
+const toQuantity: Check<number> = (text) => {
+  const number = QUANTITY.test(text) ? Number(text) : undefined;
+  return Number.isSafeInteger(number) ? number : undefined;
+};
+
+const toLowerHash: Check<Hash> = (text) => (HASH.test(text) ? toHash(text) : undefined);

@@ -1,0 +1,46 @@
+import { isAscii } from "node:buffer";
+import { LogScan } from "./log-scan.ts";
+import type { ScannedLog } from "./packed-log.ts";
+
+const BEGIN = '"result":[{"';
+
+/** The body of an answer without its logs. */
+export interface Scanned {
+  /** As text, with `[i]` in the place of list i. */
+  readonly text: string;
+  readonly lists: readonly (readonly ScannedLog[])[];
+}
+
+/**
+ * Takes lists of logs out of the body of an answer before it is parsed: as objects full of text they cost more than all
+ * that is done with them. Only what is written as nodes write it is taken, without white space, escapes, upper case, nulls
+ * or removed logs: a list in which anything else occurs is left to the parser, whole.
+ */
+export function scanLogs(body: Buffer): Scanned {
+  const lists: (readonly ScannedLog[])[] = [];
+  const parts: string[] = [];
+  let taken = 0;
+  for (let found = body.indexOf(BEGIN); found >= 0; found = body.indexOf(BEGIN, found + 1)) {
+    if (found < taken) continue;
+    const start = found + BEGIN.indexOf("[");
+    const scan = new LogScan(body, start);
+    const list = scan.list();
+    if (list === undefined) continue;
+    parts.push(textOf(body.subarray(taken, start)), `[${lists.length}]`);
+    lists.push(list);
+    taken = scan.at;
+  }
+  parts.push(textOf(body.subarray(taken)));
+  return { text: parts.join(""), lists };
+}
+
+/** Which list stood in the place of a result; no list of logs looks like its mark. */
+export function markOf(result: unknown): number | undefined {
+  const [mark] = Array.isArray(result) && result.length === 1 ? result : [];
+  return typeof mark === "number" ? mark : undefined;
+}
+
+/** What a node says is nearly always plain ASCII, which is taken over as it is, without a check of each character. */
+export function textOf(part: Buffer): string {
+  return isAscii(part) ? part.toString("latin1") : part.toString("utf8");
+}
