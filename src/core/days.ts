@@ -67,7 +67,7 @@ export function closePoolDay(
   const shares = [...byProvider.entries()]
     .sort(([a], [b]) => (a < b ? -1 : 1))
     .map(([provider, held]) => ({
-      ...shareOf(pool, provider, held, means, day, time),
+      ...shareOf(pool, provider, held, means, time),
       inRangeTokenSeconds: inRange && pool.form === "ticks" ? inRangeOf(pool, held, means, time) : null,
     }));
   return { means, shares };
@@ -161,7 +161,6 @@ function shareOf(
   provider: Address,
   held: readonly Held[],
   means: PoolMeans,
-  day: Window,
   time: TickTime,
 ): Omit<DayShare, "inRangeTokenSeconds"> {
   const stretches = held.flatMap((each) => each.stretches);
@@ -172,7 +171,7 @@ function shareOf(
     tokenSeconds: pool.tokens.map((_, i) => amounts.reduce((sum, each) => sum + (each[i] ?? 0n), 0n)),
     valued: means.kind !== "shares" || means.seconds > 0,
     secondsOpen: secondsOpen(stretches),
-    secondsInRange: means.kind === "ticks" ? secondsInRange(held, day, time) : null,
+    secondsInRange: means.kind === "ticks" ? secondsInRange(held, time) : null,
   };
 }
 
@@ -204,24 +203,27 @@ function inRangeOf(pool: Pool, held: readonly Held[], means: PoolMeans, time: Ti
 }
 
 /** The union over a provider's positions: each stretch between two changes has one set of open ranges. */
-function secondsInRange(held: readonly Held[], day: Window, time: TickTime): number {
-  const cuts = new Set([day.startSec, day.endSec]);
-  for (const { stretches } of held) {
-    for (const { startSec, endSec } of stretches) cuts.add(startSec).add(endSec);
+function secondsInRange(held: readonly Held[], time: TickTime): number {
+  const changes: { readonly atSec: number; readonly range: TickRange; readonly opens: boolean }[] = [];
+  for (const { range, stretches } of held) {
+    if (range === null) continue;
+    for (const { startSec, endSec } of stretches)
+      changes.push({ atSec: startSec, range, opens: true }, { atSec: endSec, range, opens: false });
   }
-  const sorted = [...cuts].sort((a, b) => a - b);
+  changes.sort((a, b) => a.atSec - b.atSec);
+  const open = new Map<TickRange, number>();
   let seconds = 0;
-  for (let i = 0; i + 1 < sorted.length; i++) {
-    const startSec = sorted[i] ?? 0;
-    const endSec = sorted[i + 1] ?? 0;
-    const ranges: [number, number][] = [];
-    for (const { range, stretches } of held) {
-      const open = stretches.some((each) => each.startSec <= startSec && endSec <= each.endSec);
-      if (open && range !== null) ranges.push([range.tickLower, range.tickUpper]);
+  let startSec = 0;
+  for (const { atSec, range, opens } of changes) {
+    if (atSec > startSec) {
+      const ranges = [...open.keys()].map(({ tickLower, tickUpper }) => [tickLower, tickUpper] as const);
+      for (const [tickLower, tickUpper] of unionOf(ranges))
+        seconds += time.secondsIn({ tickLower, tickUpper }, { startSec, endSec: atSec });
+      startSec = atSec;
     }
-    for (const [tickLower, tickUpper] of unionOf(ranges)) {
-      seconds += time.secondsIn({ tickLower, tickUpper }, { startSec, endSec });
-    }
+    const count = (open.get(range) ?? 0) + (opens ? 1 : -1);
+    if (count === 0) open.delete(range);
+    else open.set(range, count);
   }
   return seconds;
 }

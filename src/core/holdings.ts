@@ -51,6 +51,7 @@ export function integralOf(stretches: readonly Stretch[]): bigint {
 
 /** Merges half-open intervals [a, b) of numbers into disjoint ascending ones. */
 export function unionOf(intervals: readonly (readonly [number, number])[]): readonly (readonly [number, number])[] {
+  if (intervals.length < 2) return intervals;
   const merged: [number, number][] = [];
   for (const [from, to] of [...intervals].sort((a, b) => a[0] - b[0])) {
     const last = merged.at(-1);

@@ -1,5 +1,5 @@
 import type { Window } from "./holdings.ts";
-import { inRange, type TickRange } from "./ticks.ts";
+import type { TickRange } from "./ticks.ts";
 
 export interface TickSpan extends Window {
   readonly tick: number;
@@ -7,54 +7,57 @@ export interface TickSpan extends Window {
 
 /** How long a pool's tick stood where, during a day: whole-day questions by binary search, parts of a day by walking. */
 export class TickTime {
-  readonly #spans: readonly TickSpan[];
-  readonly #ticks: readonly number[];
+  /** The spans in order, part by part: walking through them is most of what a day costs. */
+  readonly #startSecs: Float64Array;
+  readonly #endSecs: Float64Array;
+  readonly #spanTicks: Int32Array;
+  /** Ticks that occur, ascending. */
+  readonly #ticks: Int32Array;
   /** Seconds spent at any of the first i ticks of `#ticks`. */
   readonly #secondsBefore: readonly number[];
   readonly #whole: Window;
 
   constructor(spans: readonly TickSpan[]) {
-    this.#spans = spans;
+    this.#startSecs = Float64Array.from(spans, ({ startSec }) => startSec);
+    this.#endSecs = Float64Array.from(spans, ({ endSec }) => endSec);
+    this.#spanTicks = Int32Array.from(spans, ({ tick }) => tick);
     this.#whole = { startSec: spans[0]?.startSec ?? 0, endSec: spans.at(-1)?.endSec ?? 0 };
     const secondsAt = new Map<number, number>();
     for (const span of spans) secondsAt.set(span.tick, (secondsAt.get(span.tick) ?? 0) + span.endSec - span.startSec);
-    this.#ticks = [...secondsAt.keys()].sort((a, b) => a - b);
+    this.#ticks = Int32Array.from(secondsAt.keys()).sort();
     let sum = 0;
-    this.#secondsBefore = [0, ...this.#ticks.map((tick) => (sum += secondsAt.get(tick) ?? 0))];
+    this.#secondsBefore = [0, ...Array.from(this.#ticks, (tick) => (sum += secondsAt.get(tick) ?? 0))];
   }
 
   /** Seconds of the window in which tickLower <= tick < tickUpper. */
-  secondsIn(range: TickRange, window: Window): number {
-    if (window.startSec <= this.#whole.startSec && window.endSec >= this.#whole.endSec) {
-      return this.#secondsBelow(range.tickUpper) - this.#secondsBelow(range.tickLower);
-    }
+  secondsIn({ tickLower, tickUpper }: TickRange, { startSec, endSec }: Window): number {
+    if (startSec <= this.#whole.startSec && endSec >= this.#whole.endSec)
+      return this.#secondsBelow(tickUpper) - this.#secondsBelow(tickLower);
+    const [ticks, startSecs, endSecs] = [this.#spanTicks, this.#startSecs, this.#endSecs];
     let seconds = 0;
-    for (let i = this.#firstEndingAfter(window.startSec); i < this.#spans.length; i++) {
-      const span = this.#spans[i];
-      if (span === undefined || span.startSec >= window.endSec) break;
-      if (!inRange(range, span.tick)) continue;
-      seconds += Math.min(span.endSec, window.endSec) - Math.max(span.startSec, window.startSec);
+    for (let i = firstIndex(endSecs, startSec + 1); i < ticks.length; i++) {
+      const start = startSecs[i] ?? endSec;
+      if (start >= endSec) break;
+      const tick = ticks[i] ?? 0;
+      if (tick < tickLower || tick >= tickUpper) continue;
+      const end = endSecs[i] ?? endSec;
+      seconds += (end < endSec ? end : endSec) - (start > startSec ? start : startSec);
     }
     return seconds;
   }
 
   #secondsBelow(tick: number): number {
-    const index = firstIndex(this.#ticks.length, (i) => (this.#ticks[i] ?? 0) >= tick);
-    return this.#secondsBefore[index] ?? 0;
-  }
-
-  #firstEndingAfter(sec: number): number {
-    return firstIndex(this.#spans.length, (i) => (this.#spans[i]?.endSec ?? 0) > sec);
+    return this.#secondsBefore[firstIndex(this.#ticks, tick)] ?? 0;
   }
 }
 
-/** The first index of an ascending sequence for which the predicate holds, or its length. */
-function firstIndex(length: number, holds: (index: number) => boolean): number {
+/** The first index of an ascending sequence of whole numbers whose value is at least `least`, or its length. */
+function firstIndex(values: ArrayLike<number>, least: number): number {
   let low = 0;
-  let high = length;
+  let high = values.length;
   while (low < high) {
     const middle = (low + high) >>> 1;
-    if (holds(middle)) high = middle;
+    if ((values[middle] ?? 0) >= least) high = middle;
     else low = middle + 1;
   }
   return low;

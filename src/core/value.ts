@@ -82,6 +82,17 @@ export function canBePriced({ prices }: Pick<Programme, "prices">, pool: Pool): 
   return needed.every(({ address, decimals }) => decimals !== null && prices.has(address));
 }
 
+const poolsByAddress = new WeakMap<readonly Pool[], ReadonlyMap<Address, Pool>>();
+
+function poolsOf({ pools }: Programme): ReadonlyMap<Address, Pool> {
+  let known = poolsByAddress.get(pools);
+  if (known === undefined) {
+    known = new Map(pools.map((pool) => [pool.address, pool]));
+    poolsByAddress.set(pools, known);
+  }
+  return known;
+}
+
 /** What a provider's accounts are worth together, at the pools' states; null while a needed price is unknown. */
 export function valueOfAccounts(
   programme: Programme,
@@ -89,7 +100,7 @@ export function valueOfAccounts(
   stateOf: (pool: Address) => PoolState | undefined,
   priceOf: (token: Address) => bigint | undefined,
 ): bigint | null {
-  const pools = new Map(programme.pools.map((pool) => [pool.address, pool]));
+  const pools = poolsOf(programme);
   const amounts: TokenAmount[] = [];
   for (const { pool: address, balance, range } of accounts) {
     const [pool, state] = [pools.get(address), stateOf(address)];

@@ -1,16 +1,52 @@
 import type { StoredAccount } from "../core/books.ts";
+import type { Block } from "../core/chain.ts";
 import { dayEndSec, isoOf } from "../core/day.ts";
 import { invariant } from "../core/errors.ts";
+import { groupBy } from "../core/group.ts";
 import type { Address } from "../core/hex.ts";
 import type { PoolState } from "../core/pool-state.ts";
 import { creditedBy, type Programme } from "../core/programme.ts";
 import type { Standing } from "../core/tiers.ts";
 import { VALUE_MAX, valueOfAccounts } from "../core/value.ts";
 import type { Store } from "../store/store.ts";
+import type { AppliedBlock } from "./postings.ts";
 import { standingNow } from "./tiers.ts";
 
 /** In a programme without tiers everyone is in tier 1, whose multiplier is 1. */
 const NO_TIERS: Standing = { streakDays: null, tier: 1, multiplierBp: 10_000 };
+
+/** What a commit knows of the providers whose balances it changed: when each changed last, and the pools' states then. */
+class Touched {
+  readonly blocks = new Map<Address, number>();
+  readonly times = new Map<number, string>();
+  readonly states = new Map<number, Map<Address, PoolState | undefined>>();
+
+  readonly #isCredited: ReturnType<typeof creditedBy>;
+
+  constructor(isCredited: ReturnType<typeof creditedBy>) {
+    this.#isCredited = isCredited;
+  }
+
+  /** Takes up a block and what its logs did. */
+  note({ number, timestampSec }: Pick<Block, "number" | "timestampSec">, { postings, states }: AppliedBlock): void {
+    for (const { posting } of postings) {
+      const { kind, provider, pool, via } = posting.account;
+      if (kind === "holder" && this.#isCredited(pool, via)) this.blocks.set(provider, number);
+    }
+    this.times.set(number, isoOf(timestampSec));
+    this.states.set(number, new Map(states));
+  }
+}
+
+interface Refreshing {
+  /** The newest day's close. */
+  readonly close: { readonly block: number; readonly endSec: number } | undefined;
+  /** Writes a provider's row; `touched`: the block of its last change, whose states count where `atTouch`. */
+  put(provider: Address, accounts: readonly StoredAccount[], touched: number, atTouch: boolean): void;
+}
+
+/** So many providers are looked up at a time. */
+const CHUNK = 500;
 
 /**
  * Rewrites `provider_balances` for some providers, or for all: current balances at newest known prices, and the pools'
@@ -28,51 +64,81 @@ export class Balances {
     this.#isCredited = creditedBy(followed.programme);
   }
 
-  /** Adds to the providers whose balances changed, with the block of the change, what one posting's account tells. */
-  note(changed: Map<Address, number>, { kind, provider, pool, via, updatedBlock }: StoredAccount): void {
-    if (kind === "holder" && this.#isCredited(pool, via)) changed.set(provider, updatedBlock);
+  /** For a commit to begin with. */
+  untouched(): Touched {
+    return new Touched(this.#isCredited);
   }
 
-  /**
-   * The caller holds the transaction, with the books written back. Of providers that it gives a block for, that is the one
-   * of their last change.
-   */
-  refresh(providers: Iterable<Address> | ReadonlyMap<Address, number> | "all"): void {
-    const last = this.#store.days.last();
+  /** The caller holds the transaction, with the books written back. */
+  refresh(providers: readonly Address[] | "all"): void {
+    const refreshing = this.#begin(this.untouched());
+    if (providers !== "all") this.#refresh([...new Set(providers)], refreshing);
+    else for (const chunk of this.#store.balances.everyHolder(CHUNK)) this.#refresh(chunk, refreshing);
+  }
+
+  /** The same for the providers that a commit changed and that closed no day, without a look at what they held before. */
+  refreshTouched(touched: Touched): void {
+    const refreshing = this.#begin(touched);
+    const providers = [...touched.blocks.keys()].filter((each) => !this.#followed.special.has(each));
+    for (let i = 0; i < providers.length; i += CHUNK) {
+      const chunk = providers.slice(i, i + CHUNK);
+      const open = this.#openOf(chunk);
+      for (const provider of chunk)
+        refreshing.put(provider, open.get(provider) ?? [], touched.blocks.get(provider) ?? 0, true);
+    }
+  }
+
+  #refresh(chunk: readonly Address[], { close, put }: Refreshing): void {
+    const providers = chunk.filter((each) => !this.#followed.special.has(each));
+    const newest = new Map<Address, number>();
+    for (const { provider, pool, via, block } of this.#store.balances.lastChanges(providers))
+      if (this.#isCredited(pool, via)) newest.set(provider, Math.max(block, newest.get(provider) ?? 0));
+    const open = this.#openOf(providers);
+    // Who is not in it is a provider that a reorg took away altogether.
+    for (const [provider, touched] of newest)
+      put(provider, open.get(provider) ?? [], touched, close === undefined || touched >= close.block);
+  }
+
+  #openOf(providers: readonly Address[]): ReadonlyMap<Address, readonly StoredAccount[]> {
+    const open = this.#store.balances.openOf(providers).filter(({ pool, via }) => this.#isCredited(pool, via));
+    return groupBy(open, ({ provider }) => provider);
+  }
+
+  /** Prices, states and standings are the same for all that are refreshed together. */
+  #begin({ times, states }: Touched): Refreshing {
+    const { programme } = this.#followed;
+    const { days, balances, states: table } = this.#store;
+    const last = days.last();
     const close = last && { block: last.closedBlock, endSec: dayEndSec(last.date) };
     const prices = new Map<Address, bigint | undefined>();
-    const states = new Map<string, PoolState | undefined>();
-    const standingOf = standingNow(this.#store, this.#followed.programme);
-    const { balances } = this.#store;
-    const changed = providers instanceof Map ? (providers as ReadonlyMap<Address, number>) : undefined;
-    const chosen =
-      providers === "all" ? balances.everyHolder() : new Set(changed?.keys() ?? (providers as Iterable<Address>));
-    for (const provider of chosen) {
-      if (this.#followed.special.has(provider)) continue;
-      const known = changed?.get(provider);
-      const accounts = (known === undefined ? balances.accountsOf(provider) : balances.openOf(provider)).filter(
-        ({ pool, via }) => this.#isCredited(pool, via),
-      );
-      if (known === undefined && accounts.length === 0) continue; // A provider that a reorg took away altogether.
-      const touched = known ?? accounts.reduce((newest, account) => Math.max(newest, account.updatedBlock), 0);
-      const atTouch = close === undefined || touched >= close.block;
-      const lastUpdated = atTouch ? this.#store.balances.timeOf(touched) : isoOf(close.endSec);
+    const priceOf = (token: Address): bigint | undefined => this.#priceOf(token, prices);
+    const standingOf = standingNow(this.#store, programme);
+    const closing = new Map<Address, PoolState | undefined>();
+    const known = (
+      all: Map<Address, PoolState | undefined>,
+      pool: Address,
+      read: () => PoolState | undefined,
+    ): PoolState | undefined => {
+      if (!all.has(pool)) all.set(pool, read());
+      return all.get(pool);
+    };
+    const put = (provider: Address, accounts: readonly StoredAccount[], touched: number, atTouch: boolean): void => {
+      const lastUpdated =
+        atTouch || close === undefined ? (times.get(touched) ?? balances.timeOf(touched)) : isoOf(close.endSec);
       invariant(lastUpdated !== undefined, "BLOCK_MISSING", `block ${touched} has postings but no row`);
-      const stateOf = (pool: Address): PoolState | undefined => {
-        const key = `${pool}|${atTouch ? touched : "close"}`;
-        if (!states.has(key)) {
-          const { states: table } = this.#store;
-          states.set(key, atTouch ? table.atOrBelow(pool, touched) : table.before(pool, close.block, close.endSec));
-        }
-        return states.get(key);
-      };
-      const priceOf = (token: Address): bigint | undefined => this.#priceOf(token, prices);
-      const total = valueOfAccounts(this.#followed.programme, accounts, stateOf, priceOf);
+      const then = states.get(touched) ?? new Map<Address, PoolState | undefined>();
+      if (atTouch) states.set(touched, then);
+      const stateOf = (pool: Address): PoolState | undefined =>
+        atTouch || close === undefined
+          ? known(then, pool, () => table.atOrBelow(pool, touched))
+          : known(closing, pool, () => table.before(pool, close.block, close.endSec));
+      const total = valueOfAccounts(programme, accounts, stateOf, priceOf);
       const { tier, multiplierBp } = standingOf?.(provider) ?? NO_TIERS;
       const exact = total === null || multiplierBp === null ? null : (total * BigInt(multiplierBp)) / 10_000n;
       const weighted = exact === null || exact > VALUE_MAX ? null : exact;
-      this.#store.balances.put({ provider, total, weighted, tier, lastUpdated });
-    }
+      balances.put({ provider, total, weighted, tier, lastUpdated });
+    };
+    return { close, put };
   }
 
   #priceOf(token: Address, known: Map<Address, bigint | undefined>): bigint | undefined {

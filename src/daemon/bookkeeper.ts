@@ -16,7 +16,7 @@ import { Balances } from "./balances.ts";
 import { closeDay } from "./days.ts";
 import { Followed } from "./followed.ts";
 import { recordFrozen } from "./frozen.ts";
-import { type EventPosting, keepPostings } from "./postings.ts";
+import { type AppliedBlock, type EventPosting, keepPostings } from "./postings.ts";
 import { forgetReadersAbove, forgetReadersUpTo, keepReader } from "./readers.ts";
 import { emptyDigest, StateDigest } from "./state-digest.ts";
 
@@ -203,7 +203,7 @@ export class Bookkeeper {
     }
     this.#books ??= this.store.books();
     const books = this.#books;
-    const touched = new Map<Address, number>();
+    const touched = this.#balances.untouched();
     const daysBefore = this.store.days.last()?.date;
     let [events, postings] = [0, 0];
     for (const block of range.blocks) {
@@ -211,7 +211,7 @@ export class Bookkeeper {
       const made = this.#applyBlock(books, block);
       events += made.events;
       postings += made.postings.length;
-      for (const { posting } of made.postings) this.#balances.note(touched, posting.account);
+      if (made.postings.length > 0) touched.note(block, made);
     }
     this.#closeDaysUpTo(books, range.end.timestampSec, range.end.number);
     if (this.store.blocks.at(range.end.number) === undefined) {
@@ -222,18 +222,19 @@ export class Bookkeeper {
       });
     }
     this.store.flush(books);
-    this.#balances.refresh(this.store.days.last()?.date === daysBefore ? touched : "all");
+    if (this.store.days.last()?.date === daysBefore) this.#balances.refreshTouched(touched);
+    else this.#balances.refresh("all");
     this.store.config.set("last_processed_block", range.end.number, this.store.nowIso());
     this.store.findings.settleUpTo(range.end.number, HELD);
     keepReader(this.store, range);
     return { blocks: range.end.number - range.from + 1, events, postings, tip: range.end.number };
   }
 
-  #applyBlock(books: Books, read: LogBlock): { readonly events: number; readonly postings: readonly EventPosting[] } {
+  #applyBlock(books: Books, read: LogBlock): AppliedBlock {
     this.#followed.discover(read.logs, read.number);
     const block = this.heardOf(read);
     const { number: blockNumber, hash: blockHash, logs } = block;
-    if (logs.length === 0) return { events: 0, postings: [] };
+    if (logs.length === 0) return { events: 0, postings: [], states: [] };
     this.store.contents.insert({ blockNumber, blockHash, logCount: logs.length, hash: this.contentOf(block) });
     this.store.feeds.keep(block, this.#followed.routes.feeds);
     const events: LedgerEvent[] = [];
@@ -247,7 +248,7 @@ export class Bookkeeper {
       for (const pool of applied.pools) pools.add(pool);
     }
     for (const event of events) this.store.events.insert(block, event);
-    for (const pool of pools) this.#keepState(books, pool, block);
+    const states = [...pools].map((pool) => [pool.address, this.#keepState(books, pool, block)] as const);
     keepPostings(this.store, books, { sha256: this.#sha256, chainId: this.programme.chainId }, block, postings);
     if (events.length > 0) {
       this.store.insertBlock({
@@ -256,19 +257,20 @@ export class Bookkeeper {
         stateDigest: this.#stateDigest.of(this.programme.pools, books),
       });
     }
-    return { events: events.length, postings };
+    return { events: events.length, postings, states };
   }
 
-  /** Writes a pool's state at the end of a block if it differs from the one before. */
-  #keepState(books: Books, pool: Pool, block: LogBlock): void {
+  /** Writes a pool's state at the end of a block if it differs from the one before. @returns the state. */
+  #keepState(books: Books, pool: Pool, block: LogBlock): PoolState | undefined {
     const state = books.stateOf(pool);
-    if (state === undefined) return;
+    if (state === undefined) return undefined;
     const { states } = this.store;
     const stored = this.#states.has(pool) ? this.#states.get(pool) : states.atOrBelow(pool.address, block.number);
     this.#states.set(pool, state);
-    if (isSameState(state, stored)) return;
+    if (isSameState(state, stored)) return state;
     this.store.states.insert(pool.address, block.number, block.timestampSec, state);
     if (this.#dayEndSec === null) this.#dayEndSec = undefined;
+    return state;
   }
 
   #closeDaysUpTo(books: Books, timestampSec: number, blockNumber: number): void {

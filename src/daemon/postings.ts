@@ -2,13 +2,24 @@ import type { Books } from "../core/books.ts";
 import { chainDigest, type Sha256 } from "../core/digest.ts";
 import { invariant } from "../core/errors.ts";
 import { groupBy } from "../core/group.ts";
+import type { Address } from "../core/hex.ts";
 import type { LedgerEvent, Posting } from "../core/ledger.ts";
+import type { PoolState } from "../core/pool-state.ts";
 import type { Store } from "../store/store.ts";
 
 /** One posting with the event it belongs to. */
 export interface EventPosting {
   readonly event: LedgerEvent;
   readonly posting: Posting;
+}
+
+/** What the logs of a block did to the ledger. */
+export interface AppliedBlock {
+  /** How many events. */
+  readonly events: number;
+  readonly postings: readonly EventPosting[];
+  /** The states of the pools it had logs of, at its end. */
+  readonly states: readonly (readonly [pool: Address, state: PoolState | undefined])[];
 }
 
 /** Writes a block's postings and chains them to the digests of their pools. */

@@ -14,26 +14,42 @@ export interface ProviderBalance {
   readonly lastUpdated: string;
 }
 
+/** The newest block that changed an address's accounts in one pool, held by itself or through one wrapper. */
+interface LastChange {
+  readonly provider: Address;
+  readonly pool: Address;
+  readonly via: Address | "";
+  readonly block: number;
+}
+
 /** `provider_balances`, and the accounts a provider's total is made of. */
 export class BalancesTable {
-  readonly #accountsOf;
+  readonly #lastChanges;
   readonly #openOf;
-  readonly #all;
+  readonly #holders;
   readonly #firstSeen;
   readonly #insert;
   readonly #update;
   readonly #timestamp;
 
   constructor(db: Database) {
-    this.#accountsOf = db.prepare<[string], AccountRow>(`
-      select ${ACCOUNT_COLUMNS}
+    this.#lastChanges = db.prepare<[string], LastChange>(`
+      select provider_address as provider, pool_address as pool, via_address as via, max(updated_block) as block
       from accounts
-      where provider_address = ? and kind = 'holder'`);
+      where provider_address in (select value from json_each(?)) and kind = 'holder'
+      group by provider_address, pool_address, via_address`);
     this.#openOf = db.prepare<[string], AccountRow>(`
       select ${ACCOUNT_COLUMNS}
       from accounts
-      where provider_address = ? and kind = 'holder' and liquidity <> '0'`);
-    this.#all = db.prepare<[], string>("select distinct provider_address from accounts where kind = 'holder'").pluck();
+      where provider_address in (select value from json_each(?)) and kind = 'holder' and liquidity <> '0'`);
+    this.#holders = db
+      .prepare<[string, number], string>(`
+      select distinct provider_address
+      from accounts
+      where provider_address > ? and kind = 'holder'
+      order by provider_address
+      limit ?`)
+      .pluck();
     this.#firstSeen = db
       .prepare<[string], Day | null>(`
       select substr(processed_blocks.block_timestamp, 1, 10)
@@ -58,19 +74,23 @@ export class BalancesTable {
       .pluck();
   }
 
-  /** Every address with a holder account, special ones included. */
-  everyHolder(): readonly Address[] {
-    return this.#all.all().map(toAddress);
+  /** Every address with a holder account, special ones included, so many at a time. */
+  *everyHolder(limit: number): Generator<readonly Address[]> {
+    for (let last: Address | "" | undefined = ""; last !== undefined; ) {
+      const chunk: readonly Address[] = this.#holders.all(last, limit).map(toAddress);
+      if (chunk.length > 0) yield chunk;
+      last = chunk.at(-1);
+    }
   }
 
-  /** All accounts an address has or had. */
-  accountsOf(provider: Address): readonly StoredAccount[] {
-    return this.#accountsOf.all(provider).map(accountOf);
+  /** When the accounts of these addresses changed last, by pool and wrapper. */
+  lastChanges(providers: readonly Address[]): readonly LastChange[] {
+    return this.#lastChanges.all(JSON.stringify(providers));
   }
 
-  /** The accounts of an address that hold something. */
-  openOf(provider: Address): readonly StoredAccount[] {
-    return this.#openOf.all(provider).map(accountOf);
+  /** The accounts of these addresses that hold something. */
+  openOf(providers: readonly Address[]): readonly StoredAccount[] {
+    return this.#openOf.all(JSON.stringify(providers)).map(accountOf);
   }
 
   /** Block time of a stored block. */

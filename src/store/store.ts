@@ -60,6 +60,7 @@ export class Store {
   /** Transactions committed by this connection, and how long they took. */
   readonly written = { count: 0, ms: 0 };
   readonly #clock: Clock;
+  #newest = { sec: 0, iso: "1970-01-01T00:00:00Z" };
   readonly #insertBlock;
   readonly #thinBlocks;
   readonly #insertDigest;
@@ -112,7 +113,9 @@ export class Store {
 
   /** Wall-clock time for the few columns that carry it. */
   nowIso(): string {
-    return isoOf(Math.floor(this.#clock.nowMs() / 1000));
+    const sec = Math.floor(this.#clock.nowMs() / 1000);
+    if (sec !== this.#newest.sec) this.#newest = { sec, iso: isoOf(sec) };
+    return this.#newest.iso;
   }
 
   /**
