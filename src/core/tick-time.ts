@@ -1,5 +1,5 @@
 import type { Window } from "./holdings.ts";
-import type { TickRange } from "./ticks.ts";
+import { inRange, type TickRange } from "./ticks.ts";
 
 export interface TickSpan extends Window {
   readonly tick: number;
@@ -10,6 +10,7 @@ export class TickTime {
   /** The spans in order, part by part: walking through them is most of what a day costs. */
   readonly #startSecs: Float64Array;
   readonly #endSecs: Float64Array;
+  readonly #lengths: Int32Array;
   readonly #spanTicks: Int32Array;
   /** Ticks that occur, ascending. */
   readonly #ticks: Int32Array;
@@ -20,6 +21,7 @@ export class TickTime {
   constructor(spans: readonly TickSpan[]) {
     this.#startSecs = Float64Array.from(spans, ({ startSec }) => startSec);
     this.#endSecs = Float64Array.from(spans, ({ endSec }) => endSec);
+    this.#lengths = Int32Array.from(spans, ({ startSec, endSec }) => endSec - startSec);
     this.#spanTicks = Int32Array.from(spans, ({ tick }) => tick);
     this.#whole = { startSec: spans[0]?.startSec ?? 0, endSec: spans.at(-1)?.endSec ?? 0 };
     const secondsAt = new Map<number, number>();
@@ -33,16 +35,18 @@ export class TickTime {
   secondsIn({ tickLower, tickUpper }: TickRange, { startSec, endSec }: Window): number {
     if (startSec <= this.#whole.startSec && endSec >= this.#whole.endSec)
       return this.#secondsBelow(tickUpper) - this.#secondsBelow(tickLower);
-    const [ticks, startSecs, endSecs] = [this.#spanTicks, this.#startSecs, this.#endSecs];
+    const [ticks, lengths] = [this.#spanTicks, this.#lengths];
+    const first = firstIndex(this.#endSecs, startSec + 1);
+    const last = firstIndex(this.#startSecs, endSec) - 1;
     let seconds = 0;
-    for (let i = firstIndex(endSecs, startSec + 1); i < ticks.length; i++) {
-      const start = startSecs[i] ?? endSec;
-      if (start >= endSec) break;
+    for (let i = first; i <= last; i++) {
       const tick = ticks[i] ?? 0;
-      if (tick < tickLower || tick >= tickUpper) continue;
-      const end = endSecs[i] ?? endSec;
-      seconds += (end < endSec ? end : endSec) - (start > startSec ? start : startSec);
+      if (tick >= tickLower && tick < tickUpper) seconds += lengths[i] ?? 0;
     }
+    // Of the outer two only what lies in the window.
+    const inside = (i: number): boolean => first <= last && inRange({ tickLower, tickUpper }, ticks[i] ?? 0);
+    if (inside(first)) seconds -= Math.max(0, startSec - (this.#startSecs[first] ?? 0));
+    if (inside(last)) seconds -= Math.max(0, (this.#endSecs[last] ?? 0) - endSec);
     return seconds;
   }
 
