@@ -2,12 +2,10 @@ import type { Books } from "../core/books.ts";
 import type { Block, LogBlock, Range } from "../core/chain.ts";
 import { contentOf } from "../core/content.ts";
 import { dayEndSec, dayOf, nextDay } from "../core/day.ts";
-import { applyTransaction } from "../core/decode/transaction.ts";
+import { applyBlock } from "../core/decode/block.ts";
 import type { Sha256 } from "../core/digest.ts";
 import { LpLedgerError } from "../core/errors.ts";
 import type { Address, Hash } from "../core/hex.ts";
-import type { LedgerEvent } from "../core/ledger.ts";
-import { transactionsOf } from "../core/log-bytes.ts";
 import { isSameState, type PoolState } from "../core/pool-state.ts";
 import type { Pool, Programme } from "../core/programme.ts";
 import type { Repair } from "../store/contents.ts";
@@ -16,7 +14,7 @@ import { Balances } from "./balances.ts";
 import { closeDay } from "./days.ts";
 import { Followed } from "./followed.ts";
 import { recordFrozen } from "./frozen.ts";
-import { type AppliedBlock, type EventPosting, keepPostings } from "./postings.ts";
+import { type AppliedBlock, keepPostings } from "./postings.ts";
 import { forgetReadersAbove, forgetReadersUpTo, keepReader } from "./readers.ts";
 import { emptyDigest, StateDigest } from "./state-digest.ts";
 
@@ -237,16 +235,8 @@ export class Bookkeeper {
     if (logs.length === 0) return { events: 0, postings: [], states: [] };
     this.store.contents.insert({ blockNumber, blockHash, logCount: logs.length, hash: this.contentOf(block) });
     this.store.feeds.keep(block, this.#followed.routes.feeds);
-    const events: LedgerEvent[] = [];
-    const postings: EventPosting[] = [];
-    const pools = new Set<Pool>();
     const place = { blockNumber, timestampSec: block.timestampSec };
-    for (const transaction of transactionsOf(logs)) {
-      const applied = applyTransaction(books, this.#followed.routes, transaction, place);
-      events.push(...applied.events);
-      postings.push(...applied.postings);
-      for (const pool of applied.pools) pools.add(pool);
-    }
+    const { events, postings, pools } = applyBlock(books, this.#followed.routes, logs, place);
     for (const event of events) this.store.events.insert(block, event);
     const states = [...pools].map((pool) => [pool.address, this.#keepState(books, pool, block)] as const);
     keepPostings(this.store, books, { sha256: this.#sha256, chainId: this.programme.chainId }, block, postings);

@@ -1,17 +1,23 @@
 import type { ProtocolName } from "../programme.ts";
 import { CurveLogs, curveNgShapes, curveShapes } from "./curve.ts";
 import { managerShapes } from "./position-manager.ts";
-import type { BeginReader, Protocol } from "./reading.ts";
+import type { BeginReader, Protocol, ReadAlone } from "./reading.ts";
 import { erc20Shapes, erc4626Shapes, ShareLogs } from "./shares.ts";
 import { aerodromeShapes, PairLogs, solidlyShapes, uniswapV2Shapes } from "./uniswap-v2.ts";
 import { PoolLogs, pancakeV3Shapes, uniswapV3Shapes } from "./uniswap-v3.ts";
 import { SingletonLogs, uniswapV4Shapes, uniswapV4TokenShapes } from "./uniswap-v4.ts";
+import { swapAlone } from "./v3-swap.ts";
+import type { Shapes } from "./words.ts";
 
 const pairs: BeginReader = (reading) => new PairLogs(reading);
 const concentrated: BeginReader = (reading) => new PoolLogs(reading);
 const singleton: BeginReader = (reading) => new SingletonLogs(reading);
 const curve: BeginReader = (reading) => new CurveLogs(reading);
 const shares: BeginReader = (reading) => new ShareLogs(reading);
+const swaps = (shapes: Shapes, feeWords: number): ReadonlyMap<string, ReadAlone> =>
+  new Map(
+    [...shapes.values()].filter(({ name }) => name === "Swap").map(({ topic0 }) => [topic0, swapAlone(feeWords)]),
+  );
 const V2 = { form: "reserves", tokens: [2, 2], begin: pairs, valuations: ["balances"] } as const;
 const V3 = {
   form: "ticks",
@@ -27,8 +33,8 @@ const TABLE: readonly Protocol[] = [
   { name: "uniswap-v2", ...V2, shapes: uniswapV2Shapes, prices: true, factories: true, caveats: ["fee-on-transfer", "no-locked-minimum", "other-protocol-fee"] },
   { name: "solidly", ...V2, shapes: solidlyShapes, caveats: ["fee-on-transfer"] },
   { name: "aerodrome", ...V2, shapes: aerodromeShapes, caveats: ["fee-on-transfer"] },
-  { name: "uniswap-v3", ...V3, shapes: uniswapV3Shapes, prices: true, factories: true, caveats: ["rebasing-token"] },
-  { name: "pancake-v3", ...V3, shapes: pancakeV3Shapes, prices: true, factories: true, caveats: ["rebasing-token"] },
+  { name: "uniswap-v3", ...V3, shapes: uniswapV3Shapes, alone: swaps(uniswapV3Shapes, 0), prices: true, factories: true, caveats: ["rebasing-token"] },
+  { name: "pancake-v3", ...V3, shapes: pancakeV3Shapes, alone: swaps(pancakeV3Shapes, 2), prices: true, factories: true, caveats: ["rebasing-token"] },
   { name: "uniswap-v4", ...V3, begin: singleton, singleton: true, shapes: uniswapV4Shapes, managers: uniswapV4TokenShapes, prices: true, factories: true, caveats: ["hook-holds-value"] },
   { name: "curve-ng", form: "shares", tokens: [2, 8], begin: curve, shapes: curveNgShapes, valuations: ["share-value", "balances"], caveats: ["share-value-may-fall"] },
   { name: "curve", form: "shares", tokens: [2, 4], begin: curve, shapes: curveShapes, ownShareToken: true, valuations: ["share-value"], caveats: ["share-value-may-fall"] },

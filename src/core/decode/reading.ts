@@ -40,6 +40,12 @@ export interface Reader {
   finish?(): void;
 }
 
+/**
+ * Applies a log that moves no liquidity and is matched with no other of its transaction. @returns false where it cannot be
+ * read so: then a reader of transactions says why.
+ */
+export type ReadAlone = (books: Books, pool: Pool, log: Log, place: Place) => boolean;
+
 export type BeginReader = (reading: Reading) => Reader;
 
 /** One line of the table of protocols. */
@@ -51,6 +57,8 @@ export interface Protocol {
   readonly shapes: Shapes;
   /** Protocols with the same reader share one in a transaction. */
   readonly begin: BeginReader;
+  /** By first topic, the logs that need no transaction around them. */
+  readonly alone?: ReadonlyMap<string, ReadAlone>;
   /** The events of its position managers, where positions can be NFTs. */
   readonly managers?: Shapes;
   /** Pools live in one contract, which names them in its logs' first topic. */

@@ -83,6 +83,14 @@ export function topicsHeard(programme: Programme): readonly string[] {
   return [...topics].sort();
 }
 
+/** Applies a log that is all a transaction has for us, if it can be read by itself. @returns its pool; undefined where it cannot. */
+export function applyAlone(books: Books, routes: Routes, log: Log, place: Place): Pool | undefined {
+  const pool = emitterOf(routes, log);
+  if (pool === undefined) return undefined;
+  const read = protocolOf(pool).alone?.get(topicOf(log) ?? "");
+  return read?.(books, pool, log, place) === true ? pool : undefined;
+}
+
 /**
  * Applies the logs of one transaction to the books: decodes, matches position-manager logs with pool logs, checks the
  * identities and posts. All or nothing is the caller's: after a throw the books must be thrown away.
@@ -111,6 +119,10 @@ export function applyTransaction(books: Books, routes: Routes, logs: readonly Lo
     const pool = emitterOf(routes, log);
     if (pool !== undefined) {
       const protocol = protocolOf(pool);
+      if (protocol.alone?.get(topicOf(log) ?? "")?.(books, pool, log, place) === true) {
+        pools.add(pool);
+        continue;
+      }
       const heard = heardIn(protocol.shapes, log);
       if (heard === undefined) continue;
       pools.add(pool);

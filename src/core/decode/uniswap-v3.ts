@@ -1,16 +1,16 @@
 import pancakeAbi from "../../../abi/pancake-v3-pool.json" with { type: "json" };
 import abi from "../../../abi/uniswap-v3-pool.json" with { type: "json" };
-import { amountsOf, type PoolPrice } from "../amounts.ts";
+import { amountsOf } from "../amounts.ts";
 import { addTo, type Books, custodyKey } from "../books.ts";
 import type { Log } from "../chain.ts";
-import { broken, identityBroken } from "../errors.ts";
+import { broken, identityBroken, invariant } from "../errors.ts";
 import type { Address } from "../hex.ts";
 import { eventOf, movementOf } from "../ledger.ts";
 import type { Pool } from "../programme.ts";
-import type { TicksBook } from "../running-state.ts";
-import { rangeId, sqrtRatioAtTick, type TickRange } from "../ticks.ts";
+import { rangeId, type TickRange } from "../ticks.ts";
 import { type LiquidityChange, ManagerLogs, rangeOf } from "./position-manager.ts";
 import type { Emit, Heard, Place, Reader, Reading } from "./reading.ts";
+import { requireCovered } from "./v3-swap.ts";
 import { eventShapes, losslessJson, type Values } from "./words.ts";
 
 /** The events of a Uniswap V3 pool, by topic0. */
@@ -37,10 +37,6 @@ type PoolLog =
   | ({ readonly name: "Collect"; readonly owner: Address } & TickRange & Paid)
   | ({ readonly name: "CollectProtocol" } & Paid)
   | { readonly name: "Flash"; readonly paid0: bigint; readonly paid1: bigint };
-
-interface Swap extends Paid, PoolPrice {
-  readonly liquidity: bigint;
-}
 
 interface Paid {
   readonly amount0: bigint;
@@ -78,10 +74,6 @@ export class PoolLogs implements Reader {
 
   read(pool: Pool, { log, name, values }: Heard): void {
     const book = this.#books.ticks(pool);
-    if (name === "Swap" && book.price !== null) {
-      this.#swap(pool, book, log, values as unknown as Swap);
-      return;
-    }
     const decoded = { name, ...values } as unknown as PoolLog;
     if (decoded.name === "Initialize") {
       book.price = { sqrtPriceX96: decoded.sqrtPriceX96, tick: decoded.tick };
@@ -93,7 +85,8 @@ export class PoolLogs implements Reader {
       const why = "the history is incomplete: start at or before the block that created the pool";
       throw broken("V3-3", pool, this.#place, log, "Initialize as the pool's first log", decoded.name, why);
     }
-    this.#requireCovered(pool, book, log, decoded.name, broughtIn(decoded));
+    invariant(name !== "Swap", "SWAP_NOT_READ", `the swap ${log.logIndex} was not read by itself`);
+    requireCovered(pool, book, log, this.#place, decoded.name, broughtIn(decoded));
     switch (decoded.name) {
       case "Flash":
       case "CollectProtocol":
@@ -107,15 +100,6 @@ export class PoolLogs implements Reader {
       default:
         this.#changeLiquidity(pool, log, values, decoded);
     }
-  }
-
-  #swap(pool: Pool, book: TicksBook, log: Log, swap: Swap): void {
-    const { amount0, amount1, sqrtPriceX96, tick, liquidity } = swap;
-    this.#requireCovered(pool, book, log, "Swap", [amount0, amount1]);
-    book.price = { sqrtPriceX96, tick };
-    requireTick("V3-4", pool, this.#place, log, book.price);
-    book.ticks.moveTo(tick);
-    requireActive("V3-1", pool, this.#place, log, liquidity, book.ticks.active);
   }
 
   #changeLiquidity(pool: Pool, log: Log, values: Values, change: LiquidityChange): void {
@@ -145,22 +129,6 @@ export class PoolLogs implements Reader {
     if (deferred) this.#managerLogs().defer(pool, log, change);
   }
 
-  /** V3-8: nothing leaves the pool that did not come in before; what is in it is kept for V3-7. */
-  #requireCovered(
-    pool: Pool,
-    book: TicksBook,
-    log: Log,
-    name: string,
-    [in0, in1]: readonly [in0: bigint, in1: bigint],
-  ): void {
-    if (book.amounts === null) return; // Read from before amounts were kept.
-    const after = [book.amounts[0] + in0, book.amounts[1] + in1] as const;
-    book.amounts = after;
-    if (after[0] >= 0n && after[1] >= 0n) return;
-    const why = `more leaves the pool with this ${name} than its logs brought in: one of them is missing`;
-    throw broken("V3-8", pool, this.#place, log, "amounts of at least 0", after.join(" and "), why);
-  }
-
   /** V3-3: the amounts of a deposit or withdrawal follow from liquidity, range and the pool's price, to the last unit. */
   #requireAmounts(pool: Pool, log: Log, change: LiquidityChange): void {
     const { price } = this.#books.ticks(pool);
@@ -186,21 +154,6 @@ export class PoolLogs implements Reader {
       );
     }
   }
-}
-
-/** V3-4: the price lies at its tick, or exactly on the next one, where a swap that went down has stopped. */
-export function requireTick(identity: string, pool: Pool, place: Place, log: Log, price: PoolPrice): void {
-  const { tick, sqrtPriceX96 } = price;
-  if (sqrtRatioAtTick(tick) <= sqrtPriceX96 && sqrtPriceX96 <= sqrtRatioAtTick(tick + 1)) return;
-  const expected = `a price from ${sqrtRatioAtTick(tick)} to ${sqrtRatioAtTick(tick + 1)}`;
-  throw broken(identity, pool, place, log, expected, sqrtPriceX96, "the price is not at the tick");
-}
-
-/** V3-1: the positions in range are the liquidity that a swap saw. */
-export function requireActive(identity: string, pool: Pool, place: Place, log: Log, saw: bigint, ours: bigint): void {
-  if (saw === ours) return;
-  const why = "the positions in range do not sum to the liquidity the swap saw";
-  throw broken(identity, pool, place, log, saw, ours, why);
 }
 
 /** What a log brings into the pool of each token; minus what leaves. A flash loan goes out and comes back with what is paid. */

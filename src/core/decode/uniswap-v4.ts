@@ -10,7 +10,7 @@ import type { Pool } from "../programme.ts";
 import { partsOf } from "../side.ts";
 import { rangeId, type TickRange } from "../ticks.ts";
 import type { Heard, Reader, Reading } from "./reading.ts";
-import { requireActive, requireTick } from "./uniswap-v3.ts";
+import { requireActive, requireTick } from "./v3-swap.ts";
 import { eventShapes, losslessJson } from "./words.ts";
 
 /** The events of the Uniswap V4 PoolManager that tell of pools; each names its pool in the first topic. */

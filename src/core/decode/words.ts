@@ -121,7 +121,7 @@ function readerOf(type: string): WordReader {
 }
 
 /** Whether so many bytes, all of them full of ones or zeros, stand at a place: `bits` is -1 or 0. */
-function isFilled(view: DataView, at: number, length: number, bits: number): boolean {
+export function isFilled(view: DataView, at: number, length: number, bits: number): boolean {
   let i = 0;
   for (; i + 4 <= length; i += 4) if (view.getInt32(at + i) !== bits) return false;
   for (; i < length; i++) if (view.getInt8(at + i) !== bits) return false;
@@ -136,7 +136,7 @@ function low128(view: DataView, at: number): bigint {
 }
 
 /** A whole word; most amounts are much smaller than it holds. */
-function unsigned(view: DataView, at: number): bigint {
+export function unsigned(view: DataView, at: number): bigint {
   const low = low128(view, at);
   if (isFilled(view, at, 16, 0)) return low;
   return (((view.getBigUint64(at) << 64n) | view.getBigUint64(at + 8)) << 128n) | low;
@@ -156,12 +156,22 @@ function intReader(bits: number): WordReader {
       return value >= low && value < high && isFilled(view, at, 28, value < 0 ? -1 : 0) ? value : undefined;
     };
   return ({ view }, at) => {
-    const isSmallNegative = view.getInt32(at + 16) < 0 && isFilled(view, at, 16, -1);
-    const value = isSmallNegative
-      ? (view.getBigInt64(at + 16) << 64n) | view.getBigUint64(at + 24)
-      : BigInt.asIntN(256, unsigned(view, at));
+    const value = signed(view, at);
     return BigInt.asIntN(bits, value) === value ? value : undefined;
   };
+}
+
+/** A whole word in two's complement. */
+export function signed(view: DataView, at: number): bigint {
+  if (view.getInt32(at + 16) < 0 && isFilled(view, at, 16, -1))
+    return (view.getBigInt64(at + 16) << 64n) | view.getBigUint64(at + 24);
+  return BigInt.asIntN(256, unsigned(view, at));
+}
+
+/** A word of `int24`; undefined where it is out of range. */
+export function int24(view: DataView, at: number): number | undefined {
+  const value = view.getInt32(at + 28);
+  return (value << 8) >> 8 === value && isFilled(view, at, 28, value < 0 ? -1 : 0) ? value : undefined;
 }
 
 /** Decoded values as JSON that loses nothing: integers beyond 32 bits as decimal text, the rest as they are. */

@@ -1,0 +1,27 @@
+import type { Books } from "../books.ts";
+import type { Log } from "../chain.ts";
+import type { LedgerEvent } from "../ledger.ts";
+import { transactionsOf } from "../log-bytes.ts";
+import type { Pool } from "../programme.ts";
+import type { Place } from "./reading.ts";
+import { type AppliedTransaction, applyAlone, applyTransaction, type Routes } from "./transaction.ts";
+
+/** Applies the logs of a block to the books, transaction by transaction; see `applyTransaction`. */
+export function applyBlock(books: Books, routes: Routes, logs: readonly Log[], place: Place): AppliedTransaction {
+  const events: LedgerEvent[] = [];
+  const postings: AppliedTransaction["postings"][number][] = [];
+  const pools = new Set<Pool>();
+  for (const transaction of transactionsOf(logs)) {
+    const [first] = transaction;
+    const alone = transaction.length === 1 && first && applyAlone(books, routes, first, place);
+    if (alone) {
+      pools.add(alone);
+      continue;
+    }
+    const applied = applyTransaction(books, routes, transaction, place);
+    events.push(...applied.events);
+    postings.push(...applied.postings);
+    for (const pool of applied.pools) pools.add(pool);
+  }
+  return { events, postings, pools };
+}
