@@ -25,7 +25,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 /** Packages each room may use; `node:` modules count as packages. */
 const MAY_USE: Readonly<Record<string, RegExp>> = {
   main: /^node:(fs|readline\/promises)$/,
-  cli: /^(commander|node:(child_process|crypto|fs|http|https|path|stream|stream\/promises|url|worker_threads|zlib))$/,
+  cli: /^(commander|node:(child_process|crypto|fs|http|https|path|stream|stream\/promises|url|v8|worker_threads|zlib))$/,
   config: /^(viem\/utils|zod|node:fs)$/,
   settings: /^(dotenv|node:(fs|path))$/,
   log: /^pino$/,

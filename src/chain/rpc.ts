@@ -1,5 +1,6 @@
 import type { Clock } from "../core/chain.ts";
 import { LpLedgerError, shown } from "../core/errors.ts";
+import { type HttpAnswer, readBody } from "./body.ts";
 import { classifyText } from "./failures.ts";
 import { Pacer } from "./pacer.ts";
 import { decoded, redact, secretsOf } from "./redact.ts";
@@ -19,13 +20,6 @@ export interface HttpRequest {
   readonly signal: AbortSignal;
 }
 
-/** The part of an answer that the transport reads; a `Response` of `fetch` has it, too. */
-export interface HttpAnswer {
-  readonly status: number;
-  readonly headers: { get(name: string): string | null };
-  readonly body: AsyncIterable<Uint8Array> | null;
-}
-
 export type Fetch = (url: string, init: HttpRequest) => Promise<HttpAnswer>;
 
 export interface Endpoint {
@@ -39,7 +33,6 @@ export interface Endpoint {
   readonly bodyBytesMax: number;
 }
 
-const BODY_BYTES_START = 2 ** 16;
 const LOGS = "eth_getLogs";
 
 interface Answer {
@@ -178,7 +171,9 @@ export class Rpc {
         body,
         signal: either.signal,
       });
-      const whole = await this.#read(response);
+      const { bodyBytesMax } = this.#endpoint;
+      const whole = await readBody(response, this.#spare, bodyBytesMax);
+      if (whole === undefined) throw this.#failure("RPC_TOO_LARGE", `answered more than ${bodyBytesMax} bytes`);
       const { text, lists } = withLogs ? scanLogs(whole) : { text: textOf(whole), lists: [] };
       this.#spare.give(Buffer.from(whole.buffer));
       return { parsed: this.#parse(text, response), lists, response };
@@ -192,27 +187,6 @@ export class Rpc {
       this.#waitedMs += clock.nowMs() - startedMs;
       signal.removeEventListener("abort", abort);
       deadline.clear();
-    }
-  }
-
-  /** The body, in memory that is to be given back. */
-  async #read(response: HttpAnswer): Promise<Buffer> {
-    const spare = this.#spare.takeLarge(BODY_BYTES_START);
-    try {
-      let [whole, bytes] = [spare, 0];
-      for await (const chunk of response.body ?? []) {
-        const end = bytes + chunk.byteLength;
-        if (end > this.#endpoint.bodyBytesMax) {
-          throw this.#failure("RPC_TOO_LARGE", `answered more than ${this.#endpoint.bodyBytesMax} bytes`);
-        }
-        if (end > whole.length) whole = enlarged(whole, bytes, end);
-        whole.set(chunk, bytes);
-        bytes = end;
-      }
-      return whole.subarray(0, bytes);
-    } catch (error) {
-      this.#spare.give(spare);
-      throw error;
     }
   }
 
@@ -264,13 +238,6 @@ export class Rpc {
       facts: { endpoint: id, methods: calls.map((call) => call.method), ...facts },
     });
   }
-}
-
-/** A larger buffer with what was read so far. */
-function enlarged(whole: Buffer, bytes: number, needed: number): Buffer {
-  const larger = Buffer.allocUnsafeSlow(Math.max(needed, 2 * whole.length));
-  whole.copy(larger, 0, 0, bytes);
-  return larger;
 }
 
 /** `fetch` refuses URLs with a user and password: they go into the header they stand for. */

@@ -1,6 +1,6 @@
 /** So many are kept, of at most so many bytes each. */
 const BUFFERS_MAX = 4;
-const BYTES_MAX = 2 ** 25;
+const BYTES_MAX = 2 ** 23;
 
 /**
  * Large buffers that are used again: one thrown away after each answer would lie in memory until enough of them have

@@ -6,6 +6,9 @@ import { LpLedgerError } from "../core/errors.ts";
 import type { NodeSettings } from "./following.ts";
 import { portOf } from "./message-port.ts";
 
+/** What it makes is short-lived: more would only be more memory. */
+const YOUNG_MB_MAX = 12;
+
 /** The thread that speaks with the nodes: asking, parsing and checking go on there while the ledger is written here. */
 export class ChainThread {
   readonly #worker: Worker;
@@ -16,7 +19,7 @@ export class ChainThread {
   constructor(settings: NodeSettings, script = new URL("./chain-worker.js", import.meta.url)) {
     const { endpoints, rpcTimeoutMs, rpcBodyBytesMax } = settings;
     const workerData: NodeSettings = { endpoints, rpcTimeoutMs, rpcBodyBytesMax };
-    const worker = new Worker(script, { workerData });
+    const worker = new Worker(script, { workerData, resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MB_MAX } });
     this.#worker = worker;
     this.#port = portOf(worker);
     worker.on("error", (error) => this.#broke((error as Error).message));

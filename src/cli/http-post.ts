@@ -1,7 +1,8 @@
 import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from "node:http";
 import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
 import { constants, createBrotliDecompress, createGunzip, createInflate } from "node:zlib";
-import type { Fetch, HttpAnswer, HttpRequest } from "../chain/rpc.ts";
+import type { HttpAnswer } from "../chain/body.ts";
+import type { Fetch, HttpRequest } from "../chain/rpc.ts";
 
 const AGENT_OPTIONS = { keepAlive: true, scheduling: "lifo" } as const;
 const httpAgent = new HttpAgent(AGENT_OPTIONS);

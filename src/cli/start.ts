@@ -22,7 +22,7 @@ import { EndpointRecord } from "./endpoint-record.ts";
 import { Hints } from "./hints.ts";
 import { HttpThread, httpDataOf } from "./http.ts";
 import { inspectElsewhere } from "./inspect-elsewhere.ts";
-import { sha256, systemClock } from "./platform.ts";
+import { keepHeapSmall, sha256, systemClock } from "./platform.ts";
 import { Progress } from "./progress.ts";
 import { settlePatience } from "./settle-patience.ts";
 import { type Follow, takeUp } from "./take-up.ts";
@@ -64,6 +64,7 @@ export async function start(io: Io, options: StartOptions): Promise<void> {
     write: (line) => io.talk(io.isTerminal ? readableLine(line) : line),
   });
   const stop = stopOnSignal(io);
+  if (io.threads) keepHeapSmall();
   const thread = io.threads ? new ChainThread(settings) : undefined;
   let http: HttpThread | undefined;
   try {
