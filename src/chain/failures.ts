@@ -56,7 +56,7 @@ export function classifyText(text: string, code?: unknown, status?: unknown): Cl
  */
 export type Reaction =
   | { readonly do: "smaller"; readonly blocks: number; readonly cap?: number }
-  | { readonly do: "receipts" | "again" | "wait" | "elsewhere" | "without-batches" };
+  | { readonly do: "receipts" | "again" | "at-its-turn" | "wait" | "elsewhere" | "without-batches" };
 
 /** A failure that may be the node's weather is tried again this often before the range is blamed for it. */
 const WEATHER_ATTEMPTS = 2;
@@ -85,6 +85,8 @@ export function reactionTo(error: LpLedgerError, from: number, to: number, attem
     case "transient":
       return blocks > 1 && attempt > WEATHER_ATTEMPTS ? bisect : { do: "again" };
     case "rate":
+      // The pacer has slowed down already; a refusal that repeats itself is waited out.
+      return { do: attempt === 1 ? "at-its-turn" : "again" };
     case "unreachable":
     case "inconsistent":
       return { do: "again" };

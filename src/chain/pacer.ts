@@ -2,10 +2,17 @@ import type { Clock } from "../core/chain.ts";
 
 const WINDOW_MS = 10_000;
 const LESSON_MS = 1_000;
+const FIRST_MS = 100;
 const FIRST_MS_MIN = 50;
-/** Below what was borne when a refusal came; and how much is given up while that is not known yet. */
-const MARGIN_SHARE = 0.97;
+/** Below what was borne when a refusal came; and the most that one lesson gives up once the rate is known. */
+const MARGIN_SHARE = 0.98;
 const SLOWER_SHARE = 0.7;
+/** In the first lesson: how many answers it takes, by how much each refusal slows down, and how much more is asked than gets through. */
+const LESSON_ANSWERS = 20;
+const LESSON_MS_MAX = 3_000;
+const YIELD_SHARE = 0.75;
+const YIELD_EVERY_MS = 100;
+const PRESSURE = 1.25;
 /** Far below the ceiling the rate grows fast; near it by a small step, since a step beyond it costs a refusal, and by larger ones while none comes. */
 const FAR_GROWTH = 1.5;
 const NEAR_GROWTH = 0.03;
@@ -13,6 +20,14 @@ const NEAR_EVERY_MS = 8_000;
 const PER_SECOND_MIN = 1;
 const PER_SECOND_NONE = 500;
 const PAUSE_MS_MAX = 300_000;
+
+/** When it began, how many answers it brought, and when it was refused and slowed down last. */
+interface Lesson {
+  readonly sinceMs: number;
+  borne: number;
+  refusedMs: number;
+  slowedMs: number;
+}
 
 /** Keeps an endpoint's requests just below the rate it bears, which is learned from its refusals. */
 export class Pacer {
@@ -23,6 +38,8 @@ export class Pacer {
   /** What the endpoint bore in the second before it refused last. */
   #ceiling = Number.POSITIVE_INFINITY;
   #firstMs: number | undefined;
+  /** Since the first refusal, until it is known how much gets through when a little too much is asked. */
+  #learning: Lesson | undefined;
   #nextMs = 0;
   #pausedToMs = 0;
   #taughtMs = Number.NEGATIVE_INFINITY;
@@ -51,6 +68,11 @@ export class Pacer {
     while ((this.#sent[0] ?? at) < at - WINDOW_MS) this.#sent.shift();
   }
 
+  /** The endpoint answered a request, whatever it said. */
+  answered(): void {
+    if (this.#learning !== undefined) this.#learning.borne += 1;
+  }
+
   /** The endpoint refused a request for its rate: slower from now on, and nothing at all for as long as it asked for. */
   refused(retryAfterMs: number | undefined): void {
     const now = this.#clock.nowMs();
@@ -58,6 +80,11 @@ export class Pacer {
     this.#nextMs = Math.max(this.#nextMs, this.#pausedToMs);
     this.#refused.push(now);
     while ((this.#refused[0] ?? now) <= now - LESSON_MS) this.#refused.shift();
+    if (this.#learning !== undefined) {
+      this.#yield(this.#learning, now);
+      this.#learn(now);
+      return;
+    }
     // Many requests may be refused together; they teach one lesson.
     if (now - this.#taughtMs < LESSON_MS) return;
     this.#taughtMs = now;
@@ -67,14 +94,42 @@ export class Pacer {
     const sent = this.#sent.filter((at) => at > since).length;
     // Those that waited out a pause may have gone together: more than the rate it was refused at is not borne.
     const borne = Math.min(this.#perSecond, Math.max(1, sent - this.#refused.length));
-    const elapsedMs = Math.max(FIRST_MS_MIN, now - (this.#firstMs ?? now));
-    if (elapsedMs < LESSON_MS) {
-      this.#slow(((1000 * borne) / elapsedMs) * SLOWER_SHARE);
+    if (!Number.isFinite(this.#ceiling)) {
+      const recentMs = Math.min(FIRST_MS, Math.max(FIRST_MS_MIN, now - (this.#firstMs ?? now)));
+      const recent = this.#sent.filter((at) => at > now - recentMs).length;
+      this.#slow(YIELD_SHARE * Math.min(this.#perSecond, (1000 * recent) / recentMs));
+      this.#learning = { sinceMs: now, borne: 0, refusedMs: now, slowedMs: now };
       return;
     }
     // Later a second of refusals may have other reasons than the rate: then a lesson takes away a third at most.
-    const least = Number.isFinite(this.#ceiling) ? this.#perSecond * SLOWER_SHARE : 0;
-    this.#ceiling = Math.max(borne, least);
+    this.#ceiling = Math.max(borne, this.#perSecond * SLOWER_SHARE);
+    this.#slow(this.#ceiling * MARGIN_SHARE);
+  }
+
+  /** A refusal in the first lesson: a little slower, but not for each of several that were sent together. */
+  #yield(learning: Lesson, now: number): void {
+    learning.refusedMs = now;
+    if (now - learning.slowedMs < YIELD_EVERY_MS) return;
+    learning.slowedMs = now;
+    const borne = (1000 * learning.borne) / (now - learning.sinceMs);
+    this.#slow(Math.max(this.#perSecond * YIELD_SHARE, borne * PRESSURE));
+  }
+
+  /** The first lesson: nothing that gets through while it lasts is lost, and what got through is the rate. */
+  #learn(now: number): void {
+    if (this.#learning === undefined) return;
+    const { sinceMs, borne, refusedMs } = this.#learning;
+    if (now - sinceMs < LESSON_MS || (borne < LESSON_ANSWERS && now - sinceMs < LESSON_MS_MAX)) return;
+    this.#learning = undefined;
+    this.#changedMs = now;
+    if (refusedMs - sinceMs < (now - sinceMs) / 2) {
+      // It was not asked for as much as it bears: another lesson, with more.
+      this.#learning = { sinceMs: now, borne: 0, refusedMs: now, slowedMs: now };
+      this.#quickenBy(PRESSURE);
+      return;
+    }
+    this.#taughtMs = now;
+    this.#ceiling = (1000 * Math.max(1, borne)) / (now - sinceMs);
     this.#slow(this.#ceiling * MARGIN_SHARE);
   }
 
@@ -84,11 +139,19 @@ export class Pacer {
 
   #quicken(now: number): void {
     if (this.#perSecond === Number.POSITIVE_INFINITY || now < this.#pausedToMs) return;
+    this.#learn(now);
+    if (this.#learning !== undefined) return;
     const isFar = this.#perSecond * FAR_GROWTH <= this.#ceiling * MARGIN_SHARE;
     if (now - this.#changedMs < (isFar ? LESSON_MS : NEAR_EVERY_MS)) return;
     this.#changedMs = now;
-    this.#perSecond *= isFar ? FAR_GROWTH : 1 + this.#growth;
+    this.#quickenBy(isFar ? FAR_GROWTH : 1 + this.#growth);
     if (!isFar) this.#growth = Math.min(1, 2 * this.#growth);
-    if (this.#perSecond > PER_SECOND_NONE) this.#perSecond = this.#ceiling = Number.POSITIVE_INFINITY;
+  }
+
+  #quickenBy(factor: number): void {
+    this.#perSecond *= factor;
+    if (this.#perSecond <= PER_SECOND_NONE) return;
+    this.#perSecond = this.#ceiling = Number.POSITIVE_INFINITY;
+    this.#learning = undefined;
   }
 }

@@ -41,6 +41,9 @@ export class Ranges {
   #cap: number;
   #ceiling = Number.MAX_SAFE_INTEGER;
   #goodAtCeiling = 0;
+  /** The largest range that was answered; and where a larger one begins that is on its way: one at a time is enough to learn. */
+  #borne: number;
+  #trial: number | undefined;
 
   /** `cap` is what an earlier process learned of the endpoint. */
   constructor(
@@ -58,6 +61,7 @@ export class Ranges {
     this.#limits = limits;
     this.#cap = cap ?? Number.MAX_SAFE_INTEGER;
     this.#blocks = Math.min(limits.blocksStart, limits.blocksMax, this.#cap);
+    this.#borne = this.#blocks;
   }
 
   /** Most blocks a range may have by what the endpoint said; undefined while it said nothing. */
@@ -74,11 +78,14 @@ export class Ranges {
     const { signal } = left;
     const ahead: Promise<readonly Range[]>[] = [];
     let next = from;
+    this.#trial = undefined;
     try {
       outer.throwIfAborted();
       while (next <= to || ahead.length > 0) {
         while (next <= to && ahead.length < this.#limits.inFlightMax) {
-          const [first, last] = [next, Math.min(to, next + this.#blocks - 1)];
+          const size: number = this.#trial === undefined ? this.#blocks : Math.min(this.#blocks, this.#borne);
+          const [first, last] = [next, Math.min(to, next + size - 1)];
+          if (last - first >= this.#borne) this.#trial = first;
           const task = queue.add(() => this.#fetch(first, last, bounds, signal));
           task.catch(() => {}); // Awaited below in order; until then a failure must not count as unhandled.
           ahead.push(task);
@@ -97,7 +104,9 @@ export class Ranges {
   async #fetch(from: number, to: number, bounds: RangeBounds, signal: AbortSignal): Promise<readonly Range[]> {
     for (let attempt = 1; ; attempt++) {
       try {
-        const range = await this.#node.range(from, to, bounds, signal);
+        const range = await this.#node.range(from, to, bounds, signal).finally(() => {
+          if (this.#trial === from) this.#trial = undefined;
+        });
         this.#fit(range);
         return [this.#compact(range)];
       } catch (error) {
@@ -113,6 +122,7 @@ export class Ranges {
           this.#node.stopBatching();
           continue;
         }
+        if (reaction.do === "at-its-turn") continue;
         if (reaction.do !== "again" || attempt >= this.#limits.attemptsMax) throw error;
         await this.#clock.sleep(this.#backoffMs(attempt), signal);
       }
@@ -155,6 +165,7 @@ export class Ranges {
   #fit(range: Range): void {
     const logs = range.blocks.reduce((sum, block) => sum + block.logs.length, 0);
     const blocks = range.end.number - range.from + 1;
+    this.#borne = Math.max(this.#borne, blocks);
     if (blocks < this.#blocks && logs < this.#limits.logsWanted) return;
     // A size that was refused is not tried again soon: a node's limit is mostly the same tomorrow.
     this.#goodAtCeiling += blocks >= this.#ceiling ? 1 : 0;

@@ -1,7 +1,7 @@
 import type { Clock } from "../core/chain.ts";
 import { LpLedgerError, shown } from "../core/errors.ts";
 import { type HttpAnswer, readBody } from "./body.ts";
-import { classifyText } from "./failures.ts";
+import { classify, classifyText } from "./failures.ts";
 import { Pacer } from "./pacer.ts";
 import { decoded, redact, secretsOf } from "./redact.ts";
 import { markOf, type Scanned, scanLogs, textOf } from "./scan.ts";
@@ -138,6 +138,8 @@ export class Rpc {
       const list = call.method === LOGS ? markOf(found.result) : undefined;
       return { result: list !== undefined && unclaimed.delete(list) ? lists[list] : found.result };
     });
+    if (!outcomes.some((each) => each instanceof LpLedgerError && classify(each).kind === "rate"))
+      this.#pacer.answered();
     if (unclaimed.size > 0) throw this.#failure("RPC_SHAPE", "answered with logs where none were asked for", calls);
     return outcomes;
   }

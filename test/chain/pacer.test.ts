@@ -34,8 +34,8 @@ class Time implements Clock {
   }
 }
 
-/** Four askers, one after another each, at an endpoint that bears `perSecond(now)` and answers after 50 ms. */
-async function served(seconds: number, perSecond: (nowMs: number) => number) {
+/** Four askers, one after another each, at an endpoint that bears `perSecond(now)` and answers after 50 ms; until `quietMs` only one of them asks. */
+async function served(seconds: number, perSecond: (nowMs: number) => number, quietMs = 0) {
   const time = new Time();
   const pacer = new Pacer(time);
   const { signal } = new AbortController();
@@ -49,15 +49,19 @@ async function served(seconds: number, perSecond: (nowMs: number) => number) {
       const isBorne = tokens >= 1;
       if (isBorne) tokens -= 1;
       await time.sleep(50);
-      if (isBorne) accepted += 1;
-      else {
+      if (isBorne) {
+        accepted += 1;
+        pacer.answered();
+      } else {
         refused += 1;
         pacer.refused(undefined);
         await time.sleep(150);
       }
     }
   };
-  for (let i = 0; i < 4; i++) void ask();
+  void ask();
+  await time.until(quietMs);
+  for (let i = 1; i < 4; i++) void ask();
   await time.until(seconds * 1000);
   return { accepted, refused, perSecond: pacer.perSecond };
 }
@@ -70,6 +74,16 @@ describe("pacing requests", () => {
       expect(refused / accepted).toBeLessThan(0.06);
     });
   }
+
+  it("loses next to nothing while it learns: ten seconds bring nearly what ten seconds may", async () => {
+    for (const rate of [5, 10, 25, 40, 60]) {
+      const { accepted } = await served(10, () => rate);
+      expect(accepted / (rate * 10)).toBeGreaterThan(0.93);
+      // A slow beginning, which loses more by itself, teaches nothing wrong.
+      const { accepted: later } = await served(10, () => rate, 400);
+      expect(later / (rate * 10)).toBeGreaterThan(0.91);
+    }
+  });
 
   it("follows a limit that falls, and one that rises again", async () => {
     const fallen = await served(60, (now) => (now < 30_000 ? 40 : 8));

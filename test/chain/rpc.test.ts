@@ -231,7 +231,7 @@ describe("a failed range", () => {
   });
 
   it.each([
-    ["Your app has exceeded its compute units per second capacity.", { do: "again" }],
+    ["Your app has exceeded its compute units per second capacity.", { do: "at-its-turn" }],
     ["block range extends beyond current head block", { do: "wait" }],
     ["query returned more than 10000 results", { do: "smaller", blocks: 50 }],
     ["something nobody has seen before", { do: "smaller", blocks: 50 }],
@@ -249,6 +249,11 @@ describe("a failed range", () => {
     ["Monthly capacity limit exceeded.", { do: "elsewhere" }],
   ])("with %j makes us %j", (text, reaction) => {
     expect(react(text)).toEqual(reaction);
+  });
+
+  it("that came too fast is asked for again at the pace that was learned, and waited out when it is refused again", () => {
+    const text = "Your app has exceeded its compute units per second capacity.";
+    expect([1, 2, 3].map((attempt) => react(text, 101, 200, attempt).do)).toEqual(["at-its-turn", "again", "again"]);
   });
 
   it("at one block goes to the receipts where logs are too many, and is never asked for less than one", () => {
