@@ -171,7 +171,9 @@ describe("a flaw of the first programme that the ledger does not have", () => {
       state: { kind: "ticks", tick, sqrtPriceX96: sqrtRatioAtTick(tick), liquidity: 0n, amounts: null },
     });
     const held = { provider: ann, via: "", range: { tickLower: -60, tickUpper: 60 }, opening: E18, changes: [] };
-    const [inside, below, above] = [0, -100, 100].map((tick) => closePoolDay(pool, day, [at(tick)], [held]).shares[0]);
+    const [inside, below, above] = [0, -100, 100].map(
+      (tick) => [...closePoolDay(pool, day, [at(tick)], [held]).shares][0],
+    );
     expect(inside?.tokenSeconds.every((amount) => amount > 0n)).toBe(true);
     expect([below?.tokenSeconds[1], above?.tokenSeconds[0]]).toEqual([0n, 0n]);
     expect([inside, below, above].map((each) => each?.secondsInRange)).toEqual([86_400, 0, 0]);

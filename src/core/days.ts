@@ -31,10 +31,13 @@ export interface DayShare {
   readonly inRangeTokenSeconds: Amounts | null;
 }
 
-/** A pool's day: its own means and what each provider had, ascending by address. Providers with no seconds are left out. */
+/**
+ * A pool's day: its own means and what each provider had, ascending by address, told one by one: there may be very many.
+ * Providers with no seconds are left out.
+ */
 export interface PoolDay {
   readonly means: PoolMeans;
-  readonly shares: readonly DayShare[];
+  readonly shares: Iterable<DayShare>;
 }
 
 /**
@@ -46,7 +49,7 @@ export function closePoolDay(
   pool: Pool,
   day: Window,
   states: readonly TimedState[],
-  holdings: readonly Holding[],
+  holdings: Iterable<Holding>,
   inRange = false,
 ): PoolDay {
   const spans = spansOf(day, states);
@@ -64,13 +67,14 @@ export function closePoolDay(
       state.kind === "ticks" ? [{ startSec, endSec, tick: state.tick }] : [],
     ),
   );
-  const shares = [...byProvider.entries()]
-    .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([provider, held]) => ({
-      ...shareOf(pool, provider, held, means, time),
-      inRangeTokenSeconds: inRange && pool.form === "ticks" ? inRangeOf(pool, held, means, time) : null,
-    }));
-  return { means, shares };
+  function* shares(): Generator<DayShare> {
+    for (const provider of [...byProvider.keys()].sort()) {
+      const held = byProvider.get(provider) ?? [];
+      const inRangeTokenSeconds = inRange && pool.form === "ticks" ? inRangeOf(pool, held, means, time) : null;
+      yield shareOf(pool, { provider, held, inRangeTokenSeconds }, means, time);
+    }
+  }
+  return { means, shares: { [Symbol.iterator]: shares } };
 }
 
 interface Held {
@@ -158,11 +162,14 @@ function reserveMeans(spans: readonly Span[]): PoolMeans {
 
 function shareOf(
   pool: Pool,
-  provider: Address,
-  held: readonly Held[],
+  {
+    provider,
+    held,
+    inRangeTokenSeconds,
+  }: { readonly provider: Address; readonly held: readonly Held[]; readonly inRangeTokenSeconds: Amounts | null },
   means: PoolMeans,
   time: TickTime,
-): Omit<DayShare, "inRangeTokenSeconds"> {
+): DayShare {
   const stretches = held.flatMap((each) => each.stretches);
   const amounts = held.map((each) => tokenSecondsOf(pool, integralOf(each.stretches), each.range, means));
   return {
@@ -172,6 +179,7 @@ function shareOf(
     valued: means.kind !== "shares" || means.seconds > 0,
     secondsOpen: secondsOpen(stretches),
     secondsInRange: means.kind === "ticks" ? secondsInRange(held, time) : null,
+    inRangeTokenSeconds,
   };
 }
 

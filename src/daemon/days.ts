@@ -1,6 +1,7 @@
 import { type Day, dayEndSec, dayStartSec } from "../core/day.ts";
 import { closePoolDay, type PoolDay } from "../core/days.ts";
 import type { Address } from "../core/hex.ts";
+import type { Holding } from "../core/holdings.ts";
 import { pricesOfDay } from "../core/price.ts";
 import { creditedBy, type Pool, type Programme } from "../core/programme.ts";
 import { valueOfDay } from "../core/value.ts";
@@ -23,14 +24,14 @@ export function closeDay(
   store.days.insertDay(day, closedBlock);
   const isCredited = creditedBy(programme);
   const byRange = programme.rules?.rewards?.weighting === "in-range";
+  function* counted(holdings: Iterable<Holding>, { address }: Pool): Generator<Holding> {
+    for (const each of holdings) if (!special.has(each.provider) && isCredited(address, each.via)) yield each;
+  }
   const closed = new Map<Pool, PoolDay>();
   for (const pool of programme.pools) {
     const states = store.states.timeline(pool.address, window.startSec, window.endSec, closedBlock);
     if (states.length === 0) continue;
-    const holdings = store.days
-      .holdings(pool, firstBlock)
-      .filter((each) => !special.has(each.provider) && isCredited(pool.address, each.via));
-    const poolDay = closePoolDay(pool, window, states, holdings, byRange);
+    const poolDay = closePoolDay(pool, window, states, counted(store.days.holdings(pool, firstBlock), pool), byRange);
     store.days.insertPoolDay(pool.address, day, poolDay.means);
     closed.set(pool, poolDay);
   }

@@ -180,7 +180,8 @@ export function accountOf(row: AccountRow): StoredAccount {
   };
 }
 
-function rangeOf(row: AccountRow): TickRange | null {
+/** The range of a position; null for share tokens. */
+export function rangeOf(row: Pick<AccountRow, "tick_lower" | "tick_upper">): TickRange | null {
   if (row.tick_lower === null || row.tick_upper === null) return null;
   return { tickLower: row.tick_lower, tickUpper: row.tick_upper };
 }

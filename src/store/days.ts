@@ -6,14 +6,23 @@ import type { Holding } from "../core/holdings.ts";
 import { type DayPrices, formatPriceE18, type PoolMeans, parsePriceE18 } from "../core/price.ts";
 import type { Pool } from "../core/programme.ts";
 import type { Rules } from "../core/rules.ts";
-import { ACCOUNT_COLUMNS, type AccountRow, accountOf } from "./accounts.ts";
+import { type AccountRow, rangeOf } from "./accounts.ts";
 import { rowChecksum } from "./checksum.ts";
 
-interface ChangeRow extends AccountRow {
+const OPEN_COLUMNS =
+  "account_id, provider_address, via_address, accounts.tick_lower, accounts.tick_upper, accounts.liquidity";
+type OpenRow = Pick<
+  AccountRow,
+  "account_id" | "provider_address" | "via_address" | "tick_lower" | "tick_upper" | "liquidity"
+>;
+
+interface ChangeRow extends OpenRow {
   readonly delta: string;
   readonly balance_after: string;
   readonly block_timestamp: string;
 }
+
+const UNCHANGED: Holding["changes"] = [];
 
 /** A day's row to write: a provider's share of a pool, and its value where every price is known. */
 export interface DailyBalance {
@@ -45,12 +54,13 @@ export class DaysTable {
     this.#firstFrom = db.prepare<[string], Day>("select date from days where date >= ? order by date limit 1").pluck();
     this.#closedBlock = db.prepare<[string], number>("select closed_block from days where date = ?").pluck();
     this.#closedAt = db.prepare<[number], Day | null>("select max(date) from days where closed_block <= ?").pluck();
-    this.#open = db.prepare<[string], AccountRow>(`
-      select ${ACCOUNT_COLUMNS}
+    this.#open = db.prepare<[string], OpenRow>(`
+      select ${OPEN_COLUMNS}
       from accounts
       where pool_address = ? and kind = 'holder' and liquidity <> '0'`);
     this.#changes = db.prepare<[number, string], ChangeRow>(`
-      select ${ACCOUNT_COLUMNS}, postings.delta, postings.balance_after, processed_blocks.block_timestamp
+      select
+        ${OPEN_COLUMNS}, postings.delta, postings.balance_after, processed_blocks.block_timestamp
       -- Cross joins keep this order: the few postings since, not the many accounts, are what to go through.
       from postings
       cross join accounts using (account_id)
@@ -86,9 +96,9 @@ export class DaysTable {
 
   /**
    * Every account of a pool that was open at any moment since `firstBlock`, with its changes since. Must be called
-   * when the ledger stands at the end of that time.
+   * when the ledger stands at the end of that time; nothing else can be read or written until all are taken.
    */
-  holdings(pool: Pool, firstBlock: number): readonly Holding[] {
+  *holdings(pool: Pool, firstBlock: number): Generator<Holding> {
     const changed = new Map<
       number,
       {
@@ -99,14 +109,13 @@ export class DaysTable {
         changes: { atSec: number; balance: bigint }[];
       }
     >();
-    for (const row of this.#changes.all(firstBlock, pool.address)) {
+    for (const row of this.#changes.iterate(firstBlock, pool.address)) {
       let holding = changed.get(row.account_id);
       if (holding === undefined) {
-        const { provider, range } = accountOf(row);
         holding = {
-          provider,
+          provider: row.provider_address,
           via: row.via_address,
-          range,
+          range: rangeOf(row),
           opening: BigInt(row.balance_after) - BigInt(row.delta),
           changes: [],
         };
@@ -114,17 +123,12 @@ export class DaysTable {
       }
       holding.changes.push({ atSec: secOf(row.block_timestamp), balance: BigInt(row.balance_after) });
     }
-    const still = this.#open.all(pool.address).filter((row) => !changed.has(row.account_id));
-    return [
-      ...changed.values(),
-      ...still.map((row) => ({
-        provider: row.provider_address,
-        via: row.via_address,
-        range: accountOf(row).range,
-        opening: BigInt(row.liquidity),
-        changes: [],
-      })),
-    ];
+    yield* changed.values();
+    for (const row of this.#open.iterate(pool.address)) {
+      if (changed.has(row.account_id)) continue;
+      const { provider_address: provider, via_address: via } = row;
+      yield { provider, via, range: rangeOf(row), opening: BigInt(row.liquidity), changes: UNCHANGED };
+    }
   }
 
   insertDay(day: Day, closedBlock: number): void {

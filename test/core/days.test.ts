@@ -100,8 +100,9 @@ describe("a V3 pool's day", () => {
   it("values the day's integral at the mean tick", () => {
     const day = closePoolDay(pool, DAY, [ticksAt(0, 0)], [holding({ opening: 10n ** 18n })]);
     const expected = amountsOf(10n ** 18n * 86_400n, RANGE, { tick: 0, sqrtPriceX96: sqrtRatioAtTick(0) }, "down");
-    expect(day.shares[0]?.tokenSeconds).toEqual(expected);
-    expect(day.shares[0]?.liquiditySeconds).toBe(10n ** 18n * 86_400n);
+    const [share] = day.shares;
+    expect(share?.tokenSeconds).toEqual(expected);
+    expect(share?.liquiditySeconds).toBe(10n ** 18n * 86_400n);
   });
 
   it("counts seconds in range as the union over a provider's positions", () => {
@@ -114,7 +115,7 @@ describe("a V3 pool's day", () => {
       range: { tickLower: 10, tickUpper: 20 },
     });
     const { shares } = closePoolDay(pool, DAY, states, [narrow, wide, brief]);
-    expect(shares.map((share) => [share.provider, share.secondsInRange, share.secondsOpen])).toEqual([
+    expect([...shares].map((share) => [share.provider, share.secondsInRange, share.secondsOpen])).toEqual([
       [ann, 3000, 86_400],
       [bob, 500, 83_900],
     ]);
@@ -181,11 +182,11 @@ describe("a V2 pair's day", () => {
       states,
       holders.map(([provider, opening]) => holding({ provider, opening, range: null })),
     );
-    expect(shares.map((share) => share.tokenSeconds)).toEqual([
+    expect([...shares].map((share) => share.tokenSeconds)).toEqual([
       [250n * 86_400n, 400n * 86_400n],
       [500n * 86_400n, 800n * 86_400n],
     ]);
-    expect(shares.every((share) => share.secondsInRange === null)).toBe(true);
+    expect([...shares].every((share) => share.secondsInRange === null)).toBe(true);
     expect(means).toMatchObject({ seconds: 86_400, reserve0Seconds: 750n * 86_400n, supplySeconds: 300n * 86_400n });
   });
 
@@ -212,7 +213,7 @@ describe("a V2 pair's day", () => {
           holding({ provider: toAddress(addressOf(who + 1)), range: null, changes }),
         );
         const { shares, means } = closePoolDay(pair, DAY, states, holdings);
-        const sum = shares.reduce((total, share) => total + share.liquiditySeconds, 0n);
+        const sum = [...shares].reduce((total, share) => total + share.liquiditySeconds, 0n);
         expect(means.kind === "reserves" && means.supplySeconds).toBe(sum);
       }),
     );
