@@ -4,7 +4,7 @@ import { type HttpAnswer, readBody } from "./body.ts";
 import { classify, classifyText } from "./failures.ts";
 import { Pacer } from "./pacer.ts";
 import { decoded, redact, secretsOf } from "./redact.ts";
-import { markOf, type Scanned, scanLogs, textOf } from "./scan.ts";
+import { markOf, type Scanned, scanLogs } from "./scan.ts";
 import { Spare } from "./spare.ts";
 
 export interface RpcCall {
@@ -120,8 +120,8 @@ export class Rpc {
     const messages = calls.map((call, i) => ({ jsonrpc: "2.0", id: first + i, ...call }));
     await this.#pacer.turn(signal);
     const request = JSON.stringify(messages.length === 1 ? messages[0] : messages);
-    const withLogs = calls.some(({ method }) => method === LOGS);
-    const { parsed: answer, lists, response } = await this.#post(request, withLogs, signal);
+    const logLists = calls.filter(({ method }) => method === LOGS).length;
+    const { parsed: answer, lists, response } = await this.#post(request, logLists, signal);
     const unclaimed = new Set(lists.keys());
     const answers = Array.isArray(answer) ? answer : [answer];
     const byId = new Map<unknown, { result?: unknown; error?: unknown }>();
@@ -155,7 +155,7 @@ export class Rpc {
     throw this.#failure("RPC_SHAPE", `answered with the id ${shown(id)}, which is not ours`, calls);
   }
 
-  async #post(body: string, withLogs: boolean, signal: AbortSignal): Promise<Answer> {
+  async #post(body: string, logLists: number, signal: AbortSignal): Promise<Answer> {
     const { fetch, clock, timeoutMs } = this.#endpoint;
     const deadline = clock.deadline(timeoutMs);
     // Not AbortSignal.any: on Node 20 every such signal stays registered with a long-lived one for ever.
@@ -176,7 +176,7 @@ export class Rpc {
       const { bodyBytesMax } = this.#endpoint;
       const whole = await readBody(response, this.#spare, bodyBytesMax);
       if (whole === undefined) throw this.#failure("RPC_TOO_LARGE", `answered more than ${bodyBytesMax} bytes`);
-      const { text, lists } = withLogs ? scanLogs(whole) : { text: textOf(whole), lists: [] };
+      const { text, lists } = scanLogs(whole, logLists);
       this.#spare.give(Buffer.from(whole.buffer));
       return { parsed: this.#parse(text, response), lists, response };
     } catch (error) {

@@ -14,14 +14,16 @@ export interface Scanned {
 /**
  * Takes lists of logs out of the body of an answer before it is parsed: as objects full of text they cost more than all
  * that is done with them. Only what is written as nodes write it is taken, without white space, escapes, upper case, nulls
- * or removed logs: a list in which anything else occurs is left to the parser, whole.
+ * or removed logs: a list in which anything else occurs is left to the parser, whole. `most`: how many lists were asked for.
  */
-export function scanLogs(body: Buffer): Scanned {
+export function scanLogs(body: Buffer, most: number): Scanned {
   const lists: (readonly ScannedLog[])[] = [];
   const parts: string[] = [];
-  let taken = 0;
-  for (let found = body.indexOf(BEGIN); found >= 0; found = body.indexOf(BEGIN, found + 1)) {
+  let [taken, tries] = [0, 0];
+  for (let found = most > 0 ? body.indexOf(BEGIN) : -1; found >= 0; found = body.indexOf(BEGIN, found + 1)) {
     if (found < taken) continue;
+    tries += 1;
+    if (tries > most) break;
     const start = found + BEGIN.indexOf("[");
     const scan = new LogScan(body, start);
     const list = scan.list();
@@ -41,6 +43,6 @@ export function markOf(result: unknown): number | undefined {
 }
 
 /** What a node says is nearly always plain ASCII, which is taken over as it is, without a check of each character. */
-export function textOf(part: Buffer): string {
+function textOf(part: Buffer): string {
   return isAscii(part) ? part.toString("latin1") : part.toString("utf8");
 }

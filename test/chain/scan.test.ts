@@ -134,7 +134,7 @@ describe("logs taken out of an answer before it is parsed", () => {
   it("are taken at all, as bytes", () => {
     const [log] = fc.sample(rawLog, 1);
     const body = Buffer.from(JSON.stringify({ jsonrpc: "2.0", id: 1, result: [log, log, log] }));
-    const { text, lists } = scanLogs(body);
+    const { text, lists } = scanLogs(body, 1);
     expect(text).toBe('{"jsonrpc":"2.0","id":1,"result":[0]}');
     expect(lists[0]?.length).toBe(3);
     expect(lists[0]?.every((each) => each.log instanceof PackedLog)).toBe(true);
