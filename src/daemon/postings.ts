@@ -38,7 +38,10 @@ export function keepPostings(
     store.events.insertPosting(block.number, leg, posting);
   }
   for (const [pool, made] of groupBy(postings, ({ event }) => event.pool.address)) {
-    const lines = made.map(({ posting }) => ({ ...posting.account, logIndex: posting.logIndex, delta: posting.delta }));
+    const lines = made.map(({ posting: { account, logIndex, delta } }) => {
+      const { kind, position, provider, via = "" } = account;
+      return { kind, position, provider, via, logIndex, delta };
+    });
     const at = { chainId: digest.chainId, blockHash: block.hash };
     const chained = chainDigest(digest.sha256, books.digest(pool), at, lines);
     invariant(chained !== books.digest(pool), "DIGEST_STUCK", `the digest of ${pool} did not move`);
