@@ -132,9 +132,9 @@ export function unpacked(
   const memory = new LogMemory(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
 
   function logsOf(block: number, first: number, count: number): readonly Log[] {
-    if (last?.block === block) return last.logs;
     if (released)
       throw new LpLedgerError("invariant", "RANGE_RELEASED", "logs are read of a range that was given back");
+    if (last?.block === block) return last.logs;
     const logs: PackedLog[] = [];
     const cell = (place: number): number => logCells[place] ?? 0;
     for (let i = first * LOG_CELLS; i < (first + count) * LOG_CELLS; i += LOG_CELLS) {

@@ -58,8 +58,10 @@ export function serveChain(
         const pack = packOf(range);
         answer(id, { kind: "range", range: pack }, [pack.memory.buffer as ArrayBuffer]);
       }
+      await wanted.take(); // Nobody may be waiting yet: what is said then is lost.
       answer(id, { kind: "done" });
     } catch (error) {
+      await wanted.take();
       answer(id, { kind: "error", error: plain(error) });
     } finally {
       running.delete(id);

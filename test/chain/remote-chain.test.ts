@@ -50,6 +50,23 @@ describe("a chain in another thread", () => {
     }
   });
 
+  it("ends a stream although its end is told while the last range but one is worked on", async () => {
+    const fake = new FakeChain();
+    fake.grow(20, 3);
+    const { chain, close } = remote(() => chainPort(fake.fetch, testProgramme(), { blocksStart: 7, blocksMax: 7 }));
+    try {
+      const { head } = await chain.sight([], signal);
+      const ends: number[] = [];
+      for await (const range of chain.ranges(1, 20, { head, finalTo: 0 }, signal)) {
+        ends.push(range.end.number);
+        for (let i = 0; i < 100; i++) await new Promise(setImmediate);
+      }
+      expect(ends).toEqual([7, 14, 20]);
+    } finally {
+      close();
+    }
+  });
+
   it("makes the same ledger, through reorgs too", async () => {
     const fake = new FakeChain();
     fake.grow(30, 3);
