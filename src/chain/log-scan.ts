@@ -1,6 +1,6 @@
 import { type Address, type Hash, toAddress, toHash } from "../core/hex.ts";
 import { ByteCursor, type Check, Slot } from "./byte-cursor.ts";
-import { LogMemory, PackedLog, ScannedLog, spareMemory, WORD_BYTES } from "./packed-log.ts";
+import { LOG_INDEX_MAX, LogMemory, PackedLog, ScannedLog, spareMemory, WORD_BYTES } from "./packed-log.ts";
 
 const COMMA = 0x2c;
 const LIST = 0x5b;
@@ -12,7 +12,6 @@ const FALSE = Buffer.from("false");
 const ADDRESS = /^0x[0-9a-f]{40}$/;
 const HASH = /^0x[0-9a-f]{64}$/;
 const QUANTITY = /^0x[0-9a-f]{1,13}$/;
-const LOG_INDEX_MAX = 2 ** 31 - 1;
 
 /** A key with its quotes and colon, and what reads its value. */
 interface Key {

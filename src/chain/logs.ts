@@ -2,7 +2,7 @@ import type { Log } from "../core/chain.ts";
 import { LpLedgerError, shown } from "../core/errors.ts";
 import { type Address, type Hash, toAddress, toHash } from "../core/hex.ts";
 import { topicOf } from "../core/log-bytes.ts";
-import { ScannedLog } from "./packed-log.ts";
+import { LOG_INDEX_MAX, ScannedLog } from "./packed-log.ts";
 
 /** What we ask logs of, and what we check each answer against again. */
 export interface LogFilter {
@@ -117,7 +117,6 @@ function sameLog({ log: a }: PlacedLog, { log: b }: PlacedLog): boolean {
 
 const BYTES = /^0x(?:[0-9a-f]{2})*$/;
 const WORD = /^0x[0-9a-fA-F]{64}$/;
-const LOG_INDEX_MAX = 2 ** 31 - 1;
 
 /** What the last log held: neighbours mostly share block, time, transaction and emitter, and what is equal needs no second check. */
 class Checked {

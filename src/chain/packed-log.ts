@@ -2,6 +2,8 @@ import type { Log, LogBytes } from "../core/chain.ts";
 import type { Address, Hash } from "../core/hex.ts";
 import { Spare } from "./spare.ts";
 
+/** Beyond any block: an index fits a cell of 32 bits. */
+export const LOG_INDEX_MAX = 2 ** 31 - 1;
 /** Bytes of a hash or topic. */
 export const WORD_BYTES = 32;
 
