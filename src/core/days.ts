@@ -8,10 +8,13 @@ import { TickTime } from "./tick-time.ts";
 import { sqrtRatioAtTick, type TickRange } from "./ticks.ts";
 import { E36, inOneToken } from "./value.ts";
 
+/** What a day needs to know of a state: of concentrated liquidity nothing but where the price stood. */
+type DayState = Exclude<PoolState, { kind: "ticks" }> | { readonly kind: "ticks"; readonly tick: number };
+
 /** A pool's state from `atSec` until the next one. */
 export interface TimedState {
   readonly atSec: number;
-  readonly state: PoolState;
+  readonly state: DayState;
 }
 
 /** What one provider had in one pool during one day. */
@@ -83,7 +86,7 @@ interface Held {
 }
 
 interface Span extends Window {
-  readonly state: PoolState;
+  readonly state: DayState;
 }
 
 function spansOf(day: Window, states: readonly TimedState[]): readonly Span[] {

@@ -1,4 +1,12 @@
-import { type Account, addTo, type Books, custodyKey, issuanceOf, type PositionToken } from "./books.ts";
+import {
+  type Account,
+  type AccountKey,
+  addTo,
+  type Books,
+  custodyKey,
+  issuanceOf,
+  type PositionToken,
+} from "./books.ts";
 import type { Log } from "./chain.ts";
 import { broken, invariant } from "./errors.ts";
 import { type Address, ZERO_ADDRESS } from "./hex.ts";
@@ -102,11 +110,10 @@ const OVERDRAWN: Readonly<Record<PoolForm, string>> = { reserves: "V2-1", ticks:
 
 function change(books: Books, event: LedgerEvent, side: Side, delta: bigint, blockNumber: number): Posting {
   const { pool, position, range } = event;
-  const key =
+  const account =
     side === "issuance"
-      ? issuanceOf(pool)
-      : { pool: pool.address, position, ...partsOf(side), kind: "holder" as const };
-  const account = books.account(key, side === "issuance" ? null : range, blockNumber);
+      ? books.account(issuanceOf(pool), null, blockNumber)
+      : books.account(holderKey(pool, position, side), range, blockNumber);
   const balanceAfter = account.balance + delta;
   if (side !== "issuance" && balanceAfter < 0n && !pool.wrapperHomes.includes(side)) {
     const identity = pool.salted ? "V4-2" : OVERDRAWN[pool.form];
@@ -121,6 +128,11 @@ function change(books: Books, event: LedgerEvent, side: Side, delta: bigint, blo
     addTo(books.ticks(pool).held, custodyKey(custodian, range), delta);
   }
   return { account, logIndex: event.logIndex, delta, balanceAfter };
+}
+
+function holderKey(pool: Pool, position: string, holder: Holder): AccountKey {
+  const { provider, via } = partsOf(holder);
+  return { pool: pool.address, position, provider, via, kind: "holder" };
 }
 
 /** Keeps the owner of a position NFT, and for whom it holds it, in step with its transfers; the mint creates the token. */

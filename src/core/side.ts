@@ -12,6 +12,7 @@ export function claimOf(user: Address, via: Address): Holder {
 
 /** The provider, and the wrapper between it and the pool ("" where there is none). */
 export function partsOf(holder: Holder): { readonly provider: Address; readonly via: Address | "" } {
-  const [provider, via] = holder.split("@") as [Address, Address?];
-  return { provider, via: via ?? "" };
+  const at = holder.indexOf("@");
+  if (at < 0) return { provider: holder as Address, via: "" };
+  return { provider: holder.slice(0, at) as Address, via: holder.slice(at + 1) as Address };
 }

@@ -5,6 +5,9 @@ export interface TickSpan extends Window {
   readonly tick: number;
 }
 
+/** So many spans are looked at together first: most ranges have all of them inside or none. */
+const GROUP = 32;
+
 /** How long a pool's tick stood where, during a day: whole-day questions by binary search, parts of a day by walking. */
 export class TickTime {
   /** The spans in order, part by part: walking through them is most of what a day costs. */
@@ -12,6 +15,8 @@ export class TickTime {
   readonly #endSecs: Float64Array;
   readonly #lengths: Int32Array;
   readonly #spanTicks: Int32Array;
+  /** By group of spans: the lowest and the highest tick, and how long they last together. */
+  readonly #groups: Int32Array;
   /** Ticks that occur, ascending. */
   readonly #ticks: Int32Array;
   /** Seconds spent at any of the first i ticks of `#ticks`. */
@@ -23,6 +28,7 @@ export class TickTime {
     this.#endSecs = Float64Array.from(spans, ({ endSec }) => endSec);
     this.#lengths = Int32Array.from(spans, ({ startSec, endSec }) => endSec - startSec);
     this.#spanTicks = Int32Array.from(spans, ({ tick }) => tick);
+    this.#groups = groupsOf(this.#spanTicks, this.#lengths);
     this.#whole = { startSec: spans[0]?.startSec ?? 0, endSec: spans.at(-1)?.endSec ?? 0 };
     const secondsAt = new Map<number, number>();
     for (const span of spans) secondsAt.set(span.tick, (secondsAt.get(span.tick) ?? 0) + span.endSec - span.startSec);
@@ -35,11 +41,21 @@ export class TickTime {
   secondsIn({ tickLower, tickUpper }: TickRange, { startSec, endSec }: Window): number {
     if (startSec <= this.#whole.startSec && endSec >= this.#whole.endSec)
       return this.#secondsBelow(tickUpper) - this.#secondsBelow(tickLower);
-    const [ticks, lengths] = [this.#spanTicks, this.#lengths];
+    const [ticks, lengths, groups] = [this.#spanTicks, this.#lengths, this.#groups];
     const first = firstIndex(this.#endSecs, startSec + 1);
     const last = firstIndex(this.#startSecs, endSec) - 1;
     let seconds = 0;
     for (let i = first; i <= last; i++) {
+      if (i % GROUP === 0 && i + GROUP <= last) {
+        const at = (i / GROUP) * 3;
+        const [lowest, highest] = [groups[at] ?? 0, groups[at + 1] ?? 0];
+        const within = lowest >= tickLower && highest < tickUpper;
+        if (within || highest < tickLower || lowest >= tickUpper) {
+          if (within) seconds += groups[at + 2] ?? 0;
+          i += GROUP - 1;
+          continue;
+        }
+      }
       const tick = ticks[i] ?? 0;
       if (tick >= tickLower && tick < tickUpper) seconds += lengths[i] ?? 0;
     }
@@ -53,6 +69,21 @@ export class TickTime {
   #secondsBelow(tick: number): number {
     return this.#secondsBefore[firstIndex(this.#ticks, tick)] ?? 0;
   }
+}
+
+function groupsOf(ticks: Int32Array, lengths: Int32Array): Int32Array {
+  const groups = new Int32Array(3 * Math.ceil(ticks.length / GROUP));
+  for (let at = 0, i = 0; i < ticks.length; at += 3, i += GROUP) {
+    let [lowest, highest, seconds] = [ticks[i] ?? 0, ticks[i] ?? 0, 0];
+    for (let j = i; j < Math.min(i + GROUP, ticks.length); j++) {
+      const tick = ticks[j] ?? 0;
+      lowest = Math.min(lowest, tick);
+      highest = Math.max(highest, tick);
+      seconds += lengths[j] ?? 0;
+    }
+    groups.set([lowest, highest, seconds], at);
+  }
+  return groups;
 }
 
 /** The first index of an ascending sequence of whole numbers whose value is at least `least`, or its length. */

@@ -1,4 +1,3 @@
-import type { StoredAccount } from "../core/books.ts";
 import type { Block } from "../core/chain.ts";
 import { dayEndSec, isoOf } from "../core/day.ts";
 import { invariant } from "../core/errors.ts";
@@ -8,6 +7,7 @@ import type { PoolState } from "../core/pool-state.ts";
 import { creditedBy, type Programme } from "../core/programme.ts";
 import type { Standing } from "../core/tiers.ts";
 import { VALUE_MAX, valueOfAccounts } from "../core/value.ts";
+import type { OpenAccount } from "../store/balances.ts";
 import type { Store } from "../store/store.ts";
 import type { AppliedBlock } from "./postings.ts";
 import { standingNow } from "./tiers.ts";
@@ -42,7 +42,7 @@ interface Refreshing {
   /** The newest day's close. */
   readonly close: { readonly block: number; readonly endSec: number } | undefined;
   /** Writes a provider's row; `touched`: the block of its last change, whose states count where `atTouch`. */
-  put(provider: Address, accounts: readonly StoredAccount[], touched: number, atTouch: boolean): void;
+  put(provider: Address, accounts: readonly OpenAccount[], touched: number, atTouch: boolean): void;
 }
 
 /** So many providers are looked up at a time. */
@@ -99,7 +99,7 @@ export class Balances {
       put(provider, open.get(provider) ?? [], touched, close === undefined || touched >= close.block);
   }
 
-  #openOf(providers: readonly Address[]): ReadonlyMap<Address, readonly StoredAccount[]> {
+  #openOf(providers: readonly Address[]): ReadonlyMap<Address, readonly OpenAccount[]> {
     const open = this.#store.balances.openOf(providers).filter(({ pool, via }) => this.#isCredited(pool, via));
     return groupBy(open, ({ provider }) => provider);
   }
@@ -122,7 +122,7 @@ export class Balances {
       if (!all.has(pool)) all.set(pool, read());
       return all.get(pool);
     };
-    const put = (provider: Address, accounts: readonly StoredAccount[], touched: number, atTouch: boolean): void => {
+    const put = (provider: Address, accounts: readonly OpenAccount[], touched: number, atTouch: boolean): void => {
       const lastUpdated =
         atTouch || close === undefined ? (times.get(touched) ?? balances.timeOf(touched)) : isoOf(close.endSec);
       invariant(lastUpdated !== undefined, "BLOCK_MISSING", `block ${touched} has postings but no row`);

@@ -39,8 +39,8 @@ export function keepPostings(
   }
   for (const [pool, made] of groupBy(postings, ({ event }) => event.pool.address)) {
     const lines = made.map(({ posting: { account, logIndex, delta } }) => {
-      const { kind, position, provider, via = "" } = account;
-      return { kind, position, provider, via, logIndex, delta };
+      const { kind, position, provider, via } = account;
+      return { logIndex, kind, position, provider, via: via ?? "", delta };
     });
     const at = { chainId: digest.chainId, blockHash: block.hash };
     const chained = chainDigest(digest.sha256, books.digest(pool), at, lines);

@@ -1,8 +1,8 @@
 import type { Database } from "better-sqlite3";
-import type { StoredAccount } from "../core/books.ts";
 import type { Day } from "../core/day.ts";
 import { type Address, toAddress } from "../core/hex.ts";
-import { ACCOUNT_COLUMNS, type AccountRow, accountOf } from "./accounts.ts";
+import type { TickRange } from "../core/ticks.ts";
+import { rangeOf } from "./accounts.ts";
 
 /** A row of `provider_balances` to write. */
 export interface ProviderBalance {
@@ -22,6 +22,24 @@ interface LastChange {
   readonly block: number;
 }
 
+/** What an address has in a position, by itself or through a wrapper. */
+export interface OpenAccount {
+  readonly provider: Address;
+  readonly pool: Address;
+  readonly via: Address | "";
+  readonly balance: bigint;
+  readonly range: TickRange | null;
+}
+
+type OpenRow = readonly [
+  provider: Address,
+  pool: Address,
+  via: Address | "",
+  liquidity: string,
+  tickLower: number | null,
+  tickUpper: number | null,
+];
+
 /** `provider_balances`, and the accounts a provider's total is made of. */
 export class BalancesTable {
   readonly #lastChanges;
@@ -38,10 +56,12 @@ export class BalancesTable {
       from accounts
       where provider_address in (select value from json_each(?)) and kind = 'holder'
       group by provider_address, pool_address, via_address`);
-    this.#openOf = db.prepare<[string], AccountRow>(`
-      select ${ACCOUNT_COLUMNS}
+    this.#openOf = db
+      .prepare<[string], OpenRow>(`
+      select provider_address, pool_address, via_address, liquidity, tick_lower, tick_upper
       from accounts
-      where provider_address in (select value from json_each(?)) and kind = 'holder' and liquidity <> '0'`);
+      where provider_address in (select value from json_each(?)) and kind = 'holder' and liquidity <> '0'`)
+      .raw();
     this.#holders = db
       .prepare<[string, number], string>(`
       select distinct provider_address
@@ -89,8 +109,13 @@ export class BalancesTable {
   }
 
   /** The accounts of these addresses that hold something. */
-  openOf(providers: readonly Address[]): readonly StoredAccount[] {
-    return this.#openOf.all(JSON.stringify(providers)).map(accountOf);
+  openOf(providers: readonly Address[]): readonly OpenAccount[] {
+    return this.#openOf
+      .all(JSON.stringify(providers))
+      .map(([provider, pool, via, liquidity, tick_lower, tick_upper]) => {
+        const range = rangeOf({ tick_lower, tick_upper });
+        return { provider, pool, via, balance: BigInt(liquidity), range };
+      });
   }
 
   /** Block time of a stored block. */

@@ -5,18 +5,19 @@ import { invariant } from "../core/errors.ts";
 import type { PoolState } from "../core/pool-state.ts";
 import { rowChecksum } from "./checksum.ts";
 
-interface Row {
-  readonly block_number: number;
-  readonly block_timestamp: string;
-  readonly sqrt_price_x96: string | null;
-  readonly tick: number | null;
-  readonly liquidity: string | null;
-  readonly reserve0: string | null;
-  readonly reserve1: string | null;
-  readonly share_supply: string | null;
-  readonly amounts: string | null;
-  readonly share_value: string | null;
-}
+/** A row as an array, which comes at half the cost of an object: a day has thousands. */
+type Row = readonly [
+  block_number: number,
+  block_timestamp: string,
+  sqrt_price_x96: string | null,
+  tick: number | null,
+  liquidity: string | null,
+  reserve0: string | null,
+  reserve1: string | null,
+  share_supply: string | null,
+  amounts: string | null,
+  share_value: string | null,
+];
 
 const COLUMNS =
   "block_number, block_timestamp, sqrt_price_x96, tick, liquidity, reserve0, reserve1, share_supply, amounts, share_value";
@@ -36,29 +37,15 @@ export class StatesTable {
         (pool_address, block_number, block_timestamp, sqrt_price_x96, tick, liquidity, reserve0, reserve1, share_supply,
          amounts, share_value, row_checksum)
       values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`);
-    this.#last = db.prepare<[string, number], Row>(`
-      select ${COLUMNS}
-      from pool_states
-      where pool_address = ? and block_number <= ?
-      order by block_number desc
-      limit 1`);
-    this.#lastBefore = db.prepare<[string, number, string], Row>(`
-      select ${COLUMNS}
-      from pool_states
-      where pool_address = ? and block_number <= ? and block_timestamp < ?
-      order by block_number desc
-      limit 1`);
-    this.#lastUpTo = db.prepare<[string, number, string], Row>(`
-      select ${COLUMNS}
-      from pool_states
-      where pool_address = ? and block_number <= ? and block_timestamp <= ?
-      order by block_number desc
-      limit 1`);
-    this.#between = db.prepare<[string, number, number, string, string], Row>(`
-      select ${COLUMNS}
-      from pool_states
-      where pool_address = ? and block_number between ? and ? and block_timestamp > ? and block_timestamp < ?
-      order by block_number`);
+    const rows = <P extends unknown[]>(where: string) =>
+      db.prepare<P, Row>(`select ${COLUMNS} from pool_states where pool_address = ? and ${where}`).raw();
+    const newest = "order by block_number desc limit 1";
+    this.#last = rows<[string, number]>(`block_number <= ? ${newest}`);
+    this.#lastBefore = rows<[string, number, string]>(`block_number <= ? and block_timestamp < ? ${newest}`);
+    this.#lastUpTo = rows<[string, number, string]>(`block_number <= ? and block_timestamp <= ? ${newest}`);
+    this.#between = rows<[string, number, number, string, string]>(
+      "block_number between ? and ? and block_timestamp > ? and block_timestamp < ? order by block_number",
+    );
     this.#first = db.prepare<[], string | null>("select min(block_timestamp) from pool_states").pluck();
   }
 
@@ -105,41 +92,34 @@ export class StatesTable {
   /** The states of a window in order, led by the one in force when it began. `closedBlock` is at or past its end. */
   timeline(pool: string, startSec: number, endSec: number, closedBlock: number): readonly TimedState[] {
     const opening = this.#lastUpTo.get(pool, closedBlock, isoOf(startSec));
-    const rows = this.#between.all(pool, opening?.block_number ?? 0, closedBlock, isoOf(startSec), isoOf(endSec));
-    return [...(opening === undefined ? [] : [opening]), ...rows].map((row) => ({
-      atSec: secOf(row.block_timestamp),
-      state: stateOf(row),
-    }));
+    const rows = this.#between.all(pool, opening?.[0] ?? 0, closedBlock, isoOf(startSec), isoOf(endSec));
+    return [...(opening === undefined ? [] : [opening]), ...rows].map((row) => {
+      const [, blockTimestamp, , tick] = row;
+      return { atSec: secOf(blockTimestamp), state: tick === null ? stateOf(row) : { kind: "ticks", tick } };
+    });
   }
-}
-
-function amountsOf({ amounts }: Row): readonly bigint[] | null {
-  return amounts === null ? null : (JSON.parse(amounts) as string[]).map(BigInt);
 }
 
 function stateOf(row: Row): PoolState {
-  if (row.tick !== null && row.sqrt_price_x96 !== null && row.liquidity !== null) {
+  const [blockNumber, , price, tick, liquidity, reserve0, reserve1, supply, held, shareValue] = row;
+  const amounts = held === null ? null : (JSON.parse(held) as string[]).map(BigInt);
+  if (tick !== null && price !== null && liquidity !== null) {
     return {
       kind: "ticks",
-      sqrtPriceX96: BigInt(row.sqrt_price_x96),
-      tick: row.tick,
-      liquidity: BigInt(row.liquidity),
-      amounts: amountsOf(row) as readonly [bigint, bigint] | null,
+      sqrtPriceX96: BigInt(price),
+      tick,
+      liquidity: BigInt(liquidity),
+      amounts: amounts as readonly [bigint, bigint] | null,
     };
   }
-  if (row.reserve0 === null && row.share_supply !== null) {
-    const shareValueE36 = row.share_value === null ? null : BigInt(row.share_value);
-    return { kind: "shares", supply: BigInt(row.share_supply), amounts: amountsOf(row), shareValueE36 };
+  if (reserve0 === null && supply !== null) {
+    const shareValueE36 = shareValue === null ? null : BigInt(shareValue);
+    return { kind: "shares", supply: BigInt(supply), amounts, shareValueE36 };
   }
   invariant(
-    row.reserve0 !== null && row.reserve1 !== null && row.share_supply !== null,
+    reserve0 !== null && reserve1 !== null && supply !== null,
     "STATE_ROW",
-    `the pool state of block ${row.block_number} has neither ticks nor reserves`,
+    `the pool state of block ${blockNumber} has neither ticks nor reserves`,
   );
-  return {
-    kind: "reserves",
-    reserve0: BigInt(row.reserve0),
-    reserve1: BigInt(row.reserve1),
-    supply: BigInt(row.share_supply),
-  };
+  return { kind: "reserves", reserve0: BigInt(reserve0), reserve1: BigInt(reserve1), supply: BigInt(supply) };
 }

@@ -20,7 +20,7 @@ const bob = toAddress(addressOf(0x1002));
 const RANGE = { tickLower: -10, tickUpper: 10 };
 const ticksAt = (atSec: number, tick: number): TimedState => ({
   atSec,
-  state: { kind: "ticks", tick, sqrtPriceX96: sqrtRatioAtTick(tick), liquidity: 0n, amounts: null },
+  state: { kind: "ticks", tick },
 });
 const holding = (more: Partial<Holding>): Holding => ({
   provider: ann,
