@@ -58,14 +58,22 @@ export class Pacer {
   /** Waits for the next request's turn. */
   async turn(signal: AbortSignal): Promise<void> {
     this.#quicken(this.#clock.nowMs());
-    const at = Math.max(this.#clock.nowMs(), this.#nextMs, this.#pausedToMs);
-    this.#nextMs = at + 1000 / this.#perSecond;
-    // A refusal that comes in meanwhile holds for those that wait, too.
-    for (let until = at; until > this.#clock.nowMs(); until = Math.max(at, this.#pausedToMs))
-      await this.#clock.sleep(until - this.#clock.nowMs(), signal);
+    let at = this.#place();
+    while (at > this.#clock.nowMs()) {
+      await this.#clock.sleep(at - this.#clock.nowMs(), signal);
+      // A refusal that came in meanwhile holds for those that wait, too; and they do not go together when it is over.
+      if (this.#pausedToMs > at) at = this.#place();
+    }
     this.#firstMs ??= this.#clock.nowMs();
     this.#sent.push(this.#clock.nowMs());
     while ((this.#sent[0] ?? at) < at - WINDOW_MS) this.#sent.shift();
+  }
+
+  /** When the next request may go; the one after it goes later. */
+  #place(): number {
+    const at = Math.max(this.#clock.nowMs(), this.#nextMs, this.#pausedToMs);
+    this.#nextMs = at + 1000 / this.#perSecond;
+    return at;
   }
 
   /** The endpoint answered a request, whatever it said. */
@@ -80,6 +88,8 @@ export class Pacer {
     this.#nextMs = Math.max(this.#nextMs, this.#pausedToMs);
     this.#refused.push(now);
     while ((this.#refused[0] ?? now) <= now - LESSON_MS) this.#refused.shift();
+    // A lesson asks for a little too much: not where each refusal stops everything for a while.
+    if (retryAfterMs !== undefined) this.#learning = undefined;
     if (this.#learning !== undefined) {
       this.#yield(this.#learning, now);
       this.#learn(now);
@@ -95,15 +105,28 @@ export class Pacer {
     // Those that waited out a pause may have gone together: more than the rate it was refused at is not borne.
     const borne = Math.min(this.#perSecond, Math.max(1, sent - this.#refused.length));
     if (!Number.isFinite(this.#ceiling)) {
-      const recentMs = Math.min(FIRST_MS, Math.max(FIRST_MS_MIN, now - (this.#firstMs ?? now)));
-      const recent = this.#sent.filter((at) => at > now - recentMs).length;
-      this.#slow(YIELD_SHARE * Math.min(this.#perSecond, (1000 * recent) / recentMs));
-      this.#learning = { sinceMs: now, borne: 0, refusedMs: now, slowedMs: now };
+      const asked = this.#recentRate(now);
+      if (retryAfterMs === undefined) {
+        this.#slow(YIELD_SHARE * asked);
+        this.#learning = { sinceMs: now, borne: 0, refusedMs: now, slowedMs: now };
+      } else {
+        // It may have been asked for less than a second, and bear more than it answered so far: up to what was asked.
+        this.#ceiling = asked;
+        this.#slow(borne);
+      }
       return;
     }
     // Later a second of refusals may have other reasons than the rate: then a lesson takes away a third at most.
     this.#ceiling = Math.max(borne, this.#perSecond * SLOWER_SHARE);
     this.#slow(this.#ceiling * MARGIN_SHARE);
+  }
+
+  /** Requests a second just now, or, where answers take longer than that, just before nothing more was sent. */
+  #recentRate(now: number): number {
+    const recentMs = Math.min(FIRST_MS, Math.max(FIRST_MS_MIN, now - (this.#firstMs ?? now)));
+    const sentIn = (endMs: number): number => this.#sent.filter((at) => at > endMs - recentMs && at <= endMs).length;
+    const recent = sentIn(now) || sentIn(this.#sent.at(-1) ?? now);
+    return Math.min(this.#perSecond, (1000 * recent) / recentMs);
   }
 
   /** A refusal in the first lesson: a little slower, but not for each of several that were sent together. */

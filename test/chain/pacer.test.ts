@@ -34,8 +34,18 @@ class Time implements Clock {
   }
 }
 
-/** Four askers, one after another each, at an endpoint that bears `perSecond(now)` and answers after 50 ms; until `quietMs` only one of them asks. */
-async function served(seconds: number, perSecond: (nowMs: number) => number, quietMs = 0) {
+interface Manner {
+  /** Until then only one of the askers asks. */
+  readonly quietMs?: number;
+  /** How long an answer takes. */
+  readonly latencyMs?: number;
+  /** How long a refusal asks to wait. */
+  readonly retryAfterMs?: number;
+}
+
+/** Four askers, one after another each, at an endpoint that bears `perSecond(now)`. */
+async function served(seconds: number, perSecond: (nowMs: number) => number, manner: Manner = {}) {
+  const { quietMs = 0, latencyMs = 50, retryAfterMs } = manner;
   const time = new Time();
   const pacer = new Pacer(time);
   const { signal } = new AbortController();
@@ -48,13 +58,13 @@ async function served(seconds: number, perSecond: (nowMs: number) => number, qui
       filledMs = now;
       const isBorne = tokens >= 1;
       if (isBorne) tokens -= 1;
-      await time.sleep(50);
+      await time.sleep(latencyMs);
       if (isBorne) {
         accepted += 1;
         pacer.answered();
       } else {
         refused += 1;
-        pacer.refused(undefined);
+        pacer.refused(retryAfterMs);
         await time.sleep(150);
       }
     }
@@ -80,8 +90,30 @@ describe("pacing requests", () => {
       const { accepted } = await served(10, () => rate);
       expect(accepted / (rate * 10)).toBeGreaterThan(0.93);
       // A slow beginning, which loses more by itself, teaches nothing wrong.
-      const { accepted: later } = await served(10, () => rate, 400);
+      const { accepted: later } = await served(10, () => rate, { quietMs: 400 });
       expect(later / (rate * 10)).toBeGreaterThan(0.91);
+    }
+  });
+
+  it("takes a refusal that comes late for what it is", async () => {
+    for (const rate of [4, 8, 12]) {
+      const { accepted } = await served(20, () => rate, { latencyMs: 250 });
+      expect(accepted / (rate * 20)).toBeGreaterThan(0.85);
+    }
+    const time = new Time();
+    const pacer = new Pacer(time);
+    for (let i = 0; i < 4; i++) await pacer.turn(new AbortController().signal);
+    await time.until(300);
+    pacer.refused(undefined); // Nothing was sent for a while: not because nothing may be.
+    expect(pacer.perSecond).toBeGreaterThan(10);
+  });
+
+  it("waits as long as it is asked to, learns from what it does between, and never runs off", async () => {
+    for (const rate of [5, 10, 25]) {
+      const { accepted, refused, perSecond } = await served(120, () => rate, { retryAfterMs: 3_000 });
+      expect(perSecond).toBeLessThan(rate * 1.2);
+      expect(accepted / (rate * 120)).toBeGreaterThan(0.75);
+      expect(refused).toBeLessThan(20);
     }
   });
 
