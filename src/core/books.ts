@@ -127,7 +127,12 @@ export class Books {
   /** What an account holds, without opening one that does not exist. */
   balance(key: AccountKey): bigint {
     const name = nameOf(key);
-    return (this.#accounts.get(name) ?? this.#source.findAccount(key))?.balance ?? 0n;
+    const known = this.#accounts.get(name);
+    if (known !== undefined) return known.balance;
+    const stored = this.#source.findAccount(key);
+    if (stored === undefined) return 0n;
+    this.#accounts.set(name, workingCopy(stored));
+    return stored.balance;
   }
 
   /** Sets a balance and marks the account for writing. */
@@ -205,12 +210,12 @@ export class Books {
       const state = this.#source.poolState(pool.address);
       const price = state?.kind === "ticks" ? { sqrtPriceX96: state.sqrtPriceX96, tick: state.tick } : null;
       const amounts = state?.kind === "ticks" ? state.amounts : null;
-      book = { price, amounts, ticks: new TickMap(price?.tick ?? 0), keys: new Map(), held: new Map() };
+      book = { price, amounts, ticks: new TickMap(price?.tick ?? 0), managed: new Map(), unmatched: new Map() };
       for (const account of this.#source.openAccounts(pool.address)) {
         if (account.range === null) continue;
         book.ticks.change(account.range, account.balance);
-        addTo(book.keys, custodyKey(account.custodian, account.range), account.balance);
-        addTo(book.held, custodyKey(account.custodian, account.range), account.balance);
+        if (pool.managers.includes(account.custodian))
+          addTo(book.managed, custodyKey(account.custodian, account.range), account.balance);
       }
       invariant(
         state?.kind !== "ticks" || state.liquidity === book.ticks.active,

@@ -1,4 +1,5 @@
 import { type Amounts, amountsOf } from "./amounts.ts";
+import { invariant } from "./errors.ts";
 import type { Address } from "./hex.ts";
 import { type Holding, integralOf, type Stretch, secondsOpen, stretchesOf, unionOf, type Window } from "./holdings.ts";
 import type { PoolState } from "./pool-state.ts";
@@ -45,8 +46,8 @@ export interface PoolDay {
 
 /**
  * Closes one day of one pool. `states` begins with the state in force when the day began (at or before its start), if
- * there was one, and goes on in order; `holdings` are all accounts that were open at any moment of the day. `inRange`:
- * value what stood in range, too.
+ * there was one, and goes on in order; `holdings` are all accounts that were open at any moment of the day, in order of
+ * provider; they are taken as the shares are. `inRange`: value what stood in range, too.
  */
 export function closePoolDay(
   pool: Pool,
@@ -56,14 +57,6 @@ export function closePoolDay(
   inRange = false,
 ): PoolDay {
   const spans = spansOf(day, states);
-  const byProvider = new Map<Address, Held[]>();
-  for (const holding of holdings) {
-    const stretches = stretchesOf(holding, day);
-    if (stretches.length === 0) continue;
-    const held = byProvider.get(holding.provider) ?? [];
-    held.push({ range: holding.range, stretches });
-    byProvider.set(holding.provider, held);
-  }
   const means = meansOf(pool, spans);
   const time = new TickTime(
     spans.flatMap(({ startSec, endSec, state }) =>
@@ -71,8 +64,7 @@ export function closePoolDay(
     ),
   );
   function* shares(): Generator<DayShare> {
-    for (const provider of [...byProvider.keys()].sort()) {
-      const held = byProvider.get(provider) ?? [];
+    for (const [provider, held] of heldBy(holdings, day)) {
       const inRangeTokenSeconds = inRange && pool.form === "ticks" ? inRangeOf(pool, held, means, time) : null;
       yield shareOf(pool, { provider, held, inRangeTokenSeconds }, means, time);
     }
@@ -83,6 +75,23 @@ export function closePoolDay(
 interface Held {
   readonly range: TickRange | null;
   readonly stretches: readonly Stretch[];
+}
+
+/** By provider: what it held during the day. */
+function* heldBy(holdings: Iterable<Holding>, day: Window): Generator<readonly [Address, readonly Held[]]> {
+  let of: Address | undefined;
+  let held: Held[] = [];
+  for (const holding of holdings) {
+    const { provider, range } = holding;
+    if (provider !== of) {
+      if (of !== undefined && held.length > 0) yield [of, held];
+      invariant(of === undefined || provider > of, "HOLDINGS_ORDER", `the accounts of ${provider} come after ${of}'s`);
+      [of, held] = [provider, []];
+    }
+    const stretches = stretchesOf(holding, day);
+    if (stretches.length > 0) held.push({ range, stretches });
+  }
+  if (of !== undefined && held.length > 0) yield [of, held];
 }
 
 interface Span extends Window {

@@ -28,11 +28,14 @@ export interface SharesBook {
   sampledSec: number;
 }
 
-/** Running state of a Uniswap V3 pool. `keys`: L by owner and range as the pool's logs say; `held`: as the accounts say. */
+/**
+ * Running state of a Uniswap V3 pool, by owner and range as the pool itself knows positions. `managed`: the L of position managers,
+ * which is spread over many accounts. `unmatched`: L by the pool's logs minus L by the accounts, where that is not zero.
+ */
 export interface TicksBook {
   price: PoolPrice | null;
   amounts: readonly [bigint, bigint] | null;
   readonly ticks: TickMap;
-  readonly keys: Map<string, bigint>;
-  readonly held: Map<string, bigint>;
+  readonly managed: Map<string, bigint>;
+  readonly unmatched: Map<string, bigint>;
 }

@@ -2,7 +2,7 @@ import type { Database } from "better-sqlite3";
 import { type Day, daysAfter, nextDay, secOf } from "../core/day.ts";
 import type { DayShare } from "../core/days.ts";
 import type { Address } from "../core/hex.ts";
-import type { Holding } from "../core/holdings.ts";
+import type { BalanceChange, Holding } from "../core/holdings.ts";
 import { type DayPrices, formatPriceE18, type PoolMeans, parsePriceE18 } from "../core/price.ts";
 import type { Pool } from "../core/programme.ts";
 import type { Rules } from "../core/rules.ts";
@@ -23,6 +23,8 @@ type OpenRow = readonly [
 type ChangeRow = readonly [...OpenRow, delta: string, balanceAfter: string, blockTimestamp: string];
 
 const UNCHANGED: Holding["changes"] = [];
+/** So many open accounts are looked at together. */
+const PAGE = 1_000;
 
 /** A day's row to write: a provider's share of a pool, and its value where every price is known. */
 export interface DailyBalance {
@@ -55,10 +57,12 @@ export class DaysTable {
     this.#closedBlock = db.prepare<[string], number>("select closed_block from days where date = ?").pluck();
     this.#closedAt = db.prepare<[number], Day | null>("select max(date) from days where closed_block <= ?").pluck();
     this.#open = db
-      .prepare<[string], OpenRow>(`
+      .prepare<[string, string, number, number], OpenRow>(`
       select ${OPEN_COLUMNS}
       from accounts
-      where pool_address = ? and kind = 'holder' and liquidity <> '0'`)
+      where pool_address = ? and kind = 'holder' and liquidity <> '0' and (provider_address, account_id) > (?, ?)
+      order by provider_address, account_id
+      limit ?`)
       .raw();
     this.#changes = db
       .prepare<[number, string], ChangeRow>(`
@@ -99,20 +103,35 @@ export class DaysTable {
   }
 
   /**
-   * Every account of a pool that was open at any moment since `firstBlock`, with its changes since. Must be called
-   * when the ledger stands at the end of that time; nothing else can be read or written until all are taken.
+   * Every account of a pool that was open at any moment since `firstBlock`, with its changes since, in order of provider.
+   * The ledger must stand at the end of that time until all are taken. Only what changed is held in memory.
    */
   *holdings(pool: Pool, firstBlock: number): Generator<Holding> {
-    const changed = new Map<
-      number,
-      {
-        provider: Address;
-        via: string;
-        range: Holding["range"];
-        opening: bigint;
-        changes: { atSec: number; balance: bigint }[];
+    const changed = this.#changed(pool, firstBlock);
+    const waiting = [...changed.values()].sort((a, b) => (a.provider < b.provider ? -1 : 1));
+    let next = 0;
+    let after: readonly [string, number] = ["", 0];
+    for (;;) {
+      const rows = this.#open.all(pool.address, ...after, PAGE);
+      for (const [id, provider, via, tick_lower, tick_upper, liquidity] of rows) {
+        for (let each = waiting[next]; each !== undefined && each.provider <= provider; each = waiting[next]) {
+          yield each;
+          next += 1;
+        }
+        if (changed.has(id)) continue;
+        const range = rangeOf({ tick_lower, tick_upper });
+        yield { provider, via, range, opening: BigInt(liquidity), changes: UNCHANGED };
       }
-    >();
+      const last = rows.at(-1);
+      if (last === undefined) break;
+      after = [last[1], last[0]];
+    }
+    yield* waiting.slice(next);
+  }
+
+  /** By account: what changed since a block. */
+  #changed(pool: Pool, firstBlock: number): ReadonlyMap<number, Holding> {
+    const changed = new Map<number, Holding & { readonly changes: BalanceChange[] }>();
     for (const row of this.#changes.iterate(firstBlock, pool.address)) {
       const [id, provider, via, tick_lower, tick_upper, , delta, balanceAfter, time] = row;
       const balance = BigInt(balanceAfter);
@@ -124,17 +143,7 @@ export class DaysTable {
       }
       holding.changes.push({ atSec: secOf(time), balance });
     }
-    yield* changed.values();
-    for (const [id, provider, via, tick_lower, tick_upper, liquidity] of this.#open.iterate(pool.address)) {
-      if (changed.has(id)) continue;
-      yield {
-        provider,
-        via,
-        range: rangeOf({ tick_lower, tick_upper }),
-        opening: BigInt(liquidity),
-        changes: UNCHANGED,
-      };
-    }
+    return changed;
   }
 
   insertDay(day: Day, closedBlock: number): void {

@@ -209,7 +209,8 @@ describe("a V2 pair's day", () => {
           supply += amount;
           states.push(reserves(atSec, supply, supply, supply));
         }
-        const holdings = [...balances].map(([who, changes]) =>
+        const inOrder = [...balances].sort(([a], [b]) => a - b);
+        const holdings = inOrder.map(([who, changes]) =>
           holding({ provider: toAddress(addressOf(who + 1)), range: null, changes }),
         );
         const { shares, means } = closePoolDay(pair, DAY, states, holdings);

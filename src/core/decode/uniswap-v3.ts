@@ -54,7 +54,7 @@ export class PoolLogs implements Reader {
   readonly #emit: Emit;
   // Most transactions only swap: what they do not need is not made.
   #managers: ManagerLogs | undefined;
-  #touched: Map<string, { pool: Pool; key: string; logIndex: number }> | undefined;
+  #touched: Map<string, { pool: Pool; owner: Address; range: TickRange; logIndex: number }> | undefined;
 
   constructor(reading: Reading) {
     this.#reading = reading;
@@ -108,17 +108,14 @@ export class PoolLogs implements Reader {
     const range = rangeOf(change);
     const key = custodyKey(owner, range);
     const minted = name === "Mint";
-    const held = book.keys.get(key) ?? 0n;
-    if (!minted && (held < amount || held === 0n)) {
-      const expected = amount === 0n ? "more than 0" : `at least ${amount}`;
-      const why = `${owner} burns at ${rangeId(range)} what it does not hold: the history is incomplete`;
-      throw broken("V3-2", pool, this.#place, log, expected, held, why);
-    }
+    if (!minted) this.#requireHeld(pool, log, owner, range, amount);
     this.#requireAmounts(pool, log, change);
-    addTo(book.keys, key, minted ? amount : -amount);
-    book.ticks.change(range, minted ? amount : -amount);
+    const delta = minted ? amount : -amount;
+    if (pool.managers.includes(owner)) addTo(book.managed, key, delta);
+    addTo(book.unmatched, key, delta);
+    book.ticks.change(range, delta);
     this.#touched ??= new Map();
-    this.#touched.set(`${pool.address}|${key}`, { pool, key, logIndex: log.logIndex });
+    this.#touched.set(`${pool.address}|${key}`, { pool, owner, range, logIndex: log.logIndex });
     // What others mint to the manager's address has no token: a donation, which stays at that address for ever.
     const deferred = amount > 0n && pool.managers.includes(owner) && (!minted || change.sender === owner);
     const movement = deferred || amount === 0n ? null : movementOf(minted, owner, amount);
@@ -127,6 +124,24 @@ export class PoolLogs implements Reader {
     );
     // The manager's own log says for which of its tokens.
     if (deferred) this.#managerLogs().defer(pool, log, change);
+  }
+
+  /** V3-2: nobody burns more than it has, or pokes where it has nothing. */
+  #requireHeld(pool: Pool, log: Log, owner: Address, range: TickRange, amount: bigint): void {
+    const held = this.#poolSays(pool, owner, range);
+    if (held >= amount && held > 0n) return;
+    const expected = amount === 0n ? "more than 0" : `at least ${amount}`;
+    const why = `${owner} burns at ${rangeId(range)} what it does not hold: the history is incomplete`;
+    throw broken("V3-2", pool, this.#place, log, expected, held, why);
+  }
+
+  /** What the pool's logs sum to at an owner's range. Nobody but a manager has it in more than one account. */
+  #poolSays(pool: Pool, owner: Address, range: TickRange): bigint {
+    const { managed, unmatched } = this.#books.ticks(pool);
+    const key = custodyKey(owner, range);
+    if (pool.managers.includes(owner)) return managed.get(key) ?? 0n;
+    const account = { pool: pool.address, position: rangeId(range), provider: owner, kind: "holder" as const };
+    return this.#books.balance(account) + (unmatched.get(key) ?? 0n);
   }
 
   /** V3-3: the amounts of a deposit or withdrawal follow from liquidity, range and the pool's price, to the last unit. */
@@ -143,13 +158,15 @@ export class PoolLogs implements Reader {
   /** V3-5 at the transaction's end: by owner and range, the accounts hold what the pool says. */
   finish(): void {
     this.#managers?.finish();
-    for (const { pool, key, logIndex } of this.#touched?.values() ?? []) {
-      const { keys, held } = this.#books.ticks(pool);
-      const [expected, actual] = [keys.get(key) ?? 0n, held.get(key) ?? 0n];
-      if (expected === actual) continue;
+    for (const { pool, owner, range, logIndex } of this.#touched?.values() ?? []) {
+      const key = custodyKey(owner, range);
+      const difference = this.#books.ticks(pool).unmatched.get(key);
+      if (difference === undefined) continue;
+      const says = this.#poolSays(pool, owner, range);
       const { blockNumber } = this.#place;
+      const [expected, actual] = [`${says}`, `${says - difference}`];
       throw identityBroken(
-        { identity: "V3-5", pool: pool.address, blockNumber, logIndex, expected: `${expected}`, actual: `${actual}` },
+        { identity: "V3-5", pool: pool.address, blockNumber, logIndex, expected, actual },
         `the accounts at ${key} do not sum to the pool's liquidity there`,
       );
     }
