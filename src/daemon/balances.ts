@@ -72,8 +72,13 @@ export class Balances {
   /** The caller holds the transaction, with the books written back. */
   refresh(providers: readonly Address[] | "all"): void {
     const refreshing = this.#begin(this.untouched());
-    if (providers !== "all") this.#refresh([...new Set(providers)], refreshing);
-    else for (const chunk of this.#store.balances.everyHolder(CHUNK)) this.#refresh(chunk, refreshing);
+    const { close } = refreshing;
+    // Who held anything at a day's close has a row by it, whenever it changed before: that is not looked up, and an old ledger
+    // has many more closed accounts than open ones. Where users of a wrapper do not count, it depends on what changed.
+    const everyoneCounts = this.#followed.programme.wrappers.length === 0;
+    const since = close !== undefined && everyoneCounts ? this.#store.balances.changedSince(close.block) : undefined;
+    const chunks = providers === "all" ? this.#store.balances.everyHolder(CHUNK) : [[...new Set(providers)]];
+    for (const chunk of chunks) this.#refresh(chunk, refreshing, since);
   }
 
   /** The same for the providers that a commit changed and that closed no day, without a look at what they held before. */
@@ -88,15 +93,22 @@ export class Balances {
     }
   }
 
-  #refresh(chunk: readonly Address[], { close, put }: Refreshing): void {
+  /** `since`: who changed at the newest close or after it, and when; without it all changes are looked up. */
+  #refresh(chunk: readonly Address[], { close, put }: Refreshing, since?: ReadonlyMap<Address, number>): void {
     const providers = chunk.filter((each) => !this.#followed.special.has(each));
+    const newest = since ? new Map(providers.map((each) => [each, since.get(each) ?? 0])) : this.#newestOf(providers);
+    const open = this.#openOf(providers);
+    // Who is not in it is a provider that a reorg took away altogether; such a one gets no row in any case.
+    for (const [provider, touched] of newest)
+      put(provider, open.get(provider) ?? [], touched, close === undefined || touched >= close.block);
+  }
+
+  /** When what counts of each provider changed last. */
+  #newestOf(providers: readonly Address[]): ReadonlyMap<Address, number> {
     const newest = new Map<Address, number>();
     for (const { provider, pool, via, block } of this.#store.balances.lastChanges(providers))
       if (this.#isCredited(pool, via)) newest.set(provider, Math.max(block, newest.get(provider) ?? 0));
-    const open = this.#openOf(providers);
-    // Who is not in it is a provider that a reorg took away altogether.
-    for (const [provider, touched] of newest)
-      put(provider, open.get(provider) ?? [], touched, close === undefined || touched >= close.block);
+    return newest;
   }
 
   #openOf(providers: readonly Address[]): ReadonlyMap<Address, readonly OpenAccount[]> {

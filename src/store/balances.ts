@@ -43,6 +43,7 @@ type OpenRow = readonly [
 /** `provider_balances`, and the accounts a provider's total is made of. */
 export class BalancesTable {
   readonly #lastChanges;
+  readonly #changedSince;
   readonly #openOf;
   readonly #holders;
   readonly #firstSeen;
@@ -56,6 +57,14 @@ export class BalancesTable {
       from accounts
       where provider_address in (select value from json_each(?)) and kind = 'holder'
       group by provider_address, pool_address, via_address`);
+    this.#changedSince = db
+      .prepare<[number], [Address, number]>(`
+      select accounts.provider_address, max(postings.block_number)
+      from postings
+      cross join accounts using (account_id)
+      where postings.block_number >= ? and accounts.kind = 'holder'
+      group by accounts.provider_address`)
+      .raw();
     this.#openOf = db
       .prepare<[string], OpenRow>(`
       select provider_address, pool_address, via_address, liquidity, tick_lower, tick_upper
@@ -106,6 +115,11 @@ export class BalancesTable {
   /** When the accounts of these addresses changed last, by pool and wrapper. */
   lastChanges(providers: readonly Address[]): readonly LastChange[] {
     return this.#lastChanges.all(JSON.stringify(providers));
+  }
+
+  /** When holders' accounts changed last, of those that changed in a block or after it. */
+  changedSince(block: number): ReadonlyMap<Address, number> {
+    return new Map(this.#changedSince.all(block));
   }
 
   /** The accounts of these addresses that hold something. */
