@@ -46,7 +46,7 @@ interface Refreshing {
 }
 
 /** So many providers are looked up at a time. */
-const CHUNK = 500;
+const CHUNK = 100;
 
 /**
  * Rewrites `provider_balances` for some providers, or for all: current balances at newest known prices, and the pools'
