@@ -4,6 +4,7 @@ const WINDOW_MS = 10_000;
 const LESSON_MS = 1_000;
 const FIRST_MS = 100;
 const FIRST_MS_MIN = 50;
+const LATELY_MS = 500;
 /** Below what was borne when a refusal came; and the most that one lesson gives up once the rate is known. */
 const MARGIN_SHARE = 0.98;
 const SLOWER_SHARE = 0.7;
@@ -121,12 +122,14 @@ export class Pacer {
     this.#slow(this.#ceiling * MARGIN_SHARE);
   }
 
-  /** Requests a second just now, or, where answers take longer than that, just before nothing more was sent. */
+  /** Requests a second when most were sent lately: a refusal comes as late as any answer, and they go in bursts. */
   #recentRate(now: number): number {
     const recentMs = Math.min(FIRST_MS, Math.max(FIRST_MS_MIN, now - (this.#firstMs ?? now)));
-    const sentIn = (endMs: number): number => this.#sent.filter((at) => at > endMs - recentMs && at <= endMs).length;
-    const recent = sentIn(now) || sentIn(this.#sent.at(-1) ?? now);
-    return Math.min(this.#perSecond, (1000 * recent) / recentMs);
+    const sentBefore = (endMs: number): number =>
+      this.#sent.filter((at) => at > endMs - recentMs && at <= endMs).length;
+    const ends = this.#sent.filter((at) => at > now - LATELY_MS);
+    const most = Math.max(...[...ends, now].map(sentBefore));
+    return Math.min(this.#perSecond, (1000 * Math.max(1, most)) / recentMs);
   }
 
   /** A refusal in the first lesson: a little slower, but not for each of several that were sent together. */
