@@ -122,7 +122,7 @@ export class Pacer {
     this.#slow(this.#ceiling * MARGIN_SHARE);
   }
 
-  /** Requests a second when most were sent lately: a refusal comes as late as any answer, and they go in bursts. */
+  /** Requests a second when most were sent lately: a refusal takes as long as an answer does, and they go in bursts. */
   #recentRate(now: number): number {
     const recentMs = Math.min(FIRST_MS, Math.max(FIRST_MS_MIN, now - (this.#firstMs ?? now)));
     const sentBefore = (endMs: number): number =>
