@@ -36,7 +36,7 @@ export class Pacer {
   readonly #sent: number[] = [];
   readonly #refused: number[] = [];
   #perSecond = Number.POSITIVE_INFINITY;
-  /** What the endpoint bore in the second before it refused last. */
+  /** What the endpoint bore in the second before it refused last; after a first refusal that named a pause, what it was asked for. */
   #ceiling = Number.POSITIVE_INFINITY;
   #firstMs: number | undefined;
   /** Since the first refusal, until it is known how much gets through when a little too much is asked. */
@@ -85,7 +85,8 @@ export class Pacer {
   /** The endpoint refused a request for its rate: slower from now on, and nothing at all for as long as it asked for. */
   refused(retryAfterMs: number | undefined): void {
     const now = this.#clock.nowMs();
-    this.#pausedToMs = Math.max(this.#pausedToMs, now + Math.min(retryAfterMs ?? 0, PAUSE_MS_MAX));
+    if (retryAfterMs !== undefined)
+      this.#pausedToMs = Math.max(this.#pausedToMs, now + Math.min(retryAfterMs, PAUSE_MS_MAX));
     this.#nextMs = Math.max(this.#nextMs, this.#pausedToMs);
     this.#refused.push(now);
     while ((this.#refused[0] ?? now) <= now - LESSON_MS) this.#refused.shift();

@@ -214,7 +214,7 @@ export class Books {
       for (const account of this.#source.openAccounts(pool.address)) {
         if (account.range === null) continue;
         book.ticks.change(account.range, account.balance);
-        if (pool.managers.includes(account.custodian))
+        if (!pool.salted && pool.managers.includes(account.custodian))
           addTo(book.managed, custodyKey(account.custodian, account.range), account.balance);
       }
       invariant(

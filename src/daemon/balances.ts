@@ -76,9 +76,12 @@ export class Balances {
     // Who held anything at a day's close has a row by it, whenever it changed before: that is not looked up, and an old ledger
     // has many more closed accounts than open ones. Where users of a wrapper do not count, it depends on what changed.
     const everyoneCounts = this.#followed.programme.wrappers.length === 0;
+    if (providers !== "all") {
+      this.#refresh([...new Set(providers)], refreshing);
+      return;
+    }
     const since = close !== undefined && everyoneCounts ? this.#store.balances.changedSince(close.block) : undefined;
-    const chunks = providers === "all" ? this.#store.balances.everyHolder(CHUNK) : [[...new Set(providers)]];
-    for (const chunk of chunks) this.#refresh(chunk, refreshing, since);
+    for (const chunk of this.#store.balances.everyHolder(CHUNK)) this.#refresh(chunk, refreshing, since);
   }
 
   /** The same for the providers that a commit changed and that closed no day, without a look at what they held before. */

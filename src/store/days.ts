@@ -23,8 +23,6 @@ type OpenRow = readonly [
 type ChangeRow = readonly [...OpenRow, delta: string, balanceAfter: string, blockTimestamp: string];
 
 const UNCHANGED: Holding["changes"] = [];
-/** So many open accounts are looked at together. */
-const PAGE = 1_000;
 
 /** A day's row to write: a provider's share of a pool, and its value where every price is known. */
 export interface DailyBalance {
@@ -37,6 +35,7 @@ export interface DailyBalance {
 
 /** Closed days: what they are computed from, and what they leave behind. */
 export class DaysTable {
+  readonly #page;
   readonly #last;
   readonly #closedAt;
   readonly #closedBlock;
@@ -49,7 +48,9 @@ export class DaysTable {
   readonly #insertPrice;
   readonly #newestPrice;
 
-  constructor(db: Database) {
+  /** `page`: so many open accounts are looked at together. */
+  constructor(db: Database, page = 1_000) {
+    this.#page = page;
     this.#last = db.prepare<[], { date: Day; closed_block: number }>(
       "select date, closed_block from days order by date desc limit 1",
     );
@@ -112,7 +113,7 @@ export class DaysTable {
     let next = 0;
     let after: readonly [string, number] = ["", 0];
     for (;;) {
-      const rows = this.#open.all(pool.address, ...after, PAGE);
+      const rows = this.#open.all(pool.address, ...after, this.#page);
       for (const [id, provider, via, tick_lower, tick_upper, liquidity] of rows) {
         for (let each = waiting[next]; each !== undefined && each.provider <= provider; each = waiting[next]) {
           yield each;

@@ -60,7 +60,7 @@ export function summarise(db: Database): DerivedSummary {
          from (select coalesce(position_id, '') || ' ' || provider_address || ' ' || liquidity || ' ' || updated_block as line
                from positions
                where positions.pool_address = pools.pool_address
-               order by position_id, provider_address)) as positions
+               order by position_id, provider_address, via_address)) as positions
       from pools`)
     .all();
   const stateDigest = db

@@ -44,7 +44,8 @@ export function accountsAt(db: Database, blockNumber: number, ids?: readonly num
         on position_tokens.pool_address = accounts.pool_address
         and position_tokens.position_id = accounts.position_id
       where accounts.opened_block <= @block ${ids === undefined ? "" : "and accounts.account_id in (select value from json_each(@ids))"} and balance_then is not null and balance_then <> '0'
-      order by accounts.pool_address, accounts.position_id, accounts.provider_address, accounts.kind`)
+      order by
+        accounts.pool_address, accounts.position_id, accounts.provider_address, accounts.kind, accounts.via_address`)
     .all({ block: blockNumber, ...(ids === undefined ? {} : { ids: JSON.stringify(ids) }) });
   return rows.map((row) => {
     const account = accountOf({ ...row, liquidity: row.balance_then });

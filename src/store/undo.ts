@@ -61,9 +61,9 @@ export function undoAbove(db: Database, above: number): Undone {
   for (const { account_id: id } of touched) restoreAccount(db, id);
   for (const { log_address: manager, position_id: position } of tokens) restoreOwner(db, manager, position);
 
-  // Pools that were made above it are no more; nothing of theirs is left that refers to them.
+  // Pools that were made above it are no more; nothing of theirs is left that refers to them, and no account without a posting.
   for (const { pool_address: pool } of born) {
-    for (const table of ["pool_days", "daily_balances", "position_tokens", "accounts", "pools"])
+    for (const table of ["pool_days", "daily_balances", "position_tokens", "pools"])
       run(`delete from ${table} where pool_address = ?`, pool);
   }
 

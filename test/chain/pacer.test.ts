@@ -114,6 +114,7 @@ describe("pacing requests", () => {
       await time.until(300);
       pacer.refused(undefined);
       expect(pacer.perSecond).toBeGreaterThan(20);
+      expect(pacer.perSecond).toBeLessThan(60);
     }
   });
 

@@ -1,8 +1,10 @@
 import { describe, expect, it } from "vitest";
 import { seeded } from "../../demo/life.ts";
 import { amountsOf } from "../../src/core/amounts.ts";
+import { addTo, custodyKey } from "../../src/core/books.ts";
 import { type AppliedTransaction, applyTransaction, routesOf } from "../../src/core/decode/transaction.ts";
 import { findingOf } from "../../src/core/errors.ts";
+import { toAddress } from "../../src/core/hex.ts";
 import { sqrtRatioAtTick } from "../../src/core/ticks.ts";
 import { emptyBooks } from "../support/empty-books.ts";
 import { testProgramme } from "../support/ledger.ts";
@@ -315,6 +317,26 @@ describe("an identity that does not hold stops the ledger", () => {
       expect(message).toContain(`actual ${finding?.actual}`);
     });
   }
+
+  it("V3-5: accounts that do not sum to the pool's liquidity at a range, whatever made them differ", () => {
+    const programme = testProgramme();
+    const [, pool] = programme.pools;
+    const [books, routes] = [emptyBooks(), routesOf(programme)];
+    if (pool === undefined) throw new Error("no pool");
+    const apply = (drafts: readonly Draft[], blockNumber: number) =>
+      applyTransaction(books, routes, logsOf(drafts), { blockNumber, timestampSec: blockNumber });
+    apply(initialize, 1);
+    apply([change("Mint", ann, 500n)], 2);
+    // As if something else had taken 3 of it from the account.
+    addTo(books.ticks(pool).unmatched, custodyKey(toAddress(ann), TICKS), 3n);
+    let finding: ReturnType<typeof findingOf>;
+    try {
+      apply([change("Mint", ann, 7n)], 3);
+    } catch (error) {
+      finding = findingOf(error);
+    }
+    expect(finding).toMatchObject({ identity: "V3-5", expected: "510", actual: "507" });
+  });
 
   it("unless a caveat of the pool says why it cannot hold", () => {
     const pools = (worldProgramme()["pools"] as Record<string, unknown>[]).map((pool) =>
