@@ -46,7 +46,7 @@ export const MUTANTS: readonly Mutant[] = [
   { name: "logs are not sorted", file: logs, from: `placed.sort((a, b) => a.blockNumber - b.blockNumber || a.log.logIndex - b.log.logIndex);`, to: "" },
   { name: "logs are deduplicated by transaction", file: logs, from: `if (before.log.logIndex === each.log.logIndex) {\n        if (!sameLog(before, each))`, to: `if (before.log.transactionHash === each.log.transactionHash) {\n        if (false)` },
   { name: "answers are taken by their order, whatever their id", file: rpc, from: `const found = byId.get(first + i);`, to: `const found = answers[i] as { result?: unknown; error?: unknown } | undefined;` },
-  { name: "Retry-After is ignored", file: pacer, from: `this.#pausedToMs = Math.max(this.#pausedToMs, now + Math.min(retryAfterMs, PAUSE_MS_MAX));`, to: "{}" },
+  { name: "Retry-After is ignored", file: pacer, from: `this.#pausedToMs = Math.max(this.#pausedToMs, now + this.#pauseMs);`, to: "{}" },
   { name: "a failing endpoint is never left", file: endpoints, from: `if (this.#isBenched(each) || isLagging(each, best) || !(await this.#agrees(each, signal))) continue;`, to: `if (each !== this.#current) continue;` },
   { name: "an endpoint of another chain is taken", file: endpoints, from: `if (wrong !== undefined)`, to: `if (false)` },
   { name: "finality may go back", file: verdict, from: `said === null || (previous !== null && said.number <= previous.number) ? null : said`, to: `said` },

@@ -5,9 +5,9 @@ const LESSON_MS = 1_000;
 const FIRST_MS = 100;
 const FIRST_MS_MIN = 50;
 const LATELY_MS = 500;
-/** Below what was borne when a refusal came; and the most that one lesson gives up once the rate is known. */
+/** Below what was borne when a refusal came; and what one lesson leaves at least once the rate is known: a fast step that was refused is taken back. */
 const MARGIN_SHARE = 0.98;
-const SLOWER_SHARE = 0.7;
+const SLOWER_SHARE = 2 / 3;
 /** In the first lesson: how many answers it takes, by how much each refusal slows down, and how much more is asked than gets through. */
 const LESSON_ANSWERS = 20;
 const LESSON_MS_MAX = 3_000;
@@ -18,6 +18,8 @@ const PRESSURE = 1.25;
 const FAR_GROWTH = 1.5;
 const NEAR_GROWTH = 0.03;
 const NEAR_EVERY_MS = 8_000;
+/** A step that costs a pause is taken so many pauses later. */
+const NEAR_PAUSES = 4;
 const PER_SECOND_MIN = 1;
 const PER_SECOND_NONE = 500;
 const PAUSE_MS_MAX = 300_000;
@@ -43,6 +45,8 @@ export class Pacer {
   #learning: Lesson | undefined;
   #nextMs = 0;
   #pausedToMs = 0;
+  /** How long the last refusal asked to wait. */
+  #pauseMs = 0;
   #taughtMs = Number.NEGATIVE_INFINITY;
   #changedMs = Number.NEGATIVE_INFINITY;
   #growth = NEAR_GROWTH;
@@ -85,13 +89,14 @@ export class Pacer {
   /** The endpoint refused a request for its rate: slower from now on, and nothing at all for as long as it asked for. */
   refused(retryAfterMs: number | undefined): void {
     const now = this.#clock.nowMs();
-    if (retryAfterMs !== undefined)
-      this.#pausedToMs = Math.max(this.#pausedToMs, now + Math.min(retryAfterMs, PAUSE_MS_MAX));
-    this.#nextMs = Math.max(this.#nextMs, this.#pausedToMs);
+    this.#pauseMs = Math.min(retryAfterMs ?? 0, PAUSE_MS_MAX);
+    if (retryAfterMs !== undefined) {
+      this.#pausedToMs = Math.max(this.#pausedToMs, now + this.#pauseMs);
+      // A lesson asks for a little too much: not where each refusal stops everything for a while.
+      this.#learning = undefined;
+    }
     this.#refused.push(now);
     while ((this.#refused[0] ?? now) <= now - LESSON_MS) this.#refused.shift();
-    // A lesson asks for a little too much: not where each refusal stops everything for a while.
-    if (retryAfterMs !== undefined) this.#learning = undefined;
     if (this.#learning !== undefined) {
       this.#yield(this.#learning, now);
       this.#learn(now);
@@ -169,7 +174,7 @@ export class Pacer {
     this.#learn(now);
     if (this.#learning !== undefined) return;
     const isFar = this.#perSecond * FAR_GROWTH <= this.#ceiling * MARGIN_SHARE;
-    if (now - this.#changedMs < (isFar ? LESSON_MS : NEAR_EVERY_MS)) return;
+    if (now - this.#changedMs < (isFar ? LESSON_MS : NEAR_EVERY_MS + NEAR_PAUSES * this.#pauseMs)) return;
     this.#changedMs = now;
     this.#quickenBy(isFar ? FAR_GROWTH : 1 + this.#growth);
     if (!isFar) this.#growth = Math.min(1, 2 * this.#growth);

@@ -233,7 +233,7 @@ describe("an endpoint's limits", () => {
         refusals += 1;
       });
     }
-    expect(refusals).toBeLessThan(6);
+    expect(refusals).toBeLessThan(4);
     expect(chain.health()[0]?.perSecond).toBeLessThanOrEqual(5);
     const { head } = await chain.sight([], signal);
     for await (const _ of chain.ranges(1, 40, { head, finalTo: 40 }, signal)) {
