@@ -3,6 +3,7 @@ import type { Address } from "./hex.ts";
 import type { PoolState } from "./pool-state.ts";
 import type { Pool } from "./programme.ts";
 import type { ReservesBook, SharesBook, TicksBook } from "./running-state.ts";
+import { type Holder, partsOf } from "./side.ts";
 import { rangeId, TickMap, type TickRange } from "./ticks.ts";
 
 /** `issuance` is the contra side of a pool: minus the sum of all holders. */
@@ -64,8 +65,8 @@ function workingCopy(stored: StoredAccount): Account {
 
 function opened(id: number, key: AccountKey, range: TickRange | null, block: number): Account {
   const { pool, kind, position, provider, via } = key;
-  const [openedBlock, updatedBlock] = [block, block];
-  return { id, pool, kind, position, provider, via: via ?? "", range, balance: 0n, openedBlock, updatedBlock };
+  const [balance, openedBlock, updatedBlock] = [0n, block, block];
+  return { id, pool, kind, position, provider, via: via ?? "", range, balance, openedBlock, updatedBlock };
 }
 
 const nameOf = ({ pool, kind, position, provider, via = "" }: AccountKey): string =>
@@ -114,10 +115,9 @@ export class Books {
     const issuance = isIssuance ? this.#issuance.get(key.pool) : undefined;
     if (issuance !== undefined) return issuance;
     const name = nameOf(key);
-    let account = this.#accounts.get(name);
+    let account = this.#find(key, name);
     if (account === undefined) {
-      const stored = this.#source.findAccount(key);
-      account = stored ? workingCopy(stored) : opened(this.#nextAccountId++, key, range, blockNumber);
+      account = opened(this.#nextAccountId++, key, range, blockNumber);
       this.#accounts.set(name, account);
     }
     if (isIssuance) this.#issuance.set(key.pool, account);
@@ -126,13 +126,17 @@ export class Books {
 
   /** What an account holds, without opening one that does not exist. */
   balance(key: AccountKey): bigint {
-    const name = nameOf(key);
+    return this.#find(key, nameOf(key))?.balance ?? 0n;
+  }
+
+  #find(key: AccountKey, name: string): Account | undefined {
     const known = this.#accounts.get(name);
-    if (known !== undefined) return known.balance;
+    if (known !== undefined) return known;
     const stored = this.#source.findAccount(key);
-    if (stored === undefined) return 0n;
-    this.#accounts.set(name, workingCopy(stored));
-    return stored.balance;
+    if (stored === undefined) return undefined;
+    const account = workingCopy(stored);
+    this.#accounts.set(name, account);
+    return account;
   }
 
   /** Sets a balance and marks the account for writing. */
@@ -276,6 +280,12 @@ export class Books {
     }
     if (this.#tokens.size > CACHED_ACCOUNTS_MAX) this.#tokens.clear();
   }
+}
+
+/** The account of a position, held by a provider itself or through a wrapper. */
+export function holderKey(pool: Pool, position: string, holder: Holder): AccountKey {
+  const { provider, via } = partsOf(holder);
+  return { pool: pool.address, position, provider, via, kind: "holder" };
 }
 
 /** The contra account of a pool. */

@@ -1,12 +1,4 @@
-import {
-  type Account,
-  type AccountKey,
-  addTo,
-  type Books,
-  custodyKey,
-  issuanceOf,
-  type PositionToken,
-} from "./books.ts";
+import { type Account, addTo, type Books, custodyKey, holderKey, issuanceOf, type PositionToken } from "./books.ts";
 import type { Log } from "./chain.ts";
 import { broken, invariant } from "./errors.ts";
 import { type Address, ZERO_ADDRESS } from "./hex.ts";
@@ -128,11 +120,6 @@ function change(books: Books, event: LedgerEvent, side: Side, delta: bigint, blo
     addTo(books.ticks(pool).unmatched, custodyKey(custodian, range), -delta);
   }
   return { account, logIndex: event.logIndex, delta, balanceAfter };
-}
-
-function holderKey(pool: Pool, position: string, holder: Holder): AccountKey {
-  const { provider, via } = partsOf(holder);
-  return { pool: pool.address, position, provider, via, kind: "holder" };
 }
 
 /** Keeps the owner of a position NFT, and for whom it holds it, in step with its transfers; the mint creates the token. */

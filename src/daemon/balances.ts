@@ -72,14 +72,14 @@ export class Balances {
   /** The caller holds the transaction, with the books written back. */
   refresh(providers: readonly Address[] | "all"): void {
     const refreshing = this.#begin(this.untouched());
-    const { close } = refreshing;
-    // Who held anything at a day's close has a row by it, whenever it changed before: that is not looked up, and an old ledger
-    // has many more closed accounts than open ones. Where users of a wrapper do not count, it depends on what changed.
-    const everyoneCounts = this.#followed.programme.wrappers.length === 0;
     if (providers !== "all") {
       this.#refresh([...new Set(providers)], refreshing);
       return;
     }
+    // Who held anything at a day's close has a row by it, whenever it changed before: that is not looked up, and an old ledger
+    // has many more closed accounts than open ones. Where users of a wrapper do not count, it depends on what changed.
+    const { close } = refreshing;
+    const everyoneCounts = this.#followed.programme.wrappers.length === 0;
     const since = close !== undefined && everyoneCounts ? this.#store.balances.changedSince(close.block) : undefined;
     for (const chunk of this.#store.balances.everyHolder(CHUNK)) this.#refresh(chunk, refreshing, since);
   }

@@ -241,10 +241,10 @@ export class Bookkeeper {
     const states = [...pools].map((pool) => [pool.address, this.#keepState(books, pool, block)] as const);
     keepPostings(this.store, books, { sha256: this.#sha256, chainId: this.programme.chainId }, block, postings);
     if (events.length > 0) {
-      const { parentHash, timestampSec } = block;
+      // Named one by one: a block has accessors, and a spread of such an object is slow.
+      const { number, hash, parentHash, timestampSec } = block;
       const stateDigest = this.#stateDigest.of(this.programme.pools, books);
-      const [number, hash, eventCount] = [blockNumber, blockHash, events.length];
-      this.store.insertBlock({ number, hash, parentHash, timestampSec, eventCount, stateDigest });
+      this.store.insertBlock({ number, hash, parentHash, timestampSec, eventCount: events.length, stateDigest });
     }
     return { events: events.length, postings, states };
   }

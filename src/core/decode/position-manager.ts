@@ -1,11 +1,10 @@
 import abi from "../../../abi/uniswap-v3-position-manager.json" with { type: "json" };
-import type { Books, PositionToken } from "../books.ts";
+import { type Books, holderKey, type PositionToken } from "../books.ts";
 import type { Log } from "../chain.ts";
 import { broken, invariant } from "../errors.ts";
 import { type Address, ZERO_ADDRESS } from "../hex.ts";
 import { eventOf, holderOf, movementOf, tokenPosition } from "../ledger.ts";
 import type { Pool } from "../programme.ts";
-import { partsOf } from "../side.ts";
 import { rangeId, type TickRange } from "../ticks.ts";
 import type { Emit, Heard, Place, Reading } from "./reading.ts";
 import { eventShapes, losslessJson, type Values } from "./words.ts";
@@ -124,8 +123,7 @@ export class ManagerLogs {
       throw broken("V3-9", pool, this.#place, log, token.owner, from, why);
     }
     const holder = holderOf(token);
-    const key = { pool: pool.address, position: token.position, ...partsOf(holder), kind: "holder" as const };
-    const amount = this.#books.balance(key);
+    const amount = this.#books.balance(holderKey(pool, token.position, holder));
     if (to === ZERO_ADDRESS && amount !== 0n) {
       const why = `position token ${tokenId} is burned while it holds liquidity`;
       throw broken("V3-9", pool, this.#place, log, 0n, amount, why);

@@ -1,7 +1,7 @@
 import { encodeAbiParameters, keccak256 } from "viem/utils";
 import managerAbi from "../../../abi/uniswap-v4-pool-manager.json" with { type: "json" };
 import positionsAbi from "../../../abi/uniswap-v4-position-manager.json" with { type: "json" };
-import type { PositionToken } from "../books.ts";
+import { holderKey, type PositionToken } from "../books.ts";
 import type { Log } from "../chain.ts";
 import { broken, invariant } from "../errors.ts";
 import { type Address, ZERO_ADDRESS } from "../hex.ts";
@@ -88,7 +88,7 @@ export class SingletonLogs implements Reader {
     const token = pool.managers.includes(sender) ? this.#tokenOf(pool, sender, BigInt(salt), range, log) : undefined;
     const holder = token === undefined ? sender : holderOf(token);
     const position = token?.position ?? `${rangeId(range)}${salt === NO_SALT ? "" : `:${salt}`}`;
-    const held = books.balance({ pool: pool.address, position, ...partsOf(holder), kind: "holder" });
+    const held = books.balance(holderKey(pool, position, holder));
     if (held + liquidityDelta < 0n || (liquidityDelta === 0n && held === 0n)) {
       const expected = liquidityDelta === 0n ? "more than 0" : `at least ${-liquidityDelta}`;
       const why = `${holder} changes at ${position} what it does not hold: the history is incomplete`;
@@ -125,7 +125,7 @@ export class SingletonLogs implements Reader {
     }
     const { position } = token;
     const holder = holderOf(token);
-    const amount = books.balance({ pool: pool.address, position, ...partsOf(holder), kind: "holder" });
+    const amount = books.balance(holderKey(pool, position, holder));
     const movement = { from: holder, to, amount };
     emit(eventOf(pool, log, losslessJson(values), { ...token, name, provider: to, movement }));
   }
@@ -136,13 +136,7 @@ export class SingletonLogs implements Reader {
     for (const { heard, token } of this.#burning.values()) {
       const { log, name, values } = heard;
       const pool = this.#poolOf(token);
-      const key = {
-        pool: pool.address,
-        position: token.position,
-        ...partsOf(holderOf(token)),
-        kind: "holder" as const,
-      };
-      const left = books.balance(key);
+      const left = books.balance(holderKey(pool, token.position, holderOf(token)));
       if (left !== 0n) {
         const why = `position token ${token.tokenId} is burned while it holds liquidity`;
         throw broken("V4-7", pool, place, log, 0n, left, why);
