@@ -26,16 +26,16 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 const MAY_USE: Readonly<Record<string, RegExp>> = {
   main: /^node:(fs|readline\/promises)$/,
   cli: /^(commander|node:(child_process|crypto|fs|http|https|path|stream|stream\/promises|url|v8|worker_threads|zlib))$/,
-  config: /^(viem\/utils|zod|node:fs)$/,
+  config: /^(zod|node:fs)$/,
   settings: /^(dotenv|node:(fs|path))$/,
   log: /^pino$/,
   daemon: /^$/,
   chain: /^(viem(\/utils)?|p-queue|node:buffer)$/,
   store: /^(better-sqlite3|node:(crypto|fs|path))$/,
-  core: /^viem\/utils$/,
+  core: /^@noble\/hashes\/(sha3|utils)$/,
   prices: /^$/,
-  http: /^(hono(\/streaming)?|@hono\/node-server|prom-client|viem\/utils|zod|node:(crypto|fs|net|timers\/promises))$/,
-  distribution: /^(viem(\/utils)?|@openzeppelin\/merkle-tree)$/,
+  http: /^(hono(\/streaming)?|@hono\/node-server|prom-client|zod|node:(crypto|fs|net|timers\/promises))$/,
+  distribution: /^(viem|@openzeppelin\/merkle-tree)$/,
 };
 
 /** What core must not touch: clocks, randomness, the process, the network. */

@@ -1,4 +1,4 @@
-import { keccak256 } from "viem/utils";
+import { keccak } from "../core/keccak.ts";
 import type { LogFilter } from "./logs.ts";
 
 const BLOOM = /^0x[0-9a-f]{512}$/i;
@@ -26,6 +26,6 @@ export class BloomTest {
 
 /** The three bits that a value sets: the low 11 bits of each of the first three pairs of bytes of its hash (yellow paper, 4.3.1). */
 export function bitsOf(value: string): readonly number[] {
-  const hash = keccak256(value as `0x${string}`, "bytes");
+  const hash = keccak(Buffer.from(value.slice(2), "hex"));
   return [0, 2, 4].map((i) => (((hash[i] ?? 0) << 8) | (hash[i + 1] ?? 0)) & 2047);
 }

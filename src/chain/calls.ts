@@ -1,5 +1,4 @@
 import type { Abi, Hex } from "viem";
-import { concat, decodeFunctionResult, encodeFunctionData, encodePacked, keccak256, toHex } from "viem/utils";
 import feedAbi from "../../abi/chainlink-feed.json" with { type: "json" };
 import curveAbi from "../../abi/curve-stableswap.json" with { type: "json" };
 import curveNgAbi from "../../abi/curve-stableswap-ng.json" with { type: "json" };
@@ -12,6 +11,7 @@ import poolManagerAbi from "../../abi/uniswap-v4-pool-manager.json" with { type:
 import tokenAbi from "../../abi/uniswap-v4-position-manager.json" with { type: "json" };
 import { LpLedgerError } from "../core/errors.ts";
 import { type Address, toAddress } from "../core/hex.ts";
+import { hexOf, keccakOfHex } from "../core/keccak.ts";
 import type { Pool } from "../core/programme.ts";
 import type { Question } from "../core/question.ts";
 import type { TickRange } from "../core/ticks.ts";
@@ -145,6 +145,9 @@ export class ContractReader {
 
   async #callAll(calls: readonly Call[], block: string, signal: AbortSignal): Promise<readonly (string | null)[]> {
     const answers: (string | null)[] = [];
+    if (calls.length === 0) return answers;
+    // Loaded when it is needed: it takes longer than all else that a start loads.
+    const { decodeFunctionResult, encodeFunctionData } = await import("viem/utils");
     for (let i = 0; i < calls.length; i += CALLS_PER_REQUEST) {
       const some = calls.slice(i, i + CALLS_PER_REQUEST);
       const requests = some.map(({ to, abi, functionName, args }) => ({
@@ -154,14 +157,18 @@ export class ContractReader {
       const outcomes = await this.#rpc.outcomes(requests, signal);
       outcomes.forEach((outcome, at) => {
         const call = some[at];
-        if (call !== undefined) answers.push(answerOf(outcome, call));
+        if (call !== undefined) answers.push(answerOf(outcome, call, decodeFunctionResult));
       });
     }
     return answers;
   }
 }
 
-function answerOf(outcome: LpLedgerError | { result: unknown }, call: Call): string | null {
+function answerOf(
+  outcome: LpLedgerError | { result: unknown },
+  call: Call,
+  decode: (answer: { abi: Abi; functionName: string; data: Hex }) => unknown,
+): string | null {
   if (outcome instanceof LpLedgerError) {
     const reverted = outcome.facts["code"] === 3 || REVERTED.test(String(outcome.facts["text"]));
     if (reverted) return null;
@@ -170,7 +177,7 @@ function answerOf(outcome: LpLedgerError | { result: unknown }, call: Call): str
   if (outcome.result === "0x") return null; // No contract there.
   const { abi, functionName } = call;
   try {
-    return call.pick(decodeFunctionResult({ abi, functionName, data: outcome.result as Hex }));
+    return call.pick(decode({ abi, functionName, data: outcome.result as Hex }));
   } catch {
     return null;
   }
@@ -212,11 +219,9 @@ function callOf(question: Question): Call {
       return stored(question.poolManager, slotAfter(poolSlot(question.pool), LIQUIDITY_OFFSET));
     case "singleton-liquidity": {
       const { owner, range, salt } = question;
-      const key = keccak256(
-        encodePacked(["address", "int24", "int24", "bytes32"], [owner, range.tickLower, range.tickUpper, salt as Hex]),
-      );
+      const key = keccakOfHex(owner, hexOf(range.tickLower, 3), hexOf(range.tickUpper, 3), salt);
       const positions = slotAfter(poolSlot(question.pool), POSITIONS_OFFSET);
-      return stored(question.poolManager, keccak256(concat([key, positions])));
+      return stored(question.poolManager, keccakOfHex(key, positions));
     }
     case "singleton-token":
       return view(question.manager, tokenAbi as Abi, "getPositionLiquidity", [BigInt(question.tokenId)], String);
@@ -235,11 +240,11 @@ const LIQUIDITY_OFFSET = 3n;
 const POSITIONS_OFFSET = 6n;
 
 function poolSlot(pool: Address): Hex {
-  return keccak256(concat([pool, toHex(POOLS_SLOT, { size: 32 })]));
+  return keccakOfHex(pool, hexOf(POOLS_SLOT, 32));
 }
 
 function slotAfter(slot: Hex, words: bigint): Hex {
-  return toHex(BigInt(slot) + words, { size: 32 });
+  return hexOf(BigInt(slot) + words, 32);
 }
 
 /** The low 128 bits of a storage slot of the PoolManager: all liquidities lie so. */
@@ -252,7 +257,7 @@ function stored(poolManager: Address, slot: Hex): Call {
 /** How a Uniswap V3 pool itself names a position. */
 function keyOf({ owner, range }: { readonly owner: Address; readonly range: TickRange }): Hex {
   const { tickLower, tickUpper } = range;
-  return keccak256(encodePacked(["address", "int24", "int24"], [owner, tickLower, tickUpper]));
+  return keccakOfHex(owner, hexOf(tickLower, 3), hexOf(tickUpper, 3));
 }
 
 /** One field of a function that returns several. */

@@ -1,7 +1,6 @@
-import { getAddress } from "viem/utils";
 import { z } from "zod";
 import { parseDecimal } from "../core/decimal.ts";
-import type { Address } from "../core/hex.ts";
+import { checksummed } from "../core/keccak.ts";
 
 const ADDRESS = /^0x[0-9a-fA-F]{40}$/;
 
@@ -9,7 +8,7 @@ export const address = z
   .string()
   .refine((text) => ADDRESS.test(text), "20 bytes as 0x and 40 hex digits")
   .refine(
-    (text) => !ADDRESS.test(text) || [text.toLowerCase(), getAddress(text.toLowerCase() as Address)].includes(text),
+    (text) => !ADDRESS.test(text) || [text.toLowerCase(), checksummed(text)].includes(text),
     "an address in lower case or with its EIP-55 checksum",
   )
   .meta({ pattern: "^0x[0-9a-fA-F]{40}$" });

@@ -1,7 +1,7 @@
 import { SimpleMerkleTree } from "@openzeppelin/merkle-tree";
 import type { Hex } from "viem";
-import { hexToBytes, keccak256 } from "viem/utils";
 import { invariant } from "../core/errors.ts";
+import { keccakOfHex } from "../core/keccak.ts";
 import { type Payout, type PayoutFile, type PayoutToken, readAddress, readAmount, shownAddress } from "./payouts.ts";
 
 const ENCODING = ["address", "uint256"];
@@ -116,7 +116,7 @@ class Leaves {
     const known = this.#known.get(key);
     if (known !== undefined) return known;
     const encoded = recipient.slice(2).padStart(64, "0") + amount.toString(16).padStart(64, "0");
-    const leaf = keccak256(keccak256(hexToBytes(`0x${encoded}`), "bytes"));
+    const leaf = keccakOfHex(keccakOfHex(`0x${encoded}`));
     this.#known.set(key, leaf);
     return leaf;
   }
@@ -124,7 +124,7 @@ class Leaves {
 
 function parentHash(a: Hex, b: Hex): Hex {
   const [low, high] = a < b ? [a, b] : [b, a];
-  return keccak256(`0x${low.slice(2)}${high.slice(2)}`);
+  return keccakOfHex(low, high);
 }
 
 function nodeAt(tree: readonly Hex[], at: number): Hex {

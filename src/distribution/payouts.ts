@@ -1,6 +1,6 @@
-import { getAddress } from "viem/utils";
 import { invariant } from "../core/errors.ts";
 import { type Address, ZERO_ADDRESS } from "../core/hex.ts";
+import { checksummed } from "../core/keccak.ts";
 
 /** What one recipient gets of one token, in base units. */
 export interface Payout {
@@ -63,7 +63,7 @@ export function shownAddress(address: Address): string {
   const known = checksums.get(address);
   if (known !== undefined) return known;
   if (checksums.size >= CHECKSUMS_MAX) checksums.clear();
-  const shown = getAddress(address);
+  const shown = checksummed(address);
   checksums.set(address, shown);
   return shown;
 }

@@ -1,7 +1,6 @@
 import { createHash } from "node:crypto";
-import { getAddress } from "viem/utils";
 import { isoOf } from "../core/day.ts";
-import type { Address } from "../core/hex.ts";
+import { checksummed } from "../core/keccak.ts";
 import type { Programme } from "../core/programme.ts";
 import type { Counts } from "../store/read.ts";
 import type { Store } from "../store/store.ts";
@@ -52,7 +51,7 @@ export function restOf({ blocks, config }: Store): Rest | null {
 
 /** With its EIP-55 checksum; what names a pool inside a singleton stays as it is. */
 export function shown(address: string): string {
-  return address.length === 42 ? getAddress(address as Address) : address;
+  return address.length === 42 ? checksummed(address) : address;
 }
 
 /** Tags a body, so that who has it already need not get it again. */

@@ -1,10 +1,10 @@
-import { encodeAbiParameters, keccak256 } from "viem/utils";
 import managerAbi from "../../../abi/uniswap-v4-pool-manager.json" with { type: "json" };
 import positionsAbi from "../../../abi/uniswap-v4-position-manager.json" with { type: "json" };
 import { holderKey, type PositionToken } from "../books.ts";
 import type { Log } from "../chain.ts";
 import { broken, invariant } from "../errors.ts";
 import { type Address, ZERO_ADDRESS } from "../hex.ts";
+import { hexOf, keccakOfHex } from "../keccak.ts";
 import { eventOf, holderOf, movementOf, tokenPosition } from "../ledger.ts";
 import type { Pool } from "../programme.ts";
 import { partsOf } from "../side.ts";
@@ -41,8 +41,6 @@ interface TokenTransfer {
 const NO_SALT = `0x${"0".repeat(64)}`;
 /** A hook with one of these permissions may return amounts of its own, and so hold value outside positions. */
 const RETURNS_DELTA = 0xfn;
-const KEY_TYPES = ["address", "address", "uint24", "int24", "address"].map((type) => ({ type }));
-
 /**
  * Uniswap V4 in one transaction (v4-core PoolManager, v4-periphery PositionManager). A position is the caller's by range
  * and salt; where the caller is the position manager the salt is the token's id. A new token's transfer comes before its
@@ -185,7 +183,7 @@ export function holdsValueApart(hooks: string): boolean {
 /** V4-8: the pool's id is the hash of its key; its tokens are those of the programme, and its hook keeps nothing apart. */
 function requireKey(pool: Pool, log: Log, key: PoolKey, { place }: Reading): void {
   const { currency0, currency1, fee, tickSpacing, hooks } = key;
-  const id = keccak256(encodeAbiParameters(KEY_TYPES, [currency0, currency1, fee, tickSpacing, hooks]));
+  const id = keccakOfHex(...[currency0, currency1, fee, tickSpacing, hooks].map((part) => hexOf(BigInt(part), 32)));
   if (id !== pool.address)
     throw broken("V4-8", pool, place, log, pool.address, id, "the id is not the hash of the key");
   const tokens = pool.tokens.map((token) => token.address).join(" and ");

@@ -1,6 +1,6 @@
-import { toEventSelector } from "viem/utils";
 import type { Log, LogBytes } from "../chain.ts";
 import { LpLedgerError } from "../errors.ts";
+import { keccakOfText } from "../keccak.ts";
 import { bytesOf } from "../log-bytes.ts";
 
 /** A decoded argument: addresses and 32 bytes as lower-case hex, integers of at most 32 bits as numbers, all others as bigint. */
@@ -57,7 +57,7 @@ function shapeOf(entry: AbiEntry): EventShape {
     return { name: input.name, topic, index, read: readerOf("uint256"), array: inline ?? "list" };
   });
   const signature = `${entry.name}(${entry.inputs.map((input) => input.type).join(",")})`;
-  const topic0 = toEventSelector(signature);
+  const topic0 = keccakOfText(signature);
   return { name: entry.name, topic0, topicCount: topics, dataLength: 2 + 64 * words, fields };
 }
 
