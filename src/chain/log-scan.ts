@@ -1,6 +1,7 @@
 import { type Address, type Hash, toAddress, toHash } from "../core/hex.ts";
+import { WORD_BYTES } from "../core/log-bytes.ts";
 import { ByteCursor, type Check, Slot } from "./byte-cursor.ts";
-import { LOG_INDEX_MAX, LogMemory, PackedLog, ScannedLog, spareMemory, WORD_BYTES } from "./packed-log.ts";
+import { LOG_INDEX_MAX, LogMemory, ScannedLog, spareMemory } from "./packed-log.ts";
 
 const COMMA = 0x2c;
 const LIST = 0x5b;
@@ -34,7 +35,7 @@ export class LogScan {
   /** Texts that were checked, and stand once however many logs have them. */
   readonly #addresses = new Map<string, Address>();
   readonly #topics = new Map<string, string>();
-  #last: PackedLog | undefined;
+  #last: ScannedLog | undefined;
 
   // Of the log at hand; undefined: not met yet.
   #address: Address | undefined;
@@ -122,9 +123,13 @@ export class LogScan {
     if (blockNumber === undefined || blockHash === undefined || !this.#hasData || !this.#hasTransaction)
       return undefined;
     const { at, end } = { at: this.#start, end: this.#written };
-    const log = new PackedLog(this.#memory, at, end, address, this.#topic0, topicCount, logIndex, this.#last);
-    this.#last = log;
-    return new ScannedLog(log, blockNumber, blockHash, this.#timestampSec);
+    this.#last = new ScannedLog(
+      [this.#memory, at, end, address, this.#topic0, topicCount, logIndex, this.#last],
+      blockNumber,
+      blockHash,
+      this.#timestampSec,
+    );
+    return this.#last;
   }
 
   /** Adds the key that stands next to the list of keys, without passing it. */

@@ -1,12 +1,10 @@
 import type { Log, LogBytes } from "../core/chain.ts";
 import type { Address, Hash } from "../core/hex.ts";
+import { WORD_BYTES } from "../core/log-bytes.ts";
 import { Spare } from "./spare.ts";
 
 /** Beyond any block: an index fits a cell of 32 bits. */
 export const LOG_INDEX_MAX = 2 ** 31 - 1;
-/** Bytes of a hash or topic. */
-export const WORD_BYTES = 32;
-
 /** Where the memory of logs comes from, and goes back to when they are not read any more. */
 export const spareMemory = new Spare();
 
@@ -23,28 +21,9 @@ export class LogMemory {
   hex(at: number, length: number): string {
     return this.buffer.toString("hex", at, at + length);
   }
-}
 
-/** A transaction whose hash lies in memory; text is made of it once. */
-class PackedTransaction {
-  readonly #memory: LogMemory;
-  readonly #at: number;
-  #hash: Hash | undefined;
-
-  constructor(memory: LogMemory, at: number) {
-    this.#memory = memory;
-    this.#at = at;
-  }
-
-  get hash(): Hash {
-    this.#hash ??= `0x${this.#memory.hex(this.#at, WORD_BYTES)}` as Hash;
-    return this.#hash;
-  }
-
-  hasHashAt(memory: LogMemory, at: number): boolean {
-    if (memory !== this.#memory) return false;
-    for (let i = 0; i < WORD_BYTES; i += 4)
-      if (memory.view.getInt32(at + i) !== memory.view.getInt32(this.#at + i)) return false;
+  isSameWord(a: number, b: number): boolean {
+    for (let i = 0; i < WORD_BYTES; i += 4) if (this.view.getInt32(a + i) !== this.view.getInt32(b + i)) return false;
     return true;
   }
 }
@@ -56,10 +35,10 @@ export class PackedLog implements Log, LogBytes {
   readonly topic0: string | undefined;
   readonly topicCount: number;
   readonly logIndex: number;
-  readonly transaction: PackedTransaction;
-  /** Where its second topic begins; the transaction's hash lies before it. */
   readonly start: number;
   readonly end: number;
+  /** Where the hash of its transaction lies with the first of its logs that are neighbours. */
+  readonly transaction: number;
 
   /** `before`: its neighbour, which may be of the same transaction. */
   constructor(
@@ -72,10 +51,6 @@ export class PackedLog implements Log, LogBytes {
     logIndex: number,
     before: PackedLog | undefined,
   ) {
-    const transactionAt = start - WORD_BYTES;
-    this.transaction = before?.transaction.hasHashAt(memory, transactionAt)
-      ? before.transaction
-      : new PackedTransaction(memory, transactionAt);
     this.memory = memory;
     this.start = start;
     this.end = end;
@@ -83,6 +58,11 @@ export class PackedLog implements Log, LogBytes {
     this.topic0 = topic0;
     this.topicCount = topicCount;
     this.logIndex = logIndex;
+    const at = start - WORD_BYTES;
+    this.transaction =
+      before !== undefined && before.memory === memory && memory.isSameWord(at, before.transaction)
+        ? before.transaction
+        : at;
   }
 
   get bytes(): LogBytes {
@@ -98,7 +78,7 @@ export class PackedLog implements Log, LogBytes {
   }
 
   get transactionHash(): Hash {
-    return this.transaction.hash;
+    return `0x${this.hex(this.transaction, WORD_BYTES)}` as Hash;
   }
 
   get topics(): readonly string[] {
@@ -121,16 +101,24 @@ export function plainLog({ address, topics, data, transactionHash, logIndex }: L
 }
 
 /** A packed log with the block it claims to be in, checked as `readLogs` checks what was parsed. */
-export class ScannedLog {
-  readonly log: PackedLog;
+export class ScannedLog extends PackedLog {
   readonly blockNumber: number;
   readonly blockHash: Hash;
   readonly timestampSec: number | null;
 
-  constructor(log: PackedLog, blockNumber: number, blockHash: Hash, timestampSec: number | null) {
-    this.log = log;
+  constructor(
+    log: ConstructorParameters<typeof PackedLog>,
+    blockNumber: number,
+    blockHash: Hash,
+    timestampSec: number | null,
+  ) {
+    super(...log);
     this.blockNumber = blockNumber;
     this.blockHash = blockHash;
     this.timestampSec = timestampSec;
+  }
+
+  get log(): PackedLog {
+    return this;
   }
 }

@@ -1,8 +1,8 @@
 import type { Log, LogBlock, Range } from "../core/chain.ts";
 import { invariant, LpLedgerError } from "../core/errors.ts";
 import type { Address, Hash } from "../core/hex.ts";
-import { topicOf } from "../core/log-bytes.ts";
-import { LogMemory, PackedLog, spareMemory, WORD_BYTES } from "./packed-log.ts";
+import { topicOf, WORD_BYTES } from "../core/log-bytes.ts";
+import { LogMemory, PackedLog, spareMemory } from "./packed-log.ts";
 
 /**
  * A range as few large values instead of many small ones: copied from one thread to another it costs a tenth of the
@@ -48,59 +48,76 @@ export function packOf(range: Range): PackedRange {
   return pack;
 }
 
-// What gives memory back belongs to the range it came with: it can neither travel nor mean another one.
-function packed({ blocks, release: _, ...range }: Range, contentOf: (block: LogBlock) => string): PackedRange {
-  const names: string[] = [];
-  const places = new Map<string, number>();
-  const placeOf = (name: string): number => {
-    let place = places.get(name);
+/** How many logs a compact range holds; none of them is made for it. */
+export function logCountOf(range: Range): number {
+  return packOf(range).logs.length / LOG_CELLS;
+}
+
+/** Names, each once, by their places in the order in which they came. */
+class Names {
+  readonly list: string[] = [];
+  readonly #places = new Map<string, number>();
+
+  placeOf(name: string): number {
+    let place = this.#places.get(name);
     if (place === undefined) {
-      place = names.push(name) - 1;
-      places.set(name, place);
+      place = this.list.push(name) - 1;
+      this.#places.set(name, place);
     }
     return place;
-  };
+  }
+}
+
+// What gives memory back belongs to the range it came with: it can neither travel nor mean another one.
+function packed({ blocks, release: _, ...range }: Range, contentOf: (block: LogBlock) => string): PackedRange {
+  const names = new Names();
   const home = homeOf(blocks);
-  const isHome = home !== undefined;
   const memory = home ?? spareMemory.take(sumOf(blocks, bytesOf));
   let written = 0;
   const blockCells = new Float64Array(blocks.length * BLOCK_CELLS);
   const logCells = new Int32Array(sumOf(blocks, () => LOG_CELLS));
-  let at = 0;
-  blocks.forEach((block, i) => {
-    const { number, timestampSec, hash, parentHash, logs } = block;
-    const parent = parentHash === null ? -1 : placeOf(parentHash);
-    const content = placeOf(contentOf(block));
-    blockCells.set([number, timestampSec, placeOf(hash), parent, content, logs.length], i * BLOCK_CELLS);
+  let [blockAt, at] = [0, 0];
+  // Loops and no closures: one that is made for each range is also optimized for each range.
+  for (const block of blocks) {
+    const { logs } = block;
+    blockCells[blockAt++] = block.number;
+    blockCells[blockAt++] = block.timestampSec;
+    blockCells[blockAt++] = names.placeOf(block.hash);
+    blockCells[blockAt++] = block.parentHash === null ? -1 : names.placeOf(block.parentHash);
+    blockCells[blockAt++] = names.placeOf(contentOf(block));
+    blockCells[blockAt++] = logs.length;
     for (const log of logs) {
       const topic0 = topicOf(log);
       let { start, end } = log instanceof PackedLog ? log : { start: 0, end: 0 };
-      if (!isHome) {
+      if (home === undefined) {
         start = written + WORD_BYTES;
         end = write(memory, written, log);
         written = end;
       }
-      logCells[at++] = placeOf(log.address);
-      logCells[at++] = topic0 === undefined ? -1 : placeOf(topic0);
+      logCells[at++] = names.placeOf(log.address);
+      logCells[at++] = topic0 === undefined ? -1 : names.placeOf(topic0);
       logCells[at++] = log.bytes?.topicCount ?? log.topics.length;
       logCells[at++] = log.logIndex;
       logCells[at++] = start;
       logCells[at++] = end;
     }
-  });
-  return { range, names, memory, blocks: blockCells, logs: logCells };
+  }
+  return { range, names: names.list, memory, blocks: blockCells, logs: logCells };
 }
 
 /** The memory in which all logs lie already; undefined where they do not. */
 function homeOf(blocks: readonly LogBlock[]): Buffer | undefined {
   const first = blocks[0]?.logs[0];
   const home = first instanceof PackedLog ? first.memory : undefined;
-  const isThere = (log: Log): boolean => log instanceof PackedLog && log.memory === home;
-  return blocks.every(({ logs }) => logs.every(isThere)) ? home?.buffer : undefined;
+  for (const { logs } of blocks)
+    for (const log of logs) if (!(log instanceof PackedLog) || log.memory !== home) return undefined;
+  return home?.buffer;
 }
 
 function sumOf(blocks: readonly LogBlock[], of: (log: Log) => number): number {
-  return blocks.reduce((sum, { logs }) => logs.reduce((all, log) => all + of(log), sum), 0);
+  let sum = 0;
+  for (const { logs } of blocks) for (const log of logs) sum += of(log);
+  return sum;
 }
 
 function bytesOf({ topics, data }: Log): number {
@@ -118,62 +135,102 @@ function write(memory: Buffer, place: number, { transactionHash, topics, data }:
   return at + memory.write(data.slice(2), at, "hex");
 }
 
+/** A packed range while it is read. */
+class Unpacked {
+  readonly #pack: PackedRange;
+  readonly #memory: LogMemory;
+  readonly #release: () => void;
+  #isReleased = false;
+  #last: { readonly first: number; readonly logs: readonly Log[] } | undefined;
+
+  constructor(pack: PackedRange, release: () => void) {
+    this.#pack = pack;
+    // From another thread it comes as plain bytes.
+    const { memory } = pack;
+    this.#memory = new LogMemory(Buffer.from(memory.buffer, memory.byteOffset, memory.byteLength));
+    this.#release = release;
+  }
+
+  name(place: number): string {
+    return this.#pack.names[place] ?? "";
+  }
+
+  /** So many logs from one on, made anew unless they are those that were asked for last. */
+  logs(first: number, count: number): readonly Log[] {
+    if (this.#isReleased)
+      throw new LpLedgerError("invariant", "RANGE_RELEASED", "logs are read of a range that was given back");
+    if (this.#last?.first === first) return this.#last.logs;
+    const logs: PackedLog[] = [];
+    const cells = this.#pack.logs;
+    let before: PackedLog | undefined;
+    for (let i = first * LOG_CELLS; i < (first + count) * LOG_CELLS; i += LOG_CELLS) {
+      const [address = 0, topic = 0, topicCount = 0] = [cells[i], cells[i + 1], cells[i + 2]];
+      const [logIndex = 0, start = 0, end = 0] = [cells[i + 3], cells[i + 4], cells[i + 5]];
+      const topic0 = topic < 0 ? undefined : this.name(topic);
+      before = new PackedLog(
+        this.#memory,
+        start,
+        end,
+        this.name(address) as Address,
+        topic0,
+        topicCount,
+        logIndex,
+        before,
+      );
+      logs.push(before);
+    }
+    this.#last = { first, logs };
+    return logs;
+  }
+
+  release(): void {
+    if (!this.#isReleased) this.#release();
+    this.#isReleased = true;
+  }
+}
+
+/** A block of a packed range. */
+class UnpackedBlock implements LogBlock {
+  readonly number: number;
+  readonly hash: Hash;
+  readonly parentHash: Hash | null;
+  readonly timestampSec: number;
+  readonly content: string;
+  readonly #range: Unpacked;
+  readonly #first: number;
+  readonly #count: number;
+
+  /** `at`: where its cells begin; `first`: its first log. */
+  constructor(range: Unpacked, cells: Float64Array, at: number, first: number) {
+    const [number = 0, timestampSec = 0, hash = 0] = [cells[at], cells[at + 1], cells[at + 2]];
+    const [parent = 0, content = 0, count = 0] = [cells[at + 3], cells[at + 4], cells[at + 5]];
+    this.number = number;
+    this.timestampSec = timestampSec;
+    this.hash = range.name(hash) as Hash;
+    this.parentHash = parent < 0 ? null : (range.name(parent) as Hash);
+    this.content = range.name(content);
+    this.#range = range;
+    this.#first = first;
+    this.#count = count;
+  }
+
+  get logs(): readonly Log[] {
+    return this.#range.logs(this.#first, this.#count);
+  }
+}
+
 /**
  * The inverse of `packed`. A block's logs are made when they are asked for, and only those of the last block asked for are
  * kept: a range has many thousands, and what does not live long costs the least.
  */
-export function unpacked(
-  { range, names, memory: bytes, blocks: cells, logs: logCells }: PackedRange,
-  release: () => void,
-): Range {
-  let released = false;
-  let last: { readonly block: number; readonly logs: readonly Log[] } | undefined;
-  // From another thread it comes as plain bytes.
-  const memory = new LogMemory(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
-
-  function logsOf(block: number, first: number, count: number): readonly Log[] {
-    if (released)
-      throw new LpLedgerError("invariant", "RANGE_RELEASED", "logs are read of a range that was given back");
-    if (last?.block === block) return last.logs;
-    const logs: PackedLog[] = [];
-    const cell = (place: number): number => logCells[place] ?? 0;
-    for (let i = first * LOG_CELLS; i < (first + count) * LOG_CELLS; i += LOG_CELLS) {
-      const address = names[cell(i)] as Address;
-      const topic0 = cell(i + 1) < 0 ? undefined : names[cell(i + 1)];
-      logs.push(
-        new PackedLog(memory, cell(i + 4), cell(i + 5), address, topic0, cell(i + 2), cell(i + 3), logs.at(-1)),
-      );
-    }
-    last = { block, logs };
-    return logs;
-  }
-
+export function unpacked(pack: PackedRange, release: () => void): Range {
+  const range = new Unpacked(pack, release);
+  const cells = pack.blocks;
   const blocks: LogBlock[] = [];
-  let next = 0;
-  for (let i = 0; i < cells.length; i += BLOCK_CELLS) {
-    const [number = 0, timestampSec = 0, hash = 0, parent = 0, content = 0, count = 0] = cells.subarray(
-      i,
-      i + BLOCK_CELLS,
-    );
-    const first = next;
-    next += count;
-    blocks.push({
-      number,
-      hash: names[hash] as Hash,
-      parentHash: parent < 0 ? null : (names[parent] as Hash),
-      timestampSec,
-      content: names[content],
-      get logs() {
-        return logsOf(i, first, count);
-      },
-    });
+  let first = 0;
+  for (let at = 0; at < cells.length; at += BLOCK_CELLS) {
+    blocks.push(new UnpackedBlock(range, cells, at, first));
+    first += cells[at + BLOCK_CELLS - 1] ?? 0;
   }
-  return {
-    ...range,
-    blocks,
-    release: () => {
-      if (!released) release();
-      released = true;
-    },
-  };
+  return { ...pack.range, blocks, release: () => range.release() };
 }

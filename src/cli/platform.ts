@@ -38,7 +38,7 @@ export function keepHeapSmall(): void {
   setFlagsFromString("--heap-growing-percent=50");
 }
 
-export const sha256: Sha256 = (text) => hash("sha256", text);
+export const sha256: Sha256 = (data) => hash("sha256", data);
 
 /** What the logs of a block amount to. */
 export const blockContent = ({ logs }: LogBlock): string => contentOf(sha256, logs);

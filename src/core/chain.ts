@@ -8,10 +8,10 @@ export interface Block {
   readonly timestampSec: number;
 }
 
-/** The topics after the first and the data of a log as bytes, one after another. */
+/** The transaction's hash, the topics after the first and the data of a log as bytes, one after another. */
 export interface LogBytes {
   readonly view: DataView;
-  /** Where the second topic begins; the data follows the last topic. */
+  /** Where the second topic begins; the transaction's hash lies before it, and the data follows the last topic. */
   readonly start: number;
   /** Where the data ends. */
   readonly end: number;

@@ -1,7 +1,7 @@
 import type { AccountKind } from "./books.ts";
 
-/** SHA-256 of text as lower-case hex; passed in, since hashing belongs to the platform. */
-export type Sha256 = (text: string) => string;
+/** SHA-256 of text or bytes as lower-case hex; passed in, since hashing belongs to the platform. */
+export type Sha256 = (data: string | Uint8Array) => string;
 
 /** One posting as the digest sees it. */
 export interface DigestLine {

@@ -1,15 +1,19 @@
 import type { Log, LogBytes } from "./chain.ts";
 
-/** The bytes of a log that is there as text, which must be lower-case hex; undefined where a topic has another length. */
+/** Bytes of a hash or topic. */
+export const WORD_BYTES = 32;
+
+/** The bytes of a log that is there as text, which must be lower-case hex; undefined where a word has another length. */
 export function bytesOf({ topics, data, transactionHash }: Log): LogBytes | undefined {
-  const words = topics.slice(1);
-  if (words.some((topic) => topic.length !== 66) || data.length % 2 !== 0) return undefined;
-  const text = `${words.map((topic) => topic.slice(2)).join("")}${data.slice(2)}`;
+  const words = [transactionHash, ...topics.slice(1)];
+  if (words.some((word) => word.length !== 2 + 2 * WORD_BYTES) || data.length % 2 !== 0) return undefined;
+  const text = `${words.map((word) => word.slice(2)).join("")}${data.slice(2)}`;
   const end = text.length / 2;
   const view = new DataView(new ArrayBuffer(end));
   for (let i = 0; i < end; i++) view.setUint8(i, Number.parseInt(text.slice(2 * i, 2 * i + 2), 16));
   const hex = (at: number, length: number): string => text.slice(2 * at, 2 * (at + length));
-  return { view, start: 0, end, topicCount: topics.length, topic0: topics[0], transaction: transactionHash, hex };
+  const start = WORD_BYTES;
+  return { view, start, end, topicCount: topics.length, topic0: topics[0], transaction: transactionHash, hex };
 }
 
 /** The first topic, which says what a log is about; no text is made of the others. */

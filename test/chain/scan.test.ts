@@ -70,7 +70,13 @@ function outcomeOf(read: () => unknown): unknown {
     const placed = readLogs(read(), FILTER, 1, 4, () => {
       dropped += 1;
     });
-    return { dropped, placed: placed.map(({ log, ...place }) => ({ ...place, log: plainLog(log) })) };
+    const plain = placed.map(({ log, blockNumber, blockHash, timestampSec }) => ({
+      blockNumber,
+      blockHash,
+      timestampSec,
+      log: plainLog(log),
+    }));
+    return { dropped, placed: plain };
   } catch (error) {
     return (error as Error).message.replace(/position \d+.*/s, "");
   }
