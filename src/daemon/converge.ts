@@ -7,6 +7,7 @@ import type { Bookkeeper, Committed } from "./bookkeeper.ts";
 import type { ChainPort } from "./chain-port.ts";
 import { commonBlock, refuseDeep, storedFinal } from "./fork.ts";
 import { recheck, type SettleOptions, settle } from "./settle.ts";
+import { together } from "./together.ts";
 
 /** What one step found and did. */
 export interface Step {
@@ -29,8 +30,11 @@ export interface ConvergeOptions {
   /** The operator's consent to undo final blocks: the hash of the new chain's first block that differs from ours. */
   readonly acceptDeepReorg?: Hash;
   onCommit?(committed: Committed, head: number): void;
+  /** Resolves when a range that could be committed with the one before is no longer waited for; without it none is. */
+  readonly soon?: () => Promise<void>;
 }
 
+const never = async (): Promise<void> => {};
 const FOLLOW_RANGES_MAX = 100;
 const REPLACEMENT_LOGS_MAX = 50_000;
 
@@ -52,13 +56,14 @@ export async function converge(
   let ranges = 0;
   const follow = async (from: number): Promise<void> => {
     const bounds = boundsOf(keeper, sight);
-    for await (const range of chain.ranges(from, goal, bounds, signal)) {
-      const committed = await secondLook(keeper, chain, bounds, [range], range.from - 1, signal, (each) =>
+    const read = (left: AbortSignal) => chain.ranges(from, goal, bounds, left);
+    for await (const group of together(read, goal, options.soon ?? never, signal)) {
+      const committed = await secondLook(keeper, chain, bounds, group, (group[0]?.from ?? 0) - 1, signal, (each) =>
         keeper.commitAll(each),
       );
-      range.release?.();
+      for (const range of group) range.release?.();
       options.onCommit?.(committed, head.number);
-      ranges += 1;
+      ranges += group.length;
       // Settling goes along with a long backfill, so that a repair never has more to redo than this.
       if (options.settle !== undefined && ranges >= FOLLOW_RANGES_MAX) break;
     }
