@@ -196,5 +196,6 @@ export class Pacer {
     if (this.#perSecond <= PER_SECOND_NONE) return;
     this.#perSecond = this.#ceiling = Number.POSITIVE_INFINITY;
     this.#learning = undefined;
+    this.#grownFrom = undefined;
   }
 }

@@ -159,7 +159,7 @@ class Unpacked {
   logs(first: number, count: number): readonly Log[] {
     if (this.#isReleased)
       throw new LpLedgerError("invariant", "RANGE_RELEASED", "logs are read of a range that was given back");
-    if (this.#last?.first === first) return this.#last.logs;
+    if (this.#last?.first === first && this.#last.logs.length === count) return this.#last.logs;
     const logs: PackedLog[] = [];
     const cells = this.#pack.logs;
     let before: PackedLog | undefined;

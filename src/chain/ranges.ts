@@ -84,12 +84,13 @@ export class Ranges {
     const ahead: Promise<readonly Range[]>[] = [];
     let next = from;
     let waitingLogs = 0;
+    let hasFailed = false;
     // Goes on by itself while what was handed out is used, unless too much waits already.
     const pump = (): void => {
       const most = this.#isNew ? 1 : this.#limits.inFlightMax;
       const isRoom = (): boolean =>
         ahead.length < most || (waitingLogs < this.#limits.logsWanted && ahead.length < this.#limits.aheadMax);
-      while (next <= to && !signal.aborted && queue.size + queue.pending < most && isRoom()) {
+      while (next <= to && !hasFailed && !signal.aborted && queue.size + queue.pending < most && isRoom()) {
         const size: number = this.#trial === undefined ? this.#blocks : Math.min(this.#blocks, this.#borne);
         const [first, last] = [next, Math.min(to, next + size - 1)];
         if (last - first >= this.#borne) this.#trial = first;
@@ -98,10 +99,13 @@ export class Ranges {
           .add(() => this.#fetch(first, last, bounds, signal))
           .then((ranges) => {
             waitingLogs += logsOf(ranges);
+            pump();
             return ranges;
-          })
-          .finally(pump);
-        task.catch(() => {}); // Awaited below in order; until then a failure must not count as unhandled.
+          });
+        // Awaited below in order; until then a failure must not count as unhandled, and nothing more is asked for.
+        task.catch(() => {
+          hasFailed = true;
+        });
         ahead.push(task);
       }
     };
@@ -109,10 +113,12 @@ export class Ranges {
     try {
       outer.throwIfAborted();
       for (pump(); ahead.length > 0; pump()) {
+        signal.throwIfAborted();
         const ranges = (await ahead.shift()) ?? [];
         waitingLogs -= logsOf(ranges);
         for (const range of ranges) yield await this.#completed(range, signal);
       }
+      if (next <= to) signal.throwIfAborted(); // An end would say that this was all.
     } finally {
       outer.removeEventListener("abort", leave);
       left.abort();

@@ -54,18 +54,25 @@ export async function converge(
   const { head } = sight;
   const goal = Math.min(head.number, options.until ?? head.number);
   let ranges = 0;
+  let isCut = false;
+  const onCommitted = (committed: Committed): void => options.onCommit?.(committed, head.number);
   const follow = async (from: number): Promise<void> => {
     const bounds = boundsOf(keeper, sight);
     const read = (left: AbortSignal) => chain.ranges(from, goal, bounds, left);
+    const commit = (some: readonly Range[]): Committed => keeper.commitAll(some);
     for await (const group of together(read, goal, options.soon ?? never, signal)) {
-      const committed = await secondLook(keeper, chain, bounds, group, (group[0]?.from ?? 0) - 1, signal, (each) =>
-        keeper.commitAll(each),
-      );
+      // Where an identity does not hold, one by one: a second look asks anew for what lies below the range that shows it.
+      for (const part of group.length > 1 && holds(() => commit(group), onCommitted) ? [] : group) {
+        if (holds(() => commit([part]), onCommitted)) continue;
+        onCommitted(await secondLook(keeper, chain, bounds, [part], part.from - 1, signal, commit));
+        // It may have told of pools that what was read after it knows nothing of.
+        isCut = true;
+        break;
+      }
       for (const range of group) range.release?.();
-      options.onCommit?.(committed, head.number);
       ranges += group.length;
       // Settling goes along with a long backfill, so that a repair never has more to redo than this.
-      if (options.settle !== undefined && ranges >= FOLLOW_RANGES_MAX) break;
+      if (isCut || (options.settle !== undefined && ranges >= FOLLOW_RANGES_MAX)) break;
     }
   };
   if (tip === undefined) {
@@ -77,7 +84,7 @@ export async function converge(
       final: null,
       settling: false,
       finalPending: false,
-      more: ranges >= FOLLOW_RANGES_MAX,
+      more: isCut || ranges >= FOLLOW_RANGES_MAX,
     };
   }
   const reachable = head.number >= tip.number ? tip : blocks.atOrBelow(head.number);
@@ -94,7 +101,20 @@ export async function converge(
   if (verdict === "extends" && goal > tip.number) await follow(tip.number + 1);
   const settling = sound && options.settle !== undefined && (await settle(keeper, chain, signal, options.settle));
   const finalPending = keeper.pendingFinal !== undefined;
-  return { verdict, head: head.number, final, settling, finalPending, more: ranges >= FOLLOW_RANGES_MAX };
+  return { verdict, head: head.number, final, settling, finalPending, more: isCut || ranges >= FOLLOW_RANGES_MAX };
+}
+
+/** Commits and tells; false where an identity does not hold, and nothing was committed. */
+function holds(commit: () => Committed, told: (committed: Committed) => void): boolean {
+  let committed: Committed;
+  try {
+    committed = commit();
+  } catch (error) {
+    if (findingOf(error) === undefined) throw error;
+    return false;
+  }
+  told(committed);
+  return true;
 }
 
 /** How far the node's own finality reaches. */

@@ -47,6 +47,7 @@ export async function run(
   let identified = false;
   let failures = 0;
   let looksAtHead = 0;
+  let wasSound: boolean | undefined;
   let lastSuccessMs = clock.nowMs();
   const late = new LateValues(keeper.store, (days) => options.onValued?.(days));
   const watchdog = new Watchdog(chain, clock, options.stallMs?.() ?? Number.POSITIVE_INFINITY);
@@ -72,10 +73,15 @@ export async function run(
       if (!step.more) await readRates(keeper, chain, signal);
       late.tick(keeper.programme);
       options.onStep?.(step);
-      looksAtHead = reached(keeper, step, options.until) ? looksAtHead + 1 : 0;
+      // A look that falls behind says nothing of what is final, and the ones before it do not count with it.
+      const isSound = step.verdict === "known" || step.verdict === "extends";
+      const isThere = reached(keeper, step, options.until);
+      if (!isThere || isSound !== wasSound) looksAtHead = 0;
+      if (isThere && !step.settling && !step.finalPending) looksAtHead += 1;
+      wasSound = isSound;
       // The second look at the head is what finds out how much of the ledger is final.
-      if (options.once && looksAtHead >= 2 && !step.settling && !step.finalPending) return;
-      const goOn = step.settling || step.more || (options.once && looksAtHead > 0);
+      if (options.once && looksAtHead === 2) return;
+      const goOn = step.settling || step.more || (options.once && (looksAtHead === 1 || step.finalPending));
       if (step.verdict !== "forked" && !goOn)
         await (options.rest?.(options.pollIntervalMs(), signal) ?? clock.sleep(options.pollIntervalMs(), signal));
     } catch (error) {

@@ -14,6 +14,7 @@ export async function* together(
   soon: () => Promise<void>,
   outer: AbortSignal,
 ): AsyncGenerator<readonly Range[]> {
+  outer.throwIfAborted();
   const left = new AbortController();
   const leave = (): void => left.abort(outer.reason);
   outer.addEventListener("abort", leave);
