@@ -21,7 +21,7 @@ export interface RangeLimits {
 
 export const RANGE_LIMITS: RangeLimits = {
   inFlightMax: 3,
-  aheadMax: 30,
+  aheadMax: 8,
   blocksStart: 1_000,
   blocksMax: 50_000,
   logsWanted: 5_000,
