@@ -157,7 +157,7 @@ async function measureBackfill() {
 function measureSlow() {
   const usual = { latencyMs: 50, rangeMax: 2_000, perSecond: 25 };
   const given = Object.fromEntries(Object.entries(manners).filter(([, value]) => value > 0));
-  const options = chainOptions();
+  const options = chainOptions(Number(values.events) / 2);
   const [phase] = options.phases;
   const phases = phase === undefined ? [] : [{ ...phase, logsPerBlock: 0.2 }];
   return measurePaced({ ...options, phases }, { ...usual, ...given });

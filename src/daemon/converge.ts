@@ -31,7 +31,7 @@ export interface ConvergeOptions {
   readonly acceptDeepReorg?: Hash;
   onCommit?(committed: Committed, head: number): void;
   /** Resolves when a range that could be committed with the one before is no longer waited for; without it none is. */
-  readonly soon?: () => Promise<void>;
+  readonly soon?: (signal: AbortSignal) => Promise<void>;
 }
 
 const never = async (): Promise<void> => {};

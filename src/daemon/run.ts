@@ -57,7 +57,7 @@ export async function run(
       identified = true;
       const step = await converge(keeper, chain, signal, {
         ...options,
-        soon: () => clock.sleep(SOON_MS, signal),
+        soon: (waiting) => clock.sleep(SOON_MS, waiting).catch(() => {}),
         onCommit: (committed, head) => {
           lastSuccessMs = clock.nowMs(); // A backfill may take days: each commit is a success.
           failures = 0;

@@ -6,12 +6,12 @@ const RANGES_MAX = 4;
 /**
  * Ranges up to `goal` in groups of those that come soon after one another: what touches the same pages and providers costs
  * less in one commit. `begin` gives the ranges until its signal aborts; `soon` resolves when a next range is no longer
- * waited for. An error is thrown after the group before it was taken.
+ * waited for, at the latest when its signal aborts. An error is thrown after the group before it was taken.
  */
 export async function* together(
   begin: (signal: AbortSignal) => AsyncGenerator<Range>,
   goal: number,
-  soon: () => Promise<void>,
+  soon: (signal: AbortSignal) => Promise<void>,
   outer: AbortSignal,
 ): AsyncGenerator<readonly Range[]> {
   outer.throwIfAborted();
@@ -28,7 +28,9 @@ export async function* together(
       const group = [first.value];
       while (group.length < RANGES_MAX && (group.at(-1)?.end.number ?? goal) < goal) {
         next = ranges.next();
-        const another = await Promise.race([next.catch(() => undefined), soon()]);
+        const waiting = new AbortController();
+        const another = await Promise.race([next.catch(() => undefined), soon(waiting.signal)]);
+        waiting.abort();
         if (another === undefined || another.done === true) break;
         next = undefined;
         group.push(another.value);
