@@ -1,4 +1,3 @@
-import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { seeded } from "../../demo/life.ts";
 import { FollowedChain } from "../../src/chain/followed-chain.ts";
@@ -6,7 +5,6 @@ import { RANGE_LIMITS } from "../../src/chain/ranges.ts";
 import type { Fetch } from "../../src/chain/rpc.ts";
 import { Rpc } from "../../src/chain/rpc.ts";
 import { blockContent, sha256 } from "../../src/cli/platform.ts";
-import { LpLedgerError } from "../../src/core/errors.ts";
 import type { Repair } from "../../src/store/contents.ts";
 import { problemsOf } from "../../src/store/inspect.ts";
 import { FakeChain } from "../support/fake-chain.ts";
@@ -146,49 +144,6 @@ describe("settling", () => {
     expect(ledger.dump()).toBe(expected);
   });
 
-  it.each([
-    [4, 0],
-    [18, 2],
-    [19, 4],
-  ])(
-    "asks it, too, for what the first never tells of block %i where ranges are committed together",
-    async (block, at) => {
-      const chain = grown(60, 11);
-      const expected = await straightDump(chain);
-      const lying = grown(60, 11);
-      const left = lying.blocks.find(({ number }) => number === block)?.logs[at];
-      expect(left).toBeDefined();
-      lying.fault = (method, _params, result) =>
-        method === "eth_getLogs"
-          ? (result as Logs).filter(
-              (log) => Number(log.blockNumber) !== block || Number(log.logIndex) !== left?.logIndex,
-            )
-          : result;
-      const rpc = (id: string, fetch: Fetch) =>
-        new Rpc({ id, url: "http://127.0.0.1:1/", fetch, clock: stillClock, timeoutMs: 1000, bodyBytesMax: 2 ** 24 });
-      const both = new FollowedChain([rpc("liar", lying.fetch), rpc("honest", chain.fetch)], testProgramme(), {
-        clock: stillClock,
-        random: () => 0.5,
-        contentOf: blockContent,
-        limits: { ...RANGE_LIMITS, blocksStart: 4, blocksMax: 4 },
-      });
-      const ledger = new TestLedger(chain.fetch, { chain: both });
-      const soon = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 20));
-      const retried: string[] = [];
-      const commits: number[] = [];
-      for (let i = 0; i < 60; i++) {
-        const onCommit = ({ blocks }: { readonly blocks: number }): void => void commits.push(blocks);
-        await ledger.step({ settle: SETTLE, soon, onCommit }).catch((error: unknown) => {
-          if (!(error instanceof LpLedgerError) || error.kind !== "transient") throw error;
-          retried.push(error.code);
-        });
-      }
-      expect(retried).toContain("REPAIRED_BELOW");
-      expect(Math.max(...commits)).toBeGreaterThan(4);
-      expect(ledger.dump()).toBe(expected);
-    },
-  );
-
   it("asks another endpoint than the one that read first, also where the first one is not in use any more", async () => {
     const chain = grown(60, 11);
     const asked: string[] = [];
@@ -287,22 +242,6 @@ describe("settling", () => {
     chain.grow(50, 6);
     await settleAll(ledger);
     expect([config.get("settled_from"), config.get("settled_block")]).toEqual([10, 120]);
-    expect(ledger.dump()).toBe(await straightDump(chain));
-  });
-
-  it("reads once more what a release told otherwise that came before, and takes none of it for a repair", async () => {
-    const chain = grown(40, 3);
-    const ledger = new TestLedger(chain.fetch);
-    await ledger.settle();
-    const { config, contents, db } = ledger.store;
-    expect(contents.between(0, 40).length).toBeGreaterThan(10);
-    db.exec("update block_contents set content_hash = substr(block_hash, 3, 32)");
-    db.exec(readFileSync(new URL("../../migrations/0012_contents_by_bytes.sql", import.meta.url), "utf8"));
-    chain.grow(60, 4);
-    const repairs: Repair[] = [];
-    await settleAll(ledger, repairs);
-    expect(repairs).toEqual([]);
-    expect([config.get("contents_from"), config.get("settled_block")]).toEqual([0, 70]);
     expect(ledger.dump()).toBe(await straightDump(chain));
   });
 
