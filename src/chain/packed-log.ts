@@ -5,6 +5,7 @@ import { Spare } from "./spare.ts";
 
 /** Beyond any block: an index fits a cell of 32 bits. */
 export const LOG_INDEX_MAX = 2 ** 31 - 1;
+
 /** Where the memory of logs comes from, and goes back to when they are not read any more. */
 export const spareMemory = new Spare();
 

@@ -5,7 +5,7 @@ import { Rpc } from "../chain/rpc.ts";
 import { parseProgramme } from "../config.ts";
 import { LpLedgerError } from "../core/errors.ts";
 import { type Address, toAddress } from "../core/hex.ts";
-import { shownAddress } from "../distribution/payouts.ts";
+import { checksummed } from "../core/keccak.ts";
 import { systemClock } from "./platform.ts";
 import { jsonAnswer } from "./table.ts";
 import { type CommonOptions, type Io, patiently } from "./wiring.ts";
@@ -75,7 +75,7 @@ export async function init(io: Io, options: InitOptions): Promise<void> {
   for (const address of options.pool ?? (await poolsAsked(io))) {
     const found = await lookedAt(reader, address, head, signal);
     io.talk(
-      `${shownAddress(address)}: ${found.protocol}, ${found.tokens.map(({ symbol }) => symbol).join("/")}, there since block ${found.startBlock}\n`,
+      `${checksummed(address)}: ${found.protocol}, ${found.tokens.map(({ symbol }) => symbol).join("/")}, there since block ${found.startBlock}\n`,
     );
     pools.push(found);
   }
@@ -97,14 +97,14 @@ export async function init(io: Io, options: InitOptions): Promise<void> {
   );
   chmodSync(files.env, 0o600); // A file that was there keeps its mode.
   const unpriced = [...new Set(pools.flatMap(({ tokens }) => tokens))]
-    .filter(({ address }) => !(shownAddress(address) in programme.prices))
+    .filter(({ address }) => !(checksummed(address) in programme.prices))
     .map(({ symbol }) => symbol);
   if (options.json) io.out(jsonAnswer({ files, programme, unpriced }));
   else {
     io.out(`${files.programme}\n${files.env}\n`);
     const dollars = [...new Set(pools.flatMap(({ tokens }) => tokens))].filter(({ symbol }) => DOLLARS.test(symbol));
     for (const { symbol, address } of dollars)
-      io.talk(`${symbol} (${shownAddress(address)}) calls itself so, and is counted as 1 USD: is it the real one?\n`);
+      io.talk(`${symbol} (${checksummed(address)}) calls itself so, and is counted as 1 USD: is it the real one?\n`);
     if (unpriced.length > 0)
       io.talk(
         `without a price, so that their days stay unpriced: ${[...new Set(unpriced)].join(", ")}; see "prices" in the README\n`,
@@ -135,7 +135,7 @@ async function poolsAsked(io: Io): Promise<readonly Address[]> {
 async function lookedAt(reader: ContractReader, address: Address, head: number, signal: AbortSignal): Promise<Found> {
   const described = await patiently(() => reader.describe(address, signal));
   if (described === null)
-    throw new LpLedgerError("usage", "NOT_A_POOL", `${shownAddress(address)} is no pool that init knows by itself`, {
+    throw new LpLedgerError("usage", "NOT_A_POOL", `${checksummed(address)} is no pool that init knows by itself`, {
       hint: "init knows Uniswap V2 and V3 pools and ERC-4626 vaults; others are named by hand, as the README shows",
     });
   // The first block at whose end there is code: found by halving.
@@ -147,7 +147,7 @@ async function lookedAt(reader: ContractReader, address: Address, head: number, 
       throw new LpLedgerError(
         "usage",
         "PRUNED",
-        `the node no longer knows block ${middle}, so it cannot say when ${shownAddress(address)} was created`,
+        `the node no longer knows block ${middle}, so it cannot say when ${checksummed(address)} was created`,
         {
           hint: "name an archive node, or write the programme file by hand with the pool's startBlock",
         },
@@ -168,7 +168,7 @@ function programmeOf(chainId: number, pools: readonly Found[], managers: readonl
     for (const { address, protocol, tokens } of pools) {
       const [a, b] = tokens;
       if (a === undefined || b === undefined || !protocol.startsWith("uniswap")) continue;
-      const source = { pool: shownAddress(address) };
+      const source = { pool: checksummed(address) };
       if (prices.has(a.address) && !prices.has(b.address)) prices.set(b.address, source);
       else if (prices.has(b.address) && !prices.has(a.address)) prices.set(a.address, source);
     }
@@ -178,11 +178,11 @@ function programmeOf(chainId: number, pools: readonly Found[], managers: readonl
     quote: { symbol: "USD", decimals: 6 },
     pools: pools.map(({ protocol, address, tokens, startBlock }) => ({
       protocol,
-      address: shownAddress(address),
-      tokens: tokens.map((token) => ({ ...token, address: shownAddress(token.address) })),
+      address: checksummed(address),
+      tokens: tokens.map((token) => ({ ...token, address: checksummed(token.address) })),
       startBlock,
-      ...(protocol === "uniswap-v3" ? { managers: managers.map(shownAddress) } : {}),
+      ...(protocol === "uniswap-v3" ? { managers: managers.map(checksummed) } : {}),
     })),
-    prices: Object.fromEntries([...prices].map(([address, source]) => [shownAddress(address), source])),
+    prices: Object.fromEntries([...prices].map(([address, source]) => [checksummed(address), source])),
   };
 }

@@ -1,7 +1,7 @@
 import type { EpochResult } from "../core/epoch-record.ts";
+import { checksummed } from "../core/keccak.ts";
 import { intact } from "../daemon/rewards.ts";
 import { distributionOf } from "../distribution/distribution.ts";
-import { shownAddress } from "../distribution/payouts.ts";
 import type { Store } from "../store/store.ts";
 import { sha256 } from "./platform.ts";
 
@@ -23,7 +23,7 @@ export class Proofs {
 
   /** A provider's amount and proof of every reward token that pays it something. */
   of(epoch: number, provider: string, cumulative: boolean): readonly object[] {
-    const name = shownAddress(provider as Parameters<typeof shownAddress>[0]);
+    const name = checksummed(provider);
     return this.#treesOf(epoch, cumulative).flatMap(({ head, claims }) => {
       const claim = claims[name];
       return claim === undefined ? [] : [{ ...head, provider: name, ...claim }];

@@ -3,11 +3,11 @@ import { join, resolve } from "node:path";
 import { formatDecimal } from "../core/decimal.ts";
 import type { EpochResult, TokenSums } from "../core/epoch-record.ts";
 import { LpLedgerError } from "../core/errors.ts";
+import { checksummed } from "../core/keccak.ts";
 import type { Programme } from "../core/programme.ts";
 import { intact, rewardingOf } from "../daemon/rewards.ts";
 import { distributionOf, FORMATS, type Format } from "../distribution/distribution.ts";
 import { grossOf } from "../distribution/merkl.ts";
-import { shownAddress } from "../distribution/payouts.ts";
 import { sync } from "../store/files.ts";
 import type { Store } from "../store/store.ts";
 import { sha256 } from "./platform.ts";
@@ -107,7 +107,7 @@ function writeToken(
   const { payouts, total, root, files } = distributionOf(token, chosen, { formats: format, cumulative, reason });
   for (const { name, text } of files) writeFileSync(join(folder, name), text);
   return {
-    token: shownAddress(token.address),
+    token: checksummed(token.address),
     chainId: token.chainId,
     symbol: token.symbol,
     recipients: payouts.length,

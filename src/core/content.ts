@@ -7,7 +7,7 @@ export function contentOf(sha256: Sha256, logs: readonly Log[]): string {
   const parts: LogBytes[] = [];
   let lines = "";
   for (const log of logs) {
-    const bytes = log.bytes ?? bytesOf(log);
+    const bytes = bytesOf(log);
     if (bytes === undefined) {
       // No node's answer comes so far: each word of it was checked.
       lines += `${log.logIndex} ${log.address} ${log.transactionHash} ${log.topics.join(",")} ${log.data}\n`;

@@ -25,10 +25,19 @@ export function hexOf(value: bigint | number, bytes: number): `0x${string}` {
     .padStart(2 * bytes, "0")}`;
 }
 
-/** An address with the checksum of EIP-55: a letter is upper case where the hash of the address has a digit of 8 or more. */
+/** A checksum costs a hash, and each file and answer names the same addresses again. */
+const checksums = new Map<string, `0x${string}`>();
+const CHECKSUMS_MAX = 200_000;
+
+/** An address as people write it, with the checksum of EIP-55: a letter is upper case where the address's hash has a digit of 8 or more. */
 export function checksummed(address: string): `0x${string}` {
   const digits = address.slice(2).toLowerCase();
+  const known = checksums.get(digits);
+  if (known !== undefined) return known;
   const hash = keccakOfText(digits).slice(2);
   const shown = [...digits].map((digit, i) => (Number.parseInt(hash[i] ?? "0", 16) >= 8 ? digit.toUpperCase() : digit));
-  return `0x${shown.join("")}`;
+  const text = `0x${shown.join("")}` as const;
+  if (checksums.size >= CHECKSUMS_MAX) checksums.clear();
+  checksums.set(digits, text);
+  return text;
 }

@@ -3,8 +3,12 @@ import type { Log, LogBytes } from "./chain.ts";
 /** Bytes of a hash or topic. */
 export const WORD_BYTES = 32;
 
-/** The bytes of a log that is there as text, which must be lower-case hex; undefined where a word has another length. */
-export function bytesOf({ topics, data, transactionHash }: Log): LogBytes | undefined {
+/** A log's bytes; of one that is there as text, which must be lower-case hex, undefined where a word has another length. */
+export function bytesOf(log: Log): LogBytes | undefined {
+  return log.bytes ?? bytesOfText(log);
+}
+
+function bytesOfText({ topics, data, transactionHash }: Log): LogBytes | undefined {
   const words = [transactionHash, ...topics.slice(1)];
   if (words.some((word) => word.length !== 2 + 2 * WORD_BYTES) || data.length % 2 !== 0) return undefined;
   const text = `${words.map((word) => word.slice(2)).join("")}${data.slice(2)}`;

@@ -1,7 +1,8 @@
 import { divCeil } from "../core/amounts.ts";
 import { invariant } from "../core/errors.ts";
 import type { Address } from "../core/hex.ts";
-import { type Payout, type PayoutFile, type PayoutToken, readAddress, readAmount, shownAddress } from "./payouts.ts";
+import { checksummed } from "../core/keccak.ts";
+import { type Payout, type PayoutFile, type PayoutToken, readAddress, readAmount } from "./payouts.ts";
 
 /** What one recipient gets, and for what. */
 export interface Reason extends Payout {
@@ -20,8 +21,8 @@ export function merklFile(name: string, { address }: PayoutToken, reasons: reado
     known[reason] = `${amount}`;
     rewards.set(recipient, known);
   }
-  const entries = [...rewards].map(([recipient, amounts]) => [shownAddress(recipient), amounts] as const);
-  const text = `${JSON.stringify({ rewardToken: shownAddress(address), rewards: Object.fromEntries(entries) })}\n`;
+  const entries = [...rewards].map(([recipient, amounts]) => [checksummed(recipient), amounts] as const);
+  const text = `${JSON.stringify({ rewardToken: checksummed(address), rewards: Object.fromEntries(entries) })}\n`;
   return { name: `${name}.merkl.json`, text, payouts: read(text, address) };
 }
 

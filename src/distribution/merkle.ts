@@ -1,8 +1,8 @@
 import { SimpleMerkleTree } from "@openzeppelin/merkle-tree";
 import type { Hex } from "viem";
 import { invariant } from "../core/errors.ts";
-import { keccakOfHex } from "../core/keccak.ts";
-import { type Payout, type PayoutFile, type PayoutToken, readAddress, readAmount, shownAddress } from "./payouts.ts";
+import { checksummed, keccakOfHex } from "../core/keccak.ts";
+import { type Payout, type PayoutFile, type PayoutToken, readAddress, readAmount } from "./payouts.ts";
 
 const ENCODING = ["address", "uint256"];
 
@@ -31,7 +31,7 @@ export function merkleFiles(
     leafEncoding: ENCODING,
     tree: built.tree as readonly Hex[],
     values: payouts.map((payout) => ({
-      value: [shownAddress(payout.recipient), `${payout.amount}`],
+      value: [checksummed(payout.recipient), `${payout.amount}`],
       treeIndex: places.get(leaves.of(payout)) ?? -1,
     })),
   };
@@ -60,7 +60,7 @@ function proofsText({ address, chainId, symbol, decimals }: PayoutToken, { tree,
     for (let at = treeIndex; at > 0; at = parentOf(at)) proof.push(nodeAt(tree, siblingOf(at)));
     return [recipient, { amount, proof }] as const;
   });
-  const head = { root: tree[0], token: shownAddress(address), chainId, symbol, decimals, leafEncoding: ENCODING };
+  const head = { root: tree[0], token: checksummed(address), chainId, symbol, decimals, leafEncoding: ENCODING };
   return `${JSON.stringify({ ...head, claims: Object.fromEntries(claims) })}\n`;
 }
 

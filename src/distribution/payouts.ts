@@ -54,25 +54,11 @@ export function totalOf(payouts: readonly Payout[]): bigint {
   return payouts.reduce((sum, { amount }) => sum + amount, 0n);
 }
 
-/** EIP-55 costs a hash an address, and each file names the same ones. */
-const checksums = new Map<Address, string>();
-const CHECKSUMS_MAX = 200_000;
-
-/** An address as people write it, with its EIP-55 checksum. */
-export function shownAddress(address: Address): string {
-  const known = checksums.get(address);
-  if (known !== undefined) return known;
-  if (checksums.size >= CHECKSUMS_MAX) checksums.clear();
-  const shown = checksummed(address);
-  checksums.set(address, shown);
-  return shown;
-}
-
 /** An address out of a file. @throws FILE_ADDRESS where its EIP-55 checksum is not right */
 export function readAddress(text: string): Address {
   const address = text.toLowerCase() as Address;
   invariant(
-    /^0x[0-9a-f]{40}$/.test(address) && shownAddress(address) === text,
+    /^0x[0-9a-f]{40}$/.test(address) && checksummed(address) === text,
     "FILE_ADDRESS",
     `${JSON.stringify(text)} is no address with its EIP-55 checksum`,
   );

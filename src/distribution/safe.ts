@@ -1,6 +1,7 @@
 import { formatDecimal, parseDecimal } from "../core/decimal.ts";
 import { invariant } from "../core/errors.ts";
-import { type Payout, type PayoutFile, type PayoutToken, readAddress, shownAddress } from "./payouts.ts";
+import { checksummed } from "../core/keccak.ts";
+import { type Payout, type PayoutFile, type PayoutToken, readAddress } from "./payouts.ts";
 
 const HEADING = "token_type,token_address,receiver,amount";
 /** What one batch of the Safe's CSV airdrop app takes. */
@@ -13,9 +14,7 @@ export function safeFiles(name: string, token: PayoutToken, payouts: readonly Pa
     const lines = payouts
       .slice(i, i + ROWS_MAX)
       .map(({ recipient, amount }) =>
-        ["erc20", shownAddress(token.address), shownAddress(recipient), formatDecimal(amount, token.decimals)].join(
-          ",",
-        ),
+        ["erc20", checksummed(token.address), checksummed(recipient), formatDecimal(amount, token.decimals)].join(","),
       );
     const text = `${[HEADING, ...lines].join("\n")}\n`;
     files.push({ name: `${name}.safe-${files.length + 1}.csv`, text, payouts: read(text, token) });

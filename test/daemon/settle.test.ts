@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { seeded } from "../../demo/life.ts";
 import { FollowedChain } from "../../src/chain/followed-chain.ts";
@@ -242,6 +243,22 @@ describe("settling", () => {
     chain.grow(50, 6);
     await settleAll(ledger);
     expect([config.get("settled_from"), config.get("settled_block")]).toEqual([10, 120]);
+    expect(ledger.dump()).toBe(await straightDump(chain));
+  });
+
+  it("reads once more what a release told otherwise that came before, and takes none of it for a repair", async () => {
+    const chain = grown(40, 3);
+    const ledger = new TestLedger(chain.fetch);
+    await ledger.settle();
+    const { config, contents, db } = ledger.store;
+    expect(contents.between(0, 40).length).toBeGreaterThan(10);
+    db.exec("update block_contents set content_hash = substr(block_hash, 3, 32)");
+    db.exec(readFileSync(new URL("../../migrations/0012_contents_by_bytes.sql", import.meta.url), "utf8"));
+    chain.grow(60, 4);
+    const repairs: Repair[] = [];
+    await settleAll(ledger, repairs);
+    expect(repairs).toEqual([]);
+    expect([config.get("contents_from"), config.get("settled_block")]).toEqual([0, 70]);
     expect(ledger.dump()).toBe(await straightDump(chain));
   });
 

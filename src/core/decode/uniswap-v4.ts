@@ -41,6 +41,7 @@ interface TokenTransfer {
 const NO_SALT = `0x${"0".repeat(64)}`;
 /** A hook with one of these permissions may return amounts of its own, and so hold value outside positions. */
 const RETURNS_DELTA = 0xfn;
+
 /**
  * Uniswap V4 in one transaction (v4-core PoolManager, v4-periphery PositionManager). A position is the caller's by range
  * and salt; where the caller is the position manager the salt is the token's id. A new token's transfer comes before its

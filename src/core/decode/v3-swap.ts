@@ -46,7 +46,7 @@ export function readSwap({ view, start, end, topicCount }: LogBytes, feeWords: n
 export function swapAlone(feeWords: number): ReadAlone {
   return (books, pool, log, place) => {
     const book = books.ticks(pool);
-    const bytes = book.price === null ? undefined : (log.bytes ?? bytesOf(log));
+    const bytes = book.price === null ? undefined : bytesOf(log);
     const swap = bytes && readSwap(bytes, feeWords);
     if (swap === undefined) return false;
     const { amount0, amount1, sqrtPriceX96, tick, liquidity } = swap;

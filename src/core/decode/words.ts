@@ -63,7 +63,7 @@ function shapeOf(entry: AbiEntry): EventShape {
 
 /** Decodes a log of this shape; topic count, data length and the range of every value must fit exactly. */
 export function decodeWords(shape: EventShape, log: Log): Values {
-  const bytes = log.bytes ?? bytesOf(log);
+  const bytes = bytesOf(log);
   const dataStart = bytes === undefined ? 0 : bytes.start + 32 * (shape.topicCount - 1);
   let end = dataStart + (shape.dataLength - 2) / 2; // Lists follow one another, as every encoder puts them.
   if (bytes === undefined || bytes.topicCount !== shape.topicCount || bytes.end < end) throw misshapen(shape, log);
