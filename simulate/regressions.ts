@@ -5,6 +5,7 @@ export const REGRESSIONS: ReadonlyMap<number, string> = new Map([
   [97, "logs of another fork below the final block, where no header is asked for"],
   [102, "a fork that was gone when it was read: blocks undone, none put in their place"],
   [344, "a final block that came back between two requests: settled rows were redone"],
+  [410, "one that was ours said otherwise, and one that could not be asked stood in without being asked again"],
   [848, "a fork whose common block is the tip"],
   [1484, "a null for the block before our first was taken for another chain"],
   [3065, "a repair took a reading of another fork over the final block"],

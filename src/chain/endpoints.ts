@@ -154,15 +154,23 @@ export class Endpoints {
     }
   }
 
-  /** An endpoint of another chain is no reason to stop while there is one that may be of ours. @throws WRONG_CHAIN, transient. */
-  requireOurs(endpoint: Endpoint, seen: { readonly chainId: number; readonly genesisHash: Hash }): void {
+  /** Whether an endpoint was chosen for being of our chain, and not because nobody was. */
+  isSure(endpoint: Endpoint): boolean {
+    return this.#all.length === 1 || this.#clock.nowMs() - this.#known(endpoint).agreedMs < AGREE_AGAIN_MS;
+  }
+
+  /**
+   * Whether an endpoint serves our chain. One of another chain is no reason to stop while there is one that may be of ours.
+   * @throws WRONG_CHAIN, transient, unless all of them were seen to serve another chain.
+   */
+  isOurs(endpoint: Endpoint, seen: { readonly chainId: number; readonly genesisHash: Hash }): boolean {
     const { chainId, genesisHash } = this.#expected();
     const known = this.#known(endpoint);
     const ours = seen.chainId === chainId && (genesisHash === undefined || genesisHash === seen.genesisHash);
     known.agreed ||= ours;
-    if (ours) return;
+    if (ours) return true;
     known.disagrees = true;
-    if (this.#all.every(({ disagrees, deniesFinal }) => disagrees && !deniesFinal)) return; // The caller names the chain that all of them serve.
+    if (this.#all.every(({ disagrees, deniesFinal }) => disagrees && !deniesFinal)) return false;
     const what = `the node ${endpoint.rpc.id} serves chain ${seen.chainId} from genesis ${seen.genesisHash}, not ours`;
     throw new LpLedgerError("transient", "WRONG_CHAIN", what);
   }
@@ -228,10 +236,7 @@ export class Endpoints {
 
   #bestHead(): Block | undefined {
     const heads = this.#all.filter((each) => !this.#isBenched(each)).flatMap((each) => each.head ?? []);
-    return heads.reduce<Block | undefined>(
-      (best, head) => (head.number > (best?.number ?? -1) ? head : best),
-      undefined,
-    );
+    return heads.sort((a, b) => b.number - a.number)[0];
   }
 
   /** Asks the others for their heads now and then: only so can a lagging endpoint be told from a quiet chain. */

@@ -49,7 +49,7 @@ export class FollowedChain {
     const endpoint = await this.#endpoints.choose(signal);
     return this.#endpoints.on(endpoint, async () => {
       const seen = await endpoint.node.identity(signal);
-      this.#endpoints.requireOurs(endpoint, seen);
+      this.#endpoints.isOurs(endpoint, seen); // Where nobody is ours, the caller names the chain that all of them serve.
       return seen;
     });
   }
@@ -57,7 +57,12 @@ export class FollowedChain {
   /** Begins a unit of work: chooses the endpoint that all calls until the next sight go to. */
   async sight(numbers: readonly number[], signal: AbortSignal): Promise<Sight> {
     const endpoint = await this.#endpoints.choose(signal);
-    const sight = await this.#endpoints.on(endpoint, () => endpoint.node.sight(numbers, signal));
+    const sight = await this.#endpoints.on(endpoint, async () => {
+      // One that only stands in may be of another chain, whatever it was before.
+      if (!this.#endpoints.isSure(endpoint) && !this.#endpoints.isOurs(endpoint, await endpoint.node.identity(signal)))
+        throw new LpLedgerError("transient", "WRONG_CHAIN", "no node is left that serves our chain");
+      return await endpoint.node.sight(numbers, signal);
+    });
     this.#endpoints.saw(endpoint, sight.head);
     return sight;
   }

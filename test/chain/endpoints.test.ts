@@ -180,6 +180,29 @@ describe("several endpoints", () => {
     expect((await alone.chain.identity(signal)).chainId).toBe(5);
   });
 
+  it("of another chain do not stand in, either, while ours says that it serves another one", async () => {
+    const [served, clock] = [grown(), movingClock()];
+    const stranger = new FakeChain({ genesis: "other" });
+    stranger.grow(60, 5);
+    stranger.chainId = 5;
+    let asked = 0;
+    const second = node((url, init) => {
+      // Whoever asks for the first time which chain it serves gets no answer.
+      const asksWho = String(init.body).includes("eth_chainId");
+      return asksWho && asked++ === 0 ? Promise.reject(new Error("reset")) : stranger.fetch(url, init);
+    });
+    const { chain } = follow([node(served.fetch), second], clock);
+    expect((await chain.identity(signal)).chainId).toBe(31337);
+    clock.ms += 600_000;
+    served.chainId = 5;
+    await expect(chain.sight([], signal)).rejects.toMatchObject({ kind: "transient", code: "WRONG_CHAIN" });
+    await expect(chain.sight([], signal)).rejects.toMatchObject({ kind: "transient", code: "WRONG_CHAIN" });
+    expect((await chain.identity(signal)).chainId).toBe(5);
+    served.chainId = 31337;
+    clock.ms += 600_000;
+    expect((await chain.sight([], signal)).head.hash).toBe(served.head.hash);
+  });
+
   it.each([
     ["Must be authenticated!", 401],
     ["Monthly capacity limit exceeded.", 403],
