@@ -37,7 +37,7 @@ export const MUTANTS: readonly Mutant[] = [
   { name: "balances are not refreshed after an undo", file: bookkeeper, from: `this.#balances.refresh(undone.daysReopened > 0 ? "all" : undone.providers);`, to: "" },
   { name: "a day closes one second late", file: bookkeeper, from: `timestampSec < this.#dayEndSec) return;`, to: `timestampSec <= this.#dayEndSec) return;` },
   { name: "a range is not asked for its last block", file: node, from: `fromBlock: hex(from), toBlock: hex(to) }`, to: `fromBlock: hex(from), toBlock: hex(Math.max(from, to - 1)) }` },
-  { name: "a block is left out between two ranges", file: ranges, from: `ahead.push(task);\n          next = last + 1;`, to: `ahead.push(task);\n          next = last + 2;` },
+  { name: "a block is left out between two ranges", file: ranges, from: `this.#trial = first;\n        next = last + 1;`, to: `this.#trial = first;\n        next = last + 2;` },
   { name: "ranges are taken as they arrive, not in order", file: ranges, from: `(await ahead.shift())`, to: `(await ahead.pop())` },
   { name: "null counts as no logs", file: logs, from: `if (!Array.isArray(answer)) throw`, to: `if (answer === null) return [];\n  if (!Array.isArray(answer)) throw` },
   { name: "the hash of a range's end is not compared", file: node, from: `if (known !== undefined && known !== end.hash) throw`, to: `if (false) throw` },

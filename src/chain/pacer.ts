@@ -13,7 +13,7 @@ const LESSON_ANSWERS = 20;
 const LESSON_MS_MAX = 3_000;
 const YIELD_SHARE = 0.75;
 const YIELD_EVERY_MS = 100;
-const PRESSURE = 1.25;
+const PRESSURE = 1.1;
 /** Far below the ceiling the rate grows fast; near it by a small step, since a step beyond it costs a refusal, and by larger ones while none comes. */
 const FAR_GROWTH = 1.5;
 const NEAR_GROWTH = 0.03;
@@ -50,6 +50,8 @@ export class Pacer {
   #taughtMs = Number.NEGATIVE_INFINITY;
   #changedMs = Number.NEGATIVE_INFINITY;
   #growth = NEAR_GROWTH;
+  /** Before the last small step, which nothing was refused at. */
+  #grownFrom: number | undefined;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -123,6 +125,13 @@ export class Pacer {
       }
       return;
     }
+    const grownFrom = this.#grownFrom;
+    this.#grownFrom = undefined;
+    // One refusal after a small step says that it went too far, and no more.
+    if (grownFrom !== undefined && this.#refused.length === 1) {
+      this.#slow(grownFrom);
+      return;
+    }
     // Later a second of refusals may have other reasons than the rate: then a lesson takes away a third at most.
     this.#ceiling = Math.max(borne, this.#perSecond * SLOWER_SHARE);
     this.#slow(this.#ceiling * MARGIN_SHARE);
@@ -161,7 +170,8 @@ export class Pacer {
       return;
     }
     this.#taughtMs = now;
-    this.#ceiling = (1000 * Math.max(1, borne)) / (now - sinceMs);
+    // Half of one may be on its way.
+    this.#ceiling = (1000 * Math.max(1, borne + 0.5)) / (now - sinceMs);
     this.#slow(this.#ceiling * MARGIN_SHARE);
   }
 
@@ -176,6 +186,7 @@ export class Pacer {
     const isFar = this.#perSecond * FAR_GROWTH <= this.#ceiling * MARGIN_SHARE;
     if (now - this.#changedMs < (isFar ? LESSON_MS : NEAR_EVERY_MS + NEAR_PAUSES * this.#pauseMs)) return;
     this.#changedMs = now;
+    this.#grownFrom = isFar ? undefined : this.#perSecond;
     this.#quickenBy(isFar ? FAR_GROWTH : 1 + this.#growth);
     if (!isFar) this.#growth = Math.min(1, 2 * this.#growth);
   }
@@ -185,5 +196,6 @@ export class Pacer {
     if (this.#perSecond <= PER_SECOND_NONE) return;
     this.#perSecond = this.#ceiling = Number.POSITIVE_INFINITY;
     this.#learning = undefined;
+    this.#grownFrom = undefined;
   }
 }

@@ -48,6 +48,11 @@ export function packOf(range: Range): PackedRange {
   return pack;
 }
 
+/** How many logs a compact range holds; none of them is made for it. */
+export function logCountOf(range: Range): number {
+  return packOf(range).logs.length / LOG_CELLS;
+}
+
 /** Names, each once, by their places in the order in which they came. */
 class Names {
   readonly list: string[] = [];

@@ -3,14 +3,16 @@ import type { Clock, LogBlock, Range, RangeBounds } from "../core/chain.ts";
 import { LpLedgerError } from "../core/errors.ts";
 import { reactionTo } from "./failures.ts";
 import type { ChainNode } from "./node.ts";
-import { compact, packOf } from "./packed.ts";
+import { compact, logCountOf, packOf } from "./packed.ts";
 
 export interface RangeLimits {
-  /** Ranges fetched or waiting to be committed at one time. */
+  /** Ranges asked for at one time. */
   readonly inFlightMax: number;
+  /** Asked for or waiting to be used, where they are light. */
+  readonly aheadMax: number;
   readonly blocksStart: number;
   readonly blocksMax: number;
-  /** A range that brought more logs than this makes the next ones smaller. */
+  /** A range that brought more logs than this makes the next ones smaller; where as many wait to be used, no more than `inFlightMax` ranges are ahead. */
   readonly logsWanted: number;
   readonly attemptsMax: number;
   readonly backoffMsMin: number;
@@ -19,6 +21,7 @@ export interface RangeLimits {
 
 export const RANGE_LIMITS: RangeLimits = {
   inFlightMax: 3,
+  aheadMax: 8,
   blocksStart: 1_000,
   blocksMax: 50_000,
   logsWanted: 5_000,
@@ -44,6 +47,8 @@ export class Ranges {
   /** The largest range that was answered; and where a larger one begins that is on its way: one at a time is enough to learn. */
   #borne: number;
   #trial: number | undefined;
+  /** Nothing was answered yet: what the first answer teaches is worth more than two more of its size. */
+  #isNew = true;
 
   /** `cap` is what an earlier process learned of the endpoint. */
   constructor(
@@ -78,21 +83,42 @@ export class Ranges {
     const { signal } = left;
     const ahead: Promise<readonly Range[]>[] = [];
     let next = from;
+    let waitingLogs = 0;
+    let hasFailed = false;
+    // Goes on by itself while what was handed out is used, unless too much waits already.
+    const pump = (): void => {
+      const most = this.#isNew ? 1 : this.#limits.inFlightMax;
+      const isRoom = (): boolean =>
+        ahead.length < most || (waitingLogs < this.#limits.logsWanted && ahead.length < this.#limits.aheadMax);
+      while (next <= to && !hasFailed && !signal.aborted && queue.size + queue.pending < most && isRoom()) {
+        const size: number = this.#trial === undefined ? this.#blocks : Math.min(this.#blocks, this.#borne);
+        const [first, last] = [next, Math.min(to, next + size - 1)];
+        if (last - first >= this.#borne) this.#trial = first;
+        next = last + 1;
+        const task = queue
+          .add(() => this.#fetch(first, last, bounds, signal))
+          .then((ranges) => {
+            waitingLogs += logsOf(ranges);
+            pump();
+            return ranges;
+          });
+        // Awaited below in order; until then a failure must not count as unhandled, and nothing more is asked for.
+        task.catch(() => {
+          hasFailed = true;
+        });
+        ahead.push(task);
+      }
+    };
     this.#trial = undefined;
     try {
       outer.throwIfAborted();
-      while (next <= to || ahead.length > 0) {
-        while (next <= to && ahead.length < this.#limits.inFlightMax) {
-          const size: number = this.#trial === undefined ? this.#blocks : Math.min(this.#blocks, this.#borne);
-          const [first, last] = [next, Math.min(to, next + size - 1)];
-          if (last - first >= this.#borne) this.#trial = first;
-          const task = queue.add(() => this.#fetch(first, last, bounds, signal));
-          task.catch(() => {}); // Awaited below in order; until then a failure must not count as unhandled.
-          ahead.push(task);
-          next = last + 1;
-        }
-        for (const range of (await ahead.shift()) ?? []) yield await this.#completed(range, signal);
+      for (pump(); ahead.length > 0; pump()) {
+        signal.throwIfAborted();
+        const ranges = (await ahead.shift()) ?? [];
+        waitingLogs -= logsOf(ranges);
+        for (const range of ranges) yield await this.#completed(range, signal);
       }
+      if (next <= to) signal.throwIfAborted(); // An end would say that this was all.
     } finally {
       outer.removeEventListener("abort", leave);
       left.abort();
@@ -166,6 +192,7 @@ export class Ranges {
     const logs = range.blocks.reduce((sum, block) => sum + block.logs.length, 0);
     const blocks = range.end.number - range.from + 1;
     this.#borne = Math.max(this.#borne, blocks);
+    this.#isNew = false;
     if (blocks < this.#blocks && logs < this.#limits.logsWanted) return;
     // A size that was refused is not tried again soon: a node's limit is mostly the same tomorrow.
     this.#goodAtCeiling += blocks >= this.#ceiling ? 1 : 0;
@@ -182,4 +209,8 @@ export class Ranges {
     const full = Math.min(backoffMsMax, backoffMsMin * 2 ** (attempt - 1));
     return full * (0.5 + this.#random() / 2);
   }
+}
+
+function logsOf(ranges: readonly Range[]): number {
+  return ranges.reduce((sum, range) => sum + logCountOf(range), 0);
 }

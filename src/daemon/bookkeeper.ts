@@ -29,7 +29,7 @@ export interface Committed {
 const HELD = "every identity held when the block was read again";
 
 /**
- * Turns facts of the chain into the ledger: one range, one transaction, all of it or nothing. Keeps working copies
+ * Turns facts of the chain into the ledger: some ranges, one transaction, all of it or nothing. Keeps working copies
  * between commits and throws them away whenever a commit fails or is undone.
  */
 export class Bookkeeper {

@@ -7,6 +7,7 @@ import type { Bookkeeper, Committed } from "./bookkeeper.ts";
 import type { ChainPort } from "./chain-port.ts";
 import { commonBlock, refuseDeep, storedFinal } from "./fork.ts";
 import { recheck, type SettleOptions, settle } from "./settle.ts";
+import { together } from "./together.ts";
 
 /** What one step found and did. */
 export interface Step {
@@ -29,8 +30,11 @@ export interface ConvergeOptions {
   /** The operator's consent to undo final blocks: the hash of the new chain's first block that differs from ours. */
   readonly acceptDeepReorg?: Hash;
   onCommit?(committed: Committed, head: number): void;
+  /** Resolves when a range that could be committed with the one before is no longer waited for; without it none is. */
+  readonly soon?: (signal: AbortSignal) => Promise<void>;
 }
 
+const never = async (): Promise<void> => {};
 const FOLLOW_RANGES_MAX = 100;
 const REPLACEMENT_LOGS_MAX = 50_000;
 
@@ -50,17 +54,25 @@ export async function converge(
   const { head } = sight;
   const goal = Math.min(head.number, options.until ?? head.number);
   let ranges = 0;
+  let isCut = false;
+  const onCommitted = (committed: Committed): void => options.onCommit?.(committed, head.number);
   const follow = async (from: number): Promise<void> => {
     const bounds = boundsOf(keeper, sight);
-    for await (const range of chain.ranges(from, goal, bounds, signal)) {
-      const committed = await secondLook(keeper, chain, bounds, [range], range.from - 1, signal, (each) =>
-        keeper.commitAll(each),
-      );
-      range.release?.();
-      options.onCommit?.(committed, head.number);
-      ranges += 1;
+    const read = (left: AbortSignal) => chain.ranges(from, goal, bounds, left);
+    const commit = (some: readonly Range[]): Committed => keeper.commitAll(some);
+    for await (const group of together(read, goal, options.soon ?? never, signal)) {
+      // Where an identity does not hold, one by one: a second look asks anew for what lies below the range that shows it.
+      for (const part of group.length > 1 && holds(() => commit(group), onCommitted) ? [] : group) {
+        if (holds(() => commit([part]), onCommitted)) continue;
+        onCommitted(await secondLook(keeper, chain, bounds, [part], part.from - 1, signal, commit));
+        // It may have told of pools that what was read after it knows nothing of.
+        isCut = true;
+        break;
+      }
+      for (const range of group) range.release?.();
+      ranges += group.length;
       // Settling goes along with a long backfill, so that a repair never has more to redo than this.
-      if (options.settle !== undefined && ranges >= FOLLOW_RANGES_MAX) break;
+      if (isCut || (options.settle !== undefined && ranges >= FOLLOW_RANGES_MAX)) break;
     }
   };
   if (tip === undefined) {
@@ -72,7 +84,7 @@ export async function converge(
       final: null,
       settling: false,
       finalPending: false,
-      more: ranges >= FOLLOW_RANGES_MAX,
+      more: isCut || ranges >= FOLLOW_RANGES_MAX,
     };
   }
   const reachable = head.number >= tip.number ? tip : blocks.atOrBelow(head.number);
@@ -89,7 +101,20 @@ export async function converge(
   if (verdict === "extends" && goal > tip.number) await follow(tip.number + 1);
   const settling = sound && options.settle !== undefined && (await settle(keeper, chain, signal, options.settle));
   const finalPending = keeper.pendingFinal !== undefined;
-  return { verdict, head: head.number, final, settling, finalPending, more: ranges >= FOLLOW_RANGES_MAX };
+  return { verdict, head: head.number, final, settling, finalPending, more: isCut || ranges >= FOLLOW_RANGES_MAX };
+}
+
+/** Commits and tells; false where an identity does not hold, and nothing was committed. */
+function holds(commit: () => Committed, told: (committed: Committed) => void): boolean {
+  let committed: Committed;
+  try {
+    committed = commit();
+  } catch (error) {
+    if (findingOf(error) === undefined) throw error;
+    return false;
+  }
+  told(committed);
+  return true;
 }
 
 /** How far the node's own finality reaches. */

@@ -31,6 +31,8 @@ export interface RunOptions extends ConvergeOptions {
 const STALLED = "STALLED";
 /** Transient, but not for this process: a supervisor starts it again. */
 const ENDINGS: ReadonlySet<string> = new Set([STALLED, "CHAIN_THREAD"]);
+/** A next range is nearly always there: a backfill reads ahead. */
+const SOON_MS = 20;
 const BACKOFF_MS_MIN = 250;
 const BACKOFF_MS_MAX = 15_000;
 
@@ -44,7 +46,8 @@ export async function run(
 ): Promise<void> {
   let identified = false;
   let failures = 0;
-  let stepsAtHead = 0;
+  let looksAtHead = 0;
+  let wasSound: boolean | undefined;
   let lastSuccessMs = clock.nowMs();
   const late = new LateValues(keeper.store, (days) => options.onValued?.(days));
   const watchdog = new Watchdog(chain, clock, options.stallMs?.() ?? Number.POSITIVE_INFINITY);
@@ -54,6 +57,7 @@ export async function run(
       identified = true;
       const step = await converge(keeper, chain, signal, {
         ...options,
+        soon: (waiting) => clock.sleep(SOON_MS, waiting).catch(() => {}),
         onCommit: (committed, head) => {
           lastSuccessMs = clock.nowMs(); // A backfill may take days: each commit is a success.
           failures = 0;
@@ -69,10 +73,15 @@ export async function run(
       if (!step.more) await readRates(keeper, chain, signal);
       late.tick(keeper.programme);
       options.onStep?.(step);
-      stepsAtHead = reached(keeper, step, options.until) && !step.settling && !step.finalPending ? stepsAtHead + 1 : 0;
+      // A look that falls behind says nothing of what is final, and the ones before it do not count with it.
+      const isSound = step.verdict === "known" || step.verdict === "extends";
+      const isThere = reached(keeper, step, options.until);
+      if (!isThere || isSound !== wasSound) looksAtHead = 0;
+      if (isThere && !step.settling && !step.finalPending) looksAtHead += 1;
+      wasSound = isSound;
       // The second look at the head is what finds out how much of the ledger is final.
-      if (options.once && stepsAtHead === 2) return;
-      const goOn = step.settling || step.more || (options.once && (stepsAtHead === 1 || step.finalPending));
+      if (options.once && looksAtHead === 2) return;
+      const goOn = step.settling || step.more || (options.once && (looksAtHead === 1 || step.finalPending));
       if (step.verdict !== "forked" && !goOn)
         await (options.rest?.(options.pollIntervalMs(), signal) ?? clock.sleep(options.pollIntervalMs(), signal));
     } catch (error) {

@@ -136,6 +136,29 @@ describe("a chain in another thread", () => {
     }
   });
 
+  it("is told that it was stopped, not that this was all, where all that is ahead was answered", async () => {
+    const fake = new FakeChain();
+    fake.grow(200, 3);
+    const near = chainPort(fake.fetch, testProgramme(), { blocksStart: 2, blocksMax: 2 });
+    const { chain, close } = remote(() => chainPort(fake.fetch, testProgramme(), { blocksStart: 2, blocksMax: 2 }));
+    try {
+      for (const each of [near, chain]) {
+        const { head } = await each.sight([], signal);
+        const stop = new AbortController();
+        const reading = (async () => {
+          for await (const range of each.ranges(1, 200, { head, finalTo: 0 }, stop.signal)) {
+            if (range.from < 20) continue;
+            await new Promise((resolve) => setTimeout(resolve, 50));
+            stop.abort(new Error("told to stop"));
+          }
+        })();
+        await expect(reading).rejects.toThrow("told to stop");
+      }
+    } finally {
+      close();
+    }
+  });
+
   it("fails every question, the waiting one too, once its thread is gone", async () => {
     const silent = { postMessage: () => {}, listen: () => () => {} };
     const plan = { programme: testProgramme(), caps: new Map<string, number>(), blocksMax: 1_000 };

@@ -136,7 +136,7 @@ describe("a factory", () => {
 
   it("of thousands of pools is followed, with its addresses in parts or left out", async () => {
     const chain = new FactoryChain();
-    chain.grow(10, 1, 400);
+    chain.grow(13, 1, 300);
     const ledger = ledgerOf(chain, { blocks: 3 });
     await ledger.settle();
     expect(ledger.store.discovered().length).toBe(chain.head.pairs.length);

@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 import type { Fetch } from "../../src/chain/rpc.ts";
-import type { Clock } from "../../src/core/chain.ts";
+import type { Block, Clock } from "../../src/core/chain.ts";
 import { LpLedgerError } from "../../src/core/errors.ts";
+import type { ChainPort } from "../../src/daemon/chain-port.ts";
 import { type RunOptions, run } from "../../src/daemon/run.ts";
 import { FakeChain } from "../support/fake-chain.ts";
 import { openPositions, TestLedger } from "../support/ledger.ts";
@@ -47,6 +48,33 @@ describe("the run", () => {
     expect(openPositions(ledger.store)).toEqual(chain.head.world.openPositions());
     expect(retried.length).toBeGreaterThan(5);
   });
+
+  it.each([2, 3, 4, 5, 6])(
+    "ends with `once` when all is final and settled, also where look %i is a block behind",
+    async (behind) => {
+      const chain = new FakeChain();
+      chain.grow(120, 9);
+      const ledger = new TestLedger(chain.fetch);
+      let looks = 0;
+      const lagging: ChainPort = new Proxy(ledger.chain, {
+        get: (port, name) => {
+          const own = port[name as keyof ChainPort];
+          if (name !== "sight") return typeof own === "function" ? own.bind(port) : own;
+          return async (...args: Parameters<ChainPort["sight"]>) => {
+            const sight = await port.sight(...args);
+            looks += 1;
+            if (looks !== behind) return sight;
+            const [head] = await port.blocksAt([sight.head.number - 1], signal);
+            const isThere = (block: Block | null): boolean => block !== null && block.number < sight.head.number;
+            return { ...sight, head, blocks: sight.blocks.map((block) => (isThere(block) ? block : null)) };
+          };
+        },
+      });
+      await run(ledger.keeper, lagging, new OwnClock(), signal, { ...OPTIONS, settle: { blocksMin: 1, rangesMax: 1 } });
+      const { config } = ledger.store;
+      expect([config.get("final_block"), config.get("settled_block")]).toEqual([90, 90]);
+    },
+  );
 
   it("does not take a backfill that outlasts the give-up time for silence", async () => {
     const chain = new FakeChain();

@@ -6,6 +6,7 @@ import { RANGE_LIMITS } from "../../src/chain/ranges.ts";
 import type { Fetch } from "../../src/chain/rpc.ts";
 import { Rpc } from "../../src/chain/rpc.ts";
 import { blockContent, sha256 } from "../../src/cli/platform.ts";
+import { LpLedgerError } from "../../src/core/errors.ts";
 import type { Repair } from "../../src/store/contents.ts";
 import { problemsOf } from "../../src/store/inspect.ts";
 import { FakeChain } from "../support/fake-chain.ts";
@@ -144,6 +145,49 @@ describe("settling", () => {
     expect(repairs.map((repair) => repair.blockNumber)).toEqual([block]);
     expect(ledger.dump()).toBe(expected);
   });
+
+  it.each([
+    [4, 0],
+    [18, 2],
+    [19, 4],
+  ])(
+    "asks it, too, for what the first never tells of block %i where ranges are committed together",
+    async (block, at) => {
+      const chain = grown(60, 11);
+      const expected = await straightDump(chain);
+      const lying = grown(60, 11);
+      const left = lying.blocks.find(({ number }) => number === block)?.logs[at];
+      expect(left).toBeDefined();
+      lying.fault = (method, _params, result) =>
+        method === "eth_getLogs"
+          ? (result as Logs).filter(
+              (log) => Number(log.blockNumber) !== block || Number(log.logIndex) !== left?.logIndex,
+            )
+          : result;
+      const rpc = (id: string, fetch: Fetch) =>
+        new Rpc({ id, url: "http://127.0.0.1:1/", fetch, clock: stillClock, timeoutMs: 1000, bodyBytesMax: 2 ** 24 });
+      const both = new FollowedChain([rpc("liar", lying.fetch), rpc("honest", chain.fetch)], testProgramme(), {
+        clock: stillClock,
+        random: () => 0.5,
+        contentOf: blockContent,
+        limits: { ...RANGE_LIMITS, blocksStart: 4, blocksMax: 4 },
+      });
+      const ledger = new TestLedger(chain.fetch, { chain: both });
+      const soon = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 20));
+      const retried: string[] = [];
+      const commits: number[] = [];
+      for (let i = 0; i < 60; i++) {
+        const onCommit = ({ blocks }: { readonly blocks: number }): void => void commits.push(blocks);
+        await ledger.step({ settle: SETTLE, soon, onCommit }).catch((error: unknown) => {
+          if (!(error instanceof LpLedgerError) || error.kind !== "transient") throw error;
+          retried.push(error.code);
+        });
+      }
+      expect(retried).toContain("REPAIRED_BELOW");
+      expect(Math.max(...commits)).toBeGreaterThan(4);
+      expect(ledger.dump()).toBe(expected);
+    },
+  );
 
   it("asks another endpoint than the one that read first, also where the first one is not in use any more", async () => {
     const chain = grown(60, 11);

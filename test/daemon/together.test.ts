@@ -1,0 +1,91 @@
+import { describe, expect, it } from "vitest";
+import type { Range } from "../../src/core/chain.ts";
+import { toHash } from "../../src/core/hex.ts";
+import { together } from "../../src/daemon/together.ts";
+
+const GOAL = 60;
+const hash = toHash(`0x${"1".repeat(64)}`);
+/** Ten blocks from a number on. */
+const range = (from: number): Range => ({
+  from,
+  parentHash: hash,
+  end: { number: from + 9, hash, parentHash: hash, timestampSec: from },
+  blocks: [],
+});
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+/** The groups' first blocks, and the message of what ended them. */
+async function groupsOf(
+  begin: (signal: AbortSignal) => AsyncGenerator<Range>,
+  { soon = turn, signal = new AbortController().signal } = {},
+): Promise<readonly (readonly number[] | string)[]> {
+  const groups: (readonly number[] | string)[] = [];
+  try {
+    for await (const group of together(begin, GOAL, soon, signal)) groups.push(group.map(({ from }) => from));
+  } catch (error) {
+    groups.push((error as Error).message);
+  }
+  return groups;
+}
+
+describe("ranges that are committed together", () => {
+  it("are those that are there, four at most, in order", async () => {
+    async function* ranges() {
+      for (let from = 1; from < GOAL; from += 10) yield range(from);
+    }
+    expect(await groupsOf(ranges)).toEqual([
+      [1, 11, 21, 31],
+      [41, 51],
+    ]);
+  });
+
+  it("are one where none comes soon, and the last one waits for no other", async () => {
+    let asked = 0;
+    async function* ranges() {
+      for (let from = 1; ; from += 10) {
+        asked += 1;
+        await turn();
+        await turn();
+        yield range(from);
+      }
+    }
+    const groups: (readonly number[])[] = [];
+    for await (const group of together(ranges, GOAL, async () => {}, new AbortController().signal)) {
+      groups.push(group.map(({ from }) => from));
+      if (group.at(-1)?.end.number === GOAL) break;
+    }
+    expect(groups).toEqual([[1], [11], [21], [31], [41], [51]]);
+    expect(asked).toBe(6);
+  });
+
+  it("are handed out before an error that came after them is thrown", async () => {
+    async function* ranges() {
+      yield range(1);
+      yield range(11);
+      throw new Error("the node is gone");
+    }
+    expect(await groupsOf(ranges)).toEqual([[1, 11], "the node is gone"]);
+  });
+
+  it("are read no further when they are left, however long the next one takes", async () => {
+    let left = false;
+    async function* ranges(signal: AbortSignal) {
+      yield range(1);
+      await new Promise((_, reject) => {
+        signal.addEventListener("abort", () => {
+          left = true;
+          reject(new Error("left"));
+        });
+      });
+      yield range(11);
+    }
+    for await (const group of together(ranges, GOAL, turn, new AbortController().signal)) {
+      expect(group).toHaveLength(1);
+      break;
+    }
+    expect(left).toBe(true);
+    const stop = new AbortController();
+    setImmediate(() => setImmediate(() => stop.abort()));
+    expect(await groupsOf(ranges, { signal: stop.signal })).toEqual([[1], "left"]);
+  });
+});
