@@ -16,7 +16,7 @@ import { standingNow } from "./tiers.ts";
 const NO_TIERS: Standing = { streakDays: null, tier: 1, multiplierBp: 10_000 };
 
 /** What a commit knows of the providers whose balances it changed: when each changed last, and the pools' states then. */
-class Touched {
+export class Touched {
   readonly blocks = new Map<Address, number>();
   readonly times = new Map<number, string>();
   readonly states = new Map<number, Map<Address, PoolState | undefined>>();

@@ -8,9 +8,9 @@ import { LpLedgerError } from "../core/errors.ts";
 import type { Address, Hash } from "../core/hex.ts";
 import { isSameState, type PoolState } from "../core/pool-state.ts";
 import type { Pool, Programme } from "../core/programme.ts";
-import type { Repair } from "../store/contents.ts";
+import type { Content, Repair } from "../store/contents.ts";
 import type { NewBlock, Store } from "../store/store.ts";
-import { Balances } from "./balances.ts";
+import { Balances, type Touched } from "./balances.ts";
 import { closeDay } from "./days.ts";
 import { Followed } from "./followed.ts";
 import { recordFrozen } from "./frozen.ts";
@@ -168,16 +168,24 @@ export class Bookkeeper {
     this.#dayEndSec = undefined;
   }
 
+  /** What the ranges changed in accounts and balances is written once, at their end. */
   #applyAll(ranges: readonly Range[]): Committed {
+    const touched = this.#balances.untouched();
+    const daysBefore = this.store.days.last()?.date;
     let sum: Committed = { blocks: 0, events: 0, postings: 0, tip: this.store.blocks.tip()?.number ?? -1 };
     for (const range of ranges) {
-      const { blocks, events, postings, tip } = this.#apply(range);
+      const { blocks, events, postings, tip } = this.#apply(range, touched);
       sum = { blocks: sum.blocks + blocks, events: sum.events + events, postings: sum.postings + postings, tip };
     }
+    if (this.#books !== undefined) this.store.flush(this.#books);
+    if (this.store.days.last()?.date === daysBefore) this.#balances.refreshTouched(touched);
+    else this.#balances.refresh("all");
+    this.store.config.set("last_processed_block", sum.tip, this.store.nowIso());
+    this.store.findings.settleUpTo(sum.tip, HELD);
     return sum;
   }
 
-  #apply(range: Range): Committed {
+  #apply(range: Range, touched: Touched): Committed {
     const tip = this.store.blocks.tip();
     if (tip !== undefined && (range.from !== tip.number + 1 || range.parentHash !== tip.hash)) {
       throw new LpLedgerError(
@@ -201,12 +209,11 @@ export class Bookkeeper {
     }
     this.#books ??= this.store.books();
     const books = this.#books;
-    const touched = this.#balances.untouched();
-    const daysBefore = this.store.days.last()?.date;
+    const contents: Content[] = [];
     let [events, postings] = [0, 0];
     for (const block of range.blocks) {
       this.#closeDaysUpTo(books, block.timestampSec, block.number);
-      const made = this.#applyBlock(books, block);
+      const made = this.#applyBlock(books, block, contents);
       events += made.events;
       postings += made.postings.length;
       if (made.postings.length > 0) touched.note(block, made);
@@ -219,21 +226,18 @@ export class Bookkeeper {
         stateDigest: this.#stateDigest.of(this.programme.pools, books),
       });
     }
-    this.store.flush(books);
-    if (this.store.days.last()?.date === daysBefore) this.#balances.refreshTouched(touched);
-    else this.#balances.refresh("all");
-    this.store.config.set("last_processed_block", range.end.number, this.store.nowIso());
-    this.store.findings.settleUpTo(range.end.number, HELD);
+    this.store.contents.insert(contents);
     keepReader(this.store, range);
     return { blocks: range.end.number - range.from + 1, events, postings, tip: range.end.number };
   }
 
-  #applyBlock(books: Books, read: LogBlock): AppliedBlock {
+  /** `contents`: what its logs amount to is added. */
+  #applyBlock(books: Books, read: LogBlock, contents: Content[]): AppliedBlock {
     this.#followed.discover(read.logs, read.number);
     const block = this.heardOf(read);
     const { number: blockNumber, hash: blockHash, logs } = block;
     if (logs.length === 0) return { events: 0, postings: [], states: [] };
-    this.store.contents.insert({ blockNumber, blockHash, logCount: logs.length, hash: this.contentOf(block) });
+    contents.push({ blockNumber, blockHash, logCount: logs.length, hash: this.contentOf(block) });
     this.store.feeds.keep(block, this.#followed.routes.feeds);
     const place = { blockNumber, timestampSec: block.timestampSec };
     const { events, postings, pools } = applyBlock(books, this.#followed.routes, logs, place);

@@ -16,24 +16,38 @@ export interface Repair {
   readonly foundLogs: number;
 }
 
-/** `block_contents` and `repairs`: what settling compares, and what came of it. */
+interface Row {
+  readonly first: number;
+  readonly last: number;
+  readonly blocks: Uint8Array;
+}
+
+/** Bytes of a block in `range_contents`: number less that of the row's first, count of logs, hash of the block, hash of the logs. */
+const BLOCK_BYTES = 56;
+const [COUNT_AT, HASH_AT, CONTENT_AT] = [4, 8, 40];
+
+/** `range_contents` and `repairs`: what settling compares, and what came of it. */
 export class ContentsTable {
   readonly #insert;
-  readonly #between;
-  readonly #forget;
+  readonly #overlapping;
+  readonly #delete;
+  readonly #deleteUpTo;
+  readonly #deleteFrom;
   readonly #insertRepair;
   readonly #repairs;
 
   constructor(db: Database) {
-    this.#insert = db.prepare(`
-      insert into block_contents (block_number, block_hash, log_count, content_hash)
-      values (?, ?, ?, ?)`);
-    this.#between = db.prepare<[number, number], Content>(`
-      select block_number as blockNumber, block_hash as blockHash, log_count as logCount, content_hash as hash
-      from block_contents
-      where block_number between ? and ?
-      order by block_number`);
-    this.#forget = db.prepare("delete from block_contents where block_number <= ?");
+    this.#insert = db.prepare("insert into range_contents (first_block, last_block, blocks) values (?, ?, ?)");
+    // Rows do not overlap: the one that begins last at or before `from` is the first that may reach it.
+    this.#overlapping = db.prepare<[number, number, number], Row>(`
+      select first_block as first, last_block as last, blocks
+      from range_contents
+      where first_block >= coalesce((select max(first_block) from range_contents where first_block <= ?), 0)
+        and first_block <= ? and last_block >= ?
+      order by first_block`);
+    this.#delete = db.prepare("delete from range_contents where first_block = ?");
+    this.#deleteUpTo = db.prepare("delete from range_contents where first_block <= ? and last_block <= ?");
+    this.#deleteFrom = db.prepare("delete from range_contents where first_block > ?");
     this.#insertRepair = db.prepare(`
       insert into repairs (block_number, block_hash, stored_logs, found_logs, observed_at)
       values (?, ?, ?, ?, ?)`);
@@ -42,18 +56,47 @@ export class ContentsTable {
       from repairs`);
   }
 
-  insert({ blockNumber, blockHash, logCount, hash }: Content): void {
-    this.#insert.run(blockNumber, blockHash, logCount, hash);
+  /** Of the blocks of a range, ascending. */
+  insert(contents: readonly Content[]): void {
+    const [first, last] = [contents[0]?.blockNumber, contents.at(-1)?.blockNumber];
+    if (first === undefined || last === undefined) return;
+    const blocks = Buffer.alloc(contents.length * BLOCK_BYTES);
+    contents.forEach(({ blockNumber, blockHash, logCount, hash }, i) => {
+      const at = i * BLOCK_BYTES;
+      blocks.writeUInt32BE(blockNumber - first, at);
+      blocks.writeUInt32BE(logCount, at + COUNT_AT);
+      blocks.write(blockHash.slice(2), at + HASH_AT, "hex");
+      blocks.write(hash, at + CONTENT_AT, "hex");
+    });
+    this.#insert.run(first, last, blocks);
   }
 
   /** Both ends included, ascending. */
   between(from: number, to: number): readonly Content[] {
-    return this.#between.all(from, to);
+    return this.#overlapping
+      .all(from, to, from)
+      .flatMap(contentsOf)
+      .filter(({ blockNumber }) => blockNumber >= from && blockNumber <= to);
   }
 
   /** What is settled need not be compared again. */
   forgetUpTo(blockNumber: number): void {
-    this.#forget.run(blockNumber);
+    this.#deleteUpTo.run(blockNumber, blockNumber);
+    this.#cut(blockNumber, (each) => each > blockNumber);
+  }
+
+  /** For blocks that are undone. */
+  forgetAbove(blockNumber: number): void {
+    this.#deleteFrom.run(blockNumber);
+    this.#cut(blockNumber, (each) => each <= blockNumber);
+  }
+
+  /** Keeps some of the row that reaches across the end of a block. */
+  #cut(blockNumber: number, isKept: (blockNumber: number) => boolean): void {
+    const [row] = this.#overlapping.all(blockNumber, blockNumber, blockNumber + 1);
+    if (row === undefined) return;
+    this.#delete.run(row.first);
+    this.insert(contentsOf(row).filter((content) => isKept(content.blockNumber)));
   }
 
   insertRepair(repair: Repair, nowIso: string): void {
@@ -64,4 +107,17 @@ export class ContentsTable {
   repairs(): { readonly count: number; readonly lastBlock: number | null; readonly lastAt: string | null } {
     return this.#repairs.get() ?? { count: 0, lastBlock: null, lastAt: null };
   }
+}
+
+function contentsOf({ first, blocks }: Row): readonly Content[] {
+  const bytes = Buffer.from(blocks.buffer, blocks.byteOffset, blocks.byteLength);
+  return Array.from({ length: bytes.length / BLOCK_BYTES }, (_, i) => {
+    const at = i * BLOCK_BYTES;
+    return {
+      blockNumber: first + bytes.readUInt32BE(at),
+      blockHash: `0x${bytes.toString("hex", at + HASH_AT, at + CONTENT_AT)}`,
+      logCount: bytes.readUInt32BE(at + COUNT_AT),
+      hash: bytes.toString("hex", at + CONTENT_AT, at + BLOCK_BYTES),
+    };
+  });
 }

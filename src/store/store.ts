@@ -223,6 +223,7 @@ export class Store {
 
   /** Undoes all blocks above a number; see `undoAbove`. */
   undoAbove(blockNumber: number): Undone {
+    this.contents.forgetAbove(blockNumber);
     return undoAbove(this.db, blockNumber);
   }
 }

@@ -48,7 +48,7 @@ export function undoAbove(db: Database, above: number): Undone {
   const calculated = "select epoch from reward_epochs where state = 'calculated' and end_date > ?";
   for (const table of ["rewards", "reward_epochs"])
     if (days[0] !== undefined) run(`delete from ${table} where epoch in (${calculated})`, days[0].date);
-  for (const table of ["postings", "lp_events", "block_contents", "feed_answers"])
+  for (const table of ["postings", "lp_events", "feed_answers"])
     run(`delete from ${table} where block_number > ?`, above);
   for (const { pool_address: pool } of all<{ pool_address: string }>("select pool_address from pools")) {
     // Pool by pool, along the primary key: an undo must not cost what the whole history does.
