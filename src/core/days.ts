@@ -1,7 +1,7 @@
 import { type Amounts, amountsOf } from "./amounts.ts";
 import { invariant } from "./errors.ts";
 import type { Address } from "./hex.ts";
-import { type Holding, integralOf, type Stretch, secondsOpen, stretchesOf, unionOf, type Window } from "./holdings.ts";
+import { type Holding, integralOf, type Stretch, stretchesOf, unionOf, type Window } from "./holdings.ts";
 import type { PoolState } from "./pool-state.ts";
 import { meanTickOf, type PoolMeans } from "./price.ts";
 import type { Pool } from "./programme.ts";
@@ -66,7 +66,7 @@ export function closePoolDay(
   function* shares(): Generator<DayShare> {
     for (const [provider, held] of heldBy(holdings, day)) {
       const inRangeTokenSeconds = inRange && pool.form === "ticks" ? inRangeOf(pool, held, means, time) : null;
-      yield shareOf(pool, { provider, held, inRangeTokenSeconds }, means, time);
+      yield shareOf(pool, { provider, held, inRangeTokenSeconds }, means, time, day);
     }
   }
   return { means, shares: { [Symbol.iterator]: shares } };
@@ -181,18 +181,28 @@ function shareOf(
   }: { readonly provider: Address; readonly held: readonly Held[]; readonly inRangeTokenSeconds: Amounts | null },
   means: PoolMeans,
   time: TickTime,
+  day: Window,
 ): DayShare {
-  const stretches = held.flatMap((each) => each.stretches);
-  const amounts = held.map((each) => tokenSecondsOf(pool, integralOf(each.stretches), each.range, means));
+  const integrals = held.map((each) => integralOf(each.stretches));
+  const amounts = held.map(({ range }, i) => tokenSecondsOf(pool, integrals[i] ?? 0n, range, means));
   return {
     provider,
-    liquiditySeconds: integralOf(stretches),
+    liquiditySeconds: integrals.reduce((sum, each) => sum + each, 0n),
     tokenSeconds: pool.tokens.map((_, i) => amounts.reduce((sum, each) => sum + (each[i] ?? 0n), 0n)),
     valued: means.kind !== "shares" || means.seconds > 0,
-    secondsOpen: secondsOpen(stretches),
+    secondsOpen: secondsOpen(held, day),
     secondsInRange: means.kind === "ticks" ? secondsInRange(held, time) : null,
     inRangeTokenSeconds,
   };
+}
+
+/** Seconds of the day with a balance in any account: all of them where one was open throughout. */
+function secondsOpen(held: readonly Held[], { startSec, endSec }: Window): number {
+  const isOpen = ({ stretches }: Held): boolean =>
+    stretches[0]?.startSec === startSec && stretches[0].endSec === endSec;
+  if (held.some(isOpen)) return endSec - startSec;
+  const stretches = held.flatMap((each) => each.stretches.map((one) => [one.startSec, one.endSec] as const));
+  return unionOf(stretches).reduce((sum, [from, to]) => sum + to - from, 0);
 }
 
 /** Amounts x seconds behind an integral of liquidity: at the mean tick, its part of the mean reserves, or by a share's mean value. */
@@ -222,28 +232,47 @@ function inRangeOf(pool: Pool, held: readonly Held[], means: PoolMeans, time: Ti
   return pool.tokens.map((_, i) => amounts.reduce((sum, each) => sum + (each[i] ?? 0n), 0n));
 }
 
-/** The union over a provider's positions: each stretch between two changes has one set of open ranges. */
+/**
+ * The union over a provider's positions: between two changes one set of ranges is open. They are sorted once, so that each
+ * set is merged in one pass: this is done for every provider and day.
+ */
 function secondsInRange(held: readonly Held[], time: TickTime): number {
-  const changes: { readonly atSec: number; readonly range: TickRange; readonly opens: boolean }[] = [];
+  const open: { readonly range: TickRange; readonly startSec: number; readonly endSec: number }[] = [];
+  const changes = new Set<number>();
   for (const { range, stretches } of held) {
     if (range === null) continue;
-    for (const { startSec, endSec } of stretches)
-      changes.push({ atSec: startSec, range, opens: true }, { atSec: endSec, range, opens: false });
-  }
-  changes.sort((a, b) => a.atSec - b.atSec);
-  const open = new Map<TickRange, number>();
-  let seconds = 0;
-  let startSec = 0;
-  for (const { atSec, range, opens } of changes) {
-    if (atSec > startSec) {
-      const ranges = [...open.keys()].map(({ tickLower, tickUpper }) => [tickLower, tickUpper] as const);
-      for (const [tickLower, tickUpper] of unionOf(ranges))
-        seconds += time.secondsIn({ tickLower, tickUpper }, { startSec, endSec: atSec });
-      startSec = atSec;
+    for (const { startSec, endSec } of stretches) {
+      open.push({ range, startSec, endSec });
+      changes.add(startSec).add(endSec);
     }
-    const count = (open.get(range) ?? 0) + (opens ? 1 : -1);
-    if (count === 0) open.delete(range);
-    else open.set(range, count);
+  }
+  open.sort((a, b) => a.range.tickLower - b.range.tickLower);
+  let seconds = 0;
+  let startSec: number | undefined;
+  for (const endSec of Float64Array.from(changes).sort()) {
+    if (startSec !== undefined) seconds += secondsInAny(open, { startSec, endSec }, time);
+    startSec = endSec;
   }
   return seconds;
+}
+
+const BELOW_ANY_TICK = -(2 ** 30);
+
+/** Seconds of a window in which any of the ranges that are open throughout it was in range; by ascending lower tick. */
+function secondsInAny(
+  open: readonly { readonly range: TickRange; readonly startSec: number; readonly endSec: number }[],
+  window: Window,
+  time: TickTime,
+): number {
+  let seconds = 0;
+  let [tickLower, tickUpper] = [0, BELOW_ANY_TICK];
+  for (const { range, startSec, endSec } of open) {
+    if (startSec > window.startSec || endSec < window.endSec) continue;
+    if (range.tickLower > tickUpper) {
+      if (tickUpper > tickLower) seconds += time.secondsIn({ tickLower, tickUpper }, window);
+      tickLower = range.tickLower;
+      tickUpper = range.tickUpper;
+    } else if (range.tickUpper > tickUpper) tickUpper = range.tickUpper;
+  }
+  return tickUpper > tickLower ? seconds + time.secondsIn({ tickLower, tickUpper }, window) : seconds;
 }

@@ -29,9 +29,10 @@ export interface Stretch extends Window {
 
 /** The stretches of a holding in a window; those of no duration or no balance are left out. */
 export function stretchesOf(holding: Holding, window: Window): readonly Stretch[] {
-  const stretches: Stretch[] = [];
-  let startSec = window.startSec;
+  let { startSec } = window;
   let balance = holding.opening;
+  if (holding.changes.length === 0) return balance > 0n ? [{ startSec, endSec: window.endSec, balance }] : [];
+  const stretches: Stretch[] = [];
   const end = (endSec: number): void => {
     if (endSec > startSec && balance > 0n) stretches.push({ startSec, endSec, balance });
     startSec = endSec;
@@ -59,9 +60,4 @@ export function unionOf(intervals: readonly (readonly [number, number])[]): read
     else merged.push([from, to]);
   }
   return merged;
-}
-
-/** Seconds in which at least one of the stretches lasts. */
-export function secondsOpen(stretches: readonly Stretch[]): number {
-  return unionOf(stretches.map((each) => [each.startSec, each.endSec])).reduce((sum, [from, to]) => sum + to - from, 0);
 }
