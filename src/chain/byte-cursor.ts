@@ -6,15 +6,22 @@ const COMMA = 0x2c;
 const DIGIT_0 = 0x30;
 const LETTER_X = 0x78;
 const OBJECT_END = 0x7d;
+const BACKSLASH = 0x5c;
 const LITERAL = /^(?:null|true|false|-?(?:0|[1-9][0-9]{0,14}))$/;
+/** A quantity of so many digits is a safe integer. */
+const QUANTITY_DIGITS_MAX = 13;
 
-/** What a digit stands for in the upper and in the lower half of a byte, by its character. */
+/** What a hex digit stands for, by its character. */
 const NO_DIGIT = 0x100;
-const LOW = Uint16Array.from({ length: 256 }, (_, i) => {
+const DIGITS = Uint16Array.from({ length: 256 }, (_, i) => {
   const digit = "0123456789abcdef".indexOf(String.fromCharCode(i));
   return digit < 0 ? NO_DIGIT : digit;
 });
-const HIGH = LOW.map((digit) => (digit === NO_DIGIT ? digit : digit << 4));
+/** The same for two, the first in the lower half: as a little-endian number has them. */
+const PAIRS = Uint16Array.from({ length: 0x10000 }, (_, i) => {
+  const byte = ((DIGITS[i & 0xff] ?? 0) << 4) | (DIGITS[i >> 8] ?? 0);
+  return byte < NO_DIGIT ? byte : NO_DIGIT;
+});
 
 /** What a field held last, and where: neighbours mostly hold the same, and what is equal needs no second look. */
 export class Slot<T> {
@@ -28,9 +35,11 @@ export class ByteCursor {
   /** The next byte. */
   at: number;
   readonly #body: Buffer;
+  readonly #view: DataView;
 
   constructor(body: Buffer, at: number) {
     this.#body = body;
+    this.#view = new DataView(body.buffer, body.byteOffset, body.length);
     this.at = at;
   }
 
@@ -67,10 +76,8 @@ export class ByteCursor {
 
   value<T>(slot: Slot<T>, check: Check<T>): T | undefined {
     const from = this.at;
-    let same = 0;
-    while (same < slot.length && this.#body[from + same] === this.#body[slot.at + same]) same += 1;
-    if (slot.length > 0 && same === slot.length) {
-      this.at += same;
+    if (slot.length > 0 && this.#areSame(from, slot.at, slot.length)) {
+      this.at += slot.length;
       return slot.value;
     }
     const text = this.text();
@@ -80,27 +87,86 @@ export class ByteCursor {
     return slot.value;
   }
 
-  /** Passes a value that nobody needs: text without escapes, or a literal. */
-  skips(): boolean {
-    if (this.byte === QUOTE) return this.text()?.includes("\\") === false;
-    const from = this.at;
-    while (this.at < this.#body.length && this.byte !== COMMA && this.byte !== OBJECT_END) this.at += 1;
-    return LITERAL.test(this.#body.toString("latin1", from, this.at));
+  #areSame(from: number, other: number, length: number): boolean {
+    const [body, view] = [this.#body, this.#view];
+    if (from + length > body.length) return false;
+    let i = 0;
+    for (; i + 4 <= length; i += 4) if (view.getUint32(from + i) !== view.getUint32(other + i)) return false;
+    for (; i < length; i++) if (body[from + i] !== body[other + i]) return false;
+    return true;
   }
 
-  /** Writes hex in quotes as the bytes it stands for. @returns how many; undefined where it is no hex, or of another length. */
-  hexTo(target: Buffer, place: number, length?: number): number | undefined {
+  /** A number of up to 13 hex digits in quotes. */
+  quantity(): number | undefined {
+    const body = this.#body;
+    const from = this.at + 3;
+    if (body[from - 3] !== QUOTE || body[from - 2] !== DIGIT_0 || body[from - 1] !== LETTER_X) return undefined;
+    let number = 0;
+    let end = from;
+    for (; end <= from + QUANTITY_DIGITS_MAX; end++) {
+      const digit = DIGITS[body[end] ?? QUOTE] ?? NO_DIGIT;
+      if (digit === NO_DIGIT) break;
+      number = number * 16 + digit;
+    }
+    if (end === from || end > from + QUANTITY_DIGITS_MAX || body[end] !== QUOTE) return undefined;
+    this.at = end + 1;
+    return number;
+  }
+
+  /** Passes a value that nobody needs: text without escapes, or a literal. */
+  skips(): boolean {
+    const [body, from] = [this.#body, this.at];
+    if (body[from] === QUOTE) {
+      for (let at = from + 1; at < body.length && body[at] !== BACKSLASH; at++) {
+        if (body[at] !== QUOTE) continue;
+        this.at = at + 1;
+        return true;
+      }
+      return false;
+    }
+    while (this.at < body.length && this.byte !== COMMA && this.byte !== OBJECT_END) this.at += 1;
+    return LITERAL.test(body.toString("latin1", from, this.at));
+  }
+
+  /**
+   * Writes hex in quotes as the bytes it stands for. `length`: how many they must be; `guess`: how many they may well be,
+   * which is quicker than to look for the end. @returns how many; undefined where it is no hex, or of another length.
+   */
+  hexTo(target: Buffer, place: number, length?: number, guess = 0): number | undefined {
     const [body, from] = [this.#body, this.at + 3];
     if (body[from - 3] !== QUOTE || body[from - 2] !== DIGIT_0 || body[from - 1] !== LETTER_X) return undefined;
-    const end = length === undefined ? body.indexOf(QUOTE, from) : from + 2 * length;
-    if (end < from || (end - from) % 2 !== 0 || body[end] !== QUOTE) return undefined;
+    const likely = from + 2 * (length ?? guess);
+    if (body[likely] === QUOTE && this.#areDigits(target, place, from, likely)) return length ?? guess;
+    if (length !== undefined) return undefined;
+    const end = body.indexOf(QUOTE, from);
+    if (end < from || (end - from) % 2 !== 0) return undefined;
+    return this.#areDigits(target, place, from, end) ? (end - from) / 2 : undefined;
+  }
+
+  /** Whether all that stands there is digits; they are written, and passed with the quote behind them. */
+  #areDigits(target: Buffer, place: number, from: number, end: number): boolean {
+    const view = this.#view;
     let all = 0;
-    for (let i = from, to = place; i < end; i += 2, to++) {
-      const byte = (HIGH[body[i] ?? 0] ?? NO_DIGIT) | (LOW[body[i + 1] ?? 0] ?? NO_DIGIT);
+    let at = from;
+    let to = place;
+    for (; at + 8 <= end; at += 8, to += 4) {
+      const [four, more] = [view.getUint32(at, true), view.getUint32(at + 4, true)];
+      const first = PAIRS[four & 0xffff] ?? NO_DIGIT;
+      const second = PAIRS[four >>> 16] ?? NO_DIGIT;
+      const third = PAIRS[more & 0xffff] ?? NO_DIGIT;
+      const fourth = PAIRS[more >>> 16] ?? NO_DIGIT;
+      all |= first | second | third | fourth;
+      target[to] = first;
+      target[to + 1] = second;
+      target[to + 2] = third;
+      target[to + 3] = fourth;
+    }
+    for (; at < end; at += 2, to++) {
+      const byte = PAIRS[view.getUint16(at, true)] ?? NO_DIGIT;
       all |= byte;
       target[to] = byte;
     }
     this.at = end + 1;
-    return all < NO_DIGIT ? (end - from) / 2 : undefined;
+    return all < NO_DIGIT;
   }
 }

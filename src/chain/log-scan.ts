@@ -36,6 +36,8 @@ export class LogScan {
   readonly #addresses = new Map<string, Address>();
   readonly #topics = new Map<string, string>();
   #last: ScannedLog | undefined;
+  /** Of the log before: nine of ten are of one kind. */
+  #dataLength = 0;
 
   // Of the log at hand; undefined: not met yet.
   #address: Address | undefined;
@@ -162,10 +164,12 @@ export class LogScan {
 
   #readData(): boolean {
     if (this.#topicCount === undefined) return false;
-    const length = this.#hexTo(this.#written);
-    this.#written += length ?? 0;
-    this.#hasData = length !== undefined;
-    return this.#hasData;
+    const length = this.#cursor.hexTo(this.#memory.buffer, this.#written, undefined, this.#dataLength);
+    if (length === undefined) return false;
+    this.#dataLength = length;
+    this.#written += length;
+    this.#hasData = true;
+    return true;
   }
 
   #readTransaction(): boolean {
@@ -190,12 +194,11 @@ export class LogScan {
   }
 
   #readLogIndex(): boolean {
-    const text = this.#cursor.text();
-    this.#logIndex = text === undefined ? undefined : toQuantity(text);
+    this.#logIndex = this.#cursor.quantity();
     return this.#logIndex !== undefined && this.#logIndex <= LOG_INDEX_MAX;
   }
 
-  #hexTo(place: number, length?: number): number | undefined {
+  #hexTo(place: number, length: number): number | undefined {
     return this.#cursor.hexTo(this.#memory.buffer, place, length);
   }
 }
