@@ -27,11 +27,13 @@ export function closeDay(
   function* counted(holdings: Iterable<Holding>, { address }: Pool): Generator<Holding> {
     for (const each of holdings) if (!special.has(each.provider) && isCredited(address, each.via)) yield each;
   }
+  const changed = store.days.changesSince(firstBlock);
   const closed = new Map<Pool, PoolDay>();
   for (const pool of programme.pools) {
-    const states = store.states.timeline(pool.address, window.startSec, window.endSec, closedBlock);
+    const states = store.states.timeline(pool, window.startSec, window.endSec, closedBlock);
     if (states.length === 0) continue;
-    const poolDay = closePoolDay(pool, window, states, counted(store.days.holdings(pool, firstBlock), pool), byRange);
+    const holdings = store.days.holdings(pool, changed.get(pool.address));
+    const poolDay = closePoolDay(pool, window, states, counted(holdings, pool), byRange);
     store.days.insertPoolDay(pool.address, day, poolDay.means);
     closed.set(pool, poolDay);
   }

@@ -9,8 +9,6 @@ import type { Rules } from "../core/rules.ts";
 import { rangeOf } from "./accounts.ts";
 import { rowChecksum } from "./checksum.ts";
 
-const OPEN_COLUMNS =
-  "account_id, provider_address, via_address, accounts.tick_lower, accounts.tick_upper, accounts.liquidity";
 /** Rows as arrays: there are as many as accounts, and objects cost twice as much. */
 type OpenRow = readonly [
   id: number,
@@ -20,7 +18,20 @@ type OpenRow = readonly [
   tickUpper: number | null,
   liquidity: string,
 ];
-type ChangeRow = readonly [...OpenRow, delta: string, balanceAfter: string, blockTimestamp: string];
+type ChangeRow = readonly [
+  id: number,
+  pool: Address,
+  provider: Address,
+  via: string,
+  tickLower: number | null,
+  tickUpper: number | null,
+  delta: string,
+  balanceAfter: string,
+  blockTimestamp: string,
+];
+
+/** By account id: what each held before and what changed. */
+export type Changes = ReadonlyMap<number, Holding>;
 
 const UNCHANGED: Holding["changes"] = [];
 
@@ -59,21 +70,22 @@ export class DaysTable {
     this.#closedAt = db.prepare<[number], Day | null>("select max(date) from days where closed_block <= ?").pluck();
     this.#open = db
       .prepare<[string, string, number, number], OpenRow>(`
-      select ${OPEN_COLUMNS}
+      select account_id, provider_address, via_address, tick_lower, tick_upper, liquidity
       from accounts
       where pool_address = ? and kind = 'holder' and liquidity <> '0' and (provider_address, account_id) > (?, ?)
       order by provider_address, account_id
       limit ?`)
       .raw();
     this.#changes = db
-      .prepare<[number, string], ChangeRow>(`
+      .prepare<[number], ChangeRow>(`
       select
-        ${OPEN_COLUMNS}, postings.delta, postings.balance_after, processed_blocks.block_timestamp
+        account_id, accounts.pool_address, provider_address, via_address, accounts.tick_lower, accounts.tick_upper,
+        postings.delta, postings.balance_after, processed_blocks.block_timestamp
       -- Cross joins keep this order: the few postings since, not the many accounts, are what to go through.
       from postings
       cross join accounts using (account_id)
       cross join processed_blocks using (block_number)
-      where postings.block_number >= ? and accounts.pool_address = ? and accounts.kind = 'holder'
+      where postings.block_number >= ? and accounts.kind = 'holder'
       order by postings.block_number, postings.log_index, postings.leg`)
       .raw();
     this.#insertDay = db.prepare("insert into days (date, closed_block) values (?, ?)");
@@ -104,11 +116,10 @@ export class DaysTable {
   }
 
   /**
-   * Every account of a pool that was open at any moment since `firstBlock`, with its changes since, in order of provider.
-   * The ledger must stand at the end of that time until all are taken. Only what changed is held in memory.
+   * Every account of a pool that was open at any moment since a block, with its changes since, in order of provider.
+   * The ledger must stand at the end of that time until all are taken. `changed`: what `changesSince` tells of the pool.
    */
-  *holdings(pool: Pool, firstBlock: number): Generator<Holding> {
-    const changed = this.#changed(pool, firstBlock);
+  *holdings(pool: Pool, changed: Changes = new Map()): Generator<Holding> {
     const waiting = [...changed.values()].sort((a, b) => (a.provider < b.provider ? -1 : 1));
     let next = 0;
     let after: readonly [string, number] = ["", 0];
@@ -130,21 +141,25 @@ export class DaysTable {
     yield* waiting.slice(next);
   }
 
-  /** By account: what changed since a block. */
-  #changed(pool: Pool, firstBlock: number): ReadonlyMap<number, Holding> {
-    const changed = new Map<number, Holding & { readonly changes: BalanceChange[] }>();
-    for (const row of this.#changes.iterate(firstBlock, pool.address)) {
-      const [id, provider, via, tick_lower, tick_upper, , delta, balanceAfter, time] = row;
+  /** By pool: the holders' accounts that changed since a block. All pools in one reading, whatever changed in which. */
+  changesSince(firstBlock: number): ReadonlyMap<Address, Changes> {
+    const byPool = new Map<Address, Map<number, Holding>>();
+    const changed = new Map<number, BalanceChange[]>();
+    for (const row of this.#changes.iterate(firstBlock)) {
+      const [id, pool, provider, via, tick_lower, tick_upper, delta, balanceAfter, time] = row;
       const balance = BigInt(balanceAfter);
-      let holding = changed.get(id);
-      if (holding === undefined) {
-        const range = rangeOf({ tick_lower, tick_upper });
-        holding = { provider, via, range, opening: balance - BigInt(delta), changes: [] };
-        changed.set(id, holding);
+      let changes = changed.get(id);
+      if (changes === undefined) {
+        changes = [];
+        changed.set(id, changes);
+        const opening = balance - BigInt(delta);
+        const ofPool = byPool.get(pool) ?? new Map<number, Holding>();
+        ofPool.set(id, { provider, via, range: rangeOf({ tick_lower, tick_upper }), opening, changes });
+        byPool.set(pool, ofPool);
       }
-      holding.changes.push({ atSec: secOf(time), balance });
+      changes.push({ atSec: secOf(time), balance });
     }
-    return changed;
+    return byPool;
   }
 
   insertDay(day: Day, closedBlock: number): void {

@@ -3,6 +3,7 @@ import { isoOf, secOf } from "../core/day.ts";
 import type { TimedState } from "../core/days.ts";
 import { invariant } from "../core/errors.ts";
 import type { PoolState } from "../core/pool-state.ts";
+import type { Pool } from "../core/programme.ts";
 import { rowChecksum } from "./checksum.ts";
 
 /** A row as an array, which comes at half the cost of an object: a day has thousands. */
@@ -29,6 +30,7 @@ export class StatesTable {
   readonly #lastBefore;
   readonly #lastUpTo;
   readonly #between;
+  readonly #ticksBetween;
   readonly #first;
 
   constructor(db: Database) {
@@ -43,9 +45,14 @@ export class StatesTable {
     this.#last = rows<[string, number]>(`block_number <= ? ${newest}`);
     this.#lastBefore = rows<[string, number, string]>(`block_number <= ? and block_timestamp < ? ${newest}`);
     this.#lastUpTo = rows<[string, number, string]>(`block_number <= ? and block_timestamp <= ? ${newest}`);
-    this.#between = rows<[string, number, number, string, string]>(
-      "block_number between ? and ? and block_timestamp > ? and block_timestamp < ? order by block_number",
-    );
+    const between =
+      "block_number between ? and ? and block_timestamp > ? and block_timestamp < ? order by block_number";
+    this.#between = rows<[string, number, number, string, string]>(between);
+    this.#ticksBetween = db
+      .prepare<[string, number, number, string, string], readonly [blockTimestamp: string, tick: number]>(
+        `select block_timestamp, tick from pool_states where pool_address = ? and ${between}`,
+      )
+      .raw();
     this.#first = db.prepare<[], string | null>("select min(block_timestamp) from pool_states").pluck();
   }
 
@@ -90,13 +97,21 @@ export class StatesTable {
   }
 
   /** The states of a window in order, led by the one in force when it began. `closedBlock` is at or past its end. */
-  timeline(pool: string, startSec: number, endSec: number, closedBlock: number): readonly TimedState[] {
-    const opening = this.#lastUpTo.get(pool, closedBlock, isoOf(startSec));
-    const rows = this.#between.all(pool, opening?.[0] ?? 0, closedBlock, isoOf(startSec), isoOf(endSec));
-    return [...(opening === undefined ? [] : [opening]), ...rows].map((row) => {
-      const [, blockTimestamp, , tick] = row;
-      return { atSec: secOf(blockTimestamp), state: tick === null ? stateOf(row) : { kind: "ticks", tick } };
-    });
+  timeline(
+    { address, form }: Pick<Pool, "address" | "form">,
+    startSec: number,
+    endSec: number,
+    closedBlock: number,
+  ): readonly TimedState[] {
+    const opening = this.#lastUpTo.get(address, closedBlock, isoOf(startSec));
+    const window = [address, opening?.[0] ?? 0, closedBlock, isoOf(startSec), isoOf(endSec)] as const;
+    const led = opening === undefined ? [] : [{ atSec: secOf(opening[1]), state: stateOf(opening) }];
+    if (form !== "ticks") {
+      const rows = this.#between.all(...window);
+      return [...led, ...rows.map((row) => ({ atSec: secOf(row[1]), state: stateOf(row) }))];
+    }
+    const rows = this.#ticksBetween.all(...window);
+    return [...led, ...rows.map(([time, tick]) => ({ atSec: secOf(time), state: { kind: "ticks", tick } as const }))];
   }
 }
 
