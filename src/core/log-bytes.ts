@@ -25,15 +25,13 @@ export function topicOf(log: Log): string | undefined {
   return log.bytes === undefined ? log.topics[0] : log.bytes.topic0;
 }
 
-/** The logs of a block, transaction by transaction. */
-export function* transactionsOf(logs: readonly Log[]): Generator<readonly Log[]> {
-  let begin = 0;
-  for (let i = 1; i <= logs.length; i++) {
+/** Where the transaction of the log at a place ends in the logs of a block. */
+export function endOfTransaction(logs: readonly Log[], begin: number): number {
+  for (let i = begin + 1; i < logs.length; i++) {
     const [before, log] = [logs[i - 1], logs[i]];
-    if (before !== undefined && log !== undefined && isSameTransaction(before, log)) continue;
-    yield logs.slice(begin, i);
-    begin = i;
+    if (before === undefined || log === undefined || !isSameTransaction(before, log)) return i;
   }
+  return logs.length;
 }
 
 function isSameTransaction(a: Log, b: Log): boolean {

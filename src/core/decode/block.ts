@@ -1,7 +1,7 @@
 import type { Books } from "../books.ts";
 import type { Log } from "../chain.ts";
 import type { LedgerEvent } from "../ledger.ts";
-import { transactionsOf } from "../log-bytes.ts";
+import { endOfTransaction } from "../log-bytes.ts";
 import type { Pool } from "../programme.ts";
 import type { Place } from "./reading.ts";
 import { type AppliedTransaction, applyAlone, applyTransaction, type Routes } from "./transaction.ts";
@@ -11,14 +11,15 @@ export function applyBlock(books: Books, routes: Routes, logs: readonly Log[], p
   const events: LedgerEvent[] = [];
   const postings: AppliedTransaction["postings"][number][] = [];
   const pools = new Set<Pool>();
-  for (const transaction of transactionsOf(logs)) {
-    const [first] = transaction;
-    const alone = transaction.length === 1 && first && applyAlone(books, routes, first, place);
+  for (let begin = 0, end = 0; begin < logs.length; begin = end) {
+    end = endOfTransaction(logs, begin);
+    const first = end === begin + 1 ? logs[begin] : undefined;
+    const alone = first && applyAlone(books, routes, first, place);
     if (alone) {
       pools.add(alone);
       continue;
     }
-    const applied = applyTransaction(books, routes, transaction, place);
+    const applied = applyTransaction(books, routes, logs.slice(begin, end), place);
     events.push(...applied.events);
     postings.push(...applied.postings);
     for (const pool of applied.pools) pools.add(pool);

@@ -128,11 +128,11 @@ export function isFilled(view: DataView, at: number, length: number, bits: numbe
   return true;
 }
 
-/** The lower half of a word. */
+/** The lower half of a word. Whatever is small is told by 32 bits at a time, since every bigint is made in memory. */
 function low128(view: DataView, at: number): bigint {
-  const high = view.getBigUint64(at + 16);
   const low = view.getBigUint64(at + 24);
-  return high === 0n ? low : (high << 64n) | low;
+  if (view.getInt32(at + 16) === 0 && view.getInt32(at + 20) === 0) return low;
+  return (view.getBigUint64(at + 16) << 64n) | low;
 }
 
 /** A whole word; most amounts are much smaller than it holds. */
@@ -163,9 +163,11 @@ function intReader(bits: number): WordReader {
 
 /** A whole word in two's complement. */
 export function signed(view: DataView, at: number): bigint {
-  if (view.getInt32(at + 16) < 0 && isFilled(view, at, 16, -1))
-    return (view.getBigInt64(at + 16) << 64n) | view.getBigUint64(at + 24);
-  return BigInt.asIntN(256, unsigned(view, at));
+  if (isFilled(view, at, 16, 0)) return low128(view, at);
+  if (view.getInt32(at + 16) >= 0 || !isFilled(view, at, 16, -1)) return BigInt.asIntN(256, unsigned(view, at));
+  const isShort = view.getInt32(at + 16) === -1 && view.getInt32(at + 20) === -1 && view.getInt32(at + 24) < 0;
+  if (isShort) return view.getBigInt64(at + 24);
+  return (view.getBigInt64(at + 16) << 64n) | view.getBigUint64(at + 24);
 }
 
 /** A word of `int24`; undefined where it is out of range. */
@@ -177,8 +179,10 @@ export function int24(view: DataView, at: number): number | undefined {
 /** Decoded values as JSON that loses nothing: integers beyond 32 bits as decimal text, the rest as they are. */
 export function losslessJson(values: Values): Readonly<Record<string, Json>> {
   const json: Record<string, Json> = {};
-  for (const [name, value] of Object.entries(values))
+  for (const name of Object.keys(values)) {
+    const value = values[name] ?? 0;
     json[name] = typeof value === "bigint" ? value.toString() : typeof value === "object" ? value.map(String) : value;
+  }
   return json;
 }
 
