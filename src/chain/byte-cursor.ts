@@ -1,6 +1,7 @@
 /** Text in quotes, whatever it is, as a check makes something of it; undefined where that cannot be. */
 export type Check<T> = (text: string) => T | undefined;
 
+const SPACE = 0x20;
 const QUOTE = 0x22;
 const COMMA = 0x2c;
 const DIGIT_0 = 0x30;
@@ -117,8 +118,10 @@ export class ByteCursor {
   skips(): boolean {
     const [body, from] = [this.#body, this.at];
     if (body[from] === QUOTE) {
-      for (let at = from + 1; at < body.length && body[at] !== BACKSLASH; at++) {
-        if (body[at] !== QUOTE) continue;
+      for (let at = from + 1; at < body.length; at++) {
+        const byte = body[at] ?? BACKSLASH;
+        if (byte === BACKSLASH || byte < SPACE) return false; // Of control characters JSON has none.
+        if (byte !== QUOTE) continue;
         this.at = at + 1;
         return true;
       }

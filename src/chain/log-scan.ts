@@ -140,7 +140,7 @@ export class LogScan {
     if (text === undefined || this.#keys.some((key) => key.text.equals(text))) return false;
     const name = text.toString("latin1", 1, text.length - 2);
     this.#keys.push({ text, read: LogScan.#READERS.get(name) ?? ((scan) => scan.#cursor.skips()) });
-    return !name.includes("\\");
+    return /^\w+$/.test(name);
   }
 
   #readAddress(): boolean {

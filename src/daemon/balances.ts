@@ -18,9 +18,10 @@ const NO_TIERS: Standing = { streakDays: null, tier: 1, multiplierBp: 10_000 };
 /** What a commit knows of the providers whose balances it changed: when each changed last, and the pools' states then. */
 export class Touched {
   readonly blocks = new Map<Address, number>();
-  readonly times = new Map<number, string>();
-  readonly states = new Map<number, Map<Address, PoolState | undefined>>();
-
+  readonly #timesSec = new Map<number, number>();
+  /** As they were told; by pool once somebody asks, which of most blocks nobody does. */
+  readonly #told = new Map<number, AppliedBlock["states"]>();
+  readonly #states = new Map<number, Map<Address, PoolState | undefined>>();
   readonly #isCredited: ReturnType<typeof creditedBy>;
 
   constructor(isCredited: ReturnType<typeof creditedBy>) {
@@ -33,8 +34,23 @@ export class Touched {
       const { kind, provider, pool, via } = posting.account;
       if (kind === "holder" && this.#isCredited(pool, via)) this.blocks.set(provider, number);
     }
-    this.times.set(number, isoOf(timestampSec));
-    this.states.set(number, new Map(states));
+    this.#timesSec.set(number, timestampSec);
+    this.#told.set(number, states);
+  }
+
+  timeOf(block: number): string | undefined {
+    const timestampSec = this.#timesSec.get(block);
+    return timestampSec === undefined ? undefined : isoOf(timestampSec);
+  }
+
+  /** The states of pools at a block, as far as they are known; whoever looks up another one adds it. */
+  statesAt(block: number): Map<Address, PoolState | undefined> {
+    let states = this.#states.get(block);
+    if (states === undefined) {
+      states = new Map(this.#told.get(block));
+      this.#states.set(block, states);
+    }
+    return states;
   }
 }
 
@@ -120,7 +136,7 @@ export class Balances {
   }
 
   /** Prices, states and standings are the same for all that are refreshed together. */
-  #begin({ times, states }: Touched): Refreshing {
+  #begin(changed: Touched): Refreshing {
     const { programme } = this.#followed;
     const { days, balances, states: table } = this.#store;
     const last = days.last();
@@ -139,13 +155,11 @@ export class Balances {
     };
     const put = (provider: Address, accounts: readonly OpenAccount[], touched: number, atTouch: boolean): void => {
       const lastUpdated =
-        atTouch || close === undefined ? (times.get(touched) ?? balances.timeOf(touched)) : isoOf(close.endSec);
+        atTouch || close === undefined ? (changed.timeOf(touched) ?? balances.timeOf(touched)) : isoOf(close.endSec);
       invariant(lastUpdated !== undefined, "BLOCK_MISSING", `block ${touched} has postings but no row`);
-      const then = states.get(touched) ?? new Map<Address, PoolState | undefined>();
-      if (atTouch) states.set(touched, then);
       const stateOf = (pool: Address): PoolState | undefined =>
         atTouch || close === undefined
-          ? known(then, pool, () => table.atOrBelow(pool, touched))
+          ? known(changed.statesAt(touched), pool, () => table.atOrBelow(pool, touched))
           : known(closing, pool, () => table.before(pool, close.block, close.endSec));
       const total = valueOfAccounts(programme, accounts, stateOf, priceOf);
       const { tier, multiplierBp } = standingOf?.(provider) ?? NO_TIERS;

@@ -125,7 +125,7 @@ describe("logs taken out of an answer before it is parsed", () => {
   });
 
   it("are never another node's mistake made good: any one byte changed gives what the parser says", async () => {
-    const byte = fc.constantFrom(...'0fgxX"\\,:[]{} n1');
+    const byte = fc.constantFrom(...'0fgxX"\\,:[]{} n1\n\u0001');
     await fc.assert(
       fc.asyncProperty(fc.array(rawLog, { minLength: 2, maxLength: 3 }), fc.nat(), byte, async (logs, at, to) => {
         const text = JSON.stringify({ jsonrpc: "2.0", id: 1, result: logs });
