@@ -1,6 +1,6 @@
 import PQueue from "p-queue";
 import type { Clock, LogBlock, Range, RangeBounds } from "../core/chain.ts";
-import { LpLedgerError } from "../core/errors.ts";
+import { invariant, LpLedgerError } from "../core/errors.ts";
 import { reactionTo } from "./failures.ts";
 import type { ChainNode } from "./node.ts";
 import { compact, logCountOf, packOf } from "./packed.ts";
@@ -119,6 +119,7 @@ export class Ranges {
         for (const range of ranges) yield await this.#completed(range, signal);
       }
       if (next <= to) signal.throwIfAborted(); // An end would say that this was all.
+      invariant(next > to, "RANGES_CUT", `nothing was asked for from block ${next} on, up to ${to}`);
     } finally {
       outer.removeEventListener("abort", leave);
       left.abort();

@@ -61,9 +61,10 @@ export async function converge(
     const read = (left: AbortSignal) => chain.ranges(from, goal, bounds, left);
     const commit = (some: readonly Range[]): Committed => keeper.commitAll(some);
     for await (const group of together(read, goal, options.soon ?? never, signal)) {
-      // Where an identity does not hold, one by one: a second look asks anew for what lies below the range that shows it.
-      for (const part of group.length > 1 && holds(() => commit(group), onCommitted) ? [] : group) {
-        if (holds(() => commit([part]), onCommitted)) continue;
+      // Where one cannot be committed, one by one: those before it are good, and a second look asks anew for what lies below
+      // the range that shows a broken identity.
+      for (const part of group.length > 1 && holds(() => commit(group), onCommitted, isOurs) ? [] : group) {
+        if (holds(() => commit([part]), onCommitted, isBroken)) continue;
         onCommitted(await secondLook(keeper, chain, bounds, [part], part.from - 1, signal, commit));
         // It may have told of pools that what was read after it knows nothing of.
         isCut = true;
@@ -104,13 +105,20 @@ export async function converge(
   return { verdict, head: head.number, final, settling, finalPending, more: isCut || ranges >= FOLLOW_RANGES_MAX };
 }
 
-/** Commits and tells; false where an identity does not hold, and nothing was committed. */
-function holds(commit: () => Committed, told: (committed: Committed) => void): boolean {
+const isOurs = (error: unknown): boolean => error instanceof LpLedgerError;
+const isBroken = (error: unknown): boolean => findingOf(error) !== undefined;
+
+/** Commits and tells; false where that failed in a way that is foreseen, and nothing was committed. */
+function holds(
+  commit: () => Committed,
+  told: (committed: Committed) => void,
+  isForeseen: (error: unknown) => boolean,
+): boolean {
   let committed: Committed;
   try {
     committed = commit();
   } catch (error) {
-    if (findingOf(error) === undefined) throw error;
+    if (!isForeseen(error)) throw error;
     return false;
   }
   told(committed);

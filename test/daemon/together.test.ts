@@ -2,6 +2,9 @@ import { describe, expect, it } from "vitest";
 import type { Range } from "../../src/core/chain.ts";
 import { toHash } from "../../src/core/hex.ts";
 import { together } from "../../src/daemon/together.ts";
+import { FakeChain } from "../support/fake-chain.ts";
+import { TestLedger, testProgramme } from "../support/ledger.ts";
+import { chainPort } from "../support/port.ts";
 
 const GOAL = 60;
 const hash = toHash(`0x${"1".repeat(64)}`);
@@ -87,5 +90,27 @@ describe("ranges that are committed together", () => {
     const stop = new AbortController();
     setImmediate(() => setImmediate(() => stop.abort()));
     expect(await groupsOf(ranges, { signal: stop.signal })).toEqual([[1], "left"]);
+  });
+
+  it("are committed as far as they are good, where one of them never is", async () => {
+    const chain = new FakeChain();
+    chain.grow(40, 3);
+    const good = chainPort(chain.fetch, testProgramme(), { blocksStart: 10, blocksMax: 10 });
+    async function* ranges(...args: Parameters<typeof good.ranges>) {
+      for await (const each of good.ranges(...args)) yield each.from === 31 ? { ...each, parentHash: hash } : each;
+    }
+    const port = Object.assign(Object.create(good), {
+      ranges,
+      sight: good.sight.bind(good),
+      blocksAt: good.blocksAt.bind(good),
+    });
+    const ledger = new TestLedger(chain.fetch, { chain: port });
+    const soon = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 100));
+    const commits: number[] = [];
+    const step = () => ledger.step({ soon, onCommit: ({ tip }) => void commits.push(tip) });
+    await expect(step()).rejects.toMatchObject({ code: "CHAIN_MOVED" });
+    expect(commits).toEqual([10, 20, 30]);
+    await expect(step()).rejects.toMatchObject({ code: "CHAIN_MOVED" });
+    expect(ledger.store.blocks.tip()?.number).toBe(30);
   });
 });
