@@ -179,10 +179,8 @@ export function int24(view: DataView, at: number): number | undefined {
 /** Decoded values as JSON that loses nothing: integers beyond 32 bits as decimal text, the rest as they are. */
 export function losslessJson(values: Values): Readonly<Record<string, Json>> {
   const json: Record<string, Json> = {};
-  for (const name of Object.keys(values)) {
-    const value = values[name] ?? 0;
+  for (const [name, value] of Object.entries(values))
     json[name] = typeof value === "bigint" ? value.toString() : typeof value === "object" ? value.map(String) : value;
-  }
   return json;
 }
 
