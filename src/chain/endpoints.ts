@@ -159,10 +159,7 @@ export class Endpoints {
     return this.#all.length === 1 || this.#clock.nowMs() - this.#known(endpoint).agreedMs < AGREE_AGAIN_MS;
   }
 
-  /**
-   * Whether an endpoint serves our chain. One of another chain is no reason to stop while there is one that may be of ours.
-   * @throws WRONG_CHAIN, transient, unless all of them were seen to serve another chain.
-   */
+  /** Whether an endpoint serves our chain. @throws WRONG_CHAIN, transient, where another one may: that is no reason to stop. */
   isOurs(endpoint: Endpoint, seen: { readonly chainId: number; readonly genesisHash: Hash }): boolean {
     const { chainId, genesisHash } = this.#expected();
     const known = this.#known(endpoint);
