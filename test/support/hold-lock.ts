@@ -1,6 +1,7 @@
 import { openForWriting } from "../../src/store/open.ts";
 
 // Holds the writer's lock of the database named on the command line until it is killed.
-openForWriting(process.argv[2] ?? "");
+const opened = openForWriting(process.argv[2] ?? "");
 process.stdout.write("held\n");
-setInterval(() => {}, 60_000);
+// A connection that nobody refers to is closed when garbage is collected, and its lock with it.
+setInterval(() => opened.db.open, 60_000);
