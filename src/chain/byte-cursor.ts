@@ -97,11 +97,16 @@ export class ByteCursor {
     return true;
   }
 
+  /** Where the digits begin if hex in quotes stands next. */
+  #firstDigit(): number | undefined {
+    const [body, at] = [this.#body, this.at];
+    return body[at] === QUOTE && body[at + 1] === DIGIT_0 && body[at + 2] === LETTER_X ? at + 3 : undefined;
+  }
+
   /** A number of up to 13 hex digits in quotes. */
   quantity(): number | undefined {
-    const body = this.#body;
-    const from = this.at + 3;
-    if (body[from - 3] !== QUOTE || body[from - 2] !== DIGIT_0 || body[from - 1] !== LETTER_X) return undefined;
+    const [body, from] = [this.#body, this.#firstDigit()];
+    if (from === undefined) return undefined;
     let number = 0;
     let end = from;
     for (; end <= from + QUANTITY_DIGITS_MAX; end++) {
@@ -136,8 +141,8 @@ export class ByteCursor {
    * which is quicker than to look for the end. @returns how many; undefined where it is no hex, or of another length.
    */
   hexTo(target: Buffer, place: number, length?: number, guess = 0): number | undefined {
-    const [body, from] = [this.#body, this.at + 3];
-    if (body[from - 3] !== QUOTE || body[from - 2] !== DIGIT_0 || body[from - 1] !== LETTER_X) return undefined;
+    const [body, from] = [this.#body, this.#firstDigit()];
+    if (from === undefined) return undefined;
     const likely = from + 2 * (length ?? guess);
     if (body[likely] === QUOTE && this.#areDigits(target, place, from, likely)) return length ?? guess;
     if (length !== undefined) return undefined;

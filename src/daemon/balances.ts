@@ -18,9 +18,8 @@ const NO_TIERS: Standing = { streakDays: null, tier: 1, multiplierBp: 10_000 };
 /** What a commit knows of the providers whose balances it changed: when each changed last, and the pools' states then. */
 export class Touched {
   readonly blocks = new Map<Address, number>();
-  readonly #timesSec = new Map<number, number>();
-  /** As they were told; by pool once somebody asks, which of most blocks nobody does. */
-  readonly #told = new Map<number, AppliedBlock["states"]>();
+  readonly #told = new Map<number, Pick<Block, "timestampSec"> & Pick<AppliedBlock, "states">>();
+  /** By pool, once somebody asks, which of most blocks nobody does. */
   readonly #states = new Map<number, Map<Address, PoolState | undefined>>();
   readonly #isCredited: ReturnType<typeof creditedBy>;
 
@@ -34,20 +33,19 @@ export class Touched {
       const { kind, provider, pool, via } = posting.account;
       if (kind === "holder" && this.#isCredited(pool, via)) this.blocks.set(provider, number);
     }
-    this.#timesSec.set(number, timestampSec);
-    this.#told.set(number, states);
+    this.#told.set(number, { timestampSec, states });
   }
 
   timeOf(block: number): string | undefined {
-    const timestampSec = this.#timesSec.get(block);
-    return timestampSec === undefined ? undefined : isoOf(timestampSec);
+    const told = this.#told.get(block);
+    return told && isoOf(told.timestampSec);
   }
 
   /** The states of pools at a block, as far as they are known; whoever looks up another one adds it. */
   statesAt(block: number): Map<Address, PoolState | undefined> {
     let states = this.#states.get(block);
     if (states === undefined) {
-      states = new Map(this.#told.get(block));
+      states = new Map(this.#told.get(block)?.states);
       this.#states.set(block, states);
     }
     return states;
