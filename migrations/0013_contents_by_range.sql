@@ -1,4 +1,4 @@
--- What the first readings brought is kept by range from now on: a row for each of thousands of blocks was a third of a backfill's rows.
+-- What the first readings brought is kept by range from now on: a row for each block with logs was every sixth row of a backfill.
 -- What was read before is compared with nothing, and read once more.
 drop table block_contents;
 create table range_contents (

@@ -26,6 +26,7 @@ export const MUTANTS: readonly Mutant[] = [
   { name: "the cursor is not written with the rows", file: bookkeeper, from: `this.store.config.set("last_processed_block", sum.tip, this.store.nowIso());`, to: `queueMicrotask(() => this.store.config.set("last_processed_block", sum.tip, this.store.nowIso()));` },
   { name: "an undo leaves events behind", file: undo, from: `["postings", "lp_events", "feed_answers"]`, to: `["postings", "feed_answers"]` },
   { name: "an undo leaves postings behind", file: undo, from: `["postings", "lp_events", "feed_answers"]`, to: `["lp_events", "feed_answers"]` },
+  { name: "an undo leaves contents behind", file: "src/store/store.ts", from: `this.contents.forgetAbove(blockNumber);`, to: "" },
   { name: "an undo leaves pool states behind", file: undo, from: `run("delete from pool_states where pool_address = ? and block_number > ?", pool, above);`, to: "" },
   { name: "an undo leaves digests behind", file: undo, from: `run("delete from pool_digests where pool_address = ? and block_number > ?", pool, above);`, to: "" },
   { name: "an undo does not restore balances", file: undo, from: `for (const { account_id: id } of touched) restoreAccount(db, id);`, to: "" },

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { compact } from "../../src/chain/packed.ts";
+import { compact, logCountOf } from "../../src/chain/packed.ts";
 import type { Log, Range } from "../../src/core/chain.ts";
 import { toAddress, toHash } from "../../src/core/hex.ts";
 
@@ -32,6 +32,7 @@ function range(): Range {
 describe("a packed range", () => {
   it("gives each block its own logs, in whatever order they are read, where some have none", () => {
     const packed = compact(range(), ({ number }) => `content ${number}`);
+    expect(logCountOf(packed)).toBe(6);
     for (const blocks of [packed.blocks, packed.blocks.toReversed(), packed.blocks])
       for (const { number, logs, content } of blocks) {
         expect(logs.map(({ logIndex, data }) => [logIndex, data])).toEqual(
