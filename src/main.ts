@@ -1,8 +1,12 @@
 #!/usr/bin/env node
 import { writeSync } from "node:fs";
 import { createInterface } from "node:readline/promises";
-import { runCli } from "./cli/commands.ts";
-import { postOverHttp } from "./cli/http-post.ts";
+import { beginChain } from "./cli/begin-chain.ts";
+
+// The daemon's other thread loads while this one does.
+const [command] = process.argv.slice(2);
+const begun = command === "start" ? beginChain() : undefined;
+const [{ runCli }, { postOverHttp }] = await Promise.all([import("./cli/commands.ts"), import("./cli/http-post.ts")]);
 
 process.exitCode = await runCli(process.argv.slice(2), {
   env: process.env,
@@ -10,7 +14,7 @@ process.exitCode = await runCli(process.argv.slice(2), {
   isTerminal: process.stderr.isTTY === true,
   fetch: globalThis.fetch,
   post: postOverHttp,
-  threads: true,
+  beginChain: () => begun ?? beginChain(),
   out: (text) => writeAll(1, text),
   talk: (text) => writeAll(2, text),
   ask: async (question) => {

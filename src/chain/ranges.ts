@@ -10,6 +10,8 @@ export interface RangeLimits {
   readonly inFlightMax: number;
   /** Asked for or waiting to be used, where they are light. */
   readonly aheadMax: number;
+  /** The very first range is smaller: it tells how heavy the next ones are, and what uses them can begin. */
+  readonly blocksFirst: number;
   readonly blocksStart: number;
   readonly blocksMax: number;
   /** A range that brought more logs than this makes the next ones smaller; where as many wait to be used, no more than `inFlightMax` ranges are ahead. */
@@ -22,6 +24,7 @@ export interface RangeLimits {
 export const RANGE_LIMITS: RangeLimits = {
   inFlightMax: 3,
   aheadMax: 8,
+  blocksFirst: 250,
   blocksStart: 1_000,
   blocksMax: 50_000,
   logsWanted: 5_000,
@@ -91,7 +94,8 @@ export class Ranges {
       const isRoom = (): boolean =>
         ahead.length < most || (waitingLogs < this.#limits.logsWanted && ahead.length < this.#limits.aheadMax);
       while (next <= to && !hasFailed && !signal.aborted && queue.size + queue.pending < most && isRoom()) {
-        const size: number = this.#trial === undefined ? this.#blocks : Math.min(this.#blocks, this.#borne);
+        const bound = this.#isNew ? this.#limits.blocksFirst : this.#trial === undefined ? this.#blocks : this.#borne;
+        const size: number = Math.min(this.#blocks, bound);
         const [first, last] = [next, Math.min(to, next + size - 1)];
         if (last - first >= this.#borne) this.#trial = first;
         next = last + 1;
@@ -193,6 +197,8 @@ export class Ranges {
     const logs = range.blocks.reduce((sum, block) => sum + block.logs.length, 0);
     const blocks = range.end.number - range.from + 1;
     this.#borne = Math.max(this.#borne, blocks);
+    const fitting = logs === 0 ? blocks * 2 : Math.floor((blocks * this.#limits.logsWanted) / logs);
+    if (this.#isNew && logs > 0) this.#blocks = Math.max(1, Math.min(this.#blocks, fitting));
     this.#isNew = false;
     if (blocks < this.#blocks && logs < this.#limits.logsWanted) return;
     // A size that was refused is not tried again soon: a node's limit is mostly the same tomorrow.
@@ -201,7 +207,6 @@ export class Ranges {
       this.#ceiling *= 2;
       this.#goodAtCeiling = 0;
     }
-    const fitting = logs === 0 ? blocks * 2 : Math.floor((blocks * this.#limits.logsWanted) / logs);
     this.#blocks = Math.max(1, Math.min(fitting, blocks * 2, this.#ceiling, this.#cap, this.#limits.blocksMax));
   }
 

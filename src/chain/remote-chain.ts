@@ -16,18 +16,53 @@ import {
 import type { Sight } from "./node.ts";
 import { unpacked } from "./packed.ts";
 
-interface Waiting {
-  resolve(said: Said): void;
-  reject(error: unknown): void;
-  /** Nobody waits any more. */
-  drop(): void;
+/** So many ranges of a stream are on their way or wait here: as many as make a commit. */
+const AHEAD = 4;
+
+/** What the other end says under one id, in order. */
+class Inbox {
+  readonly #said: Said[] = [];
+  readonly #close: () => void;
+  #failure: { readonly error: unknown } | undefined;
+  #wake: () => void = () => {};
+
+  /** `close`: nobody listens any more. */
+  constructor(close: () => void) {
+    this.#close = close;
+  }
+
+  put(said: Said): void {
+    this.#said.push(said);
+    this.#wake();
+  }
+
+  /** From here on nothing else is heard. */
+  fail(error: unknown): void {
+    this.#failure ??= { error };
+    this.#wake();
+  }
+
+  async next(): Promise<Said> {
+    for (;;) {
+      if (this.#failure !== undefined) throw this.#failure.error;
+      const said = this.#said.shift();
+      if (said !== undefined) return said;
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+    }
+  }
+
+  close(): void {
+    this.#close();
+  }
 }
 
 /** A chain at the other end of a port, as the daemon wants it. */
 export class RemoteChain implements Calls, Streams {
   readonly #port: Port;
   readonly #expected: () => Expected;
-  readonly #waiting = new Map<number, Waiting>();
+  readonly #inboxes = new Map<number, Inbox>();
   #health: readonly EndpointHealth[];
   readonly #unlisten: () => void;
   #broken: Error | undefined;
@@ -51,7 +86,7 @@ export class RemoteChain implements Calls, Streams {
       else if (said.kind === "refused") told.onRefused?.(said.endpoint, said.reason);
       else {
         this.#health = said.health;
-        this.#waiting.get(said.id)?.resolve(said);
+        this.#inboxes.get(said.id)?.put(said);
       }
     });
     this.#tell({ kind: "begin", plan });
@@ -65,7 +100,7 @@ export class RemoteChain implements Calls, Streams {
   /** The other end is gone: whatever is asked from here on fails so. */
   broke(error: Error): void {
     this.#broken = error;
-    for (const { reject } of this.#waiting.values()) reject(error);
+    for (const inbox of this.#inboxes.values()) inbox.fail(error);
   }
 
   identity(signal: AbortSignal): Promise<{ readonly chainId: number; readonly genesisHash: Hash }> {
@@ -126,19 +161,16 @@ export class RemoteChain implements Calls, Streams {
     args: Parameters<Calls[K]>,
     signal: AbortSignal,
   ): Promise<Awaited<ReturnType<Calls[K]>>> {
-    signal.throwIfAborted();
     const id = RemoteChain.#nextId++;
-    const asked: Asked = { kind: "call", id, method, args: withoutSignal(args), expected: this.#expected() };
-    const answer = this.#next(id, signal);
+    const inbox = this.#listen(id, signal);
     try {
-      this.#tell(asked);
-    } catch (error) {
-      this.#waiting.get(id)?.drop();
-      throw error;
+      this.#tell({ kind: "call", id, method, args: withoutSignal(args), expected: this.#expected() });
+      const said = await inbox.next();
+      if (said.kind === "value") return said.value as Awaited<ReturnType<Calls[K]>>;
+      throw said.kind === "error" ? raised(said.error) : unexpected(said);
+    } finally {
+      inbox.close();
     }
-    const said = await answer;
-    if (said.kind === "value") return said.value as Awaited<ReturnType<Calls[K]>>;
-    throw said.kind === "error" ? raised(said.error) : unexpected(said);
   }
 
   async *#stream<K extends keyof Streams>(
@@ -146,21 +178,18 @@ export class RemoteChain implements Calls, Streams {
     args: Parameters<Streams[K]>,
     signal: AbortSignal,
   ): AsyncGenerator<Range> {
-    signal.throwIfAborted();
     const id = RemoteChain.#nextId++;
-    this.#tell({ kind: "stream", id, method, args: withoutSignal(args), expected: this.#expected() });
+    const inbox = this.#listen(id, signal);
     let ended = false;
     try {
-      let answer = this.#next(id, signal);
-      this.#tell({ kind: "more", id });
+      this.#tell({ kind: "stream", id, method, args: withoutSignal(args), expected: this.#expected() });
+      // The next ones come while these are written.
+      for (let i = 0; i < AHEAD; i++) this.#tell({ kind: "more", id });
       for (;;) {
-        const said = await answer;
+        const said = await inbox.next();
         ended = said.kind !== "range";
         if (said.kind === "done") return;
         if (said.kind !== "range") throw said.kind === "error" ? raised(said.error) : unexpected(said);
-        // The next one is on its way while this one is written.
-        answer = this.#next(id, signal);
-        answer.catch(() => {}); // Awaited in the next turn, if there is one.
         this.#tell({ kind: "more", id });
         const { memory } = said.range;
         yield unpacked(said.range, () =>
@@ -169,37 +198,25 @@ export class RemoteChain implements Calls, Streams {
       }
     } finally {
       if (!ended) this.#tell({ kind: "stop", id });
-      this.#waiting.get(id)?.drop();
+      inbox.close();
     }
   }
 
-  /** What the other end says next under an id. An abort is told to it, and not waited for. */
-  #next(id: number, signal: AbortSignal): Promise<Said> {
-    return new Promise((resolve, reject) => {
-      if (this.#broken !== undefined) throw this.#broken;
-      signal.throwIfAborted();
-      const end = (): void => {
-        signal.removeEventListener("abort", abort);
-        this.#waiting.delete(id);
-      };
-      const abort = (): void => {
-        this.#tell({ kind: "stop", id });
-        end();
-        reject(signal.reason);
-      };
-      signal.addEventListener("abort", abort);
-      this.#waiting.set(id, {
-        resolve: (said) => {
-          end();
-          resolve(said);
-        },
-        reject: (error) => {
-          end();
-          reject(error);
-        },
-        drop: end,
-      });
+  /** Hears what the other end says under an id, until it is closed. An abort is told to it, and not waited for. */
+  #listen(id: number, signal: AbortSignal): Inbox {
+    signal.throwIfAborted();
+    if (this.#broken !== undefined) throw this.#broken;
+    const abort = (): void => {
+      this.#tell({ kind: "stop", id });
+      inbox.fail(signal.reason);
+    };
+    const inbox = new Inbox(() => {
+      signal.removeEventListener("abort", abort);
+      this.#inboxes.delete(id);
     });
+    signal.addEventListener("abort", abort);
+    this.#inboxes.set(id, inbox);
+    return inbox;
   }
 }
 

@@ -1,13 +1,10 @@
-import { Worker } from "node:worker_threads";
+import type { Worker } from "node:worker_threads";
 import type { EndpointsTold, Expected } from "../chain/endpoints.ts";
 import type { ChainPlan, Port } from "../chain/messages.ts";
 import { RemoteChain } from "../chain/remote-chain.ts";
 import { LpLedgerError } from "../core/errors.ts";
 import type { NodeSettings } from "./following.ts";
 import { portOf } from "./message-port.ts";
-
-/** What it makes is short-lived: more would only be more memory. */
-const YOUNG_MB_MAX = 12;
 
 /** The thread that speaks with the nodes: asking, parsing and checking go on there while the ledger is written here. */
 export class ChainThread {
@@ -16,10 +13,10 @@ export class ChainThread {
   #chain: RemoteChain | undefined;
   #failure: LpLedgerError | undefined;
 
-  constructor(settings: NodeSettings, script = new URL("./chain-worker.js", import.meta.url)) {
+  constructor(settings: NodeSettings, worker: Worker) {
     const { endpoints, rpcTimeoutMs, rpcBodyBytesMax } = settings;
-    const workerData: NodeSettings = { endpoints, rpcTimeoutMs, rpcBodyBytesMax };
-    const worker = new Worker(script, { workerData, resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MB_MAX } });
+    worker.ref();
+    worker.postMessage({ endpoints, rpcTimeoutMs, rpcBodyBytesMax } satisfies NodeSettings);
     this.#worker = worker;
     this.#port = portOf(worker);
     worker.on("error", (error) => this.#broke((error as Error).message));

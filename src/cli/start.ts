@@ -64,8 +64,9 @@ export async function start(io: Io, options: StartOptions): Promise<void> {
     write: (line) => io.talk(io.isTerminal ? readableLine(line) : line),
   });
   const stop = stopOnSignal(io);
-  if (io.threads) keepHeapSmall();
-  const thread = io.threads ? new ChainThread(settings) : undefined;
+  const worker = io.beginChain?.();
+  if (worker !== undefined) keepHeapSmall();
+  const thread = worker && new ChainThread(settings, worker);
   let http: HttpThread | undefined;
   try {
     await withWriter(settings, async (store) => {

@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
 import { dirname } from "node:path";
+import type { Worker } from "node:worker_threads";
 import type { EndpointsTold, Expected } from "../chain/endpoints.ts";
 import type { FollowedChain } from "../chain/followed-chain.ts";
 import type { ChainPlan } from "../chain/messages.ts";
@@ -28,8 +29,8 @@ export interface Io {
   readonly fetch: (url: string, init: RequestInit) => Promise<Response>;
   /** For nodes. */
   readonly post: Fetch;
-  /** The daemon asks nodes in a thread of its own, over the network whatever `post` is. */
-  readonly threads: boolean;
+  /** Begins the thread in which the daemon asks nodes, over the network whatever `post` is; without it there is none. */
+  readonly beginChain?: () => Worker;
   out(text: string): void;
   talk(text: string): void;
   /** Asks whoever sits at the terminal; undefined where nobody does. */

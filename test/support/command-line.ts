@@ -9,7 +9,6 @@ export function commandLine(path: string) {
       cwd: "/",
       isTerminal: false,
       fetch: () => Promise.reject(new Error("no network here")),
-      threads: false,
       post: () => Promise.reject(new Error("no network here")),
       out: (text) => {
         out += text;
