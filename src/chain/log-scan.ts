@@ -33,8 +33,8 @@ export class LogScan {
   readonly #hashSlot = new Slot<Hash>();
   readonly #timeSlot = new Slot<number>();
   /** Texts that were checked, and stand once however many logs have them. */
-  readonly #addresses = new Map<string, Address>();
-  readonly #topics = new Map<string, string>();
+  readonly #toAddress = once(ADDRESS, toAddress);
+  readonly #toTopic = once(HASH, String);
   #last: ScannedLog | undefined;
   /** Of the log before: nine of ten are of one kind. */
   #dataLength = 0;
@@ -124,9 +124,15 @@ export class LogScan {
     if (address === undefined || topicCount === undefined || logIndex === undefined) return undefined;
     if (blockNumber === undefined || blockHash === undefined || !this.#hasData || !this.#hasTransaction)
       return undefined;
-    const { at, end } = { at: this.#start, end: this.#written };
     this.#last = new ScannedLog(
-      [this.#memory, at, end, address, this.#topic0, topicCount, logIndex, this.#last],
+      this.#memory,
+      this.#start,
+      this.#written,
+      address,
+      this.#topic0,
+      topicCount,
+      logIndex,
+      this.#last,
       blockNumber,
       blockHash,
       this.#timestampSec,
@@ -144,7 +150,7 @@ export class LogScan {
   }
 
   #readAddress(): boolean {
-    this.#address = this.#cursor.value(this.#addressSlot, (text) => known(this.#addresses, text, ADDRESS, toAddress));
+    this.#address = this.#cursor.value(this.#addressSlot, this.#toAddress);
     return this.#address !== undefined;
   }
 
@@ -152,7 +158,7 @@ export class LogScan {
     if (this.#hasData || this.#cursor.take() !== LIST) return false; // Topics lie before the data.
     this.#topicCount = 0;
     if (this.#cursor.byte === LIST_END) return this.#cursor.take() !== undefined;
-    this.#topic0 = this.#cursor.value(this.#topicSlot, (text) => known(this.#topics, text, HASH, String));
+    this.#topic0 = this.#cursor.value(this.#topicSlot, this.#toTopic);
     if (this.#topic0 === undefined) return false;
     for (this.#topicCount = 1; ; this.#topicCount++) {
       const next = this.#cursor.take();
@@ -203,13 +209,17 @@ export class LogScan {
   }
 }
 
-function known<T>(all: Map<string, T>, text: string, form: RegExp, read: (text: string) => T): T | undefined {
-  let value = all.get(text);
-  if (value === undefined && form.test(text)) {
-    value = read(text);
-    all.set(text, value);
-  }
-  return value;
+/** A check that makes each value once, however often its text comes. */
+function once<T>(form: RegExp, read: (text: string) => T): Check<T> {
+  const known = new Map<string, T>();
+  return (text) => {
+    let value = known.get(text);
+    if (value === undefined && form.test(text)) {
+      value = read(text);
+      known.set(text, value);
+    }
+    return value;
+  };
 }
 
 const toQuantity: Check<number> = (text) => {

@@ -108,12 +108,19 @@ export class ScannedLog extends PackedLog {
   readonly timestampSec: number | null;
 
   constructor(
-    log: ConstructorParameters<typeof PackedLog>,
+    memory: LogMemory,
+    start: number,
+    end: number,
+    address: Address,
+    topic0: string | undefined,
+    topicCount: number,
+    logIndex: number,
+    before: PackedLog | undefined,
     blockNumber: number,
     blockHash: Hash,
     timestampSec: number | null,
   ) {
-    super(...log);
+    super(memory, start, end, address, topic0, topicCount, logIndex, before);
     this.blockNumber = blockNumber;
     this.blockHash = blockHash;
     this.timestampSec = timestampSec;

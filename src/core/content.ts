@@ -6,6 +6,9 @@ import { bytesOf, WORD_BYTES } from "./log-bytes.ts";
 export function contentOf(sha256: Sha256, logs: readonly Log[]): string {
   const parts: LogBytes[] = [];
   let lines = "";
+  // Neighbours are mostly of one kind: what their lines end with is made once.
+  let before: Log | undefined;
+  let ending = "";
   for (const log of logs) {
     const bytes = bytesOf(log);
     if (bytes === undefined) {
@@ -13,10 +16,18 @@ export function contentOf(sha256: Sha256, logs: readonly Log[]): string {
       lines += `${log.logIndex} ${log.address} ${log.transactionHash} ${log.topics.join(",")} ${log.data}\n`;
       continue;
     }
+    const last = before === undefined ? undefined : parts.at(-1);
+    if (last === undefined || log.address !== before?.address || !isSameKind(bytes, last))
+      ending = ` ${log.address} ${bytes.topicCount} ${bytes.topic0 ?? ""} ${bytes.end - bytes.start}\n`;
+    lines += `${log.logIndex}${ending}`;
     parts.push(bytes);
-    lines += `${log.logIndex} ${log.address} ${bytes.topicCount} ${bytes.topic0 ?? ""} ${bytes.end - bytes.start}\n`;
+    before = log;
   }
   return sha256(lines + sha256(joined(parts))).slice(0, 32);
+}
+
+function isSameKind(a: LogBytes, b: LogBytes): boolean {
+  return a.topic0 === b.topic0 && a.topicCount === b.topicCount && a.end - a.start === b.end - b.start;
 }
 
 /** The logs' bytes, each from its transaction's hash on; as they lie, where they lie one after another. */
