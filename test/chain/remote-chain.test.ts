@@ -136,6 +136,29 @@ describe("a chain in another thread", () => {
     }
   });
 
+  it("has four ranges at hand while one is worked on, and no more", async () => {
+    const fake = new FakeChain();
+    fake.grow(200, 3);
+    const { chain, heard, close } = remote(() =>
+      chainPort(fake.fetch, testProgramme(), { blocksStart: 2, blocksMax: 2 }),
+    );
+    try {
+      const { head } = await chain.sight([], signal);
+      const told = () => heard.filter((kind) => kind === "range").length;
+      let taken = 0;
+      for await (const range of chain.ranges(1, 200, { head, finalTo: 0 }, signal)) {
+        taken += 1;
+        for (let i = 0; i < 200 && told() < taken + 4; i++) await new Promise(setImmediate);
+        for (let i = 0; i < 20; i++) await new Promise(setImmediate);
+        expect(told()).toBe(taken + 4);
+        range.release?.();
+        if (taken === 10) break;
+      }
+    } finally {
+      close();
+    }
+  });
+
   it("is told that it was stopped, not that this was all, where all that is ahead was answered", async () => {
     const fake = new FakeChain();
     fake.grow(200, 3);

@@ -9,8 +9,8 @@ import { LpLedgerError } from "../../src/core/errors.ts";
 import { toAddress } from "../../src/core/hex.ts";
 import { createLogger, readableLine } from "../../src/log.ts";
 import { FakeChain } from "../support/fake-chain.ts";
-import { TestLedger } from "../support/ledger.ts";
-import { stillClock } from "../support/port.ts";
+import { TestLedger, testProgramme } from "../support/ledger.ts";
+import { chainPort, stillClock } from "../support/port.ts";
 import { PAIR } from "../support/world.ts";
 
 const URL_WITH_KEY = "https://user:pass%20word@node-3f9a1b.example.org/v3/0123456789abcdef?apikey=s3cr3t-k3y";
@@ -310,6 +310,29 @@ describe("a failed range", () => {
     expect(ledger.store.blocks.tip()?.hash).toBe(chain.head.hash);
     expect(refused).toBeLessThan(15);
     expect(answered).toBeLessThan(90);
+  });
+
+  it("begins with a small range, whose weight tells the size of those that follow", async () => {
+    for (const logsWanted of [5_000, 30]) {
+      const chain = new FakeChain();
+      chain.grow(400, 3);
+      const sizes: number[] = [];
+      let heavy = 0;
+      chain.fault = (method, [filter], result) => {
+        const { fromBlock, toBlock } = filter as { fromBlock: string; toBlock: string };
+        if (method !== "eth_getLogs") return result;
+        sizes.push(Number(toBlock) - Number(fromBlock) + 1);
+        if (sizes.length === 1) heavy = (result as unknown[]).length / 40;
+        return result;
+      };
+      const limits = { blocksFirst: 40, blocksStart: 160, logsWanted, inFlightMax: 1 };
+      const { head } = await chainPort(chain.fetch, testProgramme()).sight([], signal);
+      const read = chainPort(chain.fetch, testProgramme(), limits).ranges(1, 400, { head, finalTo: 400 }, signal);
+      for await (const range of read) range.release?.();
+      expect(heavy).toBeGreaterThan(1);
+      const fitting = Math.floor((40 * logsWanted) / (40 * heavy));
+      expect(sizes.slice(0, 2)).toEqual([40, Math.min(160, fitting)]);
+    }
   });
 
   it("reads times from headers where logs carry none, and only for blocks with logs", async () => {
