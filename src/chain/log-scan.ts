@@ -125,6 +125,9 @@ export class LogScan {
     if (blockNumber === undefined || blockHash === undefined || !this.#hasData || !this.#hasTransaction)
       return undefined;
     this.#last = new ScannedLog(
+      blockNumber,
+      blockHash,
+      this.#timestampSec,
       this.#memory,
       this.#start,
       this.#written,
@@ -133,9 +136,6 @@ export class LogScan {
       topicCount,
       logIndex,
       this.#last,
-      blockNumber,
-      blockHash,
-      this.#timestampSec,
     );
     return this.#last;
   }

@@ -108,19 +108,12 @@ export class ScannedLog extends PackedLog {
   readonly timestampSec: number | null;
 
   constructor(
-    memory: LogMemory,
-    start: number,
-    end: number,
-    address: Address,
-    topic0: string | undefined,
-    topicCount: number,
-    logIndex: number,
-    before: PackedLog | undefined,
     blockNumber: number,
     blockHash: Hash,
     timestampSec: number | null,
+    ...log: ConstructorParameters<typeof PackedLog>
   ) {
-    super(memory, start, end, address, topic0, topicCount, logIndex, before);
+    super(...log);
     this.blockNumber = blockNumber;
     this.blockHash = blockHash;
     this.timestampSec = timestampSec;

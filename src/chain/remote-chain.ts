@@ -1,4 +1,4 @@
-import type { Block, LogBlock, Range, RangeBounds } from "../core/chain.ts";
+import { type Block, type LogBlock, RANGES_TOGETHER, type Range, type RangeBounds } from "../core/chain.ts";
 import { LpLedgerError } from "../core/errors.ts";
 import type { Hash } from "../core/hex.ts";
 import type { Question } from "../core/question.ts";
@@ -16,19 +16,16 @@ import {
 import type { Sight } from "./node.ts";
 import { unpacked } from "./packed.ts";
 
-/** So many ranges of a stream are on their way or wait here: as many as make a commit. */
-const AHEAD = 4;
-
 /** What the other end says under one id, in order. */
 class Inbox {
+  /** Nobody listens any more. */
+  readonly close: () => void;
   readonly #said: Said[] = [];
-  readonly #close: () => void;
   #failure: { readonly error: unknown } | undefined;
   #wake: () => void = () => {};
 
-  /** `close`: nobody listens any more. */
   constructor(close: () => void) {
-    this.#close = close;
+    this.close = close;
   }
 
   put(said: Said): void {
@@ -51,10 +48,6 @@ class Inbox {
         this.#wake = resolve;
       });
     }
-  }
-
-  close(): void {
-    this.#close();
   }
 }
 
@@ -183,8 +176,8 @@ export class RemoteChain implements Calls, Streams {
     let ended = false;
     try {
       this.#tell({ kind: "stream", id, method, args: withoutSignal(args), expected: this.#expected() });
-      // The next ones come while these are written.
-      for (let i = 0; i < AHEAD; i++) this.#tell({ kind: "more", id });
+      // The next ones come while these are written: as many are on their way or wait here.
+      for (let i = 0; i < RANGES_TOGETHER; i++) this.#tell({ kind: "more", id });
       for (;;) {
         const said = await inbox.next();
         ended = said.kind !== "range";

@@ -7,7 +7,8 @@ const YOUNG_MB_MAX = 12;
  * Begins the thread that speaks with the nodes; a `ChainThread` tells it whom to ask. It loads while its caller does
  * something else, and until then it keeps no process alive.
  */
-export function beginChain(script = new URL("./chain-worker.js", import.meta.url)): Worker {
+export function beginChain(): Worker {
+  const script = new URL("./chain-worker.js", import.meta.url);
   const worker = new Worker(script, { resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MB_MAX } });
   worker.unref();
   return worker;

@@ -16,7 +16,7 @@ export function contentOf(sha256: Sha256, logs: readonly Log[]): string {
       lines += `${log.logIndex} ${log.address} ${log.transactionHash} ${log.topics.join(",")} ${log.data}\n`;
       continue;
     }
-    const last = before === undefined ? undefined : parts.at(-1);
+    const last = parts.at(-1);
     if (last === undefined || log.address !== before?.address || !isSameKind(bytes, last))
       ending = ` ${log.address} ${bytes.topicCount} ${bytes.topic0 ?? ""} ${bytes.end - bytes.start}\n`;
     lines += `${log.logIndex}${ending}`;

@@ -1,7 +1,4 @@
-import type { Range } from "../core/chain.ts";
-
-/** Ranges are of a size that is right for a request; so many make a commit. */
-const RANGES_MAX = 4;
+import { RANGES_TOGETHER, type Range } from "../core/chain.ts";
 
 /**
  * Ranges up to `goal` in groups of those that come soon after one another: what touches the same pages and providers costs
@@ -26,7 +23,7 @@ export async function* together(
       next = undefined;
       if (first.done === true) return;
       const group = [first.value];
-      while (group.length < RANGES_MAX && (group.at(-1)?.end.number ?? goal) < goal) {
+      while (group.length < RANGES_TOGETHER && (group.at(-1)?.end.number ?? goal) < goal) {
         next = ranges.next();
         const waiting = new AbortController();
         const another = await Promise.race([next.catch(() => undefined), soon(waiting.signal)]);
