@@ -1,5 +1,7 @@
-/** Text in quotes, whatever it is, as a check makes something of it; undefined where that cannot be. */
-export type Check<T> = (text: string) => T | undefined;
+/** What makes something of a text that stood in quotes; undefined where that cannot be. */
+export interface Check<T> {
+  of(text: string): T | undefined;
+}
 
 const SPACE = 0x20;
 const QUOTE = 0x22;
@@ -26,9 +28,14 @@ const PAIRS = Uint16Array.from({ length: 0x10000 }, (_, i) => {
 
 /** What a field held last, and where: neighbours mostly hold the same, and what is equal needs no second look. */
 export class Slot<T> {
+  readonly check: Check<T>;
   at = 0;
   length = 0;
   value: T | undefined;
+
+  constructor(check: Check<T>) {
+    this.check = check;
+  }
 }
 
 /** A place in the bytes of a JSON text; every step tells whether it met what it expected, and passes it where it did. */
@@ -75,14 +82,14 @@ export class ByteCursor {
     return text;
   }
 
-  value<T>(slot: Slot<T>, check: Check<T>): T | undefined {
+  value<T>(slot: Slot<T>): T | undefined {
     const from = this.at;
     if (slot.length > 0 && this.#areSame(from, slot.at, slot.length)) {
       this.at += slot.length;
       return slot.value;
     }
     const text = this.text();
-    slot.value = text === undefined ? undefined : check(text);
+    slot.value = text === undefined ? undefined : slot.check.of(text);
     slot.at = from;
     slot.length = slot.value === undefined ? 0 : this.at - from;
     return slot.value;
@@ -140,7 +147,7 @@ export class ByteCursor {
    * Writes hex in quotes as the bytes it stands for. `length`: how many they must be; `guess`: how many they may well be,
    * which is quicker than to look for the end. @returns how many; undefined where it is no hex, or of another length.
    */
-  hexTo(target: Buffer, place: number, length?: number, guess = 0): number | undefined {
+  hexTo(target: DataView, place: number, length?: number, guess = 0): number | undefined {
     const [body, from] = [this.#body, this.#firstDigit()];
     if (from === undefined) return undefined;
     const likely = from + 2 * (length ?? guess);
@@ -152,7 +159,7 @@ export class ByteCursor {
   }
 
   /** Whether all that stands there is digits; they are written, and passed with the quote behind them. */
-  #areDigits(target: Buffer, place: number, from: number, end: number): boolean {
+  #areDigits(target: DataView, place: number, from: number, end: number): boolean {
     const view = this.#view;
     let all = 0;
     let at = from;
@@ -164,15 +171,12 @@ export class ByteCursor {
       const third = PAIRS[more & 0xffff] ?? NO_DIGIT;
       const fourth = PAIRS[more >>> 16] ?? NO_DIGIT;
       all |= first | second | third | fourth;
-      target[to] = first;
-      target[to + 1] = second;
-      target[to + 2] = third;
-      target[to + 3] = fourth;
+      target.setInt32(to, first | (second << 8) | (third << 16) | (fourth << 24), true);
     }
     for (; at < end; at += 2, to++) {
       const byte = PAIRS[view.getUint16(at, true)] ?? NO_DIGIT;
       all |= byte;
-      target[to] = byte;
+      target.setUint8(to, byte);
     }
     this.at = end + 1;
     return all < NO_DIGIT;

@@ -48,11 +48,12 @@ export function behind(from: number, to: number): LpLedgerError {
 
 /** Time never runs back from block to block; days would be closed by a time that does. */
 export function requireRisingTime(blocks: readonly { readonly number: number; readonly timestampSec: number }[]): void {
-  blocks.forEach((block, i) => {
-    const before = blocks[i - 1];
-    if (before === undefined || before.timestampSec <= block.timestampSec) return;
-    throw inconsistent(`block ${block.number} is said to be of an earlier time than block ${before.number}`);
-  });
+  let before = blocks[0];
+  for (const block of blocks) {
+    if (before !== undefined && before.timestampSec > block.timestampSec)
+      throw inconsistent(`block ${block.number} is said to be of an earlier time than block ${before.number}`);
+    before = block;
+  }
 }
 
 export function logBlock(number: number, group: readonly PlacedLog[], header: Block | undefined): LogBlock {

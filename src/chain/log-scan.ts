@@ -20,6 +20,36 @@ interface Key {
   readonly read: (scan: LogScan) => boolean;
 }
 
+/** Makes each value once, however often its text comes. */
+class Once<T> implements Check<T> {
+  readonly #form: RegExp;
+  readonly #read: (text: string) => T;
+  readonly #known = new Map<string, T>();
+
+  constructor(form: RegExp, read: (text: string) => T) {
+    this.#form = form;
+    this.#read = read;
+  }
+
+  of(text: string): T | undefined {
+    let value = this.#known.get(text);
+    if (value === undefined && this.#form.test(text)) {
+      value = this.#read(text);
+      this.#known.set(text, value);
+    }
+    return value;
+  }
+}
+
+const QUANTITIES: Check<number> = {
+  of(text) {
+    const number = QUANTITY.test(text) ? Number(text) : undefined;
+    return Number.isSafeInteger(number) ? number : undefined;
+  },
+};
+
+const HASHES: Check<Hash> = { of: (text) => (HASH.test(text) ? toHash(text) : undefined) };
+
 /** One reading of a list of logs; the first step that does not meet what it expected ends it. */
 export class LogScan {
   readonly #cursor: ByteCursor;
@@ -27,14 +57,11 @@ export class LogScan {
   #written = 0;
   /** In the order in which the first log has them. */
   readonly #keys: Key[] = [];
-  readonly #addressSlot = new Slot<Address>();
-  readonly #topicSlot = new Slot<string>();
-  readonly #numberSlot = new Slot<number>();
-  readonly #hashSlot = new Slot<Hash>();
-  readonly #timeSlot = new Slot<number>();
-  /** Texts that were checked, and stand once however many logs have them. */
-  readonly #toAddress = once(ADDRESS, toAddress);
-  readonly #toTopic = once(HASH, String);
+  readonly #addressSlot = new Slot(new Once(ADDRESS, toAddress));
+  readonly #topicSlot = new Slot(new Once(HASH, String));
+  readonly #numberSlot = new Slot(QUANTITIES);
+  readonly #hashSlot = new Slot(HASHES);
+  readonly #timeSlot = new Slot(QUANTITIES);
   #last: ScannedLog | undefined;
   /** Of the log before: nine of ten are of one kind. */
   #dataLength = 0;
@@ -62,6 +89,8 @@ export class LogScan {
     ["logIndex", (scan: LogScan) => scan.#readLogIndex()],
     ["removed", (scan: LogScan) => scan.#cursor.passes(FALSE)],
   ]);
+
+  static readonly #SKIP: Key["read"] = (scan) => scan.#cursor.skips();
 
   /** `start`: the place of the list's bracket. */
   constructor(body: Buffer, start: number) {
@@ -145,12 +174,12 @@ export class LogScan {
     const text = this.#cursor.key();
     if (text === undefined || this.#keys.some((key) => key.text.equals(text))) return false;
     const name = text.toString("latin1", 1, text.length - 2);
-    this.#keys.push({ text, read: LogScan.#READERS.get(name) ?? ((scan) => scan.#cursor.skips()) });
+    this.#keys.push({ text, read: LogScan.#READERS.get(name) ?? LogScan.#SKIP });
     return /^\w+$/.test(name);
   }
 
   #readAddress(): boolean {
-    this.#address = this.#cursor.value(this.#addressSlot, this.#toAddress);
+    this.#address = this.#cursor.value(this.#addressSlot);
     return this.#address !== undefined;
   }
 
@@ -158,7 +187,7 @@ export class LogScan {
     if (this.#hasData || this.#cursor.take() !== LIST) return false; // Topics lie before the data.
     this.#topicCount = 0;
     if (this.#cursor.byte === LIST_END) return this.#cursor.take() !== undefined;
-    this.#topic0 = this.#cursor.value(this.#topicSlot, this.#toTopic);
+    this.#topic0 = this.#cursor.value(this.#topicSlot);
     if (this.#topic0 === undefined) return false;
     for (this.#topicCount = 1; ; this.#topicCount++) {
       const next = this.#cursor.take();
@@ -170,7 +199,7 @@ export class LogScan {
 
   #readData(): boolean {
     if (this.#topicCount === undefined) return false;
-    const length = this.#cursor.hexTo(this.#memory.buffer, this.#written, undefined, this.#dataLength);
+    const length = this.#cursor.hexTo(this.#memory.view, this.#written, undefined, this.#dataLength);
     if (length === undefined) return false;
     this.#dataLength = length;
     this.#written += length;
@@ -184,17 +213,17 @@ export class LogScan {
   }
 
   #readNumber(): boolean {
-    this.#blockNumber = this.#cursor.value(this.#numberSlot, toQuantity);
+    this.#blockNumber = this.#cursor.value(this.#numberSlot);
     return this.#blockNumber !== undefined;
   }
 
   #readHash(): boolean {
-    this.#blockHash = this.#cursor.value(this.#hashSlot, toLowerHash);
+    this.#blockHash = this.#cursor.value(this.#hashSlot);
     return this.#blockHash !== undefined;
   }
 
   #readTime(): boolean {
-    const seconds = this.#cursor.value(this.#timeSlot, toQuantity);
+    const seconds = this.#cursor.value(this.#timeSlot);
     this.#timestampSec = seconds ?? null;
     return seconds !== undefined;
   }
@@ -205,26 +234,6 @@ export class LogScan {
   }
 
   #hexTo(place: number, length: number): number | undefined {
-    return this.#cursor.hexTo(this.#memory.buffer, place, length);
+    return this.#cursor.hexTo(this.#memory.view, place, length);
   }
 }
-
-/** A check that makes each value once, however often its text comes. */
-function once<T>(form: RegExp, read: (text: string) => T): Check<T> {
-  const known = new Map<string, T>();
-  return (text) => {
-    let value = known.get(text);
-    if (value === undefined && form.test(text)) {
-      value = read(text);
-      known.set(text, value);
-    }
-    return value;
-  };
-}
-
-const toQuantity: Check<number> = (text) => {
-  const number = QUANTITY.test(text) ? Number(text) : undefined;
-  return Number.isSafeInteger(number) ? number : undefined;
-};
-
-const toLowerHash: Check<Hash> = (text) => (HASH.test(text) ? toHash(text) : undefined);

@@ -86,10 +86,10 @@ export function readLogs(
     }
     if (addresses.has(each.log.address) && topics.has(topicOf(each.log) ?? "")) placed.push(each);
   }
-  placed.sort((a, b) => a.blockNumber - b.blockNumber || a.log.logIndex - b.log.logIndex);
+  placed.sort(byPlace);
   const kept: PlacedLog[] = [];
+  let before: PlacedLog | undefined;
   for (const each of placed) {
-    const before = kept.at(-1);
     if (before !== undefined && before.blockNumber === each.blockNumber) {
       if (before.blockHash !== each.blockHash)
         throw inconsistent(`block ${each.blockNumber} has two hashes in one answer`);
@@ -100,9 +100,13 @@ export function readLogs(
       }
     }
     kept.push(each);
+    before = each;
   }
   return kept;
 }
+
+export const byPlace = (a: PlacedLog, b: PlacedLog): number =>
+  a.blockNumber - b.blockNumber || a.log.logIndex - b.log.logIndex;
 
 /** Byte for byte: only then is the second one a repetition. */
 function sameLog({ log: a }: PlacedLog, { log: b }: PlacedLog): boolean {

@@ -18,7 +18,7 @@ import {
   requireRisingTime,
   tagCall,
 } from "./headers.ts";
-import { inconsistent, type LogFilter, type PlacedLog, quantity, readLogs, type Watch } from "./logs.ts";
+import { byPlace, inconsistent, type LogFilter, type PlacedLog, quantity, readLogs, type Watch } from "./logs.ts";
 import { plainLog } from "./packed-log.ts";
 import type { Rpc, RpcCall } from "./rpc.ts";
 
@@ -34,6 +34,9 @@ export interface Sight {
   readonly finalized: Block | null;
   readonly blocks: readonly (Block | null)[];
 }
+
+const blockOf = (log: PlacedLog): number => log.blockNumber;
+const byNumber = (a: LogBlock, b: LogBlock): number => a.number - b.number;
 
 /** One node's chain, read with as few requests as the question allows. */
 export class ChainNode {
@@ -117,15 +120,13 @@ export class ChainNode {
     if (known !== undefined && known !== end.hash) throw inconsistent(`block ${to} changed while its logs were read`);
     const placed = this.#readLogs(answers.slice(1, -1), filter, from, to);
     this.#weigh(filter, logCalls, answers[1], placed);
-    const groups = groupBy(placed, (each) => each.blockNumber);
-    const wanted = [...groups].filter(
-      ([number, [log]]) => (moving && number > bounds.finalTo) || log?.timestampSec === null,
-    );
+    const groups = groupBy(placed, blockOf);
     const headers = new Map<number, Header>([start, end].map((block) => [block.number, block]));
-    const numbers = [
-      ...(moving ? [to, from] : []),
-      ...wanted.map(([number]) => number).filter((number) => !headers.has(number)),
-    ];
+    const numbers = moving ? [to, from] : [];
+    for (const [number, [log]] of groups) {
+      const isWanted = (moving && number > bounds.finalTo) || log?.timestampSec === null;
+      if (isWanted && !headers.has(number)) numbers.push(number);
+    }
     for (const block of await this.blocksAt(numbers, signal)) {
       if (block === null) throw behind(from, to);
       const before = headers.get(block.number);
@@ -133,10 +134,11 @@ export class ChainNode {
         throw inconsistent(`block ${block.number} changed while its range was read`);
       headers.set(block.number, block);
     }
-    const blocks = [...groups].map(([number, group]) => logBlock(number, group, headers.get(number)));
+    const blocks: LogBlock[] = [];
+    for (const [number, group] of groups) blocks.push(logBlock(number, group, headers.get(number)));
     const silent = [...headers.values()].filter(({ number }) => number >= from && number <= to && !groups.has(number));
     blocks.push(...(await this.#suspected(silent, signal)));
-    blocks.sort((a, b) => a.number - b.number);
+    blocks.sort(byNumber);
     requireRisingTime([start, ...blocks, end]);
     return { from, parentHash: start.parentHash, end, blocks, by: this.#rpc.id, watched };
   }
@@ -180,7 +182,7 @@ export class ChainNode {
 
   async #merged(range: Range, placed: readonly PlacedLog[], signal: AbortSignal): Promise<readonly LogBlock[]> {
     const blocks = new Map(range.blocks.map((block) => [block.number, block]));
-    const groups = [...groupBy(placed, (each) => each.blockNumber)];
+    const groups = [...groupBy(placed, blockOf)];
     // The parts of a batch may be answered before and after a reorg: what came is compared with headers read after it.
     const numbers = groups.length === 0 ? [] : [...groups.map(([number]) => number), range.end.number];
     const headers = await this.blocksAt(numbers, signal);
@@ -194,7 +196,7 @@ export class ChainNode {
       const logs = [...(before?.logs ?? []), ...block.logs].sort((a, b) => a.logIndex - b.logIndex);
       blocks.set(number, { ...(before ?? block), logs, content: undefined });
     });
-    return [...blocks.values()].sort((a, b) => a.number - b.number);
+    return [...blocks.values()].sort(byNumber);
   }
 
   /** The same for one block whose logs are too many for one answer: out of its receipts. */
@@ -287,7 +289,7 @@ export class ChainNode {
       placed.push(...this.#readLogs(answers.slice(0, -1), filter, number, number));
     }
     if (block === null) throw inconsistent("nothing is watched");
-    placed.sort((a, b) => a.log.logIndex - b.log.logIndex);
+    placed.sort(byPlace);
     if (placed.some((each) => each.blockHash !== hash)) throw inconsistent(`logs by hash ${hash} are of another block`);
     return { ...block, logs: placed.map((each) => plainLog(each.log)) };
   }

@@ -72,10 +72,11 @@ class Names {
 function packed({ blocks, release: _, ...range }: Range, contentOf: (block: LogBlock) => string): PackedRange {
   const names = new Names();
   const home = homeOf(blocks);
-  const memory = home ?? spareMemory.take(sumOf(blocks, bytesOf));
-  let written = 0;
+  const memory = home ?? spareMemory.take(bytesOf(blocks));
+  let [written, count] = [0, 0];
+  for (const { logs } of blocks) count += logs.length;
   const blockCells = new Float64Array(blocks.length * BLOCK_CELLS);
-  const logCells = new Int32Array(sumOf(blocks, () => LOG_CELLS));
+  const logCells = new Int32Array(count * LOG_CELLS);
   let [blockAt, at] = [0, 0];
   // Loops and no closures: one that is made for each range is also optimized for each range.
   for (const block of blocks) {
@@ -114,14 +115,12 @@ function homeOf(blocks: readonly LogBlock[]): Buffer | undefined {
   return home?.buffer;
 }
 
-function sumOf(blocks: readonly LogBlock[], of: (log: Log) => number): number {
+/** How many bytes `write` makes of all logs. */
+function bytesOf(blocks: readonly LogBlock[]): number {
   let sum = 0;
-  for (const { logs } of blocks) for (const log of logs) sum += of(log);
+  for (const { logs } of blocks)
+    for (const { topics, data } of logs) sum += WORD_BYTES * Math.max(1, topics.length) + (data.length - 2) / 2;
   return sum;
-}
-
-function bytesOf({ topics, data }: Log): number {
-  return WORD_BYTES * Math.max(1, topics.length) + (data.length - 2) / 2;
 }
 
 /** Writes a log's bytes. @returns where they end. */

@@ -194,7 +194,8 @@ export class Ranges {
 
   /** Grows while ranges are light, shrinks in proportion when they are heavy. */
   #fit(range: Range): void {
-    const logs = range.blocks.reduce((sum, block) => sum + block.logs.length, 0);
+    let logs = 0;
+    for (const block of range.blocks) logs += block.logs.length;
     const blocks = range.end.number - range.from + 1;
     this.#borne = Math.max(this.#borne, blocks);
     const fitting = logs === 0 ? blocks * 2 : Math.floor((blocks * this.#limits.logsWanted) / logs);

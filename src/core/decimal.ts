@@ -1,4 +1,13 @@
-export const E18 = 10n ** 18n;
+const POWERS: bigint[] = [];
+
+/** 10 to a whole power of at least 0. */
+export function tenTo(power: number): bigint {
+  const known = POWERS[power] ?? 10n ** BigInt(power);
+  POWERS[power] = known;
+  return known;
+}
+
+export const E18 = tenTo(18);
 
 const DECIMAL = /^(0|[1-9]\d*)(?:\.(\d+))?$/;
 

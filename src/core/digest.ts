@@ -21,11 +21,12 @@ export function chainDigest(
   at: { readonly chainId: number; readonly blockHash: string },
   lines: readonly DigestLine[],
 ): string {
-  const text = lines.map(
-    (line) =>
-      `${at.chainId} ${at.blockHash} ${line.logIndex} ${line.kind} ${line.position} ${line.provider}${line.via ? `@${line.via}` : ""} ${line.delta}`,
-  );
-  return sha256([previous, ...text].join("\n"));
+  let text = previous;
+  for (const { logIndex, kind, position, provider, via, delta } of lines) {
+    const holder = via ? `${provider}@${via}` : provider;
+    text += `\n${at.chainId} ${at.blockHash} ${logIndex} ${kind} ${position} ${holder} ${delta}`;
+  }
+  return sha256(text);
 }
 
 /** The digest of a state: the hash over its pools' digests in order of address. */

@@ -33,28 +33,35 @@ export function stretchesOf(holding: Holding, window: Window): readonly Stretch[
   let balance = holding.opening;
   if (holding.changes.length === 0) return balance > 0n ? [{ startSec, endSec: window.endSec, balance }] : [];
   const stretches: Stretch[] = [];
-  const end = (endSec: number): void => {
-    if (endSec > startSec && balance > 0n) stretches.push({ startSec, endSec, balance });
-    startSec = endSec;
-  };
   for (const change of holding.changes) {
-    end(Math.max(change.atSec, startSec));
+    startSec = addStretch(stretches, startSec, change.atSec, balance);
     balance = change.balance;
   }
-  end(window.endSec);
+  addStretch(stretches, startSec, window.endSec, balance);
   return stretches;
+}
+
+/** @returns where it ends, and the next one begins. */
+function addStretch(stretches: Stretch[], startSec: number, endSec: number, balance: bigint): number {
+  if (endSec <= startSec) return startSec;
+  if (balance > 0n) stretches.push({ startSec, endSec, balance });
+  return endSec;
 }
 
 /** The exact integral of a holding's balance over time, in balance x seconds. */
 export function integralOf(stretches: readonly Stretch[]): bigint {
-  return stretches.reduce((sum, each) => sum + each.balance * BigInt(each.endSec - each.startSec), 0n);
+  let sum = 0n;
+  for (const { balance, startSec, endSec } of stretches) sum += balance * BigInt(endSec - startSec);
+  return sum;
 }
+
+const byFirst = (a: readonly number[], b: readonly number[]): number => (a[0] ?? 0) - (b[0] ?? 0);
 
 /** Merges half-open intervals [a, b) of numbers into disjoint ascending ones. */
 export function unionOf(intervals: readonly (readonly [number, number])[]): readonly (readonly [number, number])[] {
   if (intervals.length < 2) return intervals;
   const merged: [number, number][] = [];
-  for (const [from, to] of [...intervals].sort((a, b) => a[0] - b[0])) {
+  for (const [from, to] of [...intervals].sort(byFirst)) {
     const last = merged.at(-1);
     if (last !== undefined && from <= last[1]) last[1] = Math.max(last[1], to);
     else merged.push([from, to]);

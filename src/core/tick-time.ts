@@ -20,21 +20,29 @@ export class TickTime {
   /** Ticks that occur, ascending. */
   readonly #ticks: Int32Array;
   /** Seconds spent at any of the first i ticks of `#ticks`. */
-  readonly #secondsBefore: readonly number[];
+  readonly #secondsBefore: Float64Array;
   readonly #whole: Window;
 
   constructor(spans: readonly TickSpan[]) {
-    this.#startSecs = Float64Array.from(spans, ({ startSec }) => startSec);
-    this.#endSecs = Float64Array.from(spans, ({ endSec }) => endSec);
-    this.#lengths = Int32Array.from(spans, ({ startSec, endSec }) => endSec - startSec);
-    this.#spanTicks = Int32Array.from(spans, ({ tick }) => tick);
+    this.#startSecs = new Float64Array(spans.length);
+    this.#endSecs = new Float64Array(spans.length);
+    this.#lengths = new Int32Array(spans.length);
+    this.#spanTicks = new Int32Array(spans.length);
+    const secondsAt = new Map<number, number>();
+    let i = 0;
+    for (const { startSec, endSec, tick } of spans) {
+      this.#startSecs[i] = startSec;
+      this.#endSecs[i] = endSec;
+      this.#lengths[i] = endSec - startSec;
+      this.#spanTicks[i++] = tick;
+      secondsAt.set(tick, (secondsAt.get(tick) ?? 0) + endSec - startSec);
+    }
     this.#groups = groupsOf(this.#spanTicks, this.#lengths);
     this.#whole = { startSec: spans[0]?.startSec ?? 0, endSec: spans.at(-1)?.endSec ?? 0 };
-    const secondsAt = new Map<number, number>();
-    for (const span of spans) secondsAt.set(span.tick, (secondsAt.get(span.tick) ?? 0) + span.endSec - span.startSec);
     this.#ticks = Int32Array.from(secondsAt.keys()).sort();
-    let sum = 0;
-    this.#secondsBefore = [0, ...Array.from(this.#ticks, (tick) => (sum += secondsAt.get(tick) ?? 0))];
+    this.#secondsBefore = new Float64Array(this.#ticks.length + 1);
+    for (let t = 0; t < this.#ticks.length; t++)
+      this.#secondsBefore[t + 1] = (this.#secondsBefore[t] ?? 0) + (secondsAt.get(this.#ticks[t] ?? 0) ?? 0);
   }
 
   /** Seconds of the window in which tickLower <= tick < tickUpper. */

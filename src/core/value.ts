@@ -1,5 +1,5 @@
 import { type Amounts, amountsOf } from "./amounts.ts";
-import { E18 } from "./decimal.ts";
+import { E18, tenTo } from "./decimal.ts";
 import type { Address } from "./hex.ts";
 import type { PoolState } from "./pool-state.ts";
 import type { Pool, Programme, Token } from "./programme.ts";
@@ -25,15 +25,16 @@ export function valueOfAmounts(
   quoteDecimals: number,
   per = 1n,
 ): bigint | null {
-  const decimalsMax = Math.max(0, ...amounts.map(({ token }) => token.decimals ?? 0));
+  let decimalsMax = 0;
+  for (const { token } of amounts) decimalsMax = Math.max(decimalsMax, token.decimals ?? 0);
   let sum = 0n;
   for (const { token, amount } of amounts) {
     if (amount === 0n) continue;
     const price = priceOf(token.address);
     if (price === undefined || token.decimals === null) return null;
-    sum += amount * price * 10n ** BigInt(decimalsMax - token.decimals);
+    sum += amount * price * tenTo(decimalsMax - token.decimals);
   }
-  const value = (sum * 10n ** BigInt(quoteDecimals)) / (10n ** BigInt(decimalsMax) * E18 * per);
+  const value = (sum * tenTo(quoteDecimals)) / (tenTo(decimalsMax) * E18 * per);
   return value <= VALUE_MAX ? value : null;
 }
 
@@ -101,15 +102,22 @@ export function valueOfAccounts(
   priceOf: (token: Address) => bigint | undefined,
 ): bigint | null {
   const pools = poolsOf(programme);
-  const amounts: TokenAmount[] = [];
+  // Neighbours are mostly of one pool: what they hold of its tokens is summed first.
+  const amounts: { token: Token; amount: bigint }[] = [];
+  let [last, first]: [Pool | undefined, number] = [undefined, 0];
   for (const { pool: address, balance, range } of accounts) {
     const [pool, state] = [pools.get(address), stateOf(address)];
     if (balance === 0n || pool === undefined || state === undefined) continue;
     const behind = currentAmounts(pool, state, balance, range);
     if (behind === null) return null;
-    pool.tokens.forEach((token, i) => {
-      amounts.push({ token, amount: behind[i] ?? 0n });
-    });
+    if (pool !== last) {
+      [last, first] = [pool, amounts.length];
+      for (const token of pool.tokens) amounts.push({ token, amount: 0n });
+    }
+    for (let i = 0; i < pool.tokens.length; i++) {
+      const sum = amounts[first + i];
+      if (sum !== undefined) sum.amount += behind[i] ?? 0n;
+    }
   }
   return valueOfAmounts(amounts, priceOf, programme.quote.decimals);
 }

@@ -1,7 +1,6 @@
 import type { Block } from "../core/chain.ts";
 import { dayEndSec, isoOf } from "../core/day.ts";
 import { invariant } from "../core/errors.ts";
-import { groupBy } from "../core/group.ts";
 import type { Address } from "../core/hex.ts";
 import type { PoolState } from "../core/pool-state.ts";
 import { creditedBy, type Programme } from "../core/programme.ts";
@@ -50,13 +49,6 @@ export class Touched {
     }
     return states;
   }
-}
-
-interface Refreshing {
-  /** The newest day's close. */
-  readonly close: { readonly block: number; readonly endSec: number } | undefined;
-  /** Writes a provider's row; `touched`: the block of its last change, whose states count where `atTouch`. */
-  put(provider: Address, accounts: readonly OpenAccount[], touched: number, atTouch: boolean): void;
 }
 
 /** So many providers are looked up at a time. */
@@ -111,13 +103,14 @@ export class Balances {
   }
 
   /** `since`: who changed at the newest close or after it, and when; without it all changes are looked up. */
-  #refresh(chunk: readonly Address[], { close, put }: Refreshing, since?: ReadonlyMap<Address, number>): void {
+  #refresh(chunk: readonly Address[], refreshing: Refreshing, since?: ReadonlyMap<Address, number>): void {
     const providers = chunk.filter((each) => !this.#followed.special.has(each));
     const newest = since ? new Map(providers.map((each) => [each, since.get(each) ?? 0])) : this.#newestOf(providers);
     const open = this.#openOf(providers);
     // Who is not in it is a provider that a reorg took away altogether; such a one gets no row in any case.
+    const closedBlock = refreshing.close?.block ?? 0;
     for (const [provider, touched] of newest)
-      put(provider, open.get(provider) ?? [], touched, close === undefined || touched >= close.block);
+      refreshing.put(provider, open.get(provider) ?? [], touched, touched >= closedBlock);
   }
 
   /** When what counts of each provider changed last. */
@@ -129,48 +122,79 @@ export class Balances {
   }
 
   #openOf(providers: readonly Address[]): ReadonlyMap<Address, readonly OpenAccount[]> {
-    const open = this.#store.balances.openOf(providers).filter(({ pool, via }) => this.#isCredited(pool, via));
-    return groupBy(open, ({ provider }) => provider);
+    const byProvider = new Map<Address, OpenAccount[]>();
+    for (const account of this.#store.balances.openOf(providers)) {
+      const { provider, pool, via } = account;
+      if (!this.#isCredited(pool, via)) continue;
+      const accounts = byProvider.get(provider);
+      if (accounts === undefined) byProvider.set(provider, [account]);
+      else accounts.push(account);
+    }
+    return byProvider;
   }
 
-  /** Prices, states and standings are the same for all that are refreshed together. */
   #begin(changed: Touched): Refreshing {
-    const { programme } = this.#followed;
-    const { days, balances, states: table } = this.#store;
-    const last = days.last();
-    const close = last && { block: last.closedBlock, endSec: dayEndSec(last.date) };
-    const prices = new Map<Address, bigint | undefined>();
-    const priceOf = (token: Address): bigint | undefined => this.#priceOf(token, prices);
-    const standingOf = standingNow(this.#store, programme);
-    const closing = new Map<Address, PoolState | undefined>();
-    const known = (
-      all: Map<Address, PoolState | undefined>,
-      pool: Address,
-      read: () => PoolState | undefined,
-    ): PoolState | undefined => {
-      if (!all.has(pool)) all.set(pool, read());
-      return all.get(pool);
-    };
-    const put = (provider: Address, accounts: readonly OpenAccount[], touched: number, atTouch: boolean): void => {
-      const lastUpdated =
-        atTouch || close === undefined ? (changed.timeOf(touched) ?? balances.timeOf(touched)) : isoOf(close.endSec);
-      invariant(lastUpdated !== undefined, "BLOCK_MISSING", `block ${touched} has postings but no row`);
-      const stateOf = (pool: Address): PoolState | undefined =>
-        atTouch || close === undefined
-          ? known(changed.statesAt(touched), pool, () => table.atOrBelow(pool, touched))
-          : known(closing, pool, () => table.before(pool, close.block, close.endSec));
-      const total = valueOfAccounts(programme, accounts, stateOf, priceOf);
-      const { tier, multiplierBp } = standingOf?.(provider) ?? NO_TIERS;
-      const exact = total === null || multiplierBp === null ? null : (total * BigInt(multiplierBp)) / 10_000n;
-      const weighted = exact === null || exact > VALUE_MAX ? null : exact;
-      balances.put({ provider, total, weighted, tier, lastUpdated });
-    };
-    return { close, put };
+    return new Refreshing(this.#store, this.#followed.programme, changed);
+  }
+}
+
+/** One refreshing: prices, states and standings are the same for all providers in it. */
+class Refreshing {
+  /** The newest day's close. */
+  readonly close: { readonly block: number; readonly endSec: number } | undefined;
+  readonly #store: Store;
+  readonly #programme: Programme;
+  readonly #changed: Touched;
+  readonly #prices = new Map<Address, bigint | undefined>();
+  readonly #standingOf: ReturnType<typeof standingNow>;
+  /** The pools' states at the close. */
+  readonly #closing = new Map<Address, PoolState | undefined>();
+  readonly #priceOf = (token: Address): bigint | undefined => this.#price(token);
+  readonly #stateOf = (pool: Address): PoolState | undefined => this.#state(pool);
+  /** The block whose states count for the provider at hand; undefined: those at the close. */
+  #at: number | undefined;
+
+  constructor(store: Store, programme: Programme, changed: Touched) {
+    const last = store.days.last();
+    this.close = last && { block: last.closedBlock, endSec: dayEndSec(last.date) };
+    this.#store = store;
+    this.#programme = programme;
+    this.#changed = changed;
+    this.#standingOf = standingNow(store, programme);
   }
 
-  #priceOf(token: Address, known: Map<Address, bigint | undefined>): bigint | undefined {
-    if (!known.has(token)) known.set(token, knownPriceE18(this.#store, this.#followed.programme, token));
-    return known.get(token);
+  /** Writes a provider's row; `touched`: the block of its last change, whose states count where `atTouch`. */
+  put(provider: Address, accounts: readonly OpenAccount[], touched: number, atTouch: boolean): void {
+    const { balances } = this.#store;
+    const { close } = this;
+    this.#at = atTouch || close === undefined ? touched : undefined;
+    const lastUpdated =
+      atTouch || close === undefined
+        ? (this.#changed.timeOf(touched) ?? balances.timeOf(touched))
+        : isoOf(close.endSec);
+    invariant(lastUpdated !== undefined, "BLOCK_MISSING", `block ${touched} has postings but no row`);
+    const total = valueOfAccounts(this.#programme, accounts, this.#stateOf, this.#priceOf);
+    const { tier, multiplierBp } = this.#standingOf?.(provider) ?? NO_TIERS;
+    const exact = total === null || multiplierBp === null ? null : (total * BigInt(multiplierBp)) / 10_000n;
+    const weighted = exact === null || exact > VALUE_MAX ? null : exact;
+    balances.put({ provider, total, weighted, tier, lastUpdated });
+  }
+
+  #state(pool: Address): PoolState | undefined {
+    const { states: table } = this.#store;
+    const states = this.#at === undefined ? this.#closing : this.#changed.statesAt(this.#at);
+    if (states.has(pool)) return states.get(pool);
+    const state =
+      this.#at === undefined && this.close !== undefined
+        ? table.before(pool, this.close.block, this.close.endSec)
+        : table.atOrBelow(pool, this.#at ?? 0);
+    states.set(pool, state);
+    return state;
+  }
+
+  #price(token: Address): bigint | undefined {
+    if (!this.#prices.has(token)) this.#prices.set(token, knownPriceE18(this.#store, this.#programme, token));
+    return this.#prices.get(token);
   }
 }
 

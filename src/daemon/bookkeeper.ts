@@ -243,7 +243,8 @@ export class Bookkeeper {
     const { events, postings, pools } = applyBlock(books, this.#followed.routes, logs, place);
     for (const event of events) this.store.events.insert(block, event);
     const states = [...pools].map((pool) => [pool.address, this.#keepState(books, pool, block)] as const);
-    keepPostings(this.store, books, { sha256: this.#sha256, chainId: this.programme.chainId }, block, postings);
+    if (postings.length > 0)
+      keepPostings(this.store, books, { sha256: this.#sha256, chainId: this.programme.chainId }, block, postings);
     if (events.length > 0) {
       // Named one by one: a block has accessors, and a spread of such an object is slow.
       const { number, hash, parentHash, timestampSec } = block;

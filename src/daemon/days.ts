@@ -1,7 +1,6 @@
 import { type Day, dayEndSec, dayStartSec } from "../core/day.ts";
-import { closePoolDay, type PoolDay } from "../core/days.ts";
+import { type DayShare, PoolDay } from "../core/days.ts";
 import type { Address } from "../core/hex.ts";
-import type { Holding } from "../core/holdings.ts";
 import { pricesOfDay } from "../core/price.ts";
 import { creditedBy, type Pool, type Programme } from "../core/programme.ts";
 import { valueOfDay } from "../core/value.ts";
@@ -24,16 +23,12 @@ export function closeDay(
   store.days.insertDay(day, closedBlock);
   const isCredited = creditedBy(programme);
   const byRange = programme.rules?.rewards?.weighting === "in-range";
-  function* counted(holdings: Iterable<Holding>, { address }: Pool): Generator<Holding> {
-    for (const each of holdings) if (!special.has(each.provider) && isCredited(address, each.via)) yield each;
-  }
   const changed = store.days.changesSince(firstBlock);
   const closed = new Map<Pool, PoolDay>();
   for (const pool of programme.pools) {
     const states = store.states.timeline(pool, window.startSec, window.endSec, closedBlock);
     if (states.length === 0) continue;
-    const holdings = store.days.holdings(pool, changed.get(pool.address));
-    const poolDay = closePoolDay(pool, window, states, counted(holdings, pool), byRange);
+    const poolDay = new PoolDay(pool, window, states, byRange);
     store.days.insertPoolDay(pool.address, day, poolDay.means);
     closed.set(pool, poolDay);
   }
@@ -42,13 +37,26 @@ export function closeDay(
   const prices = pricesOfDay(programme, (pool) => closed.get(pool)?.means, { ...store.prices.knownOn(day), kept });
   store.days.insertPrices(day, new Map([...prices].filter(([token]) => !kept.has(token))), store.nowIso());
   const priceOf = (token: Address) => prices.get(token)?.priceE18;
-  for (const [pool, { shares }] of closed) {
-    for (const share of shares) {
-      const value = share.valued ? valueOfDay(programme, pool, share.tokenSeconds, priceOf) : null;
-      const { inRangeTokenSeconds: inRange } = share;
-      const inRangeValue = inRange === null ? null : valueOfDay(programme, pool, inRange, priceOf);
-      store.days.insertBalance(day, { pool, share, value, inRangeValue });
+  for (const [pool, poolDay] of closed) {
+    const { address } = pool;
+    for (const each of store.days.holdings(pool, changed.get(address))) {
+      if (special.has(each.provider) || !isCredited(address, each.via)) continue;
+      insertShare(store, programme, { pool, day, share: poolDay.add(each) }, priceOf);
     }
+    insertShare(store, programme, { pool, day, share: poolDay.end() }, priceOf);
   }
   keepStandings(store, programme, day);
+}
+
+function insertShare(
+  store: Store,
+  programme: Programme,
+  { pool, day, share }: { readonly pool: Pool; readonly day: Day; readonly share: DayShare | undefined },
+  priceOf: (token: Address) => bigint | undefined,
+): void {
+  if (share === undefined) return;
+  const value = share.valued ? valueOfDay(programme, pool, share.tokenSeconds, priceOf) : null;
+  const { inRangeTokenSeconds: inRange } = share;
+  const inRangeValue = inRange === null ? null : valueOfDay(programme, pool, inRange, priceOf);
+  store.days.insertBalance(day, { pool, share, value, inRangeValue });
 }

@@ -1,5 +1,5 @@
 import type { Books } from "../core/books.ts";
-import { chainDigest, type Sha256 } from "../core/digest.ts";
+import { chainDigest, type DigestLine, type Sha256 } from "../core/digest.ts";
 import { invariant } from "../core/errors.ts";
 import { groupBy } from "../core/group.ts";
 import type { Address } from "../core/hex.ts";
@@ -22,7 +22,7 @@ export interface AppliedBlock {
   readonly states: readonly (readonly [pool: Address, state: PoolState | undefined])[];
 }
 
-/** Writes a block's postings and chains them to the digests of their pools. */
+/** Writes a block's postings, in log order, and chains them to the digests of their pools. */
 export function keepPostings(
   store: Store,
   books: Books,
@@ -37,15 +37,19 @@ export function keepPostings(
     logIndex = posting.logIndex;
     store.events.insertPosting(block.number, leg, posting);
   }
-  for (const [pool, made] of groupBy(postings, ({ event }) => event.pool.address)) {
-    const lines = made.map(({ posting: { account, logIndex, delta } }) => {
-      const { kind, position, provider, via } = account;
-      return { logIndex, kind, position, provider, via: via ?? "", delta };
-    });
+  for (const [pool, made] of groupBy(postings, poolOf)) {
+    const lines: DigestLine[] = [];
+    for (const { posting } of made) {
+      const { kind, position, provider, via } = posting.account;
+      lines.push({ logIndex: posting.logIndex, kind, position, provider, via: via ?? "", delta: posting.delta });
+    }
+    const before = books.digest(pool);
     const at = { chainId: digest.chainId, blockHash: block.hash };
-    const chained = chainDigest(digest.sha256, books.digest(pool), at, lines);
-    invariant(chained !== books.digest(pool), "DIGEST_STUCK", `the digest of ${pool} did not move`);
+    const chained = chainDigest(digest.sha256, before, at, lines);
+    invariant(chained !== before, "DIGEST_STUCK", `the digest of ${pool} did not move`);
     books.setDigest(pool, chained);
     store.insertDigest(pool, block.number, chained);
   }
 }
+
+const poolOf = ({ event }: EventPosting): Address => event.pool.address;

@@ -124,12 +124,12 @@ export class BalancesTable {
 
   /** The accounts of these addresses that hold something. */
   openOf(providers: readonly Address[]): readonly OpenAccount[] {
-    return this.#openOf
-      .all(JSON.stringify(providers))
-      .map(([provider, pool, via, liquidity, tick_lower, tick_upper]) => {
-        const range = rangeOf({ tick_lower, tick_upper });
-        return { provider, pool, via, balance: BigInt(liquidity), range };
-      });
+    const accounts: OpenAccount[] = [];
+    for (const row of this.#openOf.all(JSON.stringify(providers))) {
+      const [provider, pool, via, liquidity, tick_lower, tick_upper] = row;
+      accounts.push({ provider, pool, via, balance: BigInt(liquidity), range: rangeOf({ tick_lower, tick_upper }) });
+    }
+    return accounts;
   }
 
   /** Block time of a stored block. */

@@ -61,13 +61,14 @@ export class ContentsTable {
     const [first, last] = [contents[0]?.blockNumber, contents.at(-1)?.blockNumber];
     if (first === undefined || last === undefined) return;
     const blocks = Buffer.alloc(contents.length * BLOCK_BYTES);
-    contents.forEach(({ blockNumber, blockHash, logCount, hash }, i) => {
-      const at = i * BLOCK_BYTES;
+    let at = 0;
+    for (const { blockNumber, blockHash, logCount, hash } of contents) {
       blocks.writeUInt32BE(blockNumber - first, at);
       blocks.writeUInt32BE(logCount, at + COUNT_AT);
       blocks.write(blockHash.slice(2), at + HASH_AT, "hex");
       blocks.write(hash, at + CONTENT_AT, "hex");
-    });
+      at += BLOCK_BYTES;
+    }
     this.#insert.run(first, last, blocks);
   }
 

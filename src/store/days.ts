@@ -34,6 +34,7 @@ type ChangeRow = readonly [
 export type Changes = ReadonlyMap<number, Holding>;
 
 const UNCHANGED: Holding["changes"] = [];
+const byProvider = (a: Holding, b: Holding): number => (a.provider < b.provider ? -1 : 1);
 
 /** A day's row to write: a provider's share of a pool, and its value where every price is known. */
 export interface DailyBalance {
@@ -120,15 +121,16 @@ export class DaysTable {
    * The ledger must stand at the end of that time until all are taken. `changed`: what `changesSince` tells of the pool.
    */
   *holdings(pool: Pool, changed: Changes = new Map()): Generator<Holding> {
-    const waiting = [...changed.values()].sort((a, b) => (a.provider < b.provider ? -1 : 1));
+    const waiting = [...changed.values()].sort(byProvider);
     let next = 0;
     let after: readonly [string, number] = ["", 0];
     for (;;) {
       const rows = this.#open.all(pool.address, ...after, this.#page);
       for (const [id, provider, via, tick_lower, tick_upper, liquidity] of rows) {
-        for (let each = waiting[next]; each !== undefined && each.provider <= provider; each = waiting[next]) {
+        for (; next < waiting.length; next++) {
+          const each = waiting[next];
+          if (each === undefined || each.provider > provider) break;
           yield each;
-          next += 1;
         }
         if (changed.has(id)) continue;
         const range = rangeOf({ tick_lower, tick_upper });

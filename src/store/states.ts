@@ -1,7 +1,7 @@
 import type { Database } from "better-sqlite3";
 import { isoOf, secOf } from "../core/day.ts";
-import type { TimedState } from "../core/days.ts";
 import { invariant } from "../core/errors.ts";
+import type { TimedState } from "../core/means.ts";
 import type { PoolState } from "../core/pool-state.ts";
 import type { Pool } from "../core/programme.ts";
 import { rowChecksum } from "./checksum.ts";

@@ -2,13 +2,14 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { amountsOf } from "../../src/core/amounts.ts";
 import { dayEndSec, dayOf, dayStartSec, isoOf, nextDay, secOf } from "../../src/core/day.ts";
-import { closePoolDay, type TimedState } from "../../src/core/days.ts";
 import { type Address, toAddress } from "../../src/core/hex.ts";
 import { type Holding, integralOf, stretchesOf } from "../../src/core/holdings.ts";
+import type { TimedState } from "../../src/core/means.ts";
 import type { PoolState } from "../../src/core/pool-state.ts";
 import { sqrtRatioAtTick } from "../../src/core/ticks.ts";
 import { testProgramme } from "../support/ledger.ts";
 import { addressOf } from "../support/logs.ts";
+import { closePoolDay } from "../support/pool-day.ts";
 
 const DAY = { startSec: 86_400, endSec: 172_800 };
 const [pair, pool] = testProgramme().pools as [

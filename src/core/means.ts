@@ -1,0 +1,102 @@
+import type { Window } from "./holdings.ts";
+import type { PoolState } from "./pool-state.ts";
+import { meanTickOf, type PoolMeans } from "./price.ts";
+import type { Pool } from "./programme.ts";
+
+/** What a day needs to know of a state: of concentrated liquidity nothing but where the price stood. */
+type DayState = Exclude<PoolState, { kind: "ticks" }> | { readonly kind: "ticks"; readonly tick: number };
+
+/** A pool's state from `atSec` until the next one. */
+export interface TimedState {
+  readonly atSec: number;
+  readonly state: DayState;
+}
+
+/** A stretch of time with one state. */
+export interface Span extends Window {
+  readonly state: DayState;
+}
+
+/** The states of a day, each for the part of the day in which it was in force; those of no duration are left out. */
+export function spansOf(day: Window, states: readonly TimedState[]): readonly Span[] {
+  const spans: Span[] = [];
+  let last: TimedState | undefined;
+  for (const state of states) {
+    addSpan(spans, day, last, state.atSec);
+    last = state;
+  }
+  addSpan(spans, day, last, day.endSec);
+  return spans;
+}
+
+function addSpan(spans: Span[], day: Window, of: TimedState | undefined, untilSec: number): void {
+  if (of === undefined) return;
+  const startSec = Math.max(of.atSec, day.startSec);
+  const endSec = Math.min(untilSec, day.endSec);
+  if (endSec > startSec) spans.push({ startSec, endSec, state: of.state });
+}
+
+function tickMeans(spans: readonly Span[]): PoolMeans {
+  let seconds = 0;
+  let tickSeconds = 0n;
+  for (const { startSec, endSec, state } of spans) {
+    if (state.kind !== "ticks") continue;
+    seconds += endSec - startSec;
+    tickSeconds += BigInt(state.tick) * BigInt(endSec - startSec);
+  }
+  return { kind: "ticks", seconds, meanTick: seconds === 0 ? 0 : meanTickOf(tickSeconds, seconds) };
+}
+
+/** What a pool's states were on average. */
+export function meansOf(pool: Pool, spans: readonly Span[]): PoolMeans {
+  switch (pool.form) {
+    case "ticks":
+      return tickMeans(spans);
+    case "reserves":
+      return reserveMeans(spans);
+    case "shares":
+      return shareMeans(pool, spans);
+  }
+}
+
+/** Only spans whose value is known count, so that a value that comes late stands for the whole day. */
+function shareMeans(pool: Pool, spans: readonly Span[]): PoolMeans {
+  let [seconds, supplySeconds, valueSecondsE36] = [0, 0n, 0n];
+  let amountsSeconds: readonly bigint[] = pool.tokens.map(() => 0n);
+  for (const { startSec, endSec, state } of spans) {
+    if (state.kind !== "shares") continue;
+    const duration = BigInt(endSec - startSec);
+    const { supply, amounts, shareValueE36 } = state;
+    if (pool.valuation.by === "balances") {
+      if (amounts === null || supply === 0n) continue;
+      amountsSeconds = amountsSeconds.map((sum, i) => sum + (amounts[i] ?? 0n) * duration);
+      supplySeconds += supply * duration;
+    } else if (shareValueE36 === null) continue;
+    else valueSecondsE36 += shareValueE36 * duration;
+    seconds += endSec - startSec;
+  }
+  return { kind: "shares", seconds, supplySeconds, amountsSeconds, valueSecondsE36 };
+}
+
+function reserveMeans(spans: readonly Span[]): PoolMeans {
+  const sums = {
+    seconds: 0,
+    price0Seconds: 0n,
+    price1Seconds: 0n,
+    reserve0Seconds: 0n,
+    reserve1Seconds: 0n,
+    supplySeconds: 0n,
+  };
+  for (const { startSec, endSec, state } of spans) {
+    if (state.kind !== "reserves") continue;
+    const duration = BigInt(endSec - startSec);
+    sums.reserve0Seconds += state.reserve0 * duration;
+    sums.reserve1Seconds += state.reserve1 * duration;
+    sums.supplySeconds += state.supply * duration;
+    if (state.reserve0 === 0n || state.reserve1 === 0n) continue;
+    sums.seconds += endSec - startSec;
+    sums.price0Seconds += ((state.reserve1 << 112n) / state.reserve0) * duration;
+    sums.price1Seconds += ((state.reserve0 << 112n) / state.reserve1) * duration;
+  }
+  return { kind: "reserves", ...sums };
+}

@@ -1,0 +1,16 @@
+import { type DayShare, PoolDay } from "../../src/core/days.ts";
+import type { Holding, Window } from "../../src/core/holdings.ts";
+import type { TimedState } from "../../src/core/means.ts";
+import type { Pool } from "../../src/core/programme.ts";
+
+/** A whole day of a pool at once. */
+export function closePoolDay(
+  pool: Pool,
+  day: Window,
+  states: readonly TimedState[],
+  holdings: readonly Holding[],
+): { readonly means: PoolDay["means"]; readonly shares: readonly DayShare[] } {
+  const poolDay = new PoolDay(pool, day, states);
+  const shares = [...holdings.map((each) => poolDay.add(each)), poolDay.end()].filter((each) => each !== undefined);
+  return { means: poolDay.means, shares };
+}
