@@ -19,18 +19,19 @@ export interface Scanned {
 export function scanLogs(body: Buffer, most: number): Scanned {
   const lists: (readonly ScannedLog[])[] = [];
   const parts: string[] = [];
-  let [taken, tries] = [0, 0];
-  for (let found = most > 0 ? body.indexOf(BEGIN) : -1; found >= 0; found = body.indexOf(BEGIN, found + 1)) {
-    if (found < taken) continue;
-    tries += 1;
-    if (tries > most) break;
+  let [taken, next] = [0, 0];
+  for (let tries = 0; tries < most; tries++) {
+    const found = body.indexOf(BEGIN, next);
+    if (found < 0) break;
     const start = found + BEGIN.indexOf("[");
     const scan = new LogScan(body, start);
     const list = scan.list();
+    next = found + 1;
     if (list === undefined) continue;
     parts.push(textOf(body.subarray(taken, start)), `[${lists.length}]`);
     lists.push(list);
     taken = scan.at;
+    next = taken;
   }
   parts.push(textOf(body.subarray(taken)));
   return { text: parts.join(""), lists };

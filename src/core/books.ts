@@ -72,9 +72,9 @@ function opened(id: number, key: AccountKey, range: TickRange | null, block: num
 const nameOf = ({ pool, kind, position, provider, via = "" }: AccountKey): string =>
   `${pool}|${kind}|${position}|${provider}|${via}`;
 
-/** Map key of one owner's range, as the pool itself knows positions. */
-export function custodyKey(custodian: Address, range: TickRange): string {
-  return `${custodian}|${rangeId(range)}`;
+/** Map key of one owner's range (see `rangeId`), as the pool itself knows positions. */
+export function custodyKey(custodian: Address, range: string): string {
+  return `${custodian}|${range}`;
 }
 
 /** Adds to a map of sums; a sum that returns to zero leaves the map. */
@@ -219,7 +219,7 @@ export class Books {
         if (account.range === null) continue;
         book.ticks.change(account.range, account.balance);
         if (!pool.salted && pool.managers.includes(account.custodian))
-          addTo(book.managed, custodyKey(account.custodian, account.range), account.balance);
+          addTo(book.managed, custodyKey(account.custodian, rangeId(account.range)), account.balance);
       }
       invariant(
         state?.kind !== "ticks" || state.liquidity === book.ticks.active,

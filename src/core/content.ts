@@ -6,9 +6,11 @@ import { bytesOf, WORD_BYTES } from "./log-bytes.ts";
 export function contentOf(sha256: Sha256, logs: readonly Log[]): string {
   const parts: LogBytes[] = [];
   let lines = "";
-  // Neighbours are mostly of one kind: what their lines end with is made once.
+  // Neighbours are mostly of one kind, and lie one after another: what their lines end with is made once.
   let before: Log | undefined;
+  let last: LogBytes | undefined;
   let ending = "";
+  let isOneStretch = true;
   for (const log of logs) {
     const bytes = bytesOf(log);
     if (bytes === undefined) {
@@ -16,38 +18,40 @@ export function contentOf(sha256: Sha256, logs: readonly Log[]): string {
       lines += `${log.logIndex} ${log.address} ${log.transactionHash} ${log.topics.join(",")} ${log.data}\n`;
       continue;
     }
-    const last = parts.at(-1);
     if (last === undefined || log.address !== before?.address || !isSameKind(bytes, last))
       ending = ` ${log.address} ${bytes.topicCount} ${bytes.topic0 ?? ""} ${bytes.end - bytes.start}\n`;
     lines += `${log.logIndex}${ending}`;
+    if (last !== undefined && !isNext(bytes, last)) isOneStretch = false;
     parts.push(bytes);
     before = log;
+    last = bytes;
   }
-  return sha256(lines + sha256(joined(parts))).slice(0, 32);
+  return sha256(lines + sha256(isOneStretch ? stretch(parts[0], last) : joined(parts))).slice(0, 32);
 }
 
 function isSameKind(a: LogBytes, b: LogBytes): boolean {
   return a.topic0 === b.topic0 && a.topicCount === b.topicCount && a.end - a.start === b.end - b.start;
 }
 
-/** The logs' bytes, each from its transaction's hash on; as they lie, where they lie one after another. */
-function joined(parts: readonly LogBytes[]): Uint8Array {
-  const [first, last] = [parts[0], parts.at(-1)];
-  if (first === undefined || last === undefined) return new Uint8Array();
-  const isOneStretch = parts.every(
-    ({ view, start }, i) => i === 0 || (view === parts[i - 1]?.view && start - WORD_BYTES === parts[i - 1]?.end),
-  );
-  if (isOneStretch) return stretch(first.view, first.start, last.end);
-  const all = new Uint8Array(parts.reduce((sum, { start, end }) => sum + end - start + WORD_BYTES, 0));
-  let at = 0;
-  for (const { view, start, end } of parts) {
-    all.set(stretch(view, start, end), at);
-    at += end - start + WORD_BYTES;
-  }
-  return all;
+/** Whether it lies right behind the one before. */
+function isNext({ view, start }: LogBytes, before: LogBytes): boolean {
+  return view === before.view && start - WORD_BYTES === before.end;
 }
 
-/** From the word before a place up to another. */
-function stretch(view: DataView, start: number, end: number): Uint8Array {
-  return new Uint8Array(view.buffer, view.byteOffset + start - WORD_BYTES, end - start + WORD_BYTES);
+/** The bytes of logs that lie one after another, from the first one's transaction's hash on. */
+function stretch(first: LogBytes | undefined, last: LogBytes | undefined): Uint8Array {
+  if (first === undefined || last === undefined) return new Uint8Array();
+  const { buffer, byteOffset } = first.view;
+  return new Uint8Array(buffer, byteOffset + first.start - WORD_BYTES, last.end - first.start + WORD_BYTES);
+}
+
+/** The same of logs that lie anywhere. */
+function joined(parts: readonly LogBytes[]): Uint8Array {
+  const all = new Uint8Array(parts.reduce((sum, { start, end }) => sum + end - start + WORD_BYTES, 0));
+  let at = 0;
+  for (const bytes of parts) {
+    all.set(stretch(bytes, bytes), at);
+    at += bytes.end - bytes.start + WORD_BYTES;
+  }
+  return all;
 }

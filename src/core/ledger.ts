@@ -117,7 +117,7 @@ function change(books: Books, event: LedgerEvent, side: Side, delta: bigint, blo
   if (side !== "issuance" && range !== null && !pool.salted) {
     // A claim on a token moves nothing of what its manager holds: its two sides cancel out.
     const custodian = event.emitter === pool.address ? partsOf(side).provider : event.emitter;
-    addTo(books.ticks(pool).unmatched, custodyKey(custodian, range), -delta);
+    addTo(books.ticks(pool).unmatched, custodyKey(custodian, rangeId(range)), -delta);
   }
   return { account, logIndex: event.logIndex, delta, balanceAfter };
 }

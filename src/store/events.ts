@@ -5,7 +5,7 @@ import { type Address, type Hash, toAddress, toHash } from "../core/hex.ts";
 import { type LedgerEvent, liquidityDelta, type Posting } from "../core/ledger.ts";
 import type { Pool } from "../core/programme.ts";
 import type { Side } from "../core/side.ts";
-import type { TickRange } from "../core/ticks.ts";
+import { rangeId, type TickRange } from "../core/ticks.ts";
 import { rowChecksum } from "./checksum.ts";
 
 /** The block an event stands in. */
@@ -91,7 +91,7 @@ export class EventsTable {
     const sums = new Map<string, { owner: Address; range: TickRange; amounts: [bigint, bigint] }>();
     for (const row of this.#exits.iterate(pool, blockNumber)) {
       const range = { tickLower: row.tick_lower, tickUpper: row.tick_upper };
-      const key = custodyKey(toAddress(row.owner), range);
+      const key = custodyKey(toAddress(row.owner), rangeId(range));
       const sum = sums.get(key) ?? { owner: toAddress(row.owner), range, amounts: [0n, 0n] };
       const sign = row.event === "Burn" ? 1n : -1n;
       sum.amounts = [sum.amounts[0] + sign * BigInt(row.amount0), sum.amounts[1] + sign * BigInt(row.amount1)];

@@ -5,7 +5,7 @@ import { addTo, custodyKey } from "../../src/core/books.ts";
 import { type AppliedTransaction, applyTransaction, routesOf } from "../../src/core/decode/transaction.ts";
 import { findingOf } from "../../src/core/errors.ts";
 import { toAddress } from "../../src/core/hex.ts";
-import { sqrtRatioAtTick } from "../../src/core/ticks.ts";
+import { rangeId, sqrtRatioAtTick } from "../../src/core/ticks.ts";
 import { emptyBooks } from "../support/empty-books.ts";
 import { testProgramme } from "../support/ledger.ts";
 import { addressOf, type Draft, draft, logsOf } from "../support/logs.ts";
@@ -328,7 +328,7 @@ describe("an identity that does not hold stops the ledger", () => {
     apply(initialize, 1);
     apply([change("Mint", ann, 500n)], 2);
     // As if something else had taken 3 of it from the account.
-    addTo(books.ticks(pool).unmatched, custodyKey(toAddress(ann), TICKS), 3n);
+    addTo(books.ticks(pool).unmatched, custodyKey(toAddress(ann), rangeId(TICKS)), 3n);
     let finding: ReturnType<typeof findingOf>;
     try {
       apply([change("Mint", ann, 7n)], 3);

@@ -1,6 +1,6 @@
 import pancakeAbi from "../../../abi/pancake-v3-pool.json" with { type: "json" };
 import abi from "../../../abi/uniswap-v3-pool.json" with { type: "json" };
-import { amountsOf } from "../amounts.ts";
+import { amountsOf, type PoolPrice } from "../amounts.ts";
 import { addTo, type Books, custodyKey, holderKey } from "../books.ts";
 import type { Log } from "../chain.ts";
 import { broken, identityBroken, invariant } from "../errors.ts";
@@ -30,13 +30,13 @@ export const pancakeV3Shapes = new Map([
   ...eventShapes(pancakeAbi, ["Swap"]),
 ]);
 
-/** Any log but a swap. */
-type PoolLog =
-  | LiquidityChange
-  | { readonly name: "Initialize"; readonly sqrtPriceX96: bigint; readonly tick: number }
-  | ({ readonly name: "Collect"; readonly owner: Address } & TickRange & Paid)
-  | ({ readonly name: "CollectProtocol" } & Paid)
-  | { readonly name: "Flash"; readonly paid0: bigint; readonly paid1: bigint };
+/** An owner's range, as the pool itself knows positions. */
+interface Custody {
+  readonly owner: Address;
+  readonly position: string;
+  /** See `custodyKey`. */
+  readonly key: string;
+}
 
 interface Paid {
   readonly amount0: bigint;
@@ -54,7 +54,7 @@ export class PoolLogs implements Reader {
   readonly #emit: Emit;
   // Most transactions only swap: what they do not need is not made.
   #managers: ManagerLogs | undefined;
-  #touched: Map<string, { pool: Pool; owner: Address; range: TickRange; logIndex: number }> | undefined;
+  #touched: (Custody & { readonly pool: Pool; readonly logIndex: number })[] | undefined;
 
   constructor(reading: Reading) {
     this.#reading = reading;
@@ -74,73 +74,88 @@ export class PoolLogs implements Reader {
 
   read(pool: Pool, { log, name, values }: Heard): void {
     const book = this.#books.ticks(pool);
-    const decoded = { name, ...values } as unknown as PoolLog;
-    if (decoded.name === "Initialize") {
-      book.price = { sqrtPriceX96: decoded.sqrtPriceX96, tick: decoded.tick };
+    if (name === "Initialize") {
+      const { sqrtPriceX96, tick } = values as unknown as PoolPrice;
+      book.price = { sqrtPriceX96, tick };
       book.amounts = pool.caveats.includes("rebasing-token") ? null : [0n, 0n];
-      book.ticks.moveTo(decoded.tick);
+      book.ticks.moveTo(tick);
       return;
     }
     if (book.price === null) {
       const why = "the history is incomplete: start at or before the block that created the pool";
-      throw broken("V3-3", pool, this.#place, log, "Initialize as the pool's first log", decoded.name, why);
+      throw broken("V3-3", pool, this.#place, log, "Initialize as the pool's first log", name, why);
     }
-    invariant(name !== "Swap", "SWAP_NOT_READ", `the swap ${log.logIndex} was not read by itself`);
-    requireCovered(pool, book, log, this.#place, decoded.name, broughtIn(decoded));
-    switch (decoded.name) {
-      case "Flash":
-      case "CollectProtocol":
+    switch (name) {
+      case "Flash": {
+        // A loan goes out and comes back with what is paid.
+        const { paid0, paid1 } = values as unknown as { readonly paid0: bigint; readonly paid1: bigint };
+        requireCovered(pool, book, log, this.#place, name, [paid0, paid1]);
         return;
+      }
+      case "CollectProtocol":
       case "Collect": {
-        const range = rangeOf(decoded);
-        const event = { name: "Collect", provider: decoded.owner, position: rangeId(range), range, movement: null };
-        this.#emit(eventOf(pool, log, losslessJson(values), event));
+        const { amount0, amount1 } = values as unknown as Paid;
+        requireCovered(pool, book, log, this.#place, name, [-amount0, -amount1]);
+        if (name === "Collect") this.#collect(pool, log, values);
+        return;
+      }
+      case "Mint":
+      case "Burn": {
+        const change = changeOf(name, values);
+        // What is burned is owed from now on, and still in the pool.
+        if (name === "Mint") requireCovered(pool, book, log, this.#place, name, [change.amount0, change.amount1]);
+        this.#changeLiquidity(pool, log, values, change);
         return;
       }
       default:
-        this.#changeLiquidity(pool, log, values, decoded);
+        invariant(false, "SWAP_NOT_READ", `the ${name} ${log.logIndex} was not read by itself`);
     }
+  }
+
+  #collect(pool: Pool, log: Log, values: Values): void {
+    const { owner, tickLower, tickUpper } = values as unknown as TickRange & { readonly owner: Address };
+    const range = { tickLower, tickUpper };
+    const event = { name: "Collect", provider: owner, position: rangeId(range), range, movement: null };
+    this.#emit(eventOf(pool, log, losslessJson(values), event));
   }
 
   #changeLiquidity(pool: Pool, log: Log, values: Values, change: LiquidityChange): void {
     const { name, owner, amount } = change;
     const book = this.#books.ticks(pool);
     const range = rangeOf(change);
-    const key = custodyKey(owner, range);
+    const position = rangeId(range);
+    const key = custodyKey(owner, position);
     const minted = name === "Mint";
-    if (!minted) this.#requireHeld(pool, log, owner, range, amount);
+    if (!minted) this.#requireHeld(pool, log, { owner, position, key }, amount);
     this.#requireAmounts(pool, log, change);
     const delta = minted ? amount : -amount;
     if (pool.managers.includes(owner)) addTo(book.managed, key, delta);
     addTo(book.unmatched, key, delta);
     book.ticks.change(range, delta);
-    this.#touched ??= new Map();
-    this.#touched.set(`${pool.address}|${key}`, { pool, owner, range, logIndex: log.logIndex });
+    this.#touched ??= [];
+    this.#touched.push({ pool, owner, position, key, logIndex: log.logIndex });
     // What others mint to the manager's address has no token: a donation, which stays at that address for ever.
     const deferred = amount > 0n && pool.managers.includes(owner) && (!minted || change.sender === owner);
     const movement = deferred || amount === 0n ? null : movementOf(minted, owner, amount);
-    this.#emit(
-      eventOf(pool, log, losslessJson(values), { name, provider: owner, position: rangeId(range), range, movement }),
-    );
+    this.#emit(eventOf(pool, log, losslessJson(values), { name, provider: owner, position, range, movement }));
     // The manager's own log says for which of its tokens.
     if (deferred) this.#managerLogs().defer(pool, log, change);
   }
 
   /** V3-2: nobody burns more than it has, or pokes where it has nothing. */
-  #requireHeld(pool: Pool, log: Log, owner: Address, range: TickRange, amount: bigint): void {
-    const held = this.#poolSays(pool, owner, range);
+  #requireHeld(pool: Pool, log: Log, at: Custody, amount: bigint): void {
+    const held = this.#poolSays(pool, at);
     if (held >= amount && held > 0n) return;
     const expected = amount === 0n ? "more than 0" : `at least ${amount}`;
-    const why = `${owner} burns at ${rangeId(range)} what it does not hold: the history is incomplete`;
+    const why = `${at.owner} burns at ${at.position} what it does not hold: the history is incomplete`;
     throw broken("V3-2", pool, this.#place, log, expected, held, why);
   }
 
   /** What the pool's logs sum to at an owner's range. Nobody but a manager has it in more than one account. */
-  #poolSays(pool: Pool, owner: Address, range: TickRange): bigint {
+  #poolSays(pool: Pool, { owner, position, key }: Custody): bigint {
     const { managed, unmatched } = this.#books.ticks(pool);
-    const key = custodyKey(owner, range);
     if (pool.managers.includes(owner)) return managed.get(key) ?? 0n;
-    return this.#books.balance(holderKey(pool, rangeId(range), owner)) + (unmatched.get(key) ?? 0n);
+    return this.#books.balance(holderKey(pool, position, owner)) + (unmatched.get(key) ?? 0n);
   }
 
   /** V3-3: the amounts of a deposit or withdrawal follow from liquidity, range and the pool's price, to the last unit. */
@@ -157,32 +172,22 @@ export class PoolLogs implements Reader {
   /** V3-5 at the transaction's end: by owner and range, the accounts hold what the pool says. */
   finish(): void {
     this.#managers?.finish();
-    for (const { pool, owner, range, logIndex } of this.#touched?.values() ?? []) {
-      const key = custodyKey(owner, range);
-      const difference = this.#books.ticks(pool).unmatched.get(key);
+    for (const at of this.#touched ?? []) {
+      const { pool, logIndex } = at;
+      const difference = this.#books.ticks(pool).unmatched.get(at.key);
       if (difference === undefined) continue;
-      const says = this.#poolSays(pool, owner, range);
+      const says = this.#poolSays(pool, at);
       const { blockNumber } = this.#place;
       const [expected, actual] = [`${says}`, `${says - difference}`];
       throw identityBroken(
         { identity: "V3-5", pool: pool.address, blockNumber, logIndex, expected, actual },
-        `the accounts at ${key} do not sum to the pool's liquidity there`,
+        `the accounts at ${at.key} do not sum to the pool's liquidity there`,
       );
     }
   }
 }
 
-/** What a log brings into the pool of each token; minus what leaves. A flash loan goes out and comes back with what is paid. */
-function broughtIn(decoded: Exclude<PoolLog, { name: "Initialize" }>): readonly [bigint, bigint] {
-  switch (decoded.name) {
-    case "Flash":
-      return [decoded.paid0, decoded.paid1];
-    case "Burn":
-      return [0n, 0n]; // Owed from now on, and still in the pool.
-    case "Collect":
-    case "CollectProtocol":
-      return [-decoded.amount0, -decoded.amount1];
-    default:
-      return [decoded.amount0, decoded.amount1];
-  }
+function changeOf(name: LiquidityChange["name"], values: Values): LiquidityChange {
+  const { sender, owner, tickLower, tickUpper, amount, amount0, amount1 } = values as unknown as LiquidityChange;
+  return { name, sender, owner, tickLower, tickUpper, amount, amount0, amount1 };
 }

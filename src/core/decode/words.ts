@@ -179,8 +179,11 @@ export function int24(view: DataView, at: number): number | undefined {
 /** Decoded values as JSON that loses nothing: integers beyond 32 bits as decimal text, the rest as they are. */
 export function losslessJson(values: Values): Readonly<Record<string, Json>> {
   const json: Record<string, Json> = {};
-  for (const [name, value] of Object.entries(values))
+  for (const name in values) {
+    const value = values[name];
+    if (value === undefined) continue;
     json[name] = typeof value === "bigint" ? value.toString() : typeof value === "object" ? value.map(String) : value;
+  }
   return json;
 }
 
