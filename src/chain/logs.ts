@@ -75,6 +75,8 @@ export function readLogs(
   const topics = new Set<string>(filter.topics);
   const placed: PlacedLog[] = [];
   const checked = new Checked();
+  let last: PlacedLog | undefined;
+  let isInOrder = true;
   for (const raw of answer) {
     const each = raw instanceof ScannedLog ? raw : placeLog(raw, checked);
     if (each === null) {
@@ -84,10 +86,17 @@ export function readLogs(
     if (each.blockNumber < from || each.blockNumber > to) {
       throw inconsistent(`a log of block ${each.blockNumber} came for the range ${from} to ${to}`);
     }
-    if (addresses.has(each.log.address) && topics.has(topicOf(each.log) ?? "")) placed.push(each);
+    if (!addresses.has(each.log.address) || !topics.has(topicOf(each.log) ?? "")) continue;
+    if (last !== undefined && byPlace(last, each) > 0) isInOrder = false;
+    placed.push(each);
+    last = each;
   }
-  placed.sort(byPlace);
-  const kept: PlacedLog[] = [];
+  return withoutRepeats(isInOrder ? placed : placed.sort(byPlace));
+}
+
+/** Logs in order of place, each once. */
+function withoutRepeats(placed: readonly PlacedLog[]): readonly PlacedLog[] {
+  const repeats = new Set<PlacedLog>();
   let before: PlacedLog | undefined;
   for (const each of placed) {
     if (before !== undefined && before.blockNumber === each.blockNumber) {
@@ -96,13 +105,13 @@ export function readLogs(
       if (before.log.logIndex === each.log.logIndex) {
         if (!sameLog(before, each))
           throw inconsistent(`block ${each.blockNumber} has two logs of the index ${each.log.logIndex}`);
+        repeats.add(each);
         continue;
       }
     }
-    kept.push(each);
     before = each;
   }
-  return kept;
+  return repeats.size === 0 ? placed : placed.filter((each) => !repeats.has(each));
 }
 
 export const byPlace = (a: PlacedLog, b: PlacedLog): number =>
