@@ -7,6 +7,7 @@ const SPACE = 0x20;
 const QUOTE = 0x22;
 const COMMA = 0x2c;
 const DIGIT_0 = 0x30;
+const COLON = 0x3a;
 const LETTER_X = 0x78;
 const OBJECT_END = 0x7d;
 const BACKSLASH = 0x5c;
@@ -14,6 +15,8 @@ const LITERAL = /^(?:null|true|false|-?(?:0|[1-9][0-9]{0,14}))$/;
 /** A quantity of so many digits is a safe integer. */
 const QUANTITY_DIGITS_MAX = 13;
 
+/** Four zeros. */
+const ZEROS = 0x30303030;
 /** What a hex digit stands for, by its character. */
 const NO_DIGIT = 0x100;
 const DIGITS = Uint16Array.from({ length: 256 }, (_, i) => {
@@ -61,16 +64,23 @@ export class ByteCursor {
     return this.#body[this.at++];
   }
 
-  /** The key that stands next, with its quotes and colon, without passing it. */
-  key(): Buffer | undefined {
+  /** The name of the key that stands next, without passing it. */
+  key(): string | undefined {
     const end = this.#body.indexOf(QUOTE, this.at + 1);
-    if (this.byte !== QUOTE || end < 0 || this.#body[end + 1] !== 0x3a) return undefined;
-    return Buffer.from(this.#body.subarray(this.at, end + 2)); // A copy.
+    if (this.byte !== QUOTE || end < 0 || this.#body[end + 1] !== COLON) return undefined;
+    return this.#body.toString("latin1", this.at + 1, end);
   }
 
   passes(text: Buffer): boolean {
     for (let i = 0; i < text.length; i++) if (this.#body[this.at + i] !== text[i]) return false;
     this.at += text.length;
+    return true;
+  }
+
+  /** Passes what stands at another place, too. */
+  passesSame(other: number, length: number): boolean {
+    if (!this.#areSame(this.at, other, length)) return false;
+    this.at += length;
     return true;
   }
 
@@ -166,6 +176,10 @@ export class ByteCursor {
     let to = place;
     for (; at + 8 <= end; at += 8, to += 4) {
       const [four, more] = [view.getUint32(at, true), view.getUint32(at + 4, true)];
+      if (four === ZEROS && more === ZEROS) {
+        target.setInt32(to, 0); // Half of what logs hold.
+        continue;
+      }
       const first = PAIRS[four & 0xffff] ?? NO_DIGIT;
       const second = PAIRS[four >>> 16] ?? NO_DIGIT;
       const third = PAIRS[more & 0xffff] ?? NO_DIGIT;

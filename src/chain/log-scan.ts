@@ -1,4 +1,4 @@
-import { type Address, type Hash, toAddress, toHash } from "../core/hex.ts";
+import { type Address, type Hash, toAddress } from "../core/hex.ts";
 import { WORD_BYTES } from "../core/log-bytes.ts";
 import { ByteCursor, type Check, Slot } from "./byte-cursor.ts";
 import { LOG_INDEX_MAX, LogMemory, ScannedLog, spareMemory } from "./packed-log.ts";
@@ -9,14 +9,18 @@ const LIST_END = 0x5d;
 const OBJECT = 0x7b;
 const OBJECT_END = 0x7d;
 const FALSE = Buffer.from("false");
+/** Two quotes and a colon. */
+const KEY_MARKS = 3;
 
 const ADDRESS = /^0x[0-9a-f]{40}$/;
 const HASH = /^0x[0-9a-f]{64}$/;
 const QUANTITY = /^0x[0-9a-f]{1,13}$/;
 
-/** A key with its quotes and colon, and what reads its value. */
+/** A key, where the first log has it with its quotes and colon, and what reads its value. */
 interface Key {
-  readonly text: Buffer;
+  readonly name: string;
+  readonly at: number;
+  readonly length: number;
   readonly read: (scan: LogScan) => boolean;
 }
 
@@ -48,7 +52,7 @@ const QUANTITIES: Check<number> = {
   },
 };
 
-const HASHES: Check<Hash> = { of: (text) => (HASH.test(text) ? toHash(text) : undefined) };
+const HASHES: Check<Hash> = { of: (text) => (HASH.test(text) ? (text as Hash) : undefined) };
 
 /** One reading of a list of logs; the first step that does not meet what it expected ends it. */
 export class LogScan {
@@ -126,7 +130,7 @@ export class LogScan {
     for (let i = 0; ; i++) {
       if (isFirst && !this.#learnKey()) return undefined;
       const key = this.#keys[i];
-      if (key === undefined || !this.#cursor.passes(key.text) || !key.read(this)) return undefined;
+      if (key === undefined || !this.#cursor.passesSame(key.at, key.length) || !key.read(this)) return undefined;
       const next = this.#cursor.take();
       if (next === OBJECT_END) return i + 1 === this.#keys.length ? this.#placed() : undefined;
       if (next !== COMMA) return undefined;
@@ -171,11 +175,12 @@ export class LogScan {
 
   /** Adds the key that stands next to the list of keys, without passing it. */
   #learnKey(): boolean {
-    const text = this.#cursor.key();
-    if (text === undefined || this.#keys.some((key) => key.text.equals(text))) return false;
-    const name = text.toString("latin1", 1, text.length - 2);
-    this.#keys.push({ text, read: LogScan.#READERS.get(name) ?? LogScan.#SKIP });
-    return /^\w+$/.test(name);
+    const { at } = this.#cursor;
+    const name = this.#cursor.key();
+    if (name === undefined || !/^\w+$/.test(name) || this.#keys.some((key) => key.name === name)) return false;
+    const read = LogScan.#READERS.get(name) ?? LogScan.#SKIP;
+    this.#keys.push({ name, at, length: name.length + KEY_MARKS, read });
+    return true;
   }
 
   #readAddress(): boolean {
