@@ -1,3 +1,4 @@
+import { type Account, type AccountKey, KnownAccounts, opened, type StoredAccount, workingCopy } from "./accounts.ts";
 import { invariant } from "./errors.ts";
 import type { Address } from "./hex.ts";
 import type { PoolState } from "./pool-state.ts";
@@ -5,28 +6,6 @@ import type { Pool } from "./programme.ts";
 import type { ReservesBook, SharesBook, TicksBook } from "./running-state.ts";
 import { type Holder, partsOf } from "./side.ts";
 import { rangeId, TickMap, type TickRange } from "./ticks.ts";
-
-/** `issuance` is the contra side of a pool: minus the sum of all holders. */
-export type AccountKind = "holder" | "issuance";
-
-/** What identifies an account; `position` is "" for share tokens and for issuance. */
-export interface AccountKey {
-  readonly pool: Address;
-  readonly position: string;
-  readonly provider: Address;
-  /** The wrapper that holds it for the provider; "" or left out where nobody stands between. */
-  readonly via?: Address | "";
-  readonly kind: AccountKind;
-}
-
-/** An account as the store keeps it; `balance` is in units of shares or of L. */
-export interface StoredAccount extends AccountKey {
-  readonly id: number;
-  readonly range: TickRange | null;
-  readonly balance: bigint;
-  readonly openedBlock: number;
-  readonly updatedBlock: number;
-}
 
 /** A position NFT: its pool and range never change, its owner does (zero once burned). */
 export interface PositionToken {
@@ -54,24 +33,6 @@ export interface BooksSource {
   nextAccountId(): number;
 }
 
-type Mutable<T> = { -readonly [K in keyof T]: T[K] };
-export type Account = Mutable<StoredAccount>;
-
-// Both name every field in one order: objects that came to be in different ways are slow to read side by side.
-function workingCopy(stored: StoredAccount): Account {
-  const { id, pool, kind, position, provider, via, range, balance, openedBlock, updatedBlock } = stored;
-  return { id, pool, kind, position, provider, via: via ?? "", range, balance, openedBlock, updatedBlock };
-}
-
-function opened(id: number, key: AccountKey, range: TickRange | null, block: number): Account {
-  const { pool, kind, position, provider, via } = key;
-  const [balance, openedBlock, updatedBlock] = [0n, block, block];
-  return { id, pool, kind, position, provider, via: via ?? "", range, balance, openedBlock, updatedBlock };
-}
-
-const nameOf = ({ pool, kind, position, provider, via = "" }: AccountKey): string =>
-  `${pool}|${kind}|${position}|${provider}|${via}`;
-
 /** Map key of one owner's range (see `rangeId`), as the pool itself knows positions. */
 export function custodyKey(custodian: Address, range: string): string {
   return `${custodian}|${range}`;
@@ -92,7 +53,7 @@ const CACHED_ACCOUNTS_MAX = 5_000;
  */
 export class Books {
   readonly #source: BooksSource;
-  readonly #accounts = new Map<string, Account>();
+  readonly #accounts = new KnownAccounts();
   /** The side of nearly every posting, by pool. */
   readonly #issuance = new Map<Address, Account>();
   readonly #tokens = new Map<string, PositionToken | null>();
@@ -114,11 +75,10 @@ export class Books {
     const isIssuance = key.kind === "issuance";
     const issuance = isIssuance ? this.#issuance.get(key.pool) : undefined;
     if (issuance !== undefined) return issuance;
-    const name = nameOf(key);
-    let account = this.#find(key, name);
+    let account = this.#find(key);
     if (account === undefined) {
       account = opened(this.#nextAccountId++, key, range, blockNumber);
-      this.#accounts.set(name, account);
+      this.#accounts.add(account);
     }
     if (isIssuance) this.#issuance.set(key.pool, account);
     return account;
@@ -126,16 +86,16 @@ export class Books {
 
   /** What an account holds, without opening one that does not exist. */
   balance(key: AccountKey): bigint {
-    return this.#find(key, nameOf(key))?.balance ?? 0n;
+    return this.#find(key)?.balance ?? 0n;
   }
 
-  #find(key: AccountKey, name: string): Account | undefined {
-    const known = this.#accounts.get(name);
+  #find(key: AccountKey): Account | undefined {
+    const known = this.#accounts.get(key);
     if (known !== undefined) return known;
     const stored = this.#source.findAccount(key);
     if (stored === undefined) return undefined;
     const account = workingCopy(stored);
-    this.#accounts.set(name, account);
+    this.#accounts.add(account);
     return account;
   }
 

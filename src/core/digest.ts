@@ -1,4 +1,4 @@
-import type { AccountKind } from "./books.ts";
+import type { AccountKind } from "./accounts.ts";
 
 /** SHA-256 of text or bytes as lower-case hex; passed in, since hashing belongs to the platform. */
 export type Sha256 = (data: string | Uint8Array) => string;

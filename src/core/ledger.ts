@@ -1,4 +1,5 @@
-import { type Account, addTo, type Books, custodyKey, holderKey, issuanceOf, type PositionToken } from "./books.ts";
+import type { Account } from "./accounts.ts";
+import { addTo, type Books, custodyKey, holderKey, issuanceOf, type PositionToken } from "./books.ts";
 import type { Log } from "./chain.ts";
 import { broken, invariant } from "./errors.ts";
 import { type Address, ZERO_ADDRESS } from "./hex.ts";

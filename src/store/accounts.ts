@@ -1,5 +1,6 @@
 import type { Database } from "better-sqlite3";
-import type { Account, AccountKey, AccountKind, BooksSource, PositionToken, StoredAccount } from "../core/books.ts";
+import type { Account, AccountKey, AccountKind, StoredAccount } from "../core/accounts.ts";
+import type { BooksSource, PositionToken } from "../core/books.ts";
 import { type Address, toAddress, toPoolId } from "../core/hex.ts";
 import type { TickRange } from "../core/ticks.ts";
 import type { StatesTable } from "./states.ts";
@@ -44,6 +45,9 @@ export class AccountsTable implements BooksSource {
   readonly #digest;
   readonly #rampEnd;
   readonly #putAccount;
+  readonly #updateAccount;
+  /** The highest id that was written: most accounts up to it exist. */
+  #written = 0;
   readonly #putToken;
 
   constructor(db: Database, states: StatesTable) {
@@ -84,6 +88,7 @@ export class AccountsTable implements BooksSource {
       values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
       on conflict (account_id) do update
       set liquidity = excluded.liquidity, updated_block = excluded.updated_block`);
+    this.#updateAccount = db.prepare("update accounts set liquidity = ?, updated_block = ? where account_id = ?");
     this.#putToken = db.prepare(`
       insert into position_tokens
         (manager_address, token_id, pool_address, position_id, tick_lower, tick_upper, owner_address, opened_block,
@@ -135,6 +140,9 @@ export class AccountsTable implements BooksSource {
   }
 
   put(account: Account): void {
+    const { id, balance, updatedBlock } = account;
+    if (id <= this.#written && this.#updateAccount.run(balance.toString(), updatedBlock, id).changes > 0) return;
+    this.#written = Math.max(this.#written, id);
     this.#putAccount.run(
       account.id,
       account.pool,

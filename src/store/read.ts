@@ -1,5 +1,5 @@
 import type { Database } from "better-sqlite3";
-import type { StoredAccount } from "../core/books.ts";
+import type { StoredAccount } from "../core/accounts.ts";
 import { type Address, toAddress } from "../core/hex.ts";
 import { ACCOUNT_COLUMNS, type AccountRow, accountOf } from "./accounts.ts";
 

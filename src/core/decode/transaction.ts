@@ -1,4 +1,5 @@
-import type { Account, Books } from "../books.ts";
+import type { Account } from "../accounts.ts";
+import type { Books } from "../books.ts";
 import type { Log } from "../chain.ts";
 import { broken } from "../errors.ts";
 import { ANSWER_UPDATED } from "../feeds.ts";
