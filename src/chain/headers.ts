@@ -2,7 +2,8 @@ import type { Block, LogBlock } from "../core/chain.ts";
 import { LpLedgerError } from "../core/errors.ts";
 import { toHash } from "../core/hex.ts";
 import { isBusy } from "./failures.ts";
-import { inconsistent, type LogFilter, type PlacedLog, quantity } from "./logs.ts";
+import { TableBlock } from "./log-table.ts";
+import { inconsistent, isList, type LogFilter, type PlacedBlock, quantity } from "./logs.ts";
 import type { RpcCall } from "./rpc.ts";
 
 /** Nodes refuse longer lists of addresses (geth: 1,000). */
@@ -23,8 +24,10 @@ export function logsCalls(
 
 /** Several answers as one; what is no list stays to be refused as such. */
 export function joined(answers: readonly unknown[]): unknown {
-  const other = answers.find((each) => !Array.isArray(each));
-  return other === undefined ? answers.flat() : other;
+  const lists = answers.filter(isList);
+  return lists.length < answers.length
+    ? answers.find((each) => !isList(each))
+    : lists.flatMap((each): readonly unknown[] => [...each]);
 }
 
 /** A tag the node refuses or does not know is null; a node that is busy is an error. */
@@ -56,22 +59,16 @@ export function requireRisingTime(blocks: readonly { readonly number: number; re
   }
 }
 
-export function logBlock(number: number, group: readonly PlacedLog[], header: Block | undefined): LogBlock {
-  const [first] = group;
-  const timestampSec = header?.timestampSec ?? first?.timestampSec;
-  if (first === undefined || timestampSec === null || timestampSec === undefined) {
-    throw inconsistent(`the node has logs of block ${number} but not its header`);
-  }
-  if (header !== undefined && header.hash !== first.blockHash) {
+/** A block with what its header tells, where there is one. */
+export function logBlock(block: PlacedBlock, header: Block | undefined): LogBlock {
+  const { number, hash } = block;
+  const timestampSec = header?.timestampSec ?? block.timestampSec;
+  if (timestampSec === null) throw inconsistent(`the node has logs of block ${number} but not its header`);
+  if (header !== undefined && header.hash !== hash)
     throw inconsistent(`the logs of block ${number} are of another block than its header`);
-  }
-  return {
-    number,
-    hash: first.blockHash,
-    parentHash: header?.parentHash ?? null,
-    timestampSec,
-    logs: group.map((each) => each.log),
-  };
+  const parentHash = header?.parentHash ?? null;
+  if (block instanceof TableBlock) return block.of(parentHash, timestampSec);
+  return { number, hash, parentHash, timestampSec, logs: block.logs };
 }
 
 /** A header with its bloom, which proves nothing. */

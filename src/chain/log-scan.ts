@@ -1,7 +1,9 @@
-import { type Address, type Hash, toAddress } from "../core/hex.ts";
+import type { Hash } from "../core/hex.ts";
 import { WORD_BYTES } from "../core/log-bytes.ts";
 import { ByteCursor, type Check, Slot } from "./byte-cursor.ts";
-import { LOG_INDEX_MAX, LogMemory, ScannedLog, spareMemory } from "./packed-log.ts";
+import { LOG_CELLS, LogTable, TableBlock } from "./log-table.ts";
+import { LOG_INDEX_MAX, LogMemory, spareMemory } from "./packed-log.ts";
+import { ScannedList } from "./scanned-list.ts";
 
 const COMMA = 0x2c;
 const LIST = 0x5b;
@@ -24,24 +26,24 @@ interface Key {
   readonly read: (scan: LogScan) => boolean;
 }
 
-/** Makes each value once, however often its text comes. */
-class Once<T> implements Check<T> {
+/** Tells the place of a name in a list of names, to which it is added where it was not there yet. */
+class Named implements Check<number> {
   readonly #form: RegExp;
-  readonly #read: (text: string) => T;
-  readonly #known = new Map<string, T>();
+  readonly #list: string[];
+  readonly #places = new Map<string, number>();
 
-  constructor(form: RegExp, read: (text: string) => T) {
+  constructor(form: RegExp, list: string[]) {
     this.#form = form;
-    this.#read = read;
+    this.#list = list;
   }
 
-  of(text: string): T | undefined {
-    let value = this.#known.get(text);
-    if (value === undefined && this.#form.test(text)) {
-      value = this.#read(text);
-      this.#known.set(text, value);
+  of(text: string): number | undefined {
+    let place = this.#places.get(text);
+    if (place === undefined && this.#form.test(text)) {
+      place = this.#list.push(text) - 1;
+      this.#places.set(text, place);
     }
-    return value;
+    return place;
   }
 }
 
@@ -54,6 +56,19 @@ const QUANTITIES: Check<number> = {
 
 const HASHES: Check<Hash> = { of: (text) => (HASH.test(text) ? (text as Hash) : undefined) };
 
+/** A block as it was met: neighbours that claim the same are one. */
+interface Met {
+  readonly number: number;
+  readonly hash: Hash;
+  readonly timestampSec: number | null;
+  /** Its first log's place. */
+  readonly first: number;
+}
+
+/** Cells of the list at hand, used again for the next one unless it became very large. */
+let scratch = new Int32Array(2 ** 15);
+const SCRATCH_MAX = 2 ** 20;
+
 /** One reading of a list of logs; the first step that does not meet what it expected ends it. */
 export class LogScan {
   readonly #cursor: ByteCursor;
@@ -61,18 +76,24 @@ export class LogScan {
   #written = 0;
   /** In the order in which the first log has them. */
   readonly #keys: Key[] = [];
-  readonly #addressSlot = new Slot(new Once(ADDRESS, toAddress));
-  readonly #topicSlot = new Slot(new Once(HASH, String));
+  readonly #names: string[] = [];
+  readonly #addressSlot = new Slot(new Named(ADDRESS, this.#names));
+  readonly #topicSlot = new Slot(new Named(HASH, this.#names));
   readonly #numberSlot = new Slot(QUANTITIES);
   readonly #hashSlot = new Slot(HASHES);
   readonly #timeSlot = new Slot(QUANTITIES);
-  #last: ScannedLog | undefined;
+  #cells = scratch;
+  #count = 0;
+  readonly #blocks: Met[] = [];
+  #lastIndex = -1;
+  #isInOrder = true;
   /** Of the log before: nine of ten are of one kind. */
   #dataLength = 0;
 
   // Of the log at hand; undefined: not met yet.
-  #address: Address | undefined;
-  #topic0: string | undefined;
+  /** Places in the list of names; -1: no first topic. */
+  #address: number | undefined;
+  #topic0 = -1;
   #topicCount: number | undefined;
   #start = 0;
   #hasData = false;
@@ -109,37 +130,46 @@ export class LogScan {
   }
 
   /** The whole list; undefined where anything is not as expected. */
-  list(): readonly ScannedLog[] | undefined {
-    const logs: ScannedLog[] = [];
+  list(): ScannedList | undefined {
     this.#cursor.take();
     for (;;) {
-      const log = this.#log(logs.length === 0);
+      const isGood = this.#log();
       const next = this.#cursor.take();
-      if (log === undefined || (next !== COMMA && next !== LIST_END)) {
+      if (!isGood || (next !== COMMA && next !== LIST_END)) {
         spareMemory.give(this.#memory.buffer);
         return undefined;
       }
-      logs.push(log);
-      if (next === LIST_END) return logs;
+      if (next === LIST_END) return this.#whole();
     }
   }
 
-  #log(isFirst: boolean): ScannedLog | undefined {
-    if (this.#cursor.take() !== OBJECT) return undefined;
+  #whole(): ScannedList {
+    const table = new LogTable(this.#memory, this.#names, this.#cells.slice(0, this.#count * LOG_CELLS));
+    const blocks: TableBlock<number | null>[] = [];
+    let end = this.#count;
+    for (const { number, hash, timestampSec, first } of this.#blocks.reverse()) {
+      blocks.push(new TableBlock(table, first, end - first, number, hash, null, timestampSec));
+      end = first;
+    }
+    return new ScannedList(table, blocks.reverse(), this.#isInOrder);
+  }
+
+  #log(): boolean {
+    if (this.#cursor.take() !== OBJECT) return false;
     this.#begin();
     for (let i = 0; ; i++) {
-      if (isFirst && !this.#learnKey()) return undefined;
+      if (this.#count === 0 && !this.#learnKey()) return false;
       const key = this.#keys[i];
-      if (key === undefined || !this.#cursor.passesSame(key.at, key.length) || !key.read(this)) return undefined;
+      if (key === undefined || !this.#cursor.passesSame(key.at, key.length) || !key.read(this)) return false;
       const next = this.#cursor.take();
-      if (next === OBJECT_END) return i + 1 === this.#keys.length ? this.#placed() : undefined;
-      if (next !== COMMA) return undefined;
+      if (next === OBJECT_END) return i + 1 === this.#keys.length && this.#keep();
+      if (next !== COMMA) return false;
     }
   }
 
   #begin(): void {
     this.#address = undefined;
-    this.#topic0 = undefined;
+    this.#topic0 = -1;
     this.#topicCount = undefined;
     this.#blockNumber = undefined;
     this.#blockHash = undefined;
@@ -151,26 +181,36 @@ export class LogScan {
     this.#written = this.#start;
   }
 
-  #placed(): ScannedLog | undefined {
+  /** Adds the log at hand; false where not all that it needs was met. */
+  #keep(): boolean {
     const [address, topicCount, logIndex] = [this.#address, this.#topicCount, this.#logIndex];
-    const [blockNumber, blockHash] = [this.#blockNumber, this.#blockHash];
-    if (address === undefined || topicCount === undefined || logIndex === undefined) return undefined;
-    if (blockNumber === undefined || blockHash === undefined || !this.#hasData || !this.#hasTransaction)
-      return undefined;
-    this.#last = new ScannedLog(
-      blockNumber,
-      blockHash,
-      this.#timestampSec,
-      this.#memory,
-      this.#start,
-      this.#written,
-      address,
-      this.#topic0,
-      topicCount,
-      logIndex,
-      this.#last,
-    );
-    return this.#last;
+    const [number, hash, timestampSec] = [this.#blockNumber, this.#blockHash, this.#timestampSec];
+    if (address === undefined || topicCount === undefined || logIndex === undefined) return false;
+    if (number === undefined || hash === undefined || !this.#hasData || !this.#hasTransaction) return false;
+    const last = this.#blocks.at(-1);
+    if (last === undefined || last.number !== number || last.hash !== hash || last.timestampSec !== timestampSec) {
+      if (last !== undefined && number <= last.number) this.#isInOrder = false;
+      this.#blocks.push({ number, hash, timestampSec, first: this.#count });
+    } else if (logIndex <= this.#lastIndex) this.#isInOrder = false;
+    this.#lastIndex = logIndex;
+    let at = this.#count * LOG_CELLS;
+    if (at + LOG_CELLS > this.#cells.length) this.#enlarge();
+    const cells = this.#cells;
+    cells[at++] = address;
+    cells[at++] = this.#topic0;
+    cells[at++] = topicCount;
+    cells[at++] = logIndex;
+    cells[at++] = this.#start;
+    cells[at] = this.#written;
+    this.#count += 1;
+    return true;
+  }
+
+  #enlarge(): void {
+    const larger = new Int32Array(2 * this.#cells.length);
+    larger.set(this.#cells);
+    this.#cells = larger;
+    if (larger.length <= SCRATCH_MAX) scratch = larger;
   }
 
   /** Adds the key that stands next to the list of keys, without passing it. */
@@ -192,8 +232,9 @@ export class LogScan {
     if (this.#hasData || this.#cursor.take() !== LIST) return false; // Topics lie before the data.
     this.#topicCount = 0;
     if (this.#cursor.byte === LIST_END) return this.#cursor.take() !== undefined;
-    this.#topic0 = this.#cursor.value(this.#topicSlot);
-    if (this.#topic0 === undefined) return false;
+    const topic0 = this.#cursor.value(this.#topicSlot);
+    if (topic0 === undefined) return false;
+    this.#topic0 = topic0;
     for (this.#topicCount = 1; ; this.#topicCount++) {
       const next = this.#cursor.take();
       if (next === LIST_END) return true;

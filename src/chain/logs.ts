@@ -2,7 +2,8 @@ import type { Log } from "../core/chain.ts";
 import { LpLedgerError, shown } from "../core/errors.ts";
 import { type Address, type Hash, toAddress, toHash } from "../core/hex.ts";
 import { topicOf } from "../core/log-bytes.ts";
-import { LOG_INDEX_MAX, ScannedLog } from "./packed-log.ts";
+import { LOG_INDEX_MAX } from "./packed-log.ts";
+import { ScannedList, ScannedLog } from "./scanned-list.ts";
 
 /** What we ask logs of, and what we check each answer against again. */
 export interface LogFilter {
@@ -18,10 +19,10 @@ export class Watch {
   readonly topics: readonly string[];
   readonly #addresses: Address[];
   readonly #known: Set<Address>;
-  readonly #created: (log: Log, block: number) => readonly Address[];
+  readonly #created: ((log: Log, block: number) => readonly Address[]) | undefined;
 
   /** `created`: the contracts whose logs are to be heard since this log. */
-  constructor(filter: LogFilter, created: (log: Log, block: number) => readonly Address[] = () => []) {
+  constructor(filter: LogFilter, created?: (log: Log, block: number) => readonly Address[]) {
     this.topics = filter.topics;
     this.#addresses = [...filter.addresses];
     this.#known = new Set(filter.addresses);
@@ -38,23 +39,34 @@ export class Watch {
   }
 
   /** Adds what these logs tell of. */
-  learn(placed: readonly PlacedLog[]): void {
-    for (const { log, blockNumber } of placed) {
-      for (const address of this.#created(log, blockNumber)) {
-        if (this.#known.has(address)) continue;
-        this.#known.add(address);
-        this.#addresses.push(address);
-      }
+  learn(blocks: readonly PlacedBlock[]): void {
+    if (this.#created === undefined) return;
+    for (const { logs, number } of blocks) for (const log of logs) this.#add(this.#created(log, number));
+  }
+
+  #add(addresses: readonly Address[]): void {
+    for (const address of addresses) {
+      if (this.#known.has(address)) continue;
+      this.#known.add(address);
+      this.#addresses.push(address);
     }
   }
 }
 
+/** The logs of one block, as they claim, in log order. */
+export interface PlacedBlock {
+  readonly number: number;
+  readonly hash: Hash;
+  /** Where the node gives `blockTimestamp`. */
+  readonly timestampSec: number | null;
+  readonly logs: readonly Log[];
+}
+
 /** A log with the block it claims to be in. */
-export interface PlacedLog {
+interface PlacedLog {
   readonly log: Log;
   readonly blockNumber: number;
   readonly blockHash: Hash;
-  /** Where the node gives `blockTimestamp`. */
   readonly timestampSec: number | null;
 }
 
@@ -69,10 +81,12 @@ export function readLogs(
   from: number,
   to: number,
   onDropped: () => void = () => {},
-): readonly PlacedLog[] {
-  if (!Array.isArray(answer)) throw inconsistent(`eth_getLogs answered with ${shown(answer)}`);
+): readonly PlacedBlock[] {
+  if (!isList(answer)) throw inconsistent(`eth_getLogs answered with ${shown(answer)}`);
   const addresses = new Set<string>(filter.addresses);
   const topics = new Set<string>(filter.topics);
+  if (answer instanceof ScannedList && answer.isInOrder && areWithin(answer.blocks, from, to))
+    if (answer.isOf(addresses, topics)) return answer.blocks;
   const placed: PlacedLog[] = [];
   const checked = new Checked();
   let last: PlacedLog | undefined;
@@ -91,7 +105,31 @@ export function readLogs(
     placed.push(each);
     last = each;
   }
-  return withoutRepeats(isInOrder ? placed : placed.sort(byPlace));
+  return blocksOf(withoutRepeats(isInOrder ? placed : placed.sort(byPlace)));
+}
+
+/** Whether something is a list of logs, taken out of its answer or parsed. */
+export function isList(answer: unknown): answer is ScannedList | readonly unknown[] {
+  return answer instanceof ScannedList || Array.isArray(answer);
+}
+
+function areWithin(rising: readonly PlacedBlock[], from: number, to: number): boolean {
+  const [first, last] = [rising[0], rising.at(-1)];
+  return first === undefined || last === undefined || (first.number >= from && last.number <= to);
+}
+
+/** Logs in order of place, by block. */
+function blocksOf(placed: readonly PlacedLog[]): readonly PlacedBlock[] {
+  const blocks: PlacedBlock[] = [];
+  let [number, logs]: [number | undefined, Log[]] = [undefined, []];
+  for (const { log, blockNumber, blockHash: hash, timestampSec } of placed) {
+    if (blockNumber !== number) {
+      [number, logs] = [blockNumber, []];
+      blocks.push({ number, hash, timestampSec, logs });
+    }
+    logs.push(log);
+  }
+  return blocks;
 }
 
 /** Logs in order of place, each once. */
@@ -114,7 +152,7 @@ function withoutRepeats(placed: readonly PlacedLog[]): readonly PlacedLog[] {
   return repeats.size === 0 ? placed : placed.filter((each) => !repeats.has(each));
 }
 
-export const byPlace = (a: PlacedLog, b: PlacedLog): number =>
+const byPlace = (a: PlacedLog, b: PlacedLog): number =>
   a.blockNumber - b.blockNumber || a.log.logIndex - b.log.logIndex;
 
 /** Byte for byte: only then is the second one a repetition. */

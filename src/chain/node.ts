@@ -1,6 +1,5 @@
 import type { Block, LogBlock, Range, RangeBounds } from "../core/chain.ts";
 import { LpLedgerError } from "../core/errors.ts";
-import { groupBy } from "../core/group.ts";
 import type { Hash } from "../core/hex.ts";
 import { BloomTest } from "./bloom.ts";
 import {
@@ -18,7 +17,8 @@ import {
   requireRisingTime,
   tagCall,
 } from "./headers.ts";
-import { byPlace, inconsistent, type LogFilter, type PlacedLog, quantity, readLogs, type Watch } from "./logs.ts";
+import { logCount } from "./log-table.ts";
+import { inconsistent, isList, type LogFilter, type PlacedBlock, quantity, readLogs, type Watch } from "./logs.ts";
 import { plainLog } from "./packed-log.ts";
 import type { Rpc, RpcCall } from "./rpc.ts";
 
@@ -35,7 +35,6 @@ export interface Sight {
   readonly blocks: readonly (Block | null)[];
 }
 
-const blockOf = (log: PlacedLog): number => log.blockNumber;
 const byNumber = (a: LogBlock, b: LogBlock): number => a.number - b.number;
 
 /** One node's chain, read with as few requests as the question allows. */
@@ -61,7 +60,7 @@ export class ChainNode {
   }
 
   /** Reads answers to a filter that was asked in parts; what they tell of new pools is watched from now on. */
-  #readLogs(answers: readonly unknown[], filter: LogFilter, from: number, to: number): readonly PlacedLog[] {
+  #readLogs(answers: readonly unknown[], filter: LogFilter, from: number, to: number): readonly PlacedBlock[] {
     const whole = answers.length === 1 ? answers[0] : joined(answers);
     const placed = readLogs(whole, filter, from, to, () => {
       this.#dropped += 1;
@@ -120,11 +119,10 @@ export class ChainNode {
     if (known !== undefined && known !== end.hash) throw inconsistent(`block ${to} changed while its logs were read`);
     const placed = this.#readLogs(answers.slice(1, -1), filter, from, to);
     this.#weigh(filter, logCalls, answers[1], placed);
-    const groups = groupBy(placed, blockOf);
     const headers = new Map<number, Header>([start, end].map((block) => [block.number, block]));
     const numbers = moving ? [to, from] : [];
-    for (const [number, [log]] of groups) {
-      const isWanted = (moving && number > bounds.finalTo) || log?.timestampSec === null;
+    for (const { number, timestampSec } of placed) {
+      const isWanted = (moving && number > bounds.finalTo) || timestampSec === null;
       if (isWanted && !headers.has(number)) numbers.push(number);
     }
     for (const block of await this.blocksAt(numbers, signal)) {
@@ -135,8 +133,9 @@ export class ChainNode {
       headers.set(block.number, block);
     }
     const blocks: LogBlock[] = [];
-    for (const [number, group] of groups) blocks.push(logBlock(number, group, headers.get(number)));
-    const silent = [...headers.values()].filter(({ number }) => number >= from && number <= to && !groups.has(number));
+    for (const each of placed) blocks.push(logBlock(each, headers.get(each.number)));
+    const loud = new Set(placed.map(({ number }) => number));
+    const silent = [...headers.values()].filter(({ number }) => number >= from && number <= to && !loud.has(number));
     blocks.push(...(await this.#suspected(silent, signal)));
     blocks.sort(byNumber);
     requireRisingTime([start, ...blocks, end]);
@@ -150,13 +149,13 @@ export class ChainNode {
     return [{ method: "eth_getLogs", params: [{ ...where, topics: [filter.topics] }] }];
   }
 
-  #weigh(filter: LogFilter, asked: readonly RpcCall[], answer: unknown, ours: readonly PlacedLog[]): void {
+  #weigh(filter: LogFilter, asked: readonly RpcCall[], answer: unknown, ours: readonly PlacedBlock[]): void {
     const saved = logsCalls(filter, {}).length - asked.length;
     if (saved <= 0) {
       this.#shut = Math.max(0, this.#shut - 1);
       return;
     }
-    const foreign = (Array.isArray(answer) ? answer.length : 0) - ours.length;
+    const foreign = ours.reduce((rest, block) => rest - logCount(block), isList(answer) ? answer.length : 0);
     if (foreign > FOREIGN_PER_CALL * saved) this.#shut = SHUT_RANGES;
   }
 
@@ -180,22 +179,22 @@ export class ChainNode {
     return whole;
   }
 
-  async #merged(range: Range, placed: readonly PlacedLog[], signal: AbortSignal): Promise<readonly LogBlock[]> {
+  async #merged(range: Range, placed: readonly PlacedBlock[], signal: AbortSignal): Promise<readonly LogBlock[]> {
     const blocks = new Map(range.blocks.map((block) => [block.number, block]));
-    const groups = [...groupBy(placed, blockOf)];
     // The parts of a batch may be answered before and after a reorg: what came is compared with headers read after it.
-    const numbers = groups.length === 0 ? [] : [...groups.map(([number]) => number), range.end.number];
+    const numbers = placed.length === 0 ? [] : [...placed.map(({ number }) => number), range.end.number];
     const headers = await this.blocksAt(numbers, signal);
     if (headers.some((each) => each?.number === range.end.number && each.hash !== range.end.hash))
       throw inconsistent(`block ${range.end.number} changed while its range was read`);
-    groups.forEach(([number, group]) => {
+    for (const each of placed) {
+      const { number } = each;
       const before = blocks.get(number);
-      const block = logBlock(number, group, headers.find((each) => each?.number === number) ?? undefined);
+      const block = logBlock(each, headers.find((header) => header?.number === number) ?? undefined);
       if (before !== undefined && before.hash !== block.hash)
         throw inconsistent(`block ${number} has two hashes in two answers`);
       const logs = [...(before?.logs ?? []), ...block.logs].sort((a, b) => a.logIndex - b.logIndex);
       blocks.set(number, { ...(before ?? block), logs, content: undefined });
-    });
+    }
     return [...blocks.values()].sort(byNumber);
   }
 
@@ -224,10 +223,10 @@ export class ChainNode {
     // Once to hear of pools that the block made, and once more with them.
     this.#readLogs([logs], this.#watch.part(), number, number);
     const placed = this.#readLogs([logs], this.#watch.part(), number, number);
-    if (placed.some((each) => each.blockHash !== block.hash))
+    if (placed.some(({ hash }) => hash !== block.hash))
       throw inconsistent(`receipts of ${number} are of another block`);
     const { bloom: _, ...rest } = block;
-    return { ...rest, logs: placed.map((each) => plainLog(each.log)) };
+    return { ...rest, logs: placed.flatMap(({ logs: all }) => all.map(plainLog)) };
   }
 
   /** All logs of a block from its receipts: in one answer, or, where the node has no such call, one by one. */
@@ -277,7 +276,7 @@ export class ChainNode {
 
   /** The logs of one block by its hash: the second look when an identity does not hold. */
   async blockLogs(hash: Hash, number: number, signal: AbortSignal): Promise<LogBlock> {
-    const placed: PlacedLog[] = [];
+    const placed: PlacedBlock[] = [];
     let block: Header | null = null;
     // Again, where its logs tell of pools that it made.
     for (let watched = 0; watched < this.#watch.size; ) {
@@ -289,8 +288,8 @@ export class ChainNode {
       placed.push(...this.#readLogs(answers.slice(0, -1), filter, number, number));
     }
     if (block === null) throw inconsistent("nothing is watched");
-    placed.sort(byPlace);
-    if (placed.some((each) => each.blockHash !== hash)) throw inconsistent(`logs by hash ${hash} are of another block`);
-    return { ...block, logs: placed.map((each) => plainLog(each.log)) };
+    if (placed.some((each) => each.hash !== hash)) throw inconsistent(`logs by hash ${hash} are of another block`);
+    const logs = placed.flatMap((each) => each.logs.map(plainLog));
+    return { ...block, logs: logs.sort((a, b) => a.logIndex - b.logIndex) };
   }
 }

@@ -100,26 +100,3 @@ export class PackedLog implements Log, LogBytes {
 export function plainLog({ address, topics, data, transactionHash, logIndex }: Log): Log {
   return { address, topics, data, transactionHash, logIndex };
 }
-
-/** A packed log with the block it claims to be in, checked as `readLogs` checks what was parsed. */
-export class ScannedLog extends PackedLog {
-  readonly blockNumber: number;
-  readonly blockHash: Hash;
-  readonly timestampSec: number | null;
-
-  constructor(
-    blockNumber: number,
-    blockHash: Hash,
-    timestampSec: number | null,
-    ...log: ConstructorParameters<typeof PackedLog>
-  ) {
-    super(...log);
-    this.blockNumber = blockNumber;
-    this.blockHash = blockHash;
-    this.timestampSec = timestampSec;
-  }
-
-  get log(): PackedLog {
-    return this;
-  }
-}

@@ -1,7 +1,8 @@
 import type { Log, LogBlock, Range } from "../core/chain.ts";
 import { invariant, LpLedgerError } from "../core/errors.ts";
-import type { Address, Hash } from "../core/hex.ts";
+import type { Hash } from "../core/hex.ts";
 import { topicOf, WORD_BYTES } from "../core/log-bytes.ts";
+import { LOG_CELLS, LogTable, logCount, TableBlock } from "./log-table.ts";
 import { LogMemory, PackedLog, spareMemory } from "./packed-log.ts";
 
 /**
@@ -15,12 +16,11 @@ export interface PackedRange {
   readonly memory: Buffer;
   /** By block: number, time, hash, hash of the parent (-1: none), what its logs amount to, and how many they are. */
   readonly blocks: Float64Array;
-  /** By log: emitter, first topic (-1: none), how many topics, log index, and where its bytes start and end. */
+  /** By log: see `LOG_CELLS`. */
   readonly logs: Int32Array;
 }
 
 const BLOCK_CELLS = 6;
-const LOG_CELLS = 6;
 
 const packs = new WeakMap<Range, PackedRange>();
 
@@ -70,49 +70,71 @@ class Names {
 
 // What gives memory back belongs to the range it came with: it can neither travel nor mean another one.
 function packed({ blocks, release: _, ...range }: Range, contentOf: (block: LogBlock) => string): PackedRange {
-  const names = new Names();
-  const home = homeOf(blocks);
-  const memory = home ?? spareMemory.take(bytesOf(blocks));
-  let [written, count] = [0, 0];
-  for (const { logs } of blocks) count += logs.length;
-  const blockCells = new Float64Array(blocks.length * BLOCK_CELLS);
-  const logCells = new Int32Array(count * LOG_CELLS);
-  let [blockAt, at] = [0, 0];
+  const table = wholeTableOf(blocks) ?? tableOf(blocks);
+  const names = [...table.names];
+  const cells = new Float64Array(blocks.length * BLOCK_CELLS);
+  let at = 0;
   // Loops and no closures: one that is made for each range is also optimized for each range.
   for (const block of blocks) {
-    const { logs } = block;
-    blockCells[blockAt++] = block.number;
-    blockCells[blockAt++] = block.timestampSec;
-    blockCells[blockAt++] = names.placeOf(block.hash);
-    blockCells[blockAt++] = block.parentHash === null ? -1 : names.placeOf(block.parentHash);
-    blockCells[blockAt++] = names.placeOf(contentOf(block));
-    blockCells[blockAt++] = logs.length;
+    cells[at++] = block.number;
+    cells[at++] = block.timestampSec;
+    cells[at++] = names.push(block.hash) - 1;
+    cells[at++] = block.parentHash === null ? -1 : names.push(block.parentHash) - 1;
+    cells[at++] = names.push(contentOf(block)) - 1;
+    cells[at++] = logCount(block);
+  }
+  return { range, names, memory: table.memory.buffer, blocks: cells, logs: table.cells };
+}
+
+/** The table that holds the logs of these blocks, in their order, and nothing else; undefined where there is none. */
+function wholeTableOf(blocks: readonly LogBlock[]): LogTable | undefined {
+  let table: LogTable | undefined;
+  let next = 0;
+  for (const block of blocks) {
+    if (!(block instanceof TableBlock) || block.first !== next) return undefined;
+    table ??= block.table;
+    if (block.table !== table) return undefined;
+    next += block.count;
+  }
+  return table?.length === next ? table : undefined;
+}
+
+/** A table of logs that lie wherever they do. */
+function tableOf(blocks: readonly LogBlock[]): LogTable {
+  const names = new Names();
+  const home = homeOf(blocks);
+  const memory = home ?? new LogMemory(spareMemory.take(bytesOf(blocks)));
+  let [written, count] = [0, 0];
+  for (const { logs } of blocks) count += logs.length;
+  const cells = new Int32Array(count * LOG_CELLS);
+  let at = 0;
+  for (const { logs } of blocks) {
     for (const log of logs) {
       const topic0 = topicOf(log);
       let { start, end } = log instanceof PackedLog ? log : { start: 0, end: 0 };
       if (home === undefined) {
         start = written + WORD_BYTES;
-        end = write(memory, written, log);
+        end = write(memory.buffer, written, log);
         written = end;
       }
-      logCells[at++] = names.placeOf(log.address);
-      logCells[at++] = topic0 === undefined ? -1 : names.placeOf(topic0);
-      logCells[at++] = log.bytes?.topicCount ?? log.topics.length;
-      logCells[at++] = log.logIndex;
-      logCells[at++] = start;
-      logCells[at++] = end;
+      cells[at++] = names.placeOf(log.address);
+      cells[at++] = topic0 === undefined ? -1 : names.placeOf(topic0);
+      cells[at++] = log.bytes?.topicCount ?? log.topics.length;
+      cells[at++] = log.logIndex;
+      cells[at++] = start;
+      cells[at++] = end;
     }
   }
-  return { range, names: names.list, memory, blocks: blockCells, logs: logCells };
+  return new LogTable(memory, names.list, cells);
 }
 
 /** The memory in which all logs lie already; undefined where they do not. */
-function homeOf(blocks: readonly LogBlock[]): Buffer | undefined {
+function homeOf(blocks: readonly LogBlock[]): LogMemory | undefined {
   const first = blocks[0]?.logs[0];
   const home = first instanceof PackedLog ? first.memory : undefined;
   for (const { logs } of blocks)
     for (const log of logs) if (!(log instanceof PackedLog) || log.memory !== home) return undefined;
-  return home?.buffer;
+  return home;
 }
 
 /** How many bytes `write` makes of all logs. */
@@ -134,102 +156,26 @@ function write(memory: Buffer, place: number, { transactionHash, topics, data }:
   return at + memory.write(data.slice(2), at, "hex");
 }
 
-/** A packed range while it is read. */
-class Unpacked {
-  readonly #pack: PackedRange;
-  readonly #memory: LogMemory;
-  readonly #release: () => void;
-  #isReleased = false;
-  #last: { readonly first: number; readonly logs: readonly Log[] } | undefined;
-
-  constructor(pack: PackedRange, release: () => void) {
-    this.#pack = pack;
-    // From another thread it comes as plain bytes.
-    const { memory } = pack;
-    this.#memory = new LogMemory(Buffer.from(memory.buffer, memory.byteOffset, memory.byteLength));
-    this.#release = release;
-  }
-
-  name(place: number): string {
-    return this.#pack.names[place] ?? "";
-  }
-
-  /** So many logs from one on, made anew unless they are those that were asked for last. */
-  logs(first: number, count: number): readonly Log[] {
-    if (this.#isReleased)
-      throw new LpLedgerError("invariant", "RANGE_RELEASED", "logs are read of a range that was given back");
-    if (this.#last?.first === first && this.#last.logs.length === count) return this.#last.logs;
-    const logs: PackedLog[] = [];
-    const cells = this.#pack.logs;
-    let before: PackedLog | undefined;
-    for (let i = first * LOG_CELLS; i < (first + count) * LOG_CELLS; i += LOG_CELLS) {
-      const [address = 0, topic = 0, topicCount = 0] = [cells[i], cells[i + 1], cells[i + 2]];
-      const [logIndex = 0, start = 0, end = 0] = [cells[i + 3], cells[i + 4], cells[i + 5]];
-      const topic0 = topic < 0 ? undefined : this.name(topic);
-      before = new PackedLog(
-        this.#memory,
-        start,
-        end,
-        this.name(address) as Address,
-        topic0,
-        topicCount,
-        logIndex,
-        before,
-      );
-      logs.push(before);
-    }
-    this.#last = { first, logs };
-    return logs;
-  }
-
-  release(): void {
-    if (!this.#isReleased) this.#release();
-    this.#isReleased = true;
-  }
-}
-
-/** A block of a packed range. */
-class UnpackedBlock implements LogBlock {
-  readonly number: number;
-  readonly hash: Hash;
-  readonly parentHash: Hash | null;
-  readonly timestampSec: number;
-  readonly content: string;
-  readonly #range: Unpacked;
-  readonly #first: number;
-  readonly #count: number;
-
-  /** `at`: where its cells begin; `first`: its first log. */
-  constructor(range: Unpacked, cells: Float64Array, at: number, first: number) {
-    const [number = 0, timestampSec = 0, hash = 0] = [cells[at], cells[at + 1], cells[at + 2]];
-    const [parent = 0, content = 0, count = 0] = [cells[at + 3], cells[at + 4], cells[at + 5]];
-    this.number = number;
-    this.timestampSec = timestampSec;
-    this.hash = range.name(hash) as Hash;
-    this.parentHash = parent < 0 ? null : (range.name(parent) as Hash);
-    this.content = range.name(content);
-    this.#range = range;
-    this.#first = first;
-    this.#count = count;
-  }
-
-  get logs(): readonly Log[] {
-    return this.#range.logs(this.#first, this.#count);
-  }
-}
-
-/**
- * The inverse of `packed`. A block's logs are made when they are asked for, and only those of the last block asked for are
- * kept: a range has many thousands, and what does not live long costs the least.
- */
+/** The inverse of `packed`; the logs of a block are made when they are asked for. */
 export function unpacked(pack: PackedRange, release: () => void): Range {
-  const range = new Unpacked(pack, release);
+  // From another thread memory comes as plain bytes.
+  const { names, memory } = pack;
+  const bytes = Buffer.from(memory.buffer, memory.byteOffset, memory.byteLength);
+  const table = new LogTable(new LogMemory(bytes), names, pack.logs);
   const cells = pack.blocks;
   const blocks: LogBlock[] = [];
   let first = 0;
   for (let at = 0; at < cells.length; at += BLOCK_CELLS) {
-    blocks.push(new UnpackedBlock(range, cells, at, first));
-    first += cells[at + BLOCK_CELLS - 1] ?? 0;
+    const [number = 0, timestampSec = 0, hash = 0] = [cells[at], cells[at + 1], cells[at + 2]];
+    const [parent = 0, content = 0, count = 0] = [cells[at + 3], cells[at + 4], cells[at + 5]];
+    const parentHash = parent < 0 ? null : (table.name(parent) as Hash);
+    const hashText = table.name(hash) as Hash;
+    blocks.push(new TableBlock(table, first, count, number, hashText, parentHash, timestampSec, table.name(content)));
+    first += count;
   }
-  return { ...pack.range, blocks, release: () => range.release() };
+  const releaseOnce = (): void => {
+    if (!table.isReleased) release();
+    table.release();
+  };
+  return { ...pack.range, blocks, release: releaseOnce };
 }

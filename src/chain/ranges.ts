@@ -135,11 +135,12 @@ export class Ranges {
   async #fetch(from: number, to: number, bounds: RangeBounds, signal: AbortSignal): Promise<readonly Range[]> {
     for (let attempt = 1; ; attempt++) {
       try {
-        const range = await this.#node.range(from, to, bounds, signal).finally(() => {
+        const whole = await this.#node.range(from, to, bounds, signal).finally(() => {
           if (this.#trial === from) this.#trial = undefined;
         });
+        const range = this.#compact(whole);
         this.#fit(range);
-        return [this.#compact(range)];
+        return [range];
       } catch (error) {
         signal.throwIfAborted();
         if (!(error instanceof LpLedgerError) || error.kind !== "transient") throw error;
@@ -194,8 +195,7 @@ export class Ranges {
 
   /** Grows while ranges are light, shrinks in proportion when they are heavy. */
   #fit(range: Range): void {
-    let logs = 0;
-    for (const block of range.blocks) logs += block.logs.length;
+    const logs = logCountOf(range);
     const blocks = range.end.number - range.from + 1;
     this.#borne = Math.max(this.#borne, blocks);
     const fitting = logs === 0 ? blocks * 2 : Math.floor((blocks * this.#limits.logsWanted) / logs);

@@ -1,6 +1,6 @@
 import { isAscii } from "node:buffer";
 import { LogScan } from "./log-scan.ts";
-import type { ScannedLog } from "./packed-log.ts";
+import type { ScannedList } from "./scanned-list.ts";
 
 const BEGIN = '"result":[{"';
 
@@ -8,7 +8,7 @@ const BEGIN = '"result":[{"';
 export interface Scanned {
   /** As text, with `[i]` in the place of list i. */
   readonly text: string;
-  readonly lists: readonly (readonly ScannedLog[])[];
+  readonly lists: readonly ScannedList[];
 }
 
 /**
@@ -17,7 +17,7 @@ export interface Scanned {
  * or removed logs: a list in which anything else occurs is left to the parser, whole. `most`: how many lists were asked for.
  */
 export function scanLogs(body: Buffer, most: number): Scanned {
-  const lists: (readonly ScannedLog[])[] = [];
+  const lists: ScannedList[] = [];
   const parts: string[] = [];
   let [taken, next] = [0, 0];
   for (let tries = 0; tries < most; tries++) {

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { opened } from "../../src/core/accounts.ts";
-import type { Address } from "../../src/core/hex.ts";
+import { toAddress } from "../../src/core/hex.ts";
 import { FakeChain } from "../support/fake-chain.ts";
 import { TestLedger, testProgramme } from "../support/ledger.ts";
 import { addressOf } from "../support/logs.ts";
@@ -10,7 +10,7 @@ it("writes an account again that was written before and taken back, whichever wa
   const [pool] = testProgramme().pools;
   if (pool === undefined) throw new Error("no pool");
   store.write(() => store.putPool(pool));
-  const provider = addressOf("ann") as Address;
+  const provider = toAddress(addressOf(7));
   const key = { pool: pool.address, position: "", provider, kind: "holder" } as const;
   const account = opened(store.accounts.nextAccountId(), key, null, 7);
   const written = (balance: bigint, block: number) => {
