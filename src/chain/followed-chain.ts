@@ -1,8 +1,8 @@
-import type { Block, Clock, LogBlock, Range, RangeBounds } from "../core/chain.ts";
+import type { Block, Clock, Log, LogBlock, Range, RangeBounds } from "../core/chain.ts";
 import { poolCreated } from "../core/decode/factories.ts";
 import { topicsHeard } from "../core/decode/transaction.ts";
 import { LpLedgerError } from "../core/errors.ts";
-import type { Hash } from "../core/hex.ts";
+import type { Address, Hash } from "../core/hex.ts";
 import { addressesOf, type Programme } from "../core/programme.ts";
 import type { Question } from "../core/question.ts";
 import { ContractReader } from "./calls.ts";
@@ -33,10 +33,10 @@ export class FollowedChain {
   constructor(rpcs: readonly Rpc[], programme: Programme, options: FollowOptions) {
     const { clock, random, limits } = options;
     const factories = new Map(programme.factories.map((each) => [each.address, each]));
-    const watch = new Watch(
-      { addresses: addressesOf(programme), topics: topicsHeard(programme) },
-      (log, block) => poolCreated(factories, log, block)?.contracts ?? [],
-    );
+    const created = (log: Log, block: number): readonly Address[] =>
+      poolCreated(factories, log, block)?.contracts ?? [];
+    const filter = { addresses: addressesOf(programme), topics: topicsHeard(programme) };
+    const watch = new Watch(filter, factories.size > 0 ? created : undefined);
     const endpoints = rpcs.map((rpc) => {
       const node = new ChainNode(rpc, watch);
       return { rpc, node, ranges: new Ranges(node, clock, random, limits, options.contentOf, options.capOf?.(rpc.id)) };

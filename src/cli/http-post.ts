@@ -1,11 +1,33 @@
 import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from "node:http";
 import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
+import { connect, type NetConnectOpts, type Socket } from "node:net";
 import { constants, createBrotliDecompress, createGunzip, createInflate } from "node:zlib";
 import type { HttpAnswer } from "../chain/body.ts";
 import type { Fetch, HttpRequest } from "../chain/rpc.ts";
 
 const AGENT_OPTIONS = { keepAlive: true, scheduling: "lifo" } as const;
-const httpAgent = new HttpAgent(AGENT_OPTIONS);
+
+/** What a connection reads at a time. */
+const READ_BYTES = 2 ** 16;
+
+/**
+ * Connections that read into one memory each. A new one for every 64 kB, which lives until it is collected, drives the
+ * collector: with many logs it costs a twenty-fifth of all, and 16 MB. Node's parser copies what it hands on (a test holds it to
+ * that), so the memory is free again as soon as it has looked.
+ */
+class ReadingAgent extends HttpAgent {
+  override createConnection(options: NetConnectOpts, onConnect: () => void): Socket {
+    const buffer = Buffer.allocUnsafeSlow(READ_BYTES);
+    const callback = (bytes: number): boolean => {
+      socket.emit("data", buffer.subarray(0, bytes));
+      return true; // Whoever has enough pauses the connection.
+    };
+    const socket = connect({ ...options, onread: { buffer, callback } }, onConnect);
+    return socket;
+  }
+}
+
+const httpAgent = new ReadingAgent(AGENT_OPTIONS);
 const httpsAgent = new HttpsAgent(AGENT_OPTIONS);
 /** Text that ends early is taken as far as it goes, as `fetch` does; what it says is checked by whoever parses it. */
 const CUT = { finishFlush: constants.Z_SYNC_FLUSH };

@@ -81,6 +81,28 @@ describe("posting over HTTP", () => {
     });
   });
 
+  it("hands on bytes that stay as they are while more is read, however they come", async () => {
+    const bytes = Buffer.from(Array.from({ length: 3_000_000 }, (_, i) => (i * 7919 + (i >> 8)) & 0xff));
+    for (const isChunked of [false, true]) {
+      const answer: RequestListener = async (request, response) => {
+        await bodyOf(request);
+        response.writeHead(200, isChunked ? {} : { "content-length": bytes.length });
+        for (let at = 0; at < bytes.length; at += 70_001) response.write(bytes.subarray(at, at + 70_001));
+        response.end();
+      };
+      await serving(answer, async (url) => {
+        // Two answers on one connection after the other, and each piece looked at only when all are there.
+        for (let i = 0; i < 2; i++) {
+          const { body } = await postOverHttp(url, { method: "POST", headers: {}, body: "{}", signal });
+          const pieces: Uint8Array[] = [];
+          for await (const piece of body ?? []) pieces.push(piece);
+          expect(pieces.length).toBeGreaterThan(10);
+          expect(Buffer.concat(pieces).equals(bytes)).toBe(true);
+        }
+      });
+    }
+  });
+
   it("says what failed: nobody there, a body cut off, a body that cannot be unpacked", async () => {
     const codeOf = async (url: string): Promise<string> => {
       const error = await rpcAt(url)
