@@ -155,6 +155,16 @@ describe("logs taken out of an answer before it is parsed", () => {
     expect([...(lists[0] ?? [])].every((each) => each.log instanceof PackedLog)).toBe(true);
   });
 
+  it("find room wherever the transaction's hash stands, and where it is missing", async () => {
+    const data = `0x${"11".repeat(300_000)}`;
+    for (const end of ['"}]}', '"', '","transactionHash":"0x'])
+      for (const begin of ['{"topics":[],"data":"', '{"data":"']) {
+        const body = `{"jsonrpc":"2.0","id":1,"result":[${begin}${data}${end}`;
+        const outcome = outcomeOf(await transported(body));
+        expect(outcome).toMatch(end === '"}]}' ? /logIndex|topics/ : /not JSON or was cut off/);
+      }
+  });
+
   it("cannot be named by a node: a mark that stands for no list is no list of logs", async () => {
     const list = JSON.stringify(fc.sample(rawLog, 2));
     const marks = ["[0]", "[1]", "[-1]", "[0.5]"].map((mark) => `{"jsonrpc":"2.0","id":1,"result":${mark}}`);

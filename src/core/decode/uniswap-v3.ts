@@ -172,12 +172,14 @@ export class PoolLogs implements Reader {
   /** V3-5 at the transaction's end: by owner and range, the accounts hold what the pool says. */
   finish(): void {
     this.#managers?.finish();
-    for (const at of this.#touched ?? []) {
-      const { pool, logIndex } = at;
+    const touched = this.#touched ?? [];
+    for (const at of touched) {
+      const { pool } = at;
       const difference = this.#books.ticks(pool).unmatched.get(at.key);
       if (difference === undefined) continue;
       const says = this.#poolSays(pool, at);
       const { blockNumber } = this.#place;
+      const logIndex = touched.findLast((each) => each.pool === pool && each.key === at.key)?.logIndex ?? at.logIndex;
       const [expected, actual] = [`${says}`, `${says - difference}`];
       throw identityBroken(
         { identity: "V3-5", pool: pool.address, blockNumber, logIndex, expected, actual },
