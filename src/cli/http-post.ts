@@ -1,6 +1,5 @@
 import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from "node:http";
 import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
-import { connect, type NetConnectOpts, type Socket } from "node:net";
 import { constants, createBrotliDecompress, createGunzip, createInflate } from "node:zlib";
 import type { HttpAnswer } from "../chain/body.ts";
 import type { Fetch, HttpRequest } from "../chain/rpc.ts";
@@ -16,13 +15,14 @@ const READ_BYTES = 2 ** 16;
  * that), so the memory is free again as soon as it has looked.
  */
 class ReadingAgent extends HttpAgent {
-  override createConnection(options: NetConnectOpts, onConnect: () => void): Socket {
+  override createConnection(...[options, onConnect]: Parameters<HttpAgent["createConnection"]>) {
     const buffer = Buffer.allocUnsafeSlow(READ_BYTES);
     const callback = (bytes: number): boolean => {
-      socket.emit("data", buffer.subarray(0, bytes));
+      socket?.emit("data", buffer.subarray(0, bytes));
       return true; // Whoever has enough pauses the connection.
     };
-    const socket = connect({ ...options, onread: { buffer, callback } }, onConnect);
+    const reading: typeof options & { readonly onread: object } = { ...options, onread: { buffer, callback } };
+    const socket = super.createConnection(reading, onConnect);
     return socket;
   }
 }
