@@ -24,10 +24,8 @@ export function logsCalls(
 
 /** Several answers as one; what is no list stays to be refused as such. */
 export function joined(answers: readonly unknown[]): unknown {
-  const lists = answers.filter(isList);
-  return lists.length < answers.length
-    ? answers.find((each) => !isList(each))
-    : lists.flatMap((each): readonly unknown[] => [...each]);
+  if (!answers.every(isList)) return answers.find((each) => !isList(each));
+  return answers.flatMap((each): readonly unknown[] => [...each]);
 }
 
 /** A tag the node refuses or does not know is null; a node that is busy is an error. */

@@ -1,7 +1,7 @@
 import type { Hash } from "../core/hex.ts";
 import { WORD_BYTES } from "../core/log-bytes.ts";
 import { ByteCursor, type Check, Slot } from "./byte-cursor.ts";
-import { LOG_CELLS, LogTable, TableBlock } from "./log-table.ts";
+import { LOG_CELLS, LogTable, Names, putLog, TableBlock } from "./log-table.ts";
 import { LOG_INDEX_MAX, LogMemory, spareMemory } from "./packed-log.ts";
 import { ScannedList } from "./scanned-list.ts";
 
@@ -29,21 +29,15 @@ interface Key {
 /** Tells the place of a name in a list of names, to which it is added where it was not there yet. */
 class Named implements Check<number> {
   readonly #form: RegExp;
-  readonly #list: string[];
-  readonly #places = new Map<string, number>();
+  readonly #names: Names;
 
   constructor(form: RegExp, list: string[]) {
     this.#form = form;
-    this.#list = list;
+    this.#names = new Names(list);
   }
 
   of(text: string): number | undefined {
-    let place = this.#places.get(text);
-    if (place === undefined && this.#form.test(text)) {
-      place = this.#list.push(text) - 1;
-      this.#places.set(text, place);
-    }
-    return place;
+    return this.#names.find(text) ?? (this.#form.test(text) ? this.#names.placeOf(text) : undefined);
   }
 }
 
@@ -146,12 +140,11 @@ export class LogScan {
   #whole(): ScannedList {
     const table = new LogTable(this.#memory, this.#names, this.#cells.slice(0, this.#count * LOG_CELLS));
     const blocks: TableBlock<number | null>[] = [];
-    let end = this.#count;
-    for (const { number, hash, timestampSec, first } of this.#blocks.reverse()) {
-      blocks.push(new TableBlock(table, first, end - first, number, hash, null, timestampSec));
-      end = first;
+    for (const [i, { number, hash, timestampSec, first }] of this.#blocks.entries()) {
+      const count = (this.#blocks[i + 1]?.first ?? this.#count) - first;
+      blocks.push(new TableBlock(table, first, count, number, hash, null, timestampSec));
     }
-    return new ScannedList(table, blocks.reverse(), this.#isInOrder);
+    return new ScannedList(table, blocks, this.#isInOrder);
   }
 
   #log(): boolean {
@@ -193,16 +186,8 @@ export class LogScan {
       this.#blocks.push({ number, hash, timestampSec, first: this.#count });
     } else if (logIndex <= this.#lastIndex) this.#isInOrder = false;
     this.#lastIndex = logIndex;
-    let at = this.#count * LOG_CELLS;
-    if (at + LOG_CELLS > this.#cells.length) this.#enlarge();
-    const cells = this.#cells;
-    cells[at++] = address;
-    cells[at++] = this.#topic0;
-    cells[at++] = topicCount;
-    cells[at++] = logIndex;
-    cells[at++] = this.#start;
-    cells[at] = this.#written;
-    this.#count += 1;
+    if ((this.#count + 1) * LOG_CELLS > this.#cells.length) this.#enlarge();
+    putLog(this.#cells, this.#count++, address, this.#topic0, topicCount, logIndex, this.#start, this.#written);
     return true;
   }
 

@@ -6,6 +6,51 @@ import { type LogMemory, PackedLog } from "./packed-log.ts";
 /** Of a log: emitter, first topic (-1: none), how many topics, log index, and where its bytes start and end. */
 export const LOG_CELLS = 6;
 
+/** Writes the cells of the log at a place. */
+export function putLog(
+  cells: Int32Array,
+  place: number,
+  address: number,
+  topic0: number,
+  topicCount: number,
+  logIndex: number,
+  start: number,
+  end: number,
+): void {
+  const at = place * LOG_CELLS;
+  cells[at] = address;
+  cells[at + 1] = topic0;
+  cells[at + 2] = topicCount;
+  cells[at + 3] = logIndex;
+  cells[at + 4] = start;
+  cells[at + 5] = end;
+}
+
+/** Places of names in a list, to which each is added once. */
+export class Names {
+  readonly list: string[];
+  readonly #places = new Map<string, number>();
+
+  /** `list`: may hold names of others, too. */
+  constructor(list: string[] = []) {
+    this.list = list;
+  }
+
+  /** Undefined where it was not added yet. */
+  find(name: string): number | undefined {
+    return this.#places.get(name);
+  }
+
+  placeOf(name: string): number {
+    let place = this.#places.get(name);
+    if (place === undefined) {
+      place = this.list.push(name) - 1;
+      this.#places.set(name, place);
+    }
+    return place;
+  }
+}
+
 /**
  * Many logs as few large values instead of many small ones. A block's logs are made when they are asked for, and only those
  * of the last block asked for are kept: there are many thousands, and what does not live long costs the least.

@@ -85,8 +85,8 @@ export function readLogs(
   if (!isList(answer)) throw inconsistent(`eth_getLogs answered with ${shown(answer)}`);
   const addresses = new Set<string>(filter.addresses);
   const topics = new Set<string>(filter.topics);
-  if (answer instanceof ScannedList && answer.isInOrder && areWithin(answer.blocks, from, to))
-    if (answer.isOf(addresses, topics)) return answer.blocks;
+  const isTable = answer instanceof ScannedList && answer.isInOrder;
+  if (isTable && areWithin(answer.blocks, from, to) && answer.isOf(addresses, topics)) return answer.blocks;
   const placed: PlacedLog[] = [];
   const checked = new Checked();
   let last: PlacedLog | undefined;

@@ -2,7 +2,7 @@ import type { Log, LogBlock, Range } from "../core/chain.ts";
 import { invariant, LpLedgerError } from "../core/errors.ts";
 import type { Hash } from "../core/hex.ts";
 import { topicOf, WORD_BYTES } from "../core/log-bytes.ts";
-import { LOG_CELLS, LogTable, logCount, TableBlock } from "./log-table.ts";
+import { LOG_CELLS, LogTable, logCount, Names, putLog, TableBlock } from "./log-table.ts";
 import { LogMemory, PackedLog, spareMemory } from "./packed-log.ts";
 
 /**
@@ -53,21 +53,6 @@ export function logCountOf(range: Range): number {
   return packOf(range).logs.length / LOG_CELLS;
 }
 
-/** Names, each once, by their places in the order in which they came. */
-class Names {
-  readonly list: string[] = [];
-  readonly #places = new Map<string, number>();
-
-  placeOf(name: string): number {
-    let place = this.#places.get(name);
-    if (place === undefined) {
-      place = this.list.push(name) - 1;
-      this.#places.set(name, place);
-    }
-    return place;
-  }
-}
-
 // What gives memory back belongs to the range it came with: it can neither travel nor mean another one.
 function packed({ blocks, release: _, ...range }: Range, contentOf: (block: LogBlock) => string): PackedRange {
   const table = wholeTableOf(blocks) ?? tableOf(blocks);
@@ -107,7 +92,7 @@ function tableOf(blocks: readonly LogBlock[]): LogTable {
   let [written, count] = [0, 0];
   for (const { logs } of blocks) count += logs.length;
   const cells = new Int32Array(count * LOG_CELLS);
-  let at = 0;
+  let place = 0;
   for (const { logs } of blocks) {
     for (const log of logs) {
       const topic0 = topicOf(log);
@@ -117,12 +102,9 @@ function tableOf(blocks: readonly LogBlock[]): LogTable {
         end = write(memory.buffer, written, log);
         written = end;
       }
-      cells[at++] = names.placeOf(log.address);
-      cells[at++] = topic0 === undefined ? -1 : names.placeOf(topic0);
-      cells[at++] = log.bytes?.topicCount ?? log.topics.length;
-      cells[at++] = log.logIndex;
-      cells[at++] = start;
-      cells[at++] = end;
+      const address = names.placeOf(log.address);
+      const topic = topic0 === undefined ? -1 : names.placeOf(topic0);
+      putLog(cells, place++, address, topic, log.bytes?.topicCount ?? log.topics.length, log.logIndex, start, end);
     }
   }
   return new LogTable(memory, names.list, cells);
