@@ -1,6 +1,7 @@
 import type { Block } from "../core/chain.ts";
 import { dayEndSec, isoOf } from "../core/day.ts";
 import { invariant } from "../core/errors.ts";
+import { groupBy } from "../core/group.ts";
 import type { Address } from "../core/hex.ts";
 import type { PoolState } from "../core/pool-state.ts";
 import { creditedBy, type Programme } from "../core/programme.ts";
@@ -63,6 +64,7 @@ export class Balances {
   readonly #store: Store;
   readonly #followed: { readonly programme: Programme; readonly special: ReadonlySet<Address> };
   readonly #isCredited: ReturnType<typeof creditedBy>;
+  readonly #counts = ({ pool, via }: OpenAccount): boolean => this.#isCredited(pool, via);
 
   constructor(store: Store, followed: { readonly programme: Programme; readonly special: ReadonlySet<Address> }) {
     this.#store = store;
@@ -122,21 +124,15 @@ export class Balances {
   }
 
   #openOf(providers: readonly Address[]): ReadonlyMap<Address, readonly OpenAccount[]> {
-    const byProvider = new Map<Address, OpenAccount[]>();
-    for (const account of this.#store.balances.openOf(providers)) {
-      const { provider, pool, via } = account;
-      if (!this.#isCredited(pool, via)) continue;
-      const accounts = byProvider.get(provider);
-      if (accounts === undefined) byProvider.set(provider, [account]);
-      else accounts.push(account);
-    }
-    return byProvider;
+    return groupBy(this.#store.balances.openOf(providers).filter(this.#counts), providerOf);
   }
 
   #begin(changed: Touched): Refreshing {
     return new Refreshing(this.#store, this.#followed.programme, changed);
   }
 }
+
+const providerOf = ({ provider }: OpenAccount): Address => provider;
 
 /** One refreshing: prices, states and standings are the same for all providers in it. */
 class Refreshing {
