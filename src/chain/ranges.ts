@@ -127,7 +127,8 @@ export class Ranges {
     } finally {
       outer.removeEventListener("abort", leave);
       left.abort();
-      await Promise.allSettled(ahead);
+      for (const read of await Promise.allSettled(ahead))
+        if (read.status === "fulfilled") for (const range of read.value) range.release?.();
     }
   }
 

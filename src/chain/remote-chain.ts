@@ -39,6 +39,11 @@ class Inbox {
     this.#wake();
   }
 
+  /** What was said and not heard. */
+  rest(): readonly Said[] {
+    return this.#said.splice(0);
+  }
+
   async next(): Promise<Said> {
     for (;;) {
       if (this.#failure !== undefined) throw this.#failure.error;
@@ -79,7 +84,9 @@ export class RemoteChain implements Calls, Streams {
       else if (said.kind === "refused") told.onRefused?.(said.endpoint, said.reason);
       else {
         this.#health = said.health;
-        this.#inboxes.get(said.id)?.put(said);
+        const inbox = this.#inboxes.get(said.id);
+        if (inbox !== undefined) inbox.put(said);
+        else this.#giveBack(said);
       }
     });
     this.#tell({ kind: "begin", plan });
@@ -184,15 +191,20 @@ export class RemoteChain implements Calls, Streams {
         if (said.kind === "done") return;
         if (said.kind !== "range") throw said.kind === "error" ? raised(said.error) : unexpected(said);
         this.#tell({ kind: "more", id });
-        const { memory } = said.range;
-        yield unpacked(said.range, () =>
-          this.#port.postMessage({ kind: "back", memory } satisfies Asked, [memory.buffer as ArrayBuffer]),
-        );
+        yield unpacked(said.range, () => this.#giveBack(said));
       }
     } finally {
       if (!ended) this.#tell({ kind: "stop", id });
       inbox.close();
+      for (const said of inbox.rest()) this.#giveBack(said);
     }
+  }
+
+  /** The memory of a range that nobody reads any more. */
+  #giveBack(said: Said): void {
+    if (said.kind !== "range") return;
+    const { memory } = said.range;
+    this.#port.postMessage({ kind: "back", memory } satisfies Asked, [memory.buffer as ArrayBuffer]);
   }
 
   /** Hears what the other end says under an id, until it is closed. An abort is told to it, and not waited for. */

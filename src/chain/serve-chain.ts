@@ -47,14 +47,16 @@ export function serveChain(
   /** Hands out one range whenever one is asked for; the chain itself reads ahead. */
   async function stream(id: number, method: string, args: readonly unknown[]): Promise<void> {
     const left = new AbortController();
-    const wanted = new Wanted();
+    const wanted = new Wanted(left.signal);
     running.set(id, { left, more: () => wanted.add() });
-    left.signal.addEventListener("abort", () => wanted.add());
     try {
       const run = chain?.[method as keyof Streams].bind(chain) as (...all: unknown[]) => AsyncGenerator<Range>;
       for await (const range of run(...withSignal(args, left.signal))) {
         await wanted.take();
-        if (left.signal.aborted) break;
+        if (left.signal.aborted) {
+          range.release?.();
+          break;
+        }
         const pack = packOf(range);
         answer(id, { kind: "range", range: pack }, [pack.memory.buffer as ArrayBuffer]);
       }
@@ -105,16 +107,23 @@ function withSignal(args: readonly unknown[], signal: AbortSignal): readonly unk
 
 /** Counts what was asked for and not given yet. */
 class Wanted {
+  readonly #left: AbortSignal;
   #count = 0;
   #wake: () => void = () => {};
+
+  constructor(left: AbortSignal) {
+    this.#left = left;
+    left.addEventListener("abort", () => this.#wake());
+  }
 
   add(): void {
     this.#count += 1;
     this.#wake();
   }
 
+  /** Resolves once something is asked for; at once where nobody is there any more to ask. */
   async take(): Promise<void> {
-    while (this.#count === 0)
+    while (this.#count === 0 && !this.#left.aborted)
       await new Promise<void>((resolve) => {
         this.#wake = resolve;
       });

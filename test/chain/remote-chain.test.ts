@@ -1,4 +1,6 @@
 import { getEventListeners } from "node:events";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { describe, expect, it } from "vitest";
 import { plainLog } from "../../src/chain/packed-log.ts";
 import { RemoteChain } from "../../src/chain/remote-chain.ts";
@@ -154,6 +156,44 @@ describe("a chain in another thread", () => {
         range.release?.();
         if (taken === 10) break;
       }
+    } finally {
+      close();
+    }
+  });
+
+  it("holds nothing of a stream that was left, and gives back the memory of what was not used", async () => {
+    setFlagsFromString("--expose-gc");
+    const collect = runInNewContext("gc") as () => void;
+    const fake = new FakeChain();
+    fake.grow(200, 3);
+    const made: WeakRef<Range>[] = [];
+    const { chain, heard, told, close } = remote(() => {
+      const near = chainPort(fake.fetch, testProgramme(), { blocksStart: 2, blocksMax: 2 });
+      const ranges = near.ranges.bind(near);
+      near.ranges = async function* (...asked) {
+        for await (const range of ranges(...asked)) {
+          made.push(new WeakRef(range));
+          yield range;
+        }
+      };
+      return near;
+    });
+    try {
+      const { head } = await chain.sight([], signal);
+      for (let from = 1; from < 100; from += 30) {
+        for await (const range of chain.ranges(from, 200, { head, finalTo: 0 }, signal)) {
+          for (let i = 0; i < 50; i++) await new Promise(setImmediate);
+          range.release?.();
+          if (range.from > from) break;
+        }
+      }
+      await chain.sight([], signal);
+      for (let i = 0; i < 50; i++) await new Promise(setImmediate);
+      collect();
+      expect(made.length).toBeGreaterThan(20);
+      expect(made.filter((each) => each.deref() !== undefined)).toEqual([]);
+      const count = (kinds: readonly string[], kind: string) => kinds.filter((each) => each === kind).length;
+      expect(count(told, "back")).toBe(count(heard, "range"));
     } finally {
       close();
     }

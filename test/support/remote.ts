@@ -1,18 +1,19 @@
 import { MessageChannel } from "node:worker_threads";
 import type { FollowedChain } from "../../src/chain/followed-chain.ts";
-import type { Said } from "../../src/chain/messages.ts";
+import type { Asked, Said } from "../../src/chain/messages.ts";
 import { RemoteChain } from "../../src/chain/remote-chain.ts";
 import { serveChain } from "../../src/chain/serve-chain.ts";
 import { portOf } from "../../src/cli/message-port.ts";
 import { testProgramme } from "./ledger.ts";
 
-/** A chain behind a real channel of messages, as it is behind a thread; `heard`: the kinds of all that came from it. */
+/** A chain behind a real channel of messages, as it is behind a thread; `heard` and `told`: the kinds of all that came from it and went to it. */
 export function remote(make: () => FollowedChain) {
   const { port1, port2 } = new MessageChannel();
   serveChain(portOf(port2), make);
   const plan = { programme: testProgramme(), caps: new Map<string, number>(), blocksMax: 1_000 };
-  const heard: string[] = [];
+  const [heard, told]: [string[], string[]] = [[], []];
   port1.on("message", ({ kind }: Said) => heard.push(kind));
+  port2.on("message", ({ kind }: Asked) => told.push(kind));
   const chain = new RemoteChain(portOf(port1), plan, () => ({ chainId: 31337 }));
-  return { chain, heard, close: () => port1.close() };
+  return { chain, heard, told, close: () => port1.close() };
 }
