@@ -27,7 +27,7 @@ export const RANGE_LIMITS: RangeLimits = {
   blocksFirst: 250,
   blocksStart: 1_000,
   blocksMax: 50_000,
-  logsWanted: 5_000,
+  logsWanted: 3_000,
   attemptsMax: 5,
   backoffMsMin: 200,
   backoffMsMax: 5_000,

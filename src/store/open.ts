@@ -28,6 +28,7 @@ export function openForWriting(path: string, backups?: BackupFolder): OpenDataba
     backupBeforeMigration(db, path, backups);
     db.pragma("journal_mode = wal");
     db.pragma("synchronous = normal");
+    db.pragma("cache_size = -8000"); // Half of what the driver takes: no slower (decision 17).
     db.pragma("journal_size_limit = 67108864");
     db.pragma("wal_autocheckpoint = 1000");
     migrate(db, path);
