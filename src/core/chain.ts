@@ -62,7 +62,7 @@ export interface Range {
 }
 
 /** Ranges are of a size that is right for a request; so many make a commit, and are made ready for it. */
-export const RANGES_TOGETHER = 6;
+export const RANGES_TOGETHER = 10;
 
 /** What is known of the chain when a range is asked for. */
 export interface RangeBounds {
