@@ -60,6 +60,8 @@ export type Reaction =
 
 /** A failure that may be the node's weather is tried again this often before the range is blamed for it. */
 const WEATHER_ATTEMPTS = 2;
+/** While a rate is learned a request may be refused more than once; those behind it are not used before it is there. */
+const RATE_ATTEMPTS = 3;
 
 /** How to answer a failed request for the blocks `from` to `to`; unknown errors of several blocks are bisected. */
 export function reactionTo(error: LpLedgerError, from: number, to: number, attempt: number): Reaction {
@@ -86,7 +88,7 @@ export function reactionTo(error: LpLedgerError, from: number, to: number, attem
       return blocks > 1 && attempt > WEATHER_ATTEMPTS ? bisect : { do: "again" };
     case "rate":
       // The pacer has slowed down already; a refusal that repeats itself is waited out.
-      return { do: attempt === 1 ? "at-its-turn" : "again" };
+      return { do: attempt <= RATE_ATTEMPTS ? "at-its-turn" : "again" };
     case "unreachable":
     case "inconsistent":
       return { do: "again" };

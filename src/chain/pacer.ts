@@ -5,8 +5,9 @@ const LESSON_MS = 1_000;
 const FIRST_MS = 100;
 const FIRST_MS_MIN = 50;
 const LATELY_MS = 500;
-/** Below what was borne when a refusal came; and what one lesson leaves at least once the rate is known: a fast step that was refused is taken back. */
+/** Below what was borne when refusals came; and what one lesson leaves at least once the rate is known: of one refusal, and of several, since a fast step that was refused is taken back. */
 const MARGIN_SHARE = 0.98;
+const SLOWER_SHARE_ONE = 0.98;
 const SLOWER_SHARE = 2 / 3;
 /** In the first lesson: how many answers it takes, by how much each refusal slows down, and how much more is asked than gets through. */
 const LESSON_ANSWERS = 20;
@@ -14,10 +15,12 @@ const LESSON_MS_MAX = 3_000;
 const YIELD_SHARE = 0.75;
 const YIELD_EVERY_MS = 100;
 const PRESSURE = 1.1;
-/** Far below the ceiling the rate grows fast; near it by a small step, since a step beyond it costs a refusal, and by larger ones while none comes. */
+/** Far below the ceiling the rate grows fast; near it by a small step, since a step beyond it costs a refusal, and by larger ones while none comes. A step that was refused makes the next ones rarer. */
 const FAR_GROWTH = 1.5;
 const NEAR_GROWTH = 0.03;
-const NEAR_EVERY_MS = 8_000;
+const NEAR_EVERY_MS = 1_000;
+const NEAR_REQUESTS = 25;
+const NEAR_TIMES_MAX = 8;
 /** A step that costs a pause is taken so many pauses later. */
 const NEAR_PAUSES = 4;
 const PER_SECOND_MIN = 1;
@@ -38,7 +41,7 @@ export class Pacer {
   readonly #sent: number[] = [];
   readonly #refused: number[] = [];
   #perSecond = Number.POSITIVE_INFINITY;
-  /** What the endpoint bore in the second before it refused last; after a first refusal that named a pause, what it was asked for. */
+  /** What the endpoint bore before it refused last, since the rate changed; after a first refusal that named a pause, what it was asked for. */
   #ceiling = Number.POSITIVE_INFINITY;
   #firstMs: number | undefined;
   /** Since the first refusal, until it is known how much gets through when a little too much is asked. */
@@ -49,7 +52,11 @@ export class Pacer {
   #pauseMs = 0;
   #taughtMs = Number.NEGATIVE_INFINITY;
   #changedMs = Number.NEGATIVE_INFINITY;
+  /** Requests since then. */
+  #tried = 0;
   #growth = NEAR_GROWTH;
+  /** Twice as much for each step that was refused. */
+  #nearTimes = 1;
   /** Before the last small step, which nothing was refused at. */
   #grownFrom: number | undefined;
 
@@ -73,6 +80,7 @@ export class Pacer {
     }
     this.#firstMs ??= this.#clock.nowMs();
     this.#sent.push(this.#clock.nowMs());
+    this.#tried += 1;
     while ((this.#sent[0] ?? at) < at - WINDOW_MS) this.#sent.shift();
   }
 
@@ -106,13 +114,16 @@ export class Pacer {
     }
     // Many requests may be refused together; they teach one lesson.
     if (now - this.#taughtMs < LESSON_MS) return;
+    // A second counted in whole requests says little of the rate: all that was sent counts since it changed, but for pauses.
+    const sinceMs = retryAfterMs === undefined ? Math.max(now - WINDOW_MS, this.#changedMs) : now;
+    const since = Math.min(sinceMs, now - LESSON_MS);
     this.#taughtMs = now;
-    this.#changedMs = now;
+    this.#changed(now);
     this.#growth = NEAR_GROWTH;
-    const since = now - LESSON_MS;
     const sent = this.#sent.filter((at) => at > since).length;
+    const perSecond = (1000 * (sent - this.#refused.length)) / (now - since);
     // Those that waited out a pause may have gone together: more than the rate it was refused at is not borne.
-    const borne = Math.min(this.#perSecond, Math.max(1, sent - this.#refused.length));
+    const borne = Math.min(this.#perSecond, Math.max(1, perSecond));
     if (!Number.isFinite(this.#ceiling)) {
       const asked = this.#recentRate(now);
       if (retryAfterMs === undefined) {
@@ -128,12 +139,15 @@ export class Pacer {
     const grownFrom = this.#grownFrom;
     this.#grownFrom = undefined;
     // One refusal after a small step says that it went too far, and no more.
-    if (grownFrom !== undefined && this.#refused.length === 1) {
+    const isOne = this.#refused.length === 1;
+    if (grownFrom !== undefined && isOne) {
+      this.#nearTimes = Math.min(NEAR_TIMES_MAX, 2 * this.#nearTimes);
       this.#slow(grownFrom);
       return;
     }
     // Later a second of refusals may have other reasons than the rate: then a lesson takes away a third at most.
-    this.#ceiling = Math.max(borne, this.#perSecond * SLOWER_SHARE);
+    const slower = isOne && retryAfterMs === undefined ? SLOWER_SHARE_ONE : SLOWER_SHARE;
+    this.#ceiling = Math.max(borne, this.#perSecond * slower);
     this.#slow(this.#ceiling * MARGIN_SHARE);
   }
 
@@ -162,7 +176,7 @@ export class Pacer {
     const { sinceMs, borne, refusedMs } = this.#learning;
     if (now - sinceMs < LESSON_MS || (borne < LESSON_ANSWERS && now - sinceMs < LESSON_MS_MAX)) return;
     this.#learning = undefined;
-    this.#changedMs = now;
+    this.#changed(now);
     if (refusedMs - sinceMs < (now - sinceMs) / 2) {
       // It was not asked for as much as it bears: another lesson, with more.
       this.#learning = { sinceMs: now, borne: 0, refusedMs: now, slowedMs: now };
@@ -184,11 +198,22 @@ export class Pacer {
     this.#learn(now);
     if (this.#learning !== undefined) return;
     const isFar = this.#perSecond * FAR_GROWTH <= this.#ceiling * MARGIN_SHARE;
-    if (now - this.#changedMs < (isFar ? LESSON_MS : NEAR_EVERY_MS + NEAR_PAUSES * this.#pauseMs)) return;
-    this.#changedMs = now;
+    if (isFar ? now - this.#changedMs < LESSON_MS : !this.#isBorne(now)) return;
+    this.#changed(now);
     this.#grownFrom = isFar ? undefined : this.#perSecond;
     this.#quickenBy(isFar ? FAR_GROWTH : 1 + this.#growth);
     if (!isFar) this.#growth = Math.min(1, 2 * this.#growth);
+  }
+
+  /** It is known by now that what was asked lately is borne: as long as little is asked, nothing is known of more. */
+  #isBorne(now: number): boolean {
+    const waitMs = this.#nearTimes * NEAR_EVERY_MS + NEAR_PAUSES * this.#pauseMs;
+    return this.#tried >= this.#nearTimes * NEAR_REQUESTS && now - this.#changedMs >= waitMs;
+  }
+
+  #changed(now: number): void {
+    this.#changedMs = now;
+    this.#tried = 0;
   }
 
   #quickenBy(factor: number): void {

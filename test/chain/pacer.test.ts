@@ -39,19 +39,22 @@ interface Manner {
   readonly quietMs?: number;
   /** How long an answer takes. */
   readonly latencyMs?: number;
+  /** How long each asker rests before its next request. */
+  readonly restMs?: (nowMs: number) => number;
   /** How long a refusal asks to wait. */
   readonly retryAfterMs?: number;
 }
 
 /** Four askers, one after another each, at an endpoint that bears `perSecond(now)`. */
 async function served(seconds: number, perSecond: (nowMs: number) => number, manner: Manner = {}) {
-  const { quietMs = 0, latencyMs = 50, retryAfterMs } = manner;
+  const { quietMs = 0, latencyMs = 50, restMs = () => 0, retryAfterMs } = manner;
   const time = new Time();
   const pacer = new Pacer(time);
   const { signal } = new AbortController();
   let [tokens, filledMs, accepted, refused] = [Math.max(3, perSecond(0) / 10), 0, 0, 0];
   const ask = async (): Promise<void> => {
     while (time.nowMs() < seconds * 1000) {
+      await time.sleep(restMs(time.nowMs()));
       await pacer.turn(signal);
       const now = time.nowMs();
       tokens = Math.min(Math.max(3, perSecond(now) / 10), tokens + ((now - filledMs) / 1000) * perSecond(now));
@@ -95,6 +98,15 @@ describe("pacing requests", () => {
     }
   });
 
+  it("finds out soon where it learned too little, since nothing was asked for a while", async () => {
+    for (const rate of [25, 40, 60])
+      for (const from of [400, 600, 800]) {
+        const restMs = (now: number): number => (now >= from && now < from + 200 ? from + 200 - now : 0);
+        const { accepted } = await served(10, () => rate, { restMs });
+        expect(accepted / (rate * 10)).toBeGreaterThan(0.92);
+      }
+  });
+
   it("takes a refusal that comes late for what it is", async () => {
     for (const rate of [4, 8, 12]) {
       const { accepted } = await served(20, () => rate, { latencyMs: 250 });
@@ -132,6 +144,12 @@ describe("pacing requests", () => {
     expect(fallen.perSecond).toBeLessThan(9);
     const risen = await served(300, (now) => (now < 30_000 ? 8 : 40));
     expect(risen.perSecond).toBeGreaterThan(30);
+  });
+
+  it("learns nothing from being borne where little is asked", async () => {
+    const { perSecond } = await served(120, () => 25, { restMs: (now) => (now < 5_000 ? 0 : 4_000) });
+    expect(perSecond).toBeGreaterThan(23);
+    expect(perSecond).toBeLessThan(29);
   });
 
   it("does not slow down where nothing is refused", async () => {
