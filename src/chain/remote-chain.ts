@@ -1,4 +1,4 @@
-import { type Block, type LogBlock, RANGES_TOGETHER, type Range, type RangeBounds } from "../core/chain.ts";
+import type { Block, LogBlock, Range, RangeBounds } from "../core/chain.ts";
 import { LpLedgerError } from "../core/errors.ts";
 import type { Hash } from "../core/hex.ts";
 import type { Question } from "../core/question.ts";
@@ -15,6 +15,9 @@ import {
 } from "./messages.ts";
 import type { Sight } from "./node.ts";
 import { unpacked } from "./packed.ts";
+
+/** So many are made ready while others are used. */
+const RANGES_AHEAD = 10;
 
 /** What the other end says under one id, in order. */
 class Inbox {
@@ -183,8 +186,8 @@ export class RemoteChain implements Calls, Streams {
     let ended = false;
     try {
       this.#tell({ kind: "stream", id, method, args: withoutSignal(args), expected: this.#expected() });
-      // The next ones come while these are written: as many are on their way or wait here.
-      for (let i = 0; i < RANGES_TOGETHER; i++) this.#tell({ kind: "more", id });
+      // The next ones come while these are written: so many are on their way or wait here.
+      for (let i = 0; i < RANGES_AHEAD; i++) this.#tell({ kind: "more", id });
       for (;;) {
         const said = await inbox.next();
         ended = said.kind !== "range";

@@ -61,8 +61,8 @@ export interface Range {
   release?(): void;
 }
 
-/** Ranges are of a size that is right for a request; so many make a commit, and are made ready for it. */
-export const RANGES_TOGETHER = 10;
+/** Ranges are of a size that is right for a request; so many make a commit. */
+export const RANGES_TOGETHER = 16;
 
 /** What is known of the chain when a range is asked for. */
 export interface RangeBounds {
