@@ -9,7 +9,7 @@ import { LateValues } from "./late-values.ts";
 import { readShareRates } from "./share-rates.ts";
 
 export interface RunOptions extends ConvergeOptions {
-  /** Asked each time: an operator may change it while the daemon runs. */
+  /** From the beginning of a look to the next one's. Asked each time: an operator may change it while the daemon runs. */
   pollIntervalMs(): number;
   /** Transient failures without any success for this long end the run with exit 75. */
   giveUpMs(): number;
@@ -22,9 +22,9 @@ export interface RunOptions extends ConvergeOptions {
   onStep?(step: Step): void;
   /** After each look at the chain, whatever it brought. */
   onLook?(): void;
-  /** A transient failure that is about to be retried. */
   /** Days got their values late, from prices that were brought in. */
   onValued?(days: readonly string[]): void;
+  /** A transient failure that is about to be retried. */
   onRetry?(error: LpLedgerError, waitMs: number): void;
 }
 
@@ -33,6 +33,8 @@ const STALLED = "STALLED";
 const ENDINGS: ReadonlySet<string> = new Set([STALLED, "CHAIN_THREAD"]);
 /** A next range is nearly always there: a backfill reads ahead. */
 const SOON_MS = 20;
+/** Also after a look that took long: so much of the interval is rested. */
+const REST_SHARE_MIN = 0.5;
 const BACKOFF_MS_MIN = 250;
 const BACKOFF_MS_MAX = 15_000;
 
@@ -52,6 +54,7 @@ export async function run(
   const late = new LateValues(keeper.store, (days) => options.onValued?.(days));
   const watchdog = new Watchdog(chain, clock, options.stallMs?.() ?? Number.POSITIVE_INFINITY);
   while (!signal.aborted) {
+    const lookedMs = clock.nowMs();
     try {
       if (!identified) await requireChain(keeper, chain, signal);
       identified = true;
@@ -82,8 +85,10 @@ export async function run(
       // The second look at the head is what finds out how much of the ledger is final.
       if (options.once && looksAtHead === 2) return;
       const goOn = step.settling || step.more || (options.once && (looksAtHead === 1 || step.finalPending));
-      if (step.verdict !== "forked" && !goOn)
-        await (options.rest?.(options.pollIntervalMs(), signal) ?? clock.sleep(options.pollIntervalMs(), signal));
+      if (step.verdict !== "forked" && !goOn) {
+        const restMs = restMsOf(options.pollIntervalMs(), clock.nowMs() - lookedMs);
+        await (options.rest?.(restMs, signal) ?? clock.sleep(restMs, signal));
+      }
     } catch (error) {
       if (signal.aborted) return;
       if (!(error instanceof LpLedgerError) || error.kind !== "transient" || ENDINGS.has(error.code)) throw error;
@@ -99,6 +104,10 @@ export async function run(
       await clock.sleep(waitMs, signal).catch(() => {}); // The loop's condition sees the abort.
     }
   }
+}
+
+function restMsOf(intervalMs: number, tookMs: number): number {
+  return Math.max(intervalMs * REST_SHARE_MIN, intervalMs - Math.max(0, tookMs));
 }
 
 async function readRates({ store, programme }: Bookkeeper, chain: ChainPort, signal: AbortSignal): Promise<void> {

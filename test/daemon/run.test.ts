@@ -76,6 +76,39 @@ describe("the run", () => {
     },
   );
 
+  it.each([
+    [0, 2_000],
+    [300, 1_700],
+    [1_500, 1_000],
+    [-86_400_000, 2_000], // The clock was set back.
+  ])(
+    "looks again an interval after a look began, and rests for half of it at least: after %i ms, %i",
+    async (took, rest) => {
+      const chain = new FakeChain();
+      chain.grow(20, 9);
+      const clock = new OwnClock();
+      const ledger = new TestLedger(chain.fetch);
+      const stop = new AbortController();
+      const rests: number[] = [];
+      const slow: ChainPort = new Proxy(ledger.chain, {
+        get: (port, name) => {
+          const own = port[name as keyof ChainPort];
+          if (name === "sight" && rests.length > 0) clock.ms += took;
+          return typeof own === "function" ? own.bind(port) : own;
+        },
+      });
+      await run(ledger.keeper, slow, clock, stop.signal, {
+        ...OPTIONS,
+        once: false,
+        rest: async (ms) => {
+          rests.push(ms);
+          if (rests.length === 2) stop.abort();
+        },
+      });
+      expect(rests[1]).toBe(rest);
+    },
+  );
+
   it("does not take a backfill that outlasts the give-up time for silence", async () => {
     const chain = new FakeChain();
     chain.grow(100, 10);
