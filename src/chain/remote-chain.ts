@@ -17,7 +17,7 @@ import type { Sight } from "./node.ts";
 import { unpacked } from "./packed.ts";
 
 /** So many are made ready while others are used. */
-const RANGES_AHEAD = 10;
+const RANGES_AHEAD = 12;
 
 /** What the other end says under one id, in order. */
 class Inbox {

@@ -62,7 +62,7 @@ export interface Range {
 }
 
 /** Ranges are of a size that is right for a request; so many make a commit. */
-export const RANGES_TOGETHER = 16;
+export const RANGES_TOGETHER = 14;
 
 /** What is known of the chain when a range is asked for. */
 export interface RangeBounds {
