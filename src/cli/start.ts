@@ -117,7 +117,7 @@ export async function start(io: Io, options: StartOptions): Promise<void> {
       };
       const care = (caughtUp: boolean): void => {
         tellHttp();
-        upkeep.tick();
+        upkeep.tick(caughtUp);
         if (options.once === true) return;
         backups.tick(stop.signal, caughtUp);
         if (caughtUp) sampling.tick(stop.signal);
@@ -186,7 +186,7 @@ export async function start(io: Io, options: StartOptions): Promise<void> {
             },
             onStep: (step) => {
               progress.stepped(step, store.blocks.tip()?.number);
-              care(step.verdict !== "forked");
+              care(step.verdict !== "forked" && !step.more);
             },
           });
         }

@@ -33,18 +33,28 @@ describe("upkeep", () => {
     const rows = reader.db.prepare("select key from program_config").iterate();
     rows.next();
     fill("b");
-    upkeep.tick();
+    upkeep.tick(false);
     expect(stuck.length).toBe(1);
-    upkeep.tick();
+    upkeep.tick(false);
     expect(stuck.length).toBe(1); // Not every step: once a minute.
     rows.return?.();
     reader.close();
     nowMs += 61_000;
-    upkeep.tick();
+    upkeep.tick(false);
     expect(walBytes(store.db)).toBe(0);
     nowMs += 3_600_000;
-    upkeep.tick();
+    upkeep.tick(false);
     expect(store.db.prepare("select kind from maintenance_runs").pluck().all()).toEqual(["optimize"]);
+  });
+
+  it("copies the write-ahead log less often until the head is reached", () => {
+    const { store } = openStore(join(temporaryFolder(), "ledger.sqlite"));
+    const upkeep = new Upkeep(store, stillClock, { onStuckReader: () => {} });
+    const pages = () => store.db.pragma("wal_autocheckpoint", { simple: true });
+    upkeep.tick(false);
+    expect(pages()).toBe(8_000);
+    upkeep.tick(true);
+    expect(pages()).toBe(1_000);
   });
 
   it("rewrites a file without holes and changes nothing in it", async () => {
