@@ -1,5 +1,5 @@
 import type { Hash } from "../core/hex.ts";
-import { WORD_BYTES } from "../core/log-bytes.ts";
+import { WORD_BYTES } from "../core/word.ts";
 import { ByteCursor, type Check, Slot } from "./byte-cursor.ts";
 import { LOG_CELLS, LogTable, Names, putLog, TableBlock } from "./log-table.ts";
 import { LOG_INDEX_MAX, LogMemory, spareMemory } from "./packed-log.ts";

@@ -1,6 +1,6 @@
 import type { Log, LogBytes } from "../core/chain.ts";
 import type { Address, Hash } from "../core/hex.ts";
-import { WORD_BYTES } from "../core/log-bytes.ts";
+import { isSameWord, WORD_BYTES } from "../core/word.ts";
 import { Spare } from "./spare.ts";
 
 /** Beyond any block: an index fits a cell of 32 bits. */
@@ -24,8 +24,7 @@ export class LogMemory {
   }
 
   isSameWord(a: number, b: number): boolean {
-    for (let i = 0; i < WORD_BYTES; i += 4) if (this.view.getInt32(a + i) !== this.view.getInt32(b + i)) return false;
-    return true;
+    return isSameWord(this.view, a, this.view, b);
   }
 }
 

@@ -1,7 +1,8 @@
 import type { Log, LogBlock, Range } from "../core/chain.ts";
 import { invariant, LpLedgerError } from "../core/errors.ts";
 import type { Hash } from "../core/hex.ts";
-import { topicOf, WORD_BYTES } from "../core/log-bytes.ts";
+import { topicOf } from "../core/log-bytes.ts";
+import { WORD_BYTES } from "../core/word.ts";
 import { LOG_CELLS, LogTable, logCount, Names, putLog, TableBlock } from "./log-table.ts";
 import { LogMemory, PackedLog, spareMemory } from "./packed-log.ts";
 

@@ -3,9 +3,10 @@ import { invariant } from "./errors.ts";
 import type { Address } from "./hex.ts";
 import type { PoolState } from "./pool-state.ts";
 import type { Pool } from "./programme.ts";
-import type { ReservesBook, SharesBook, TicksBook } from "./running-state.ts";
+import type { ReservesBook, SharesBook } from "./running-state.ts";
 import { type Holder, partsOf } from "./side.ts";
-import { rangeId, TickMap, type TickRange } from "./ticks.ts";
+import { rangeId, type TickRange } from "./ticks.ts";
+import { TicksBook } from "./ticks-book.ts";
 
 /** A position NFT: its pool and range never change, its owner does (zero once burned). */
 export interface PositionToken {
@@ -174,7 +175,7 @@ export class Books {
       const state = this.#source.poolState(pool.address);
       const price = state?.kind === "ticks" ? { sqrtPriceX96: state.sqrtPriceX96, tick: state.tick } : null;
       const amounts = state?.kind === "ticks" ? state.amounts : null;
-      book = { price, amounts, ticks: new TickMap(price?.tick ?? 0), managed: new Map(), unmatched: new Map() };
+      book = new TicksBook(price, amounts);
       for (const account of this.#source.openAccounts(pool.address)) {
         if (account.range === null) continue;
         book.ticks.change(account.range, account.balance);

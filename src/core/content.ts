@@ -1,7 +1,8 @@
 import type { Log, LogBytes } from "./chain.ts";
 import type { Sha256 } from "./digest.ts";
 import type { Address } from "./hex.ts";
-import { bytesOf, WORD_BYTES } from "./log-bytes.ts";
+import { bytesOf } from "./log-bytes.ts";
+import { WORD_BYTES } from "./word.ts";
 
 const encoder = new TextEncoder();
 const NOTHING = new Uint8Array();

@@ -1,7 +1,5 @@
 import type { Log, LogBytes } from "./chain.ts";
-
-/** Bytes of a hash or topic. */
-export const WORD_BYTES = 32;
+import { WORD_BYTES } from "./word.ts";
 
 /** A log's bytes; of one that is there as text, which must be lower-case hex, undefined where a word has another length. */
 export function bytesOf(log: Log): LogBytes | undefined {

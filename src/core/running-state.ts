@@ -1,5 +1,4 @@
-import type { Amounts, PoolPrice } from "./amounts.ts";
-import type { TickMap } from "./ticks.ts";
+import type { Amounts } from "./amounts.ts";
 
 /** Running state of a Uniswap V2 pair. `before` is the reserve pair of the sync before the newest. */
 export interface ReservesBook {
@@ -26,16 +25,4 @@ export interface SharesBook {
   fallsUntilSec: number;
   /** When the value was read last; 0 where these books did not read it. */
   sampledSec: number;
-}
-
-/**
- * Running state of a Uniswap V3 pool, by owner and range as the pool itself knows positions. `managed`: the L of position managers,
- * which is spread over many accounts. `unmatched`: L by the pool's logs minus L by the accounts, where that is not zero.
- */
-export interface TicksBook {
-  price: PoolPrice | null;
-  amounts: readonly [bigint, bigint] | null;
-  readonly ticks: TickMap;
-  readonly managed: Map<string, bigint>;
-  readonly unmatched: Map<string, bigint>;
 }

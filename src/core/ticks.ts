@@ -1,4 +1,5 @@
 import { invariant } from "./errors.ts";
+import { isSameWord, WORD_BYTES, writeNumber } from "./word.ts";
 
 export const TICK_MAX = 887_272;
 const Q32 = 1n << 32n;
@@ -74,6 +75,9 @@ export class TickMap {
   readonly #sorted: number[] = [];
   #tick: number;
   #active = 0n;
+  /** The active liquidity as a word, to compare with those of swaps; behind it while not written. */
+  readonly #word = new DataView(new ArrayBuffer(WORD_BYTES));
+  #isWritten = true;
 
   constructor(tick: number) {
     this.#tick = tick;
@@ -84,11 +88,23 @@ export class TickMap {
     return this.#active;
   }
 
+  /** Whether that is the number of the word that begins at a place. */
+  isActive(view: DataView, at: number): boolean {
+    if (!this.#isWritten) writeNumber(this.#word, this.#active);
+    this.#isWritten = true;
+    return isSameWord(this.#word, 0, view, at);
+  }
+
   /** Adds (or with a negative delta removes) the liquidity of one range. */
   change(range: TickRange, delta: bigint): void {
     this.#bump(range.tickLower, delta);
     this.#bump(range.tickUpper, -delta);
-    if (inRange(range, this.#tick)) this.#active += delta;
+    if (inRange(range, this.#tick)) this.#setActive(this.#active + delta);
+  }
+
+  #setActive(active: bigint): void {
+    this.#active = active;
+    this.#isWritten = false;
   }
 
   /** Moves the current tick, crossing every initialised tick on the way. */
@@ -99,7 +115,7 @@ export class TickMap {
       const crossed = this.#sorted[i] ?? Number.POSITIVE_INFINITY;
       if (crossed > high) break;
       const net = this.#net.get(crossed) ?? 0n;
-      this.#active += up ? net : -net;
+      this.#setActive(this.#active + (up ? net : -net));
     }
     this.#tick = tick;
   }

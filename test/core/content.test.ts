@@ -4,7 +4,7 @@ import { sha256 } from "../../src/cli/platform.ts";
 import type { Log } from "../../src/core/chain.ts";
 import { contentOf } from "../../src/core/content.ts";
 import { toAddress, toHash } from "../../src/core/hex.ts";
-import { WORD_BYTES } from "../../src/core/log-bytes.ts";
+import { WORD_BYTES } from "../../src/core/word.ts";
 
 const word = (digit: string): string => `0x${digit.repeat(64)}`;
 const LOGS: readonly Log[] = [

@@ -6,11 +6,9 @@ import poolAbi from "../../abi/uniswap-v3-pool.json" with { type: "json" };
 import managerAbi from "../../abi/uniswap-v3-position-manager.json" with { type: "json" };
 import { managerShapes } from "../../src/core/decode/position-manager.ts";
 import { uniswapV2Shapes } from "../../src/core/decode/uniswap-v2.ts";
-import { pancakeV3Shapes, uniswapV3Shapes } from "../../src/core/decode/uniswap-v3.ts";
-import { readSwap } from "../../src/core/decode/v3-swap.ts";
+import { uniswapV3Shapes } from "../../src/core/decode/uniswap-v3.ts";
 import { decodeWords, type EventShape, losslessJson } from "../../src/core/decode/words.ts";
 import { toAddress, toHash } from "../../src/core/hex.ts";
-import { bytesOf } from "../../src/core/log-bytes.ts";
 
 const WORD = fc.uint8Array({ minLength: 32, maxLength: 32 }).map((bytes) => Buffer.from(bytes).toString("hex"));
 const EDGES = ["0".repeat(64), "f".repeat(64), `${"0".repeat(63)}1`, `8${"0".repeat(63)}`, `7${"f".repeat(63)}`];
@@ -71,47 +69,6 @@ describe("decoding by fixed words", () => {
         );
       });
     }
-  }
-
-  for (const [kind, shapes, feeWords] of [
-    ["Uniswap V3", uniswapV3Shapes, 0],
-    ["PancakeSwap V3", pancakeV3Shapes, 2],
-  ] as const) {
-    it(`reads a swap of ${kind} by fixed offsets as by its shape, or refuses both`, () => {
-      const shape = [...shapes.values()].find(({ name }) => name === "Swap");
-      if (shape === undefined) throw new Error("no Swap");
-      const count = shape.topicCount - 1 + (shape.dataLength - 2) / 64;
-      // Mostly words that fit, so that each that does not is met alone.
-      const tiny = fc.nat(2 ** 22).map((value) => value.toString(16).padStart(64, "0"));
-      const fitting = fc.oneof({ weight: 19, arbitrary: tiny }, { weight: 1, arbitrary: anyWord });
-      const length = { minLength: count, maxLength: count };
-      const words = fc.oneof({ weight: 9, arbitrary: fc.array(fitting, length) }, fc.array(fitting, { maxLength: 12 }));
-      const logs = fc.tuple(words, anyWord, anyWord, fc.nat(19));
-      let read = 0;
-      fc.assert(
-        fc.property(logs, ([fields, amount0, amount1, topics]) => {
-          const all = fields.toSpliced(2, 2, amount0, amount1);
-          const cut = topics > 3 ? 2 : topics; // Nearly always two topics behind the first.
-          const log = logOf(
-            [shape.topic0, ...all.slice(0, cut).map((word) => `0x${word}`)],
-            `0x${all.slice(cut).join("")}`,
-          );
-          const bytes = bytesOf(log);
-          const swap = bytes && readSwap(bytes, feeWords);
-          let values: ReturnType<typeof decodeWords> | undefined;
-          try {
-            values = decodeWords(shape, log);
-          } catch (error) {
-            expect((error as { code?: string }).code).toBe("LOG_SHAPE");
-          }
-          const { amount0: a, amount1: b, sqrtPriceX96, liquidity, tick } = values ?? {};
-          expect(swap).toEqual(values && { amount0: a, amount1: b, sqrtPriceX96, liquidity, tick });
-          read += swap === undefined ? 0 : 1;
-        }),
-        { numRuns: 2000 },
-      );
-      expect(read).toBeGreaterThan(500);
-    });
   }
 
   it("refuses a log with the right topic and another shape, naming the contract", () => {

@@ -3,60 +3,59 @@ import type { Log, LogBytes } from "../chain.ts";
 import { broken } from "../errors.ts";
 import { bytesOf } from "../log-bytes.ts";
 import type { Pool } from "../programme.ts";
-import type { TicksBook } from "../running-state.ts";
-import { sqrtRatioAtTick } from "../ticks.ts";
+import { sqrtRatioAtTick, TICK_MAX } from "../ticks.ts";
+import type { TicksBook } from "../ticks-book.ts";
+import { int24, isFilled, unsigned, WORD_BYTES } from "../word.ts";
 import type { Place, ReadAlone } from "./reading.ts";
-import { int24, isFilled, signed, unsigned } from "./words.ts";
 
-/** What a swap says of its pool, in base units of each token and at its end. */
-export interface Swap {
-  readonly amount0: bigint;
-  readonly amount1: bigint;
-  readonly sqrtPriceX96: bigint;
-  readonly liquidity: bigint;
-  readonly tick: number;
+/** Where the words of a `Swap` lie behind the two parties among its topics: amounts, price, liquidity, tick. */
+const [AMOUNTS, PRICE, LIQUIDITY, TICK, END] = [64, 128, 160, 192, 224];
+
+/** The tick of a swap whose every field is as `decodeWords` would have it; undefined of any other. */
+function tickOf({ view, start, end, topicCount }: LogBytes, feeWords: number): number | undefined {
+  if (topicCount !== 3 || end !== start + END + WORD_BYTES * feeWords) return undefined;
+  const isClean =
+    isFilled(view, start, 12, 0) &&
+    isFilled(view, start + WORD_BYTES, 12, 0) &&
+    isFilled(view, start + PRICE, 12, 0) &&
+    isFilled(view, start + LIQUIDITY, 16, 0);
+  if (!isClean) return undefined;
+  for (let i = 0; i < feeWords; i++) if (!isFilled(view, start + END + WORD_BYTES * i, 16, 0)) return undefined;
+  return int24(view, start + TICK);
 }
 
 /**
- * The `Swap` of a Uniswap V3 pool by fixed offsets: nine of ten logs are swaps, and reading every field by its shape takes
- * three times as long. `feeWords`: words of `uint128` behind the event's own, which forks have. Undefined where anything is
- * not as `decodeWords` would have it.
+ * Applies a pool's swap, which moves no liquidity and is matched with no other log; false before the pool's first price, and
+ * where the log is not of its shape. Nine of ten logs are swaps: they are read by fixed offsets, and no bigint is made unless a
+ * check is too close for doubles. `feeWords`: words of `uint128` behind the event's own, which forks have.
  */
-export function readSwap({ view, start, end, topicCount }: LogBytes, feeWords: number): Swap | undefined {
-  const at = start + 64;
-  if (topicCount !== 3 || end !== at + 32 * (5 + feeWords)) return undefined;
-  const isClean =
-    isFilled(view, start, 12, 0) &&
-    isFilled(view, start + 32, 12, 0) &&
-    isFilled(view, at + 64, 12, 0) &&
-    isFilled(view, at + 96, 16, 0);
-  const tick = int24(view, at + 128);
-  if (!isClean || tick === undefined) return undefined;
-  for (let i = 5; i < 5 + feeWords; i++) if (!isFilled(view, at + 32 * i, 16, 0)) return undefined;
-  return {
-    amount0: signed(view, at),
-    amount1: signed(view, at + 32),
-    sqrtPriceX96: unsigned(view, at + 64),
-    liquidity: unsigned(view, at + 96),
-    tick,
-  };
-}
-
-/** Applies a pool's swap, which moves no liquidity and is matched with no other log; false before the pool's first price. */
 export function swapAlone(feeWords: number): ReadAlone {
   return (books, pool, log, place) => {
     const book = books.ticks(pool);
-    const bytes = book.price === null ? undefined : bytesOf(log);
-    const swap = bytes && readSwap(bytes, feeWords);
-    if (swap === undefined) return false;
-    const { amount0, amount1, sqrtPriceX96, tick, liquidity } = swap;
-    requireCovered(pool, book, log, place, "Swap", [amount0, amount1]);
-    book.price = { sqrtPriceX96, tick };
-    requireTick("V3-4", pool, place, log, book.price);
-    book.ticks.moveTo(tick);
-    requireActive("V3-1", pool, place, log, liquidity, book.ticks.active);
+    const bytes = book.isPriced ? bytesOf(log) : undefined;
+    const tick = bytes && tickOf(bytes, feeWords);
+    if (bytes === undefined || tick === undefined) return false;
+    const { view, start } = bytes;
+    if (!book.add(view, start + AMOUNTS)) throw notCovered(pool, book.amounts, log, place, "Swap");
+    book.moveTo(view, start + PRICE, tick);
+    if (!isWithin(view, start + PRICE, tick)) requireTick("V3-4", pool, place, log, book.price);
+    if (!book.ticks.isActive(view, start + LIQUIDITY))
+      requireActive("V3-1", pool, place, log, unsigned(view, start + LIQUIDITY), book.ticks.active);
     return true;
   };
+}
+
+const LIMB = 2 ** 32;
+const TICKS_PER_LOG = 2 / Math.log1p(0.0001);
+/** In ticks: above what doubles are off by (1e-9), and what rounding a ratio up makes of the lowest ones (5e-6). */
+const DOUBT = 1e-4;
+
+/** Whether the price that begins at a place lies at this tick, and surely so: doubles do not tell it near the tick's ends. */
+function isWithin(view: DataView, at: number, tick: number): boolean {
+  const upper = view.getUint32(at + 12) * LIMB + view.getUint32(at + 16);
+  const lower = view.getUint32(at + 20) + (view.getUint32(at + 24) + view.getUint32(at + 28) / LIMB) / LIMB;
+  const above = TICKS_PER_LOG * Math.log(upper + lower / LIMB) - tick;
+  return above > DOUBT && above < 1 - DOUBT && Math.abs(tick) < TICK_MAX;
 }
 
 /** V3-8: nothing leaves the pool that did not come in before; what is in it is kept for V3-7. */
@@ -68,16 +67,21 @@ export function requireCovered(
   name: string,
   [in0, in1]: readonly [in0: bigint, in1: bigint],
 ): void {
-  if (book.amounts === null) return; // Read from before amounts were kept.
-  const after = [book.amounts[0] + in0, book.amounts[1] + in1] as const;
+  const before = book.amounts;
+  if (before === null) return; // Read from before amounts were kept.
+  const after = [before[0] + in0, before[1] + in1] as const;
   book.amounts = after;
-  if (after[0] >= 0n && after[1] >= 0n) return;
+  if (after[0] < 0n || after[1] < 0n) throw notCovered(pool, after, log, place, name);
+}
+
+function notCovered(pool: Pool, after: TicksBook["amounts"], log: Log, place: Place, name: string): Error {
   const why = `more leaves the pool with this ${name} than its logs brought in: one of them is missing`;
-  throw broken("V3-8", pool, place, log, "amounts of at least 0", after.join(" and "), why);
+  return broken("V3-8", pool, place, log, "amounts of at least 0", (after ?? []).join(" and "), why);
 }
 
 /** V3-4: the price lies at its tick, or exactly on the next one, where a swap that went down has stopped. */
-export function requireTick(identity: string, pool: Pool, place: Place, log: Log, price: PoolPrice): void {
+export function requireTick(identity: string, pool: Pool, place: Place, log: Log, price: PoolPrice | null): void {
+  if (price === null) return;
   const { tick, sqrtPriceX96 } = price;
   if (sqrtRatioAtTick(tick) <= sqrtPriceX96 && sqrtPriceX96 <= sqrtRatioAtTick(tick + 1)) return;
   const expected = `a price from ${sqrtRatioAtTick(tick)} to ${sqrtRatioAtTick(tick + 1)}`;

@@ -2,6 +2,7 @@ import type { Log, LogBytes } from "../chain.ts";
 import { LpLedgerError } from "../errors.ts";
 import { keccakOfText } from "../keccak.ts";
 import { bytesOf } from "../log-bytes.ts";
+import { isFilled, signed, unsigned } from "../word.ts";
 
 /** A decoded argument: addresses and 32 bytes as lower-case hex, integers of at most 32 bits as numbers, all others as bigint. */
 export type Value = string | number | bigint | readonly bigint[];
@@ -120,28 +121,6 @@ function readerOf(type: string): WordReader {
   return match[1] === "u" ? uintReader(bits) : intReader(bits);
 }
 
-/** Whether so many bytes, all of them full of ones or zeros, stand at a place: `bits` is -1 or 0. */
-export function isFilled(view: DataView, at: number, length: number, bits: number): boolean {
-  let i = 0;
-  for (; i + 4 <= length; i += 4) if (view.getInt32(at + i) !== bits) return false;
-  for (; i < length; i++) if (view.getInt8(at + i) !== bits) return false;
-  return true;
-}
-
-/** The lower half of a word. Whatever is small is told by 32 bits at a time, since every bigint is made in memory. */
-function low128(view: DataView, at: number): bigint {
-  const low = view.getBigUint64(at + 24);
-  if (view.getInt32(at + 16) === 0 && view.getInt32(at + 20) === 0) return low;
-  return (view.getBigUint64(at + 16) << 64n) | low;
-}
-
-/** A whole word; most amounts are much smaller than it holds. */
-export function unsigned(view: DataView, at: number): bigint {
-  const low = low128(view, at);
-  if (isFilled(view, at, 16, 0)) return low;
-  return (((view.getBigUint64(at) << 64n) | view.getBigUint64(at + 8)) << 128n) | low;
-}
-
 function uintReader(bits: number): WordReader {
   const unused = 32 - bits / 8;
   return ({ view }, at) => (isFilled(view, at, unused, 0) ? unsigned(view, at) : undefined);
@@ -159,21 +138,6 @@ function intReader(bits: number): WordReader {
     const value = signed(view, at);
     return BigInt.asIntN(bits, value) === value ? value : undefined;
   };
-}
-
-/** A whole word in two's complement. */
-export function signed(view: DataView, at: number): bigint {
-  if (isFilled(view, at, 16, 0)) return low128(view, at);
-  if (view.getInt32(at + 16) >= 0 || !isFilled(view, at, 16, -1)) return BigInt.asIntN(256, unsigned(view, at));
-  const isShort = view.getInt32(at + 16) === -1 && view.getInt32(at + 20) === -1 && view.getInt32(at + 24) < 0;
-  if (isShort) return view.getBigInt64(at + 24);
-  return (view.getBigInt64(at + 16) << 64n) | view.getBigUint64(at + 24);
-}
-
-/** A word of `int24`; undefined where it is out of range. */
-export function int24(view: DataView, at: number): number | undefined {
-  const value = view.getInt32(at + 28);
-  return (value << 8) >> 8 === value && isFilled(view, at, 28, value < 0 ? -1 : 0) ? value : undefined;
 }
 
 /** Decoded values as JSON that loses nothing: integers beyond 32 bits as decimal text, the rest as they are. */
