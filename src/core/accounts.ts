@@ -65,8 +65,17 @@ export class KnownAccounts {
     this.#size += 1;
   }
 
-  clear(): void {
-    this.#byProvider.clear();
+  /** Forgets those that hold nothing, which are seldom asked for again; and of the others all beyond `most`. */
+  shrinkTo(most: number): void {
     this.#size = 0;
+    for (const [provider, ofProvider] of this.#byProvider) {
+      for (const [position, known] of ofProvider) {
+        const kept = this.#size < most ? known.filter(({ balance }) => balance !== 0n) : [];
+        if (kept.length === 0) ofProvider.delete(position);
+        else ofProvider.set(position, kept);
+        this.#size += kept.length;
+      }
+      if (ofProvider.size === 0) this.#byProvider.delete(provider);
+    }
   }
 }

@@ -46,7 +46,9 @@ export function addTo(sums: Map<string, bigint>, key: string, delta: bigint): vo
   else sums.set(key, after);
 }
 
-const CACHED_ACCOUNTS_MAX = 5_000;
+/** Accounts and tokens that are kept between commits, and how many of them are left where there are more. */
+const CACHED_MAX = 12_000;
+const CACHED_ACCOUNTS = 10_000;
 
 /**
  * The working copy of the ledger while blocks are applied: read from the store on first use, written back by the
@@ -235,11 +237,11 @@ export class Books {
   /** Keeps memory flat: forgets clean accounts and tokens once there are many. Call only after a commit. */
   shrink(): void {
     invariant(this.#dirtyAccounts.size === 0, "BOOKS_DIRTY", "the books were shrunk before their changes were written");
-    if (this.#accounts.size > CACHED_ACCOUNTS_MAX) {
-      this.#accounts.clear();
+    if (this.#accounts.size > CACHED_MAX) {
+      this.#accounts.shrinkTo(CACHED_ACCOUNTS);
       this.#issuance.clear();
     }
-    if (this.#tokens.size > CACHED_ACCOUNTS_MAX) this.#tokens.clear();
+    if (this.#tokens.size > CACHED_MAX) this.#tokens.clear();
   }
 }
 
