@@ -1,12 +1,13 @@
 import { describe, expect, it } from "vitest";
 import { KnownAccounts, opened } from "../../src/core/accounts.ts";
+import { toAddress } from "../../src/core/hex.ts";
 import { addressOf } from "../support/logs.ts";
 import { POOL } from "../support/world.ts";
 
 const keyOf = (provider: number, position: string) => ({
-  pool: POOL,
+  pool: toAddress(POOL),
   position,
-  provider: addressOf(provider),
+  provider: toAddress(addressOf(provider)),
   kind: "holder" as const,
 });
 
