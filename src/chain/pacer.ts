@@ -138,8 +138,8 @@ export class Pacer {
     }
     const grownFrom = this.#grownFrom;
     this.#grownFrom = undefined;
-    // One refusal after a small step says that it went too far, and no more.
     const isOne = this.#refused.length === 1;
+    // One refusal after a small step says that it went too far, and no more.
     if (grownFrom !== undefined && isOne) {
       this.#nearTimes = Math.min(NEAR_TIMES_MAX, 2 * this.#nearTimes);
       this.#slow(grownFrom);

@@ -1,6 +1,6 @@
 import type { PoolPrice } from "../amounts.ts";
 import type { Log, LogBytes } from "../chain.ts";
-import { broken } from "../errors.ts";
+import { broken, type LpLedgerError } from "../errors.ts";
 import { bytesOf } from "../log-bytes.ts";
 import type { Pool } from "../programme.ts";
 import { sqrtRatioAtTick, TICK_MAX } from "../ticks.ts";
@@ -36,9 +36,10 @@ export function swapAlone(feeWords: number): ReadAlone {
     const tick = bytes && tickOf(bytes, feeWords);
     if (bytes === undefined || tick === undefined) return false;
     const { view, start } = bytes;
-    if (!book.add(view, start + AMOUNTS)) throw notCovered(pool, book.amounts, log, place, "Swap");
+    if (!book.add(view, start + AMOUNTS)) throw notCovered(pool, book.amounts ?? [], log, place, "Swap");
     book.moveTo(view, start + PRICE, tick);
-    if (!isWithin(view, start + PRICE, tick)) requireTick("V3-4", pool, place, log, book.price);
+    if (!isWithin(view, start + PRICE, tick))
+      requireTick("V3-4", pool, place, log, { sqrtPriceX96: unsigned(view, start + PRICE), tick });
     if (!book.ticks.isActive(view, start + LIQUIDITY))
       requireActive("V3-1", pool, place, log, unsigned(view, start + LIQUIDITY), book.ticks.active);
     return true;
@@ -74,14 +75,13 @@ export function requireCovered(
   if (after[0] < 0n || after[1] < 0n) throw notCovered(pool, after, log, place, name);
 }
 
-function notCovered(pool: Pool, after: TicksBook["amounts"], log: Log, place: Place, name: string): Error {
+function notCovered(pool: Pool, after: readonly bigint[], log: Log, place: Place, name: string): LpLedgerError {
   const why = `more leaves the pool with this ${name} than its logs brought in: one of them is missing`;
-  return broken("V3-8", pool, place, log, "amounts of at least 0", (after ?? []).join(" and "), why);
+  return broken("V3-8", pool, place, log, "amounts of at least 0", after.join(" and "), why);
 }
 
 /** V3-4: the price lies at its tick, or exactly on the next one, where a swap that went down has stopped. */
-export function requireTick(identity: string, pool: Pool, place: Place, log: Log, price: PoolPrice | null): void {
-  if (price === null) return;
+export function requireTick(identity: string, pool: Pool, place: Place, log: Log, price: PoolPrice): void {
   const { tick, sqrtPriceX96 } = price;
   if (sqrtRatioAtTick(tick) <= sqrtPriceX96 && sqrtPriceX96 <= sqrtRatioAtTick(tick + 1)) return;
   const expected = `a price from ${sqrtRatioAtTick(tick)} to ${sqrtRatioAtTick(tick + 1)}`;
