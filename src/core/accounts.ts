@@ -65,17 +65,17 @@ export class KnownAccounts {
     this.#size += 1;
   }
 
-  /** Forgets those that hold nothing, which are seldom asked for again; and of the others all beyond `most`. */
+  /** Forgets those that hold nothing, which are seldom asked for again; and all of them where more than `most` are left. */
   shrinkTo(most: number): void {
-    this.#size = 0;
+    let size = 0;
     for (const [provider, ofProvider] of this.#byProvider) {
       for (const [position, known] of ofProvider) {
-        const kept = this.#size < most ? known.filter(({ balance }) => balance !== 0n) : [];
-        if (kept.length === 0) ofProvider.delete(position);
-        else ofProvider.set(position, kept);
-        this.#size += kept.length;
+        if (known.some(({ balance }) => balance !== 0n)) size += known.length;
+        else ofProvider.delete(position);
       }
       if (ofProvider.size === 0) this.#byProvider.delete(provider);
     }
+    if (size > most) this.#byProvider.clear();
+    this.#size = size > most ? 0 : size;
   }
 }

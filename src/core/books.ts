@@ -46,9 +46,8 @@ export function addTo(sums: Map<string, bigint>, key: string, delta: bigint): vo
   else sums.set(key, after);
 }
 
-/** Accounts and tokens that are kept between commits, and how many of them are left where there are more. */
-const CACHED_MAX = 12_000;
-const CACHED_ACCOUNTS = 10_000;
+/** So many accounts and tokens are kept between commits; where there are more, only the accounts that hold something. */
+const CACHED_MAX = 5_000;
 
 /**
  * The working copy of the ledger while blocks are applied: read from the store on first use, written back by the
@@ -238,7 +237,7 @@ export class Books {
   shrink(): void {
     invariant(this.#dirtyAccounts.size === 0, "BOOKS_DIRTY", "the books were shrunk before their changes were written");
     if (this.#accounts.size > CACHED_MAX) {
-      this.#accounts.shrinkTo(CACHED_ACCOUNTS);
+      this.#accounts.shrinkTo(CACHED_MAX);
       this.#issuance.clear();
     }
     if (this.#tokens.size > CACHED_MAX) this.#tokens.clear();
