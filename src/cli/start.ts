@@ -115,12 +115,12 @@ export async function start(io: Io, options: StartOptions): Promise<void> {
           commitSeconds: store.written.ms / 1000,
         });
       };
-      const care = (caughtUp: boolean): void => {
+      const care = (isStep: boolean, isAtHead: boolean): void => {
         tellHttp();
-        upkeep.tick(caughtUp);
+        upkeep.tick(isAtHead);
         if (options.once === true) return;
-        backups.tick(stop.signal, caughtUp);
-        if (caughtUp) sampling.tick(stop.signal);
+        backups.tick(stop.signal, isStep);
+        if (isStep) sampling.tick(stop.signal);
       };
       const patience = settlePatience(systemClock);
       const follow = (keeper: Bookkeeper, pools: Programme, more: Partial<RunOptions>): Promise<void> => {
@@ -182,11 +182,12 @@ export async function start(io: Io, options: StartOptions): Promise<void> {
           await follow(keeper, programme, {
             onCommit: (committed, head) => {
               progress.committed(committed, head);
-              care(false);
+              care(false, false);
             },
             onStep: (step) => {
               progress.stepped(step, store.blocks.tip()?.number);
-              care(step.verdict !== "forked" && !step.more);
+              const isAtHead = (step.verdict === "known" || step.verdict === "extends") && !step.more;
+              care(step.verdict !== "forked", isAtHead);
             },
           });
         }

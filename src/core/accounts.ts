@@ -65,7 +65,7 @@ export class KnownAccounts {
     this.#size += 1;
   }
 
-  /** Forgets those that hold nothing, which are seldom asked for again; and all of them where more than `most` are left. */
+  /** Forgets positions in which nobody holds anything, which are seldom asked for again; all where more than `most` are left. */
   shrinkTo(most: number): void {
     let size = 0;
     for (const [provider, ofProvider] of this.#byProvider) {

@@ -46,8 +46,10 @@ export function addTo(sums: Map<string, bigint>, key: string, delta: bigint): vo
   else sums.set(key, after);
 }
 
-/** So many accounts and tokens are kept between commits; where there are more, only the accounts that hold something. */
+/** So many accounts and tokens are kept between commits. */
 const CACHED_MAX = 5_000;
+/** Where there are more, the accounts that hold something stay, unless they are more than these. */
+const CACHED_OPEN_MAX = 4_500;
 
 /**
  * The working copy of the ledger while blocks are applied: read from the store on first use, written back by the
@@ -237,7 +239,7 @@ export class Books {
   shrink(): void {
     invariant(this.#dirtyAccounts.size === 0, "BOOKS_DIRTY", "the books were shrunk before their changes were written");
     if (this.#accounts.size > CACHED_MAX) {
-      this.#accounts.shrinkTo(CACHED_MAX);
+      this.#accounts.shrinkTo(CACHED_OPEN_MAX);
       this.#issuance.clear();
     }
     if (this.#tokens.size > CACHED_MAX) this.#tokens.clear();

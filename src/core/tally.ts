@@ -3,7 +3,7 @@ import { isFilled, signed } from "./word.ts";
 const LIMB = 2 ** 32;
 /** So many words are added before the sum is told anew: sums of their quarters stay exact in a double. */
 const ADDED_MAX = 2 ** 20;
-/** An estimate this near to zero, as a share of the greatest number met, is not trusted: so many roundings make 2^-33 of it. */
+/** An estimate this near to zero, as a share of the greatest number met, is not trusted: so many roundings make 2^-31 of it. */
 const DOUBT = 2 ** -20;
 
 /**

@@ -58,7 +58,7 @@ export class TicksBook {
 
   /** Adds two words, one after the other, to the amounts. @returns false where less than nothing is left of one. */
   add(view: DataView, at: number): boolean {
-    if (this.#amounts === null) return true; // Read from before amounts were kept.
+    if (this.#amounts === null) return true; // They are not kept.
     const [amount0, amount1] = this.#amounts;
     amount0.addWord(view, at);
     amount1.addWord(view, at + WORD_BYTES);

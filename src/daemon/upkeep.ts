@@ -1,6 +1,6 @@
 import type { Clock } from "../core/chain.ts";
 import type { Store } from "../store/store.ts";
-import { checkpointAfter, truncateWal, WAL_PAGES_AT_HEAD, walBytes } from "../store/upkeep.ts";
+import { checkpointAfter, truncateWal, WAL_PAGES, WAL_PAGES_BEHIND, walBytes } from "../store/upkeep.ts";
 
 const OPTIMIZE_EVERY_MS = 3_600_000;
 const WAL_BYTES_MAX = 64 * 2 ** 20;
@@ -18,20 +18,23 @@ export class Upkeep {
   readonly #told: UpkeepTold;
   #optimizeDueMs: number;
   #walDueMs = 0;
-  #wasBehind = true;
+  #isBehind = true;
 
   constructor(store: Store, clock: Clock, told: UpkeepTold) {
     this.#store = store;
     this.#clock = clock;
     this.#told = told;
     this.#optimizeDueMs = clock.nowMs() + OPTIMIZE_EVERY_MS;
+    checkpointAfter(store.db, WAL_PAGES_BEHIND);
   }
 
-  /** Called after each step, between commits; `caughtUp`: the step ended at the head. */
-  tick(caughtUp: boolean): void {
+  /** Called between commits; `isAtHead`: the chain's head was reached. */
+  tick(isAtHead: boolean): void {
     const now = this.#clock.nowMs();
-    if (caughtUp && this.#wasBehind) checkpointAfter(this.#store.db, WAL_PAGES_AT_HEAD);
-    this.#wasBehind &&= !caughtUp;
+    if (isAtHead && this.#isBehind) {
+      this.#isBehind = false;
+      checkpointAfter(this.#store.db, WAL_PAGES);
+    }
     if (now >= this.#optimizeDueMs) {
       this.#optimizeDueMs = now + OPTIMIZE_EVERY_MS;
       const startedAt = this.#store.nowIso();

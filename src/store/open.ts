@@ -6,7 +6,7 @@ import { cannotOpen, translated } from "./failures.ts";
 import { takeLock } from "./lock.ts";
 import { checkSchema, knownMigrations, migrate } from "./migrate.ts";
 import { finishRestore } from "./restore.ts";
-import { checkpointAfter, WAL_PAGES_BEHIND } from "./upkeep.ts";
+import { checkpointAfter, WAL_PAGES } from "./upkeep.ts";
 
 /** The first SQLite without the WAL-reset corruption bug. */
 const SQLITE_MIN = [3, 51, 3] as const;
@@ -31,7 +31,7 @@ export function openForWriting(path: string, backups?: BackupFolder): OpenDataba
     db.pragma("synchronous = normal");
     db.pragma("cache_size = -8000"); // Half of what the driver takes: no slower (decision 17).
     db.pragma("journal_size_limit = 67108864");
-    checkpointAfter(db, WAL_PAGES_BEHIND);
+    checkpointAfter(db, WAL_PAGES);
     migrate(db, path);
   } catch (error) {
     db?.close();

@@ -3,12 +3,10 @@ import { dirname } from "node:path";
 import type { Database } from "better-sqlite3";
 import { LpLedgerError } from "../core/errors.ts";
 
-/**
- * Pages in the write-ahead log after which it is copied into the file. Commits of a backfill touch many of the same pages:
- * they are copied every few commits, not after each (decision 17). At the head a power cut may take what was not copied.
- */
+/** Pages in the write-ahead log after which it is copied into the file: what was not copied, a power cut may take. */
+export const WAL_PAGES = 1_000;
+/** The same in a backfill, where it is only fetched again: commits touch many of the same pages (decision 17). */
 export const WAL_PAGES_BEHIND = 8_000;
-export const WAL_PAGES_AT_HEAD = 1_000;
 
 /** Sets after how many pages, on this connection. */
 export function checkpointAfter(db: Database, pages: number): void {

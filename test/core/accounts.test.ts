@@ -1,6 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { KnownAccounts, opened } from "../../src/core/accounts.ts";
+import { issuanceOf } from "../../src/core/books.ts";
 import { toAddress } from "../../src/core/hex.ts";
+import { emptyBooks } from "../support/empty-books.ts";
+import { testProgramme } from "../support/ledger.ts";
 import { addressOf } from "../support/logs.ts";
 import { POOL } from "../support/world.ts";
 
@@ -12,7 +15,7 @@ const keyOf = (provider: number, position: string) => ({
 });
 
 describe("accounts that are known", () => {
-  it("are, where they become many, those that hold something, or none where these are too many, too", () => {
+  it("are forgotten where they hold nothing, and all where too many hold something", () => {
     const known = new KnownAccounts();
     let id = 1;
     for (let provider = 1; provider <= 10; provider++) {
@@ -32,5 +35,24 @@ describe("accounts that are known", () => {
     known.shrinkTo(19);
     expect(known.size).toBe(0);
     expect(isKnown(3, "-60:60")).toBe(false);
+  });
+});
+
+describe("books that shrink", () => {
+  it("have one working copy of each account, the pool's own too", () => {
+    const books = emptyBooks();
+    const pool = testProgramme().pools.find(({ address }) => address === POOL);
+    if (pool === undefined) throw new Error("no pool");
+    const issuance = books.account(issuanceOf(pool), null, 1);
+    const open = books.account(keyOf(1, "-60:60"), null, 1);
+    books.setBalance(open, 5n, 1);
+    for (let i = 2; i < 5_010; i++) books.account(keyOf(i, "-60:60"), null, 1);
+    books.takeChanges();
+    books.shrink(); // The pool returned to zero: its own account holds nothing, too.
+    expect(books.account(keyOf(1, "-60:60"), null, 2)).toBe(open);
+    const again = books.account(issuanceOf(pool), null, 2);
+    expect(again).not.toBe(issuance);
+    books.setBalance(again, -7n, 2);
+    expect(books.balance(issuanceOf(pool))).toBe(-7n);
   });
 });

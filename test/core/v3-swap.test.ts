@@ -5,6 +5,7 @@ import { swapAlone } from "../../src/core/decode/v3-swap.ts";
 import { decodeWords } from "../../src/core/decode/words.ts";
 import { findingOf } from "../../src/core/errors.ts";
 import { toAddress, toHash } from "../../src/core/hex.ts";
+import { bytesOf } from "../../src/core/log-bytes.ts";
 import { Tally } from "../../src/core/tally.ts";
 import { inRange, sqrtRatioAtTick, TICK_MAX, type TickRange } from "../../src/core/ticks.ts";
 import { emptyBooks } from "../support/empty-books.ts";
@@ -47,8 +48,10 @@ describe("a tally", () => {
   it("keeps every unit through more words than doubles hold", () => {
     const tally = new Tally(0n);
     const [up, down] = [viewOf(wordOf(2n ** 127n - 1n)), viewOf(wordOf(1n - 2n ** 127n))];
-    for (let i = 0; i < 2 ** 20 + 10; i++) tally.addWord(up, 0);
-    for (let i = 0; i < 2 ** 20 + 10; i++) tally.addWord(down, 0);
+    const count = 2 ** 21 + 10;
+    for (let i = 0; i < count; i++) tally.addWord(up, 0);
+    expect(tally.value).toBe((2n ** 127n - 1n) * BigInt(count));
+    for (let i = 0; i < count; i++) tally.addWord(down, 0);
     expect(tally.isCovered).toBe(true);
     tally.addWord(viewOf(wordOf(-1n)), 0);
     expect(tally.isCovered).toBe(false);
@@ -208,9 +211,39 @@ for (const [kind, shapes, feeWords] of [
       expect(read).toBeLessThan(1900);
     });
 
+    const wordsOf = (amount1: bigint, sqrtPriceX96: bigint, tick: number) =>
+      [1n, amount1, sqrtPriceX96, activeAt(tick), BigInt(tick), 5n, 5n].slice(0, 5 + feeWords).map(wordOf);
+
+    it("lies at a tick that exists", () => {
+      const { books } = begun([10n, 10n]);
+      const price = (sqrtRatioAtTick(TICK_MAX) * 100_001n) / 100_000n;
+      const log = logOf([party, party, ...wordsOf(1n, price, TICK_MAX)]);
+      expect(() => apply(books, pool, log, place)).toThrow(expect.objectContaining({ code: "TICK_RANGE" }));
+    });
+
+    it("adds nothing up where amounts are not kept", () => {
+      const { books, book } = begun([10n, 10n]);
+      book.amounts = null;
+      expect(apply(books, pool, logOf([party, party, ...wordsOf(-100n, sqrtRatioAtTick(5), 5)]), place)).toBe(true);
+      expect(book.amounts).toBe(null);
+      expect(book.price?.tick).toBe(5);
+    });
+
+    it("is kept when the memory of its log holds something else", () => {
+      const { books, book } = begun([10n, 10n]);
+      const log = logOf([party, party, ...wordsOf(1n, sqrtRatioAtTick(5), 5)]);
+      const bytes = bytesOf(log);
+      if (bytes === undefined) throw new Error("no bytes");
+      expect(apply(books, pool, { ...log, bytes }, place)).toBe(true);
+      for (let i = 0; i < bytes.view.byteLength; i++) bytes.view.setUint8(i, 255);
+      expect(book.price).toEqual({ sqrtPriceX96: sqrtRatioAtTick(5), tick: 5 });
+      expect(book.amounts).toEqual([11n, 11n]);
+      expect(book.ticks.active).toBe(activeAt(5));
+    });
+
     it("is not read before the pool's first price", () => {
-      const words = [1n, 1n, sqrtRatioAtTick(0), activeAt(0), 0n, 5n, 5n].slice(0, 5 + feeWords).map(wordOf);
-      expect(apply(emptyBooks(), pool, logOf([party, party, ...words]), place)).toBe(false);
+      const log = logOf([party, party, ...wordsOf(1n, sqrtRatioAtTick(0), 0)]);
+      expect(apply(emptyBooks(), pool, log, place)).toBe(false);
     });
   });
 }

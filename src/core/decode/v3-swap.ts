@@ -26,8 +26,8 @@ function tickOf({ view, start, end, topicCount }: LogBytes, feeWords: number): n
 
 /**
  * Applies a pool's swap, which moves no liquidity and is matched with no other log; false before the pool's first price, and
- * where the log is not of its shape. Nine of ten logs are swaps: they are read by fixed offsets, and no bigint is made unless a
- * check is too close for doubles. `feeWords`: words of `uint128` behind the event's own, which forks have.
+ * where the log is not of its shape. Nine of ten logs are swaps: they are read by fixed offsets, and few need a
+ * bigint: where a check is too close for doubles, or an initialised tick is crossed. `feeWords`: words of `uint128` behind the event's own, which forks have.
  */
 export function swapAlone(feeWords: number): ReadAlone {
   return (books, pool, log, place) => {
@@ -38,7 +38,7 @@ export function swapAlone(feeWords: number): ReadAlone {
     const { view, start } = bytes;
     if (!book.add(view, start + AMOUNTS)) throw notCovered(pool, book.amounts ?? [], log, place, "Swap");
     book.moveTo(view, start + PRICE, tick);
-    if (!isWithin(view, start + PRICE, tick))
+    if (!isSurelyWithin(view, start + PRICE, tick))
       requireTick("V3-4", pool, place, log, { sqrtPriceX96: unsigned(view, start + PRICE), tick });
     if (!book.ticks.isActive(view, start + LIQUIDITY))
       requireActive("V3-1", pool, place, log, unsigned(view, start + LIQUIDITY), book.ticks.active);
@@ -52,7 +52,7 @@ const TICKS_PER_LOG = 2 / Math.log1p(0.0001);
 const DOUBT = 1e-4;
 
 /** Whether the price that begins at a place lies at this tick, and surely so: doubles do not tell it near the tick's ends. */
-function isWithin(view: DataView, at: number, tick: number): boolean {
+function isSurelyWithin(view: DataView, at: number, tick: number): boolean {
   const upper = view.getUint32(at + 12) * LIMB + view.getUint32(at + 16);
   const lower = view.getUint32(at + 20) + (view.getUint32(at + 24) + view.getUint32(at + 28) / LIMB) / LIMB;
   const above = TICKS_PER_LOG * Math.log(upper + lower / LIMB) - tick;
@@ -69,7 +69,7 @@ export function requireCovered(
   [in0, in1]: readonly [in0: bigint, in1: bigint],
 ): void {
   const before = book.amounts;
-  if (before === null) return; // Read from before amounts were kept.
+  if (before === null) return; // They are not kept.
   const after = [before[0] + in0, before[1] + in1] as const;
   book.amounts = after;
   if (after[0] < 0n || after[1] < 0n) throw notCovered(pool, after, log, place, name);
