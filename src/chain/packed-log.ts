@@ -22,10 +22,6 @@ export class LogMemory {
   hex(at: number, length: number): string {
     return this.buffer.toString("hex", at, at + length);
   }
-
-  isSameWord(a: number, b: number): boolean {
-    return isSameWord(this.view, a, this.view, b);
-  }
 }
 
 /** A log that lies in memory with many others: as text it costs ten times as much, and most of it is never read so. */
@@ -60,7 +56,7 @@ export class PackedLog implements Log, LogBytes {
     this.logIndex = logIndex;
     const at = start - WORD_BYTES;
     this.transaction =
-      before !== undefined && before.memory === memory && memory.isSameWord(at, before.transaction)
+      before !== undefined && before.memory === memory && isSameWord(memory.view, at, memory.view, before.transaction)
         ? before.transaction
         : at;
   }

@@ -115,12 +115,12 @@ export async function start(io: Io, options: StartOptions): Promise<void> {
           commitSeconds: store.written.ms / 1000,
         });
       };
-      const care = (isStep: boolean, isAtHead: boolean): void => {
+      const care = (caughtUp: boolean): void => {
         tellHttp();
-        upkeep.tick(isAtHead);
+        upkeep.tick();
         if (options.once === true) return;
-        backups.tick(stop.signal, isStep);
-        if (isStep) sampling.tick(stop.signal);
+        backups.tick(stop.signal, caughtUp);
+        if (caughtUp) sampling.tick(stop.signal);
       };
       const patience = settlePatience(systemClock);
       const follow = (keeper: Bookkeeper, pools: Programme, more: Partial<RunOptions>): Promise<void> => {
@@ -182,12 +182,12 @@ export async function start(io: Io, options: StartOptions): Promise<void> {
           await follow(keeper, programme, {
             onCommit: (committed, head) => {
               progress.committed(committed, head);
-              care(false, false);
+              care(false);
             },
             onStep: (step) => {
               progress.stepped(step, store.blocks.tip()?.number);
-              const isAtHead = (step.verdict === "known" || step.verdict === "extends") && !step.more;
-              care(step.verdict !== "forked", isAtHead);
+              if ((step.verdict === "known" || step.verdict === "extends") && !step.more) upkeep.reachedHead();
+              care(step.verdict !== "forked");
             },
           });
         }

@@ -28,11 +28,15 @@ export class Tally {
   }
 
   get value(): bigint {
-    if (this.#added === 0) return this.#told;
+    this.#tell();
+    return this.#told;
+  }
+
+  #tell(): void {
+    if (this.#added === 0) return;
     const upper = (BigInt(this.#highest) << 32n) + BigInt(this.#high);
     const lower = (BigInt(this.#low) << 32n) + BigInt(this.#lowest);
     this.#set(this.#told + (upper << 64n) + lower);
-    return this.#told;
   }
 
   /** Whether it is zero or more. */
@@ -58,7 +62,7 @@ export class Tally {
     this.#estimate += size;
     this.#greatest = Math.max(this.#greatest, Math.abs(size), Math.abs(this.#estimate));
     this.#added += 1;
-    if (this.#added === ADDED_MAX) this.#set(this.value);
+    if (this.#added === ADDED_MAX) this.#tell();
   }
 
   #set(value: bigint): void {

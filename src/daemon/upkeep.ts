@@ -18,7 +18,6 @@ export class Upkeep {
   readonly #told: UpkeepTold;
   #optimizeDueMs: number;
   #walDueMs = 0;
-  #isBehind = true;
 
   constructor(store: Store, clock: Clock, told: UpkeepTold) {
     this.#store = store;
@@ -28,13 +27,14 @@ export class Upkeep {
     checkpointAfter(store.db, WAL_PAGES_BEHIND);
   }
 
-  /** Called between commits; `isAtHead`: the chain's head was reached. */
-  tick(isAtHead: boolean): void {
+  /** From here on what is committed is copied into the file sooner. */
+  reachedHead(): void {
+    checkpointAfter(this.#store.db, WAL_PAGES);
+  }
+
+  /** Called after each step, between commits. */
+  tick(): void {
     const now = this.#clock.nowMs();
-    if (isAtHead && this.#isBehind) {
-      this.#isBehind = false;
-      checkpointAfter(this.#store.db, WAL_PAGES);
-    }
     if (now >= this.#optimizeDueMs) {
       this.#optimizeDueMs = now + OPTIMIZE_EVERY_MS;
       const startedAt = this.#store.nowIso();

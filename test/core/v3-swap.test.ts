@@ -187,8 +187,9 @@ for (const [kind, shapes, feeWords] of [
           }
           const log = logOf(words, topics, missing);
           let isShaped = true;
+          let values: ReturnType<typeof decodeWords> = {};
           try {
-            decodeWords(shape, log);
+            values = decodeWords(shape, log);
           } catch (error) {
             expect((error as { code?: string }).code).toBe("LOG_SHAPE");
             isShaped = false;
@@ -197,6 +198,14 @@ for (const [kind, shapes, feeWords] of [
           let outcome: boolean;
           try {
             outcome = apply(books, pool, log, place);
+            if (outcome) {
+              expect(book.price).toEqual({ sqrtPriceX96: values["sqrtPriceX96"], tick: values["tick"] });
+              expect(book.amounts).toEqual([
+                10n + BigInt(`${values["amount0"]}`),
+                10n + BigInt(`${values["amount1"]}`),
+              ]);
+              expect(book.ticks.active).toBe(values["liquidity"]);
+            }
           } catch (error) {
             expect(["IDENTITY_BROKEN", "TICK_RANGE"]).toContain((error as { code?: string }).code);
             outcome = true;

@@ -33,17 +33,17 @@ describe("upkeep", () => {
     const rows = reader.db.prepare("select key from program_config").iterate();
     rows.next();
     fill("b");
-    upkeep.tick(false);
+    upkeep.tick();
     expect(stuck.length).toBe(1);
-    upkeep.tick(false);
+    upkeep.tick();
     expect(stuck.length).toBe(1); // Not every step: once a minute.
     rows.return?.();
     reader.close();
     nowMs += 61_000;
-    upkeep.tick(false);
+    upkeep.tick();
     expect(walBytes(store.db)).toBe(0);
     nowMs += 3_600_000;
-    upkeep.tick(false);
+    upkeep.tick();
     expect(store.db.prepare("select kind from maintenance_runs").pluck().all()).toEqual(["optimize"]);
   });
 
@@ -52,11 +52,11 @@ describe("upkeep", () => {
     const pages = () => store.db.pragma("wal_autocheckpoint", { simple: true });
     expect(pages()).toBe(1_000);
     const upkeep = new Upkeep(store, stillClock, { onStuckReader: () => {} });
-    upkeep.tick(false);
+    upkeep.tick();
     expect(pages()).toBe(8_000);
-    upkeep.tick(true);
+    upkeep.reachedHead();
     expect(pages()).toBe(1_000);
-    upkeep.tick(false);
+    upkeep.tick();
     expect(pages()).toBe(1_000);
   });
 

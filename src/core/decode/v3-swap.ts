@@ -26,8 +26,9 @@ function tickOf({ view, start, end, topicCount }: LogBytes, feeWords: number): n
 
 /**
  * Applies a pool's swap, which moves no liquidity and is matched with no other log; false before the pool's first price, and
- * where the log is not of its shape. Nine of ten logs are swaps: they are read by fixed offsets, and few need a
- * bigint: where a check is too close for doubles, or an initialised tick is crossed. `feeWords`: words of `uint128` behind the event's own, which forks have.
+ * where the log is not of its shape. Nine of ten logs are swaps: they are read by fixed offsets, and few need a bigint, where
+ * a check is too close for doubles or an initialised tick is crossed. `feeWords`: words of `uint128` behind the event's own,
+ * which forks have.
  */
 export function swapAlone(feeWords: number): ReadAlone {
   return (books, pool, log, place) => {
