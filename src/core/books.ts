@@ -30,6 +30,8 @@ export interface BooksSource {
   poolDigest(pool: Address): string;
   /** When the newest announced change of a Curve pool's A is over. */
   rampEndSec(pool: Address): number | undefined;
+  /** When a Curve pool last told its invariant. */
+  sampledSec(pool: Address): number | undefined;
   openAccounts(pool: Address): Iterable<StoredAccount & { readonly custodian: Address }>;
   nextAccountId(): number;
 }
@@ -74,26 +76,42 @@ export class Books {
     this.#nextAccountId = source.nextAccountId();
   }
 
-  /** The account of a key, opened at `blockNumber` with a zero balance where it does not exist. */
-  account(key: AccountKey, range: TickRange | null, blockNumber: number): Account {
-    const isIssuance = key.kind === "issuance";
-    const issuance = isIssuance ? this.#issuance.get(key.pool) : undefined;
-    if (issuance !== undefined) return issuance;
-    let account = this.#find(key);
+  /** The contra account of a pool. */
+  issuance(pool: Pool, blockNumber: number): Account {
+    const known = this.#issuance.get(pool.address);
+    if (known !== undefined) return known;
+    const account = this.#account(pool, issuanceOf(pool), null, blockNumber);
+    this.#issuance.set(pool.address, account);
+    return account;
+  }
+
+  /** The account of a position and holder, opened at `blockNumber` with a zero balance where it does not exist. */
+  holding(pool: Pool, position: string, holder: Holder, range: TickRange | null, blockNumber: number): Account {
+    return this.#account(pool, holderKey(pool, position, holder), range, blockNumber);
+  }
+
+  /** What a holder has in a position, without opening an account that does not exist. */
+  held(pool: Pool, position: string, holder: Holder): bigint {
+    return this.#find(pool, holderKey(pool, position, holder))?.balance ?? 0n;
+  }
+
+  /** What all holders of a pool have together. */
+  issued(pool: Pool): bigint {
+    return -(this.#find(pool, issuanceOf(pool))?.balance ?? 0n);
+  }
+
+  #account(pool: Pool, key: AccountKey, range: TickRange | null, blockNumber: number): Account {
+    let account = this.#find(pool, key);
     if (account === undefined) {
       account = opened(this.#nextAccountId++, key, range, blockNumber);
       this.#accounts.add(account);
     }
-    if (isIssuance) this.#issuance.set(key.pool, account);
     return account;
   }
 
-  /** What an account holds, without opening one that does not exist. */
-  balance(key: AccountKey): bigint {
-    return this.#find(key)?.balance ?? 0n;
-  }
-
-  #find(key: AccountKey): Account | undefined {
+  /** The one way to an account: its pool's own book is read first, while the store is all there is of the pool. */
+  #find(pool: Pool, key: AccountKey): Account | undefined {
+    this.#requireOpen(pool);
     const known = this.#accounts.get(key);
     if (known !== undefined) return known;
     const stored = this.#source.findAccount(key);
@@ -127,71 +145,88 @@ export class Books {
   }
 
   reserves(pool: Pool): ReservesBook {
-    let book = this.#reserves.get(pool.address);
-    if (book === undefined) {
-      const state = this.#source.poolState(pool.address);
-      book = {
-        supply: 0n,
-        reserves: null,
-        before: null,
-        issued: [],
-        redeemed: 0n,
-        isFirst: false,
-        fees: [0n, 0n],
-        kLast: null,
-      };
-      if (state?.kind === "reserves") {
-        this.#requireIssued(pool, state.supply);
-        book.supply = state.supply;
-        book.reserves = [state.reserve0, state.reserve1];
-      }
-      this.#reserves.set(pool.address, book);
-    }
-    return book;
+    return this.#reserves.get(pool.address) ?? this.#openReserves(pool);
   }
 
   shares(pool: Pool): SharesBook {
-    let book = this.#shares.get(pool.address);
-    if (book === undefined) {
-      const state = this.#source.poolState(pool.address);
-      const fallsUntilSec = this.#source.rampEndSec(pool.address) ?? -1;
-      book = { supply: 0n, amounts: null, shareValueE36: null, fallsUntilSec, sampledSec: 0 };
-      if (state?.kind === "shares") {
-        this.#requireIssued(pool, state.supply);
-        const { supply, amounts, shareValueE36 } = state;
-        book = { ...book, supply, amounts, shareValueE36 };
-      }
-      this.#shares.set(pool.address, book);
+    return this.#shares.get(pool.address) ?? this.#openShares(pool);
+  }
+
+  ticks(pool: Pool): TicksBook {
+    return this.#ticks.get(pool.address) ?? this.#openTicks(pool);
+  }
+
+  #requireOpen(pool: Pool): void {
+    switch (pool.form) {
+      case "reserves":
+        this.reserves(pool);
+        return;
+      case "shares":
+        this.shares(pool);
+        return;
+      case "ticks":
+        this.ticks(pool);
     }
+  }
+
+  // These read the store alone: no change of the pool can have been made to the working copies before.
+
+  #openReserves(pool: Pool): ReservesBook {
+    const state = this.#source.poolState(pool.address);
+    const stored = state?.kind === "reserves" ? state : undefined;
+    this.#requireIssued(pool, stored?.supply ?? 0n);
+    const book: ReservesBook = {
+      supply: stored?.supply ?? 0n,
+      reserves: stored === undefined ? null : [stored.reserve0, stored.reserve1],
+      before: null,
+      issued: [],
+      redeemed: 0n,
+      isFirst: false,
+      fees: [0n, 0n],
+      kLast: null,
+    };
+    this.#reserves.set(pool.address, book);
+    return book;
+  }
+
+  #openShares(pool: Pool): SharesBook {
+    const state = this.#source.poolState(pool.address);
+    const stored = state?.kind === "shares" ? state : undefined;
+    this.#requireIssued(pool, stored?.supply ?? 0n);
+    const book: SharesBook = {
+      supply: stored?.supply ?? 0n,
+      amounts: stored?.amounts ?? null,
+      shareValueE36: stored?.shareValueE36 ?? null,
+      fallsUntilSec: this.#source.rampEndSec(pool.address) ?? -1,
+      sampledSec: this.#source.sampledSec(pool.address) ?? 0,
+    };
+    this.#shares.set(pool.address, book);
     return book;
   }
 
   #requireIssued(pool: Pool, supply: bigint): void {
-    const issuance = this.balance(issuanceOf(pool));
-    const what = `the database has a share supply of ${supply} for pool ${pool.address}, but accounts of ${-issuance}`;
-    invariant(issuance === -supply, "STATE_SUPPLY", what);
+    const issued = -(this.#source.findAccount(issuanceOf(pool))?.balance ?? 0n);
+    const what = `the database has a share supply of ${supply} for pool ${pool.address}, but accounts of ${issued}`;
+    invariant(issued === supply, "STATE_SUPPLY", what);
   }
 
-  ticks(pool: Pool): TicksBook {
-    let book = this.#ticks.get(pool.address);
-    if (book === undefined) {
-      const state = this.#source.poolState(pool.address);
-      const price = state?.kind === "ticks" ? { sqrtPriceX96: state.sqrtPriceX96, tick: state.tick } : null;
-      const amounts = state?.kind === "ticks" ? state.amounts : null;
-      book = new TicksBook(price, amounts);
-      for (const account of this.#source.openAccounts(pool.address)) {
-        if (account.range === null) continue;
-        book.ticks.change(account.range, account.balance);
-        if (!pool.salted && pool.managers.includes(account.custodian))
-          addTo(book.managed, custodyKey(account.custodian, rangeId(account.range)), account.balance);
-      }
-      invariant(
-        state?.kind !== "ticks" || state.liquidity === book.ticks.active,
-        "STATE_LIQUIDITY",
-        `the database has an active liquidity of ${state?.kind === "ticks" ? state.liquidity : 0n} for pool ${pool.address}, but positions of ${book.ticks.active}`,
-      );
-      this.#ticks.set(pool.address, book);
+  #openTicks(pool: Pool): TicksBook {
+    const state = this.#source.poolState(pool.address);
+    const stored = state?.kind === "ticks" ? state : undefined;
+    const price = stored === undefined ? null : { sqrtPriceX96: stored.sqrtPriceX96, tick: stored.tick };
+    const book = new TicksBook(price, stored?.amounts ?? null);
+    for (const account of this.#source.openAccounts(pool.address)) {
+      if (account.range === null) continue;
+      book.ticks.change(account.range, account.balance);
+      if (!pool.salted && pool.managers.includes(account.custodian))
+        addTo(book.managed, custodyKey(account.custodian, rangeId(account.range)), account.balance);
     }
+    invariant(
+      stored === undefined || stored.liquidity === book.ticks.active,
+      "STATE_LIQUIDITY",
+      `the database has an active liquidity of ${stored?.liquidity ?? 0n} for pool ${pool.address}, but positions of ${book.ticks.active}`,
+    );
+    this.#ticks.set(pool.address, book);
     return book;
   }
 
@@ -247,12 +282,12 @@ export class Books {
 }
 
 /** The account of a position, held by a provider itself or through a wrapper. */
-export function holderKey(pool: Pool, position: string, holder: Holder): AccountKey {
+function holderKey(pool: Pool, position: string, holder: Holder): AccountKey {
   const { provider, via } = partsOf(holder);
   return { pool: pool.address, position, provider, via, kind: "holder" };
 }
 
 /** The contra account of a pool. */
-export function issuanceOf(pool: Pool): AccountKey {
+function issuanceOf(pool: Pool): AccountKey {
   return { pool: pool.address, position: "", provider: pool.address, kind: "issuance" };
 }

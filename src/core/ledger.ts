@@ -1,5 +1,5 @@
 import type { Account } from "./accounts.ts";
-import { addTo, type Books, custodyKey, holderKey, issuanceOf, type PositionToken } from "./books.ts";
+import { addTo, type Books, custodyKey, type PositionToken } from "./books.ts";
 import type { Log } from "./chain.ts";
 import { broken, invariant } from "./errors.ts";
 import { type Address, ZERO_ADDRESS } from "./hex.ts";
@@ -104,9 +104,7 @@ const OVERDRAWN: Readonly<Record<PoolForm, string>> = { reserves: "V2-1", ticks:
 function change(books: Books, event: LedgerEvent, side: Side, delta: bigint, blockNumber: number): Posting {
   const { pool, position, range } = event;
   const account =
-    side === "issuance"
-      ? books.account(issuanceOf(pool), null, blockNumber)
-      : books.account(holderKey(pool, position, side), range, blockNumber);
+    side === "issuance" ? books.issuance(pool, blockNumber) : books.holding(pool, position, side, range, blockNumber);
   const balanceAfter = account.balance + delta;
   if (side !== "issuance" && balanceAfter < 0n && !pool.wrapperHomes.includes(side)) {
     const identity = pool.salted ? "V4-2" : OVERDRAWN[pool.form];

@@ -23,6 +23,6 @@ export interface SharesBook {
   shareValueE36: bigint | null;
   /** Until then the value of a share may fall, as the pool itself has announced; -1 where it never did. */
   fallsUntilSec: number;
-  /** When the value was read last; 0 where these books did not read it. */
+  /** When the pool last told its invariant; 0 before the first time. */
   sampledSec: number;
 }

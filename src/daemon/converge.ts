@@ -1,12 +1,13 @@
 import type { Block, Range, RangeBounds } from "../core/chain.ts";
-import { type Finding, findingOf, LpLedgerError } from "../core/errors.ts";
+import { findingOf, LpLedgerError } from "../core/errors.ts";
 import type { Hash } from "../core/hex.ts";
 import { startBlockOf } from "../core/programme.ts";
 import { type FinalitySight, finalOf, judge, type KnownBlock, type Verdict } from "../core/verdict.ts";
 import type { Bookkeeper, Committed } from "./bookkeeper.ts";
 import type { ChainPort } from "./chain-port.ts";
+import { commitWithRefetch } from "./commit-with-refetch.ts";
 import { commonBlock, refuseDeep, storedFinal } from "./fork.ts";
-import { recheck, type SettleOptions, settle } from "./settle.ts";
+import { type SettleOptions, settle } from "./settle.ts";
 import { together } from "./together.ts";
 
 /** What one step found and did. */
@@ -65,7 +66,7 @@ export async function converge(
       // the range that shows a broken identity.
       for (const part of group.length > 1 && holds(() => commit(group), onCommitted, isOurs) ? [] : group) {
         if (holds(() => commit([part]), onCommitted, isBroken)) continue;
-        onCommitted(await secondLook(keeper, chain, bounds, [part], part.from - 1, signal, commit));
+        onCommitted(await commitWithRefetch(keeper, chain, bounds, [part], part.from - 1, signal, commit));
         // It may have told of pools that what was read after it knows nothing of.
         isCut = true;
         break;
@@ -165,76 +166,6 @@ async function look(
 }
 
 /**
- * Tries a commit. On a broken identity the block that shows it is read again by its hash, then the ranges whole, since
- * a log that is missing earlier may show late; if it is still broken, the finding is recorded and the ledger stops.
- */
-async function secondLook(
-  keeper: Bookkeeper,
-  chain: ChainPort,
-  bounds: RangeBounds,
-  ranges: readonly Range[],
-  base: number,
-  signal: AbortSignal,
-  attempt: (ranges: readonly Range[]) => Committed,
-  acceptedFinal?: Hash,
-): Promise<Committed> {
-  const looks = [
-    async () => ranges,
-    async (finding: Finding | undefined) => await rereadBlock(chain, ranges, finding, signal),
-    async () => await rereadRanges(chain, ranges, bounds, signal),
-  ];
-  let finding: Finding | undefined;
-  for (const [i, look] of looks.entries()) {
-    const seen = await look(finding);
-    try {
-      return attempt(seen);
-    } catch (error) {
-      finding = findingOf(error);
-      if (finding === undefined) throw error;
-      if (i < looks.length - 1) continue;
-      if (await recheck(keeper, chain, base, signal, acceptedFinal))
-        throw new LpLedgerError(
-          "transient",
-          "REPAIRED_BELOW",
-          `blocks below ${base + 1} were not what they are: repaired`,
-        );
-      const last = finding;
-      keeper.store.write(() => keeper.store.findings.insert(last));
-      throw error;
-    }
-  }
-  throw new LpLedgerError("invariant", "UNREACHABLE", "a commit neither succeeded nor failed");
-}
-
-async function rereadBlock(
-  chain: ChainPort,
-  ranges: readonly Range[],
-  finding: Finding | undefined,
-  signal: AbortSignal,
-): Promise<readonly Range[]> {
-  const suspect = ranges.flatMap((range) => range.blocks).find((block) => block.number === finding?.blockNumber);
-  if (suspect === undefined) return ranges;
-  const again = await chain.blockLogs(suspect.hash, suspect.number, signal);
-  return ranges.map((range) => ({
-    ...range,
-    blocks: range.blocks.map((block) => (block === suspect ? again : block)),
-  }));
-}
-
-async function rereadRanges(
-  chain: ChainPort,
-  ranges: readonly Range[],
-  bounds: RangeBounds,
-  signal: AbortSignal,
-): Promise<readonly Range[]> {
-  const [first, last] = [ranges[0], ranges.at(-1)];
-  if (first === undefined || last === undefined) return ranges;
-  const again: Range[] = [];
-  for await (const range of chain.ranges(first.from, last.end.number, bounds, signal)) again.push(range);
-  return again;
-}
-
-/**
  * Stores what is final; it never moves back. Nodes may answer the parts of a look while the chain moves, so what one
  * look saw with our tip is stored when the next one, too, sees it with our tip. The final block is kept as a row, so that
  * no undo reaches further.
@@ -283,6 +214,6 @@ async function repair(
     if (logs > REPLACEMENT_LOGS_MAX) break;
   }
   const attempt = (each: readonly Range[]): Committed => keeper.replace(common, each, acceptedFinal);
-  const committed = await secondLook(keeper, chain, bounds, ranges, common, signal, attempt, acceptedFinal);
+  const committed = await commitWithRefetch(keeper, chain, bounds, ranges, common, signal, attempt, acceptedFinal);
   options.onCommit?.(committed, sight.head.number);
 }

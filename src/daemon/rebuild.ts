@@ -44,6 +44,7 @@ export function rebuild(
     poolState: () => undefined,
     poolDigest: (pool) => store.accounts.poolDigest(pool),
     rampEndSec: () => undefined,
+    sampledSec: () => undefined,
     openAccounts: () => [],
     nextAccountId: () => store.accounts.nextAccountId(),
   });

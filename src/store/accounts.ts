@@ -1,6 +1,7 @@
 import type { Database } from "better-sqlite3";
 import type { Account, AccountKey, AccountKind, StoredAccount } from "../core/accounts.ts";
 import type { BooksSource, PositionToken } from "../core/books.ts";
+import { secOf } from "../core/day.ts";
 import { type Address, toAddress, toPoolId } from "../core/hex.ts";
 import type { TickRange } from "../core/ticks.ts";
 import type { StatesTable } from "./states.ts";
@@ -44,6 +45,7 @@ export class AccountsTable implements BooksSource {
   readonly #lastId;
   readonly #digest;
   readonly #rampEnd;
+  readonly #sampled;
   readonly #putAccount;
   readonly #updateAccount;
   /** The highest id that was written: most accounts up to it exist. */
@@ -78,6 +80,14 @@ export class AccountsTable implements BooksSource {
         select cast(coalesce(args ->> '$.future_time', args ->> '$.t') as integer)
         from lp_events
         where pool_address = ? and event in ('RampA', 'StopRampA')
+        order by block_number desc, log_index desc
+        limit 1`)
+      .pluck();
+    this.#sampled = db
+      .prepare<[string], string>(`
+        select block_timestamp
+        from lp_events
+        where pool_address = ? and event in ('AddLiquidity', 'RemoveLiquidityImbalance')
         order by block_number desc, log_index desc
         limit 1`)
       .pluck();
@@ -133,6 +143,11 @@ export class AccountsTable implements BooksSource {
 
   rampEndSec(pool: Address): number | undefined {
     return this.#rampEnd.get(pool);
+  }
+
+  sampledSec(pool: Address): number | undefined {
+    const time = this.#sampled.get(pool);
+    return time === undefined ? undefined : secOf(time);
   }
 
   nextAccountId(): number {

@@ -6,34 +6,14 @@ import { PROTOCOLS } from "../../src/core/decode/protocols.ts";
 import { applyTransaction, routesOf } from "../../src/core/decode/transaction.ts";
 import { WRAPPERS } from "../../src/core/decode/wrappers.ts";
 import { findingOf, LpLedgerError } from "../../src/core/errors.ts";
-import { CurveModel } from "../models/curve.ts";
 import type { Model } from "../models/model.ts";
-import { SolidlyModel } from "../models/pair.ts";
-import { SingletonModel } from "../models/singleton.ts";
-import { VaultModel } from "../models/vault.ts";
-import { WrappedModel } from "../models/wrapped.ts";
+import { MODELS } from "../models/models.ts";
 import { emptyBooks } from "../support/empty-books.ts";
 import { type Draft, logsOf } from "../support/logs.ts";
 import { World, worldProgramme } from "../support/world.ts";
 
 const TRANSACTIONS = 120;
 const SEEDS = Array.from({ length: 6 }, (_, i) => i + 1);
-const MODELS: Readonly<Record<string, () => Model>> = {
-  solidly: () => new SolidlyModel(false),
-  aerodrome: () => new SolidlyModel(true),
-  "uniswap-v4": () => new SingletonModel(),
-  "curve-ng": () => new CurveModel(false),
-  curve: () => new CurveModel(true),
-  erc20: () => new VaultModel(true),
-  erc4626: () => new VaultModel(false),
-  "staking-rewards": () => new WrappedModel("staking-rewards"),
-  masterchef: () => new WrappedModel("masterchef"),
-  "masterchef-v2": () => new WrappedModel("masterchef-v2"),
-  "curve-gauge-v1": () => new WrappedModel("curve-gauge-v1"),
-  "curve-gauge": () => new WrappedModel("curve-gauge"),
-  "gauge in staking-rewards": () => new WrappedModel("nested"),
-};
-
 type Life = readonly (readonly Draft[])[];
 
 function programmeOf(model: { programme(): object }) {

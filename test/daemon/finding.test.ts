@@ -81,4 +81,28 @@ describe("a range answer that lacks a log", () => {
     const resolution = ledger.store.db.prepare("select resolution from audit_findings").pluck().get();
     expect(resolution).toMatch(/held/);
   });
+
+  it("that breaks other identities when it is read again stops with the first one, and the others stand beside it", async () => {
+    const chain = new FakeChain();
+    chain.grow(80, 4);
+    let answers = 0;
+    // What is left out changes: first a mint of the V3 pool, from then on the manager's word for it.
+    chain.fault = (method, _params, result) => {
+      if (method !== "eth_getLogs") return result;
+      answers += 1;
+      const logs = result as { topics: string[] }[];
+      const lost = answers === 1 ? "0x7a53080b" : "0x3067048b";
+      const at = logs.findIndex((log) => log.topics[0]?.startsWith(lost));
+      return at < 0 ? result : logs.filter((_, i) => i !== at);
+    };
+    const ledger = new TestLedger(chain.fetch);
+    const error = (await ledger.settle().catch((each: unknown) => each)) as LpLedgerError;
+    const findings = ledger.store.findings.open();
+    expect(error).toMatchObject({ code: "IDENTITY_BROKEN", exitCode: 70 });
+    const [first] = findings.filter(({ identity }) => error.message.startsWith(identity));
+    expect(first).toEqual(error.facts["finding"]);
+    expect(error.facts["later"]).toHaveLength(findings.length - 1);
+    expect(findings.length).toBeGreaterThan(1);
+    for (const message of error.facts["later"] as string[]) expect(error.message).toContain(`; read again: ${message}`);
+  });
 });

@@ -8,6 +8,7 @@ export function emptyBooks(): Books {
     poolState: () => undefined,
     poolDigest: () => "",
     rampEndSec: () => undefined,
+    sampledSec: () => undefined,
     openAccounts: () => [],
     nextAccountId: () => 1,
   });

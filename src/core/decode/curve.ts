@@ -163,6 +163,9 @@ export class CurveLogs implements Reader {
   #value(pool: Pool, book: SharesBook, log: Log, change: Change, before: bigint): void {
     const { invariant: after } = change;
     if (after === undefined || book.supply === 0n) return;
+    // Since the last sample A may have changed, and D with it.
+    const ramped = book.fallsUntilSec >= book.sampledSec;
+    book.sampledSec = this.#reading.place.timestampSec;
     if (before === 0n || pool.protocol !== "curve-ng") {
       // The first deposit is its own measure. Old pools tell D before fees: a little high, and nothing better is said.
       book.shareValueE36 = shareValueE36(pool, after, book.supply);
@@ -177,8 +180,6 @@ export class CurveLogs implements Reader {
     }
     const value = shareValueE36(pool, first, before);
     const tolerance = shareValueE36(pool, 2n, before) + 1n;
-    // Since the last sample A may have changed, and D with it.
-    const ramped = book.fallsUntilSec >= book.sampledSec;
     if (book.shareValueE36 !== null && !ramped && !pool.caveats.includes("share-value-may-fall")) {
       if (value + tolerance < book.shareValueE36) {
         const why =
@@ -186,7 +187,6 @@ export class CurveLogs implements Reader {
         throw broken("C5", pool, this.#reading.place, log, `at least ${book.shareValueE36}`, value, why);
       }
     }
-    book.sampledSec = this.#reading.place.timestampSec;
     book.shareValueE36 = value;
   }
 }

@@ -1,5 +1,5 @@
 import abi from "../../../abi/uniswap-v3-position-manager.json" with { type: "json" };
-import { type Books, holderKey, type PositionToken } from "../books.ts";
+import type { Books, PositionToken } from "../books.ts";
 import type { Log } from "../chain.ts";
 import { broken, invariant } from "../errors.ts";
 import { type Address, ZERO_ADDRESS } from "../hex.ts";
@@ -123,7 +123,7 @@ export class ManagerLogs {
       throw broken("V3-9", pool, this.#place, log, token.owner, from, why);
     }
     const holder = holderOf(token);
-    const amount = this.#books.balance(holderKey(pool, token.position, holder));
+    const amount = this.#books.held(pool, token.position, holder);
     if (to === ZERO_ADDRESS && amount !== 0n) {
       const why = `position token ${tokenId} is burned while it holds liquidity`;
       throw broken("V3-9", pool, this.#place, log, 0n, amount, why);

@@ -1,6 +1,6 @@
 import erc20Abi from "../../../abi/erc20.json" with { type: "json" };
 import erc4626Abi from "../../../abi/erc4626.json" with { type: "json" };
-import { type Books, issuanceOf } from "../books.ts";
+import type { Books } from "../books.ts";
 import type { Log } from "../chain.ts";
 import { broken, invariant } from "../errors.ts";
 import { type Address, ZERO_ADDRESS } from "../hex.ts";
@@ -50,10 +50,10 @@ export function requireIssued(
   log: Log,
   place: Place,
 ): void {
-  const issuance = books.balance(issuanceOf(pool));
+  const issued = books.issued(pool);
   invariant(supply >= 0n, "SUPPLY_SIGN", `the supply of ${pool.address} fell to ${supply}`);
-  if (issuance === -supply) return;
-  throw broken(identity, pool, place, log, supply, -issuance, "the holders' shares do not sum to the supply");
+  if (issued === supply) return;
+  throw broken(identity, pool, place, log, supply, issued, "the holders' shares do not sum to the supply");
 }
 
 /**

@@ -1,7 +1,7 @@
 import pancakeAbi from "../../../abi/pancake-v3-pool.json" with { type: "json" };
 import abi from "../../../abi/uniswap-v3-pool.json" with { type: "json" };
 import { amountsOf, type PoolPrice } from "../amounts.ts";
-import { addTo, type Books, custodyKey, holderKey } from "../books.ts";
+import { addTo, type Books, custodyKey } from "../books.ts";
 import type { Log } from "../chain.ts";
 import { broken, identityBroken, invariant } from "../errors.ts";
 import type { Address } from "../hex.ts";
@@ -155,7 +155,7 @@ export class PoolLogs implements Reader {
   #poolSays(pool: Pool, { owner, position, key }: Custody): bigint {
     const { managed, unmatched } = this.#books.ticks(pool);
     if (pool.managers.includes(owner)) return managed.get(key) ?? 0n;
-    return this.#books.balance(holderKey(pool, position, owner)) + (unmatched.get(key) ?? 0n);
+    return this.#books.held(pool, position, owner) + (unmatched.get(key) ?? 0n);
   }
 
   /** V3-3: the amounts of a deposit or withdrawal follow from liquidity, range and the pool's price, to the last unit. */

@@ -1,6 +1,6 @@
 import managerAbi from "../../../abi/uniswap-v4-pool-manager.json" with { type: "json" };
 import positionsAbi from "../../../abi/uniswap-v4-position-manager.json" with { type: "json" };
-import { holderKey, type PositionToken } from "../books.ts";
+import type { PositionToken } from "../books.ts";
 import type { Log } from "../chain.ts";
 import { broken, invariant } from "../errors.ts";
 import { type Address, ZERO_ADDRESS } from "../hex.ts";
@@ -87,7 +87,7 @@ export class SingletonLogs implements Reader {
     const token = pool.managers.includes(sender) ? this.#tokenOf(pool, sender, BigInt(salt), range, log) : undefined;
     const holder = token === undefined ? sender : holderOf(token);
     const position = token?.position ?? `${rangeId(range)}${salt === NO_SALT ? "" : `:${salt}`}`;
-    const held = books.balance(holderKey(pool, position, holder));
+    const held = books.held(pool, position, holder);
     if (held + liquidityDelta < 0n || (liquidityDelta === 0n && held === 0n)) {
       const expected = liquidityDelta === 0n ? "more than 0" : `at least ${-liquidityDelta}`;
       const why = `${holder} changes at ${position} what it does not hold: the history is incomplete`;
@@ -124,7 +124,7 @@ export class SingletonLogs implements Reader {
     }
     const { position } = token;
     const holder = holderOf(token);
-    const amount = books.balance(holderKey(pool, position, holder));
+    const amount = books.held(pool, position, holder);
     const movement = { from: holder, to, amount };
     emit(eventOf(pool, log, losslessJson(values), { ...token, name, provider: to, movement }));
   }
@@ -135,7 +135,7 @@ export class SingletonLogs implements Reader {
     for (const { heard, token } of this.#burning.values()) {
       const { log, name, values } = heard;
       const pool = this.#poolOf(token);
-      const left = books.balance(holderKey(pool, token.position, holderOf(token)));
+      const left = books.held(pool, token.position, holderOf(token));
       if (left !== 0n) {
         const why = `position token ${token.tokenId} is burned while it holds liquidity`;
         throw broken("V4-7", pool, place, log, 0n, left, why);

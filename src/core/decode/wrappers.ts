@@ -4,7 +4,7 @@ import chefAbi from "../../../abi/masterchef.json" with { type: "json" };
 import chefV2Abi from "../../../abi/masterchef-v2.json" with { type: "json" };
 import stakingAbi from "../../../abi/synthetix-staking-rewards.json" with { type: "json" };
 import stakerAbi from "../../../abi/uniswap-v3-staker.json" with { type: "json" };
-import { holderKey, type PositionToken } from "../books.ts";
+import type { PositionToken } from "../books.ts";
 import { type Address, ZERO_ADDRESS } from "../hex.ts";
 import { eventOf, holderOf } from "../ledger.ts";
 import type { Pool, Wrapper, WrapperKind } from "../programme.ts";
@@ -114,7 +114,7 @@ export class WrapperLogs {
     if (pool === undefined) return;
     const newOwner = values["newOwner"] as Address;
     const [from, to] = [holderOf(token), newOwner === ZERO_ADDRESS ? token.owner : claimOf(newOwner, wrapper.address)];
-    const amount = books.balance(holderKey(pool, token.position, from));
+    const amount = books.held(pool, token.position, from);
     const { position, range } = token;
     const provider = newOwner === ZERO_ADDRESS ? partsOf(from).provider : newOwner;
     emit(eventOf(pool, log, losslessJson(values), { name, provider, position, range, movement: { from, to, amount } }));
@@ -146,7 +146,7 @@ export class WrapperLogs {
   }
 
   #balance(wrapper: Wrapper, holder: Holder): bigint {
-    return this.#reading.books.balance(holderKey(this.#poolOf(wrapper), "", holder));
+    return this.#reading.books.held(this.#poolOf(wrapper), "", holder);
   }
 
   #poolOf({ address, pool }: Wrapper): Pool {

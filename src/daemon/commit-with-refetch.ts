@@ -1,0 +1,88 @@
+import type { Range, RangeBounds } from "../core/chain.ts";
+import { type Finding, findingOf, invariant, LpLedgerError } from "../core/errors.ts";
+import type { Hash } from "../core/hex.ts";
+import type { Bookkeeper, Committed } from "./bookkeeper.ts";
+import type { ChainPort } from "./chain-port.ts";
+import { recheck } from "./settle.ts";
+
+/**
+ * Tries a commit. On a broken identity the block that shows it is fetched again by its hash, then the ranges whole, since
+ * a log that is missing earlier may show late; if it is still broken, the ledger stops with the first broken identity, and
+ * that is recorded with those that later attempts broke.
+ */
+export async function commitWithRefetch(
+  keeper: Bookkeeper,
+  chain: ChainPort,
+  bounds: RangeBounds,
+  ranges: readonly Range[],
+  base: number,
+  signal: AbortSignal,
+  attempt: (ranges: readonly Range[]) => Committed,
+  acceptedFinal?: Hash,
+): Promise<Committed> {
+  const reads = [
+    async () => ranges,
+    async () => await refetchBlock(chain, ranges, findingOf(broken.at(-1)), signal),
+    async () => await refetchRanges(chain, ranges, bounds, signal),
+  ];
+  const broken: LpLedgerError[] = [];
+  for (const read of reads) {
+    const seen = await read();
+    try {
+      return attempt(seen);
+    } catch (error) {
+      // Once an identity broke, whatever else does not hold stands beside it.
+      const isLater = broken.length > 0 && error instanceof LpLedgerError && error.kind === "invariant";
+      if (findingOf(error) === undefined && !isLater) throw error;
+      broken.push(error as LpLedgerError);
+    }
+  }
+  if (await recheck(keeper, chain, base, signal, acceptedFinal))
+    throw new LpLedgerError("transient", "REPAIRED_BELOW", `blocks below ${base + 1} were not what they are: repaired`);
+  const findings = broken.flatMap((error) => findingOf(error) ?? []);
+  keeper.store.write(() => {
+    for (const finding of findings) keeper.store.findings.insert(finding);
+  });
+  throw firstWithLater(broken);
+}
+
+/** The first error, with what the others found beside it. */
+function firstWithLater([first, ...others]: readonly LpLedgerError[]): LpLedgerError {
+  invariant(first !== undefined, "UNREACHABLE", "a commit neither succeeded nor failed");
+  const later = [...new Set(others.map(({ message }) => message))].filter((each) => each !== first.message);
+  if (later.length === 0) return first;
+  const { kind, code, hint, exitCode } = first;
+  return new LpLedgerError(kind, code, `${first.message}; read again: ${later.join("; ")}`, {
+    facts: { ...first.facts, later },
+    exitCode,
+    ...(hint === undefined ? {} : { hint }),
+  });
+}
+
+async function refetchBlock(
+  chain: ChainPort,
+  ranges: readonly Range[],
+  finding: Finding | undefined,
+  signal: AbortSignal,
+): Promise<readonly Range[]> {
+  const suspect = ranges.flatMap((range) => range.blocks).find((block) => block.number === finding?.blockNumber);
+  if (suspect === undefined) return ranges;
+  const again = await chain.blockLogs(suspect.hash, suspect.number, signal);
+  return ranges.map((range) => ({
+    ...range,
+    blocks: range.blocks.map((block) => (block === suspect ? again : block)),
+  }));
+}
+
+async function refetchRanges(
+  chain: ChainPort,
+  ranges: readonly Range[],
+  bounds: RangeBounds,
+  signal: AbortSignal,
+): Promise<readonly Range[]> {
+  const [first, last] = [ranges[0], ranges.at(-1)];
+  if (first === undefined || last === undefined) return ranges;
+  const again: Range[] = [];
+  for await (const range of chain.ranges(first.from, last.end.number, bounds, signal)) again.push(range);
+  return again;
+}
