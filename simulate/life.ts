@@ -8,6 +8,7 @@ import { toHash } from "../src/core/hex.ts";
 import type { Programme } from "../src/core/programme.ts";
 import { adoptProgramme } from "../src/daemon/adopt.ts";
 import { Bookkeeper } from "../src/daemon/bookkeeper.ts";
+import { withDiscovered } from "../src/daemon/followed.ts";
 import { run } from "../src/daemon/run.ts";
 import { type OpenDatabase, openForWriting } from "../src/store/open.ts";
 import { Store } from "../src/store/store.ts";
@@ -61,7 +62,7 @@ export class Life {
 
   async #live(): Promise<void> {
     const { time, rpcs, programme, random, settleMin, acceptDeepReorg, onTold } = this.#plan;
-    const chain = new FollowedChain(rpcs, programme, {
+    const chain = new FollowedChain(rpcs, withDiscovered(this.store, programme), {
       clock: time,
       random,
       contentOf: blockContent,

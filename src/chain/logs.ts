@@ -141,7 +141,7 @@ function withoutRepeats(placed: readonly PlacedLog[]): readonly PlacedLog[] {
       if (before.blockHash !== each.blockHash)
         throw inconsistent(`block ${each.blockNumber} has two hashes in one answer`);
       if (before.log.logIndex === each.log.logIndex) {
-        if (!sameLog(before, each))
+        if (!isSameLog(before.log, each.log))
           throw inconsistent(`block ${each.blockNumber} has two logs of the index ${each.log.logIndex}`);
         repeats.add(each);
         continue;
@@ -156,7 +156,7 @@ const byPlace = (a: PlacedLog, b: PlacedLog): number =>
   a.blockNumber - b.blockNumber || a.log.logIndex - b.log.logIndex;
 
 /** Byte for byte: only then is the second one a repetition. */
-function sameLog({ log: a }: PlacedLog, { log: b }: PlacedLog): boolean {
+function isSameLog(a: Log, b: Log): boolean {
   return (
     a.address === b.address &&
     a.data === b.data &&
@@ -164,6 +164,21 @@ function sameLog({ log: a }: PlacedLog, { log: b }: PlacedLog): boolean {
     a.topics.length === b.topics.length &&
     a.topics.every((topic, i) => topic === b.topics[i])
   );
+}
+
+/**
+ * The logs of one block out of two answers, in order, each once: a block that was asked for by its hash meanwhile may hold
+ * what a second answer brings again. @throws LOGS_INCONSISTENT where two logs claim one index.
+ */
+export function mergeLogs(blockNumber: number, first: readonly Log[], second: readonly Log[]): readonly Log[] {
+  const byIndex = new Map(first.map((log) => [log.logIndex, log]));
+  for (const log of second) {
+    const known = byIndex.get(log.logIndex);
+    if (known !== undefined && !isSameLog(known, log))
+      throw inconsistent(`block ${blockNumber} has two logs of the index ${log.logIndex}`);
+    byIndex.set(log.logIndex, log);
+  }
+  return [...byIndex.values()].sort((a, b) => a.logIndex - b.logIndex);
 }
 
 const BYTES = /^0x(?:[0-9a-f]{2})*$/;

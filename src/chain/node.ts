@@ -1,4 +1,4 @@
-import type { Block, LogBlock, Range, RangeBounds } from "../core/chain.ts";
+import type { Block, Log, LogBlock, Range, RangeBounds } from "../core/chain.ts";
 import { LpLedgerError } from "../core/errors.ts";
 import type { Hash } from "../core/hex.ts";
 import { BloomTest } from "./bloom.ts";
@@ -18,7 +18,16 @@ import {
   tagCall,
 } from "./headers.ts";
 import { logCount } from "./log-table.ts";
-import { inconsistent, isList, type LogFilter, type PlacedBlock, quantity, readLogs, type Watch } from "./logs.ts";
+import {
+  inconsistent,
+  isList,
+  type LogFilter,
+  mergeLogs,
+  type PlacedBlock,
+  quantity,
+  readLogs,
+  type Watch,
+} from "./logs.ts";
 import { plainLog } from "./packed-log.ts";
 import type { Rpc, RpcCall } from "./rpc.ts";
 
@@ -192,7 +201,7 @@ export class ChainNode {
       const block = logBlock(each, headers.find((header) => header?.number === number) ?? undefined);
       if (before !== undefined && before.hash !== block.hash)
         throw inconsistent(`block ${number} has two hashes in two answers`);
-      const logs = [...(before?.logs ?? []), ...block.logs].sort((a, b) => a.logIndex - b.logIndex);
+      const logs = mergeLogs(number, before?.logs ?? [], block.logs);
       blocks.set(number, { ...(before ?? block), logs, content: undefined });
     }
     return [...blocks.values()].sort(byNumber);
@@ -276,7 +285,7 @@ export class ChainNode {
 
   /** The logs of one block by its hash: the second look when an identity does not hold. */
   async blockLogs(hash: Hash, number: number, signal: AbortSignal): Promise<LogBlock> {
-    const placed: PlacedBlock[] = [];
+    let logs: readonly Log[] = [];
     let block: Header | null = null;
     // Again, where its logs tell of pools that it made.
     for (let watched = 0; watched < this.#watch.size; ) {
@@ -285,11 +294,11 @@ export class ChainNode {
       const answers = await this.#rpc.batch([...logsCalls(filter, { blockHash: hash }), hashCall(hash)], signal);
       block = readBlock(answers.at(-1));
       if (block === null || block.number !== number) throw inconsistent(`the node no longer has the block ${hash}`);
-      placed.push(...this.#readLogs(answers.slice(0, -1), filter, number, number));
+      const placed = this.#readLogs(answers.slice(0, -1), filter, number, number);
+      if (placed.some((each) => each.hash !== hash)) throw inconsistent(`logs by hash ${hash} are of another block`);
+      for (const each of placed) logs = mergeLogs(number, logs, each.logs.map(plainLog));
     }
     if (block === null) throw inconsistent("nothing is watched");
-    if (placed.some((each) => each.hash !== hash)) throw inconsistent(`logs by hash ${hash} are of another block`);
-    const logs = placed.flatMap((each) => each.logs.map(plainLog));
-    return { ...block, logs: logs.sort((a, b) => a.logIndex - b.logIndex) };
+    return { ...block, logs };
   }
 }

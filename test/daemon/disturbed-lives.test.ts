@@ -8,6 +8,7 @@ import { toHash } from "../../src/core/hex.ts";
 import type { Programme } from "../../src/core/programme.ts";
 import { adoptProgramme } from "../../src/daemon/adopt.ts";
 import { Bookkeeper } from "../../src/daemon/bookkeeper.ts";
+import { FactoryModel } from "../models/factory.ts";
 import { MODELS } from "../models/models.ts";
 import { codeOf } from "../support/code-of.ts";
 import { dumpOf } from "../support/dump.ts";
@@ -30,6 +31,7 @@ const LIVELY: Readonly<Record<string, () => Lively>> = {
     const { pools, prices } = worldProgramme();
     return { programme: () => ({ pools, prices }), transaction: (random) => world.transaction(random) };
   },
+  "a factory of uniswap-v2 pairs": () => new FactoryModel(),
   ...MODELS,
 };
 

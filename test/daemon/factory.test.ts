@@ -2,10 +2,12 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { sha256 } from "../../src/cli/platform.ts";
 import { parseProgramme } from "../../src/config.ts";
+import { LpLedgerError } from "../../src/core/errors.ts";
 import { compareProgramme } from "../../src/daemon/adopt.ts";
 import { rebuild } from "../../src/daemon/rebuild.ts";
 import { problemsOf } from "../../src/store/inspect.ts";
-import { FACTORY, FactoryChain } from "../support/factory-chain.ts";
+import { FACTORY } from "../models/factory.ts";
+import { FactoryChain } from "../support/factory-chain.ts";
 import { openPositions, TestLedger, temporaryFolder } from "../support/ledger.ts";
 import { chainPort } from "../support/port.ts";
 import { remote } from "../support/remote.ts";
@@ -125,7 +127,8 @@ describe("a factory", () => {
       const lied = new Set<string>();
       const ledger = ledgerOf({ ...chain, fetch: withoutOneBlock(chain, block, lied) } as FactoryChain);
       // An identity may show before settling does that something is missing; the daemon then looks again.
-      for (let i = 0; i < 40; i++) await ledger.step({ settle: SETTLE }).catch(() => {});
+      const isForeseen = (error: unknown) => expect(error).toBeInstanceOf(LpLedgerError);
+      for (let i = 0; i < 40; i++) await ledger.step({ settle: SETTLE }).catch(isForeseen);
       expect(lied.size).toBe(1);
       const straight = ledgerOf(chain);
       await straight.settle();

@@ -4,7 +4,6 @@ import { encodeLog } from "../support/encode.ts";
 import { addressOf, type Draft } from "../support/logs.ts";
 import { ACTORS, below, type Model, pick, ROUTER, ZERO } from "./model.ts";
 
-const POOL = addressOf(0xc1);
 const COINS = [addressOf(0xb1), addressOf(0xb2)] as const;
 const FEE = 10_000n;
 
@@ -15,6 +14,7 @@ const FEE = 10_000n;
 export class CurveModel implements Model {
   readonly holders = new Map<string, bigint>();
   readonly #old: boolean;
+  readonly #pool: string;
   readonly #token: string;
   supply = 0n;
   /** Without the protocol's part of the fees. */
@@ -22,17 +22,26 @@ export class CurveModel implements Model {
 
   constructor(old: boolean) {
     this.#old = old;
-    this.#token = old ? addressOf(0xc2) : POOL;
+    this.#pool = addressOf(old ? 0xc3 : 0xc1);
+    this.#token = old ? addressOf(0xc2) : this.#pool;
+  }
+
+  clone(): CurveModel {
+    const copy = new CurveModel(this.#old);
+    for (const [holder, balance] of this.holders) copy.holders.set(holder, balance);
+    copy.supply = this.supply;
+    copy.balances = [...this.balances];
+    return copy;
   }
 
   programme(): object {
     const tokens = COINS.map((address, i) => ({ address, symbol: `C${i}`, decimals: 18 }));
-    const pool = { protocol: this.#old ? "curve" : "curve-ng", address: POOL, tokens, startBlock: 1 };
+    const pool = { protocol: this.#old ? "curve" : "curve-ng", address: this.#pool, tokens, startBlock: 1 };
     return { pools: [this.#old ? { ...pool, shareToken: this.#token } : pool] };
   }
 
   positions(): ReadonlyMap<string, bigint> {
-    return new Map([...this.holders].map(([holder, balance]) => [`${POOL}  ${holder}`, balance]));
+    return new Map([...this.holders].map(([holder, balance]) => [`${this.#pool}  ${holder}`, balance]));
   }
 
   transaction(random: () => number): readonly Draft[] {
@@ -55,7 +64,7 @@ export class CurveModel implements Model {
   }
 
   #log(name: string, values: Readonly<Record<string, unknown>>): Draft {
-    return encodeLog(this.#old ? oldAbi : ngAbi, POOL, name, values);
+    return encodeLog(this.#old ? oldAbi : ngAbi, this.#pool, name, values);
   }
 
   #move(from: string, to: string, value: bigint): Draft {

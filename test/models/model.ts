@@ -12,6 +12,8 @@ export interface Model {
   transaction(random: () => number): readonly Draft[];
   /** What the contracts themselves would say: "pool position provider[@wrapper]" and its liquidity. */
   positions(): ReadonlyMap<string, bigint>;
+  /** The contracts as they are now, which a branch of the chain goes on with. */
+  clone(): Model;
 }
 
 export function below(limit: number, random: () => number): number {

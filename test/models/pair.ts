@@ -20,6 +20,14 @@ export class SolidlyModel implements Model {
     this.#aerodrome = aerodrome;
   }
 
+  clone(): SolidlyModel {
+    const copy = new SolidlyModel(this.#aerodrome);
+    for (const [holder, balance] of this.#shares) copy.#shares.set(holder, balance);
+    copy.#supply = this.#supply;
+    copy.#reserves = [...this.#reserves];
+    return copy;
+  }
+
   programme(): object {
     const tokens = COINS.map((address, i) => ({ address, symbol: `C${i}`, decimals: 18 }));
     return { pools: [{ protocol: this.#aerodrome ? "aerodrome" : "solidly", address: PAIR, tokens, startBlock: 1 }] };

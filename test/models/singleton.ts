@@ -31,6 +31,14 @@ export class SingletonModel implements Model {
   #tick: number | null = null;
   #next = 1n;
 
+  clone(): SingletonModel {
+    const copy = new SingletonModel();
+    copy.#positions.push(...this.#positions.map((each) => ({ ...each })));
+    copy.#tick = this.#tick;
+    copy.#next = this.#next;
+    return copy;
+  }
+
   programme(): object {
     const tokens = COINS.map((address, i) => ({ address, symbol: `C${i}`, decimals: 18 }));
     const pool = { protocol: "uniswap-v4", address: this.id, poolManager: SINGLETON, tokens, startBlock: 1 };

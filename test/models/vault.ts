@@ -17,6 +17,14 @@ export class VaultModel implements Model {
     this.#plain = plain;
   }
 
+  clone(): VaultModel {
+    const copy = new VaultModel(this.#plain);
+    for (const [holder, balance] of this.#shares) copy.#shares.set(holder, balance);
+    copy.supply = this.supply;
+    copy.assets = this.assets;
+    return copy;
+  }
+
   programme(): object {
     const [token, decimals] = this.#plain ? [VAULT, 18] : [ASSET, 6];
     const tokens = [{ address: token, symbol: "V", decimals }];

@@ -8,23 +8,42 @@ import { encodeLog } from "../support/encode.ts";
 import { addressOf, type Draft } from "../support/logs.ts";
 import { ACTORS, below, type Model, pick, ROUTER, ZERO } from "./model.ts";
 
-const SHARE = addressOf(0xf1);
+export const SHARE = addressOf(0xf1);
 const OUTER = addressOf(0xf9);
 const OTHER_PID = 8n;
 
-type Kind = "staking-rewards" | "masterchef" | "masterchef-v2" | "curve-gauge-v1" | "curve-gauge" | "nested";
+export const WRAPPED_KINDS = [
+  "staking-rewards",
+  "masterchef",
+  "masterchef-v2",
+  "curve-gauge-v1",
+  "curve-gauge",
+  "nested",
+] as const;
+type WrappedKind = (typeof WRAPPED_KINDS)[number];
 
 /** A plain share token and one contract that holds it for others; nested: staking rewards that hold a gauge's receipts. */
 export class WrappedModel implements Model {
-  readonly #kind: Kind;
+  readonly #kind: WrappedKind;
   readonly #wrapper = addressOf(0xf2);
   /** "" holder's own shares, by holder; claims by user of the wrapper; claims of the outer one. */
   readonly #own = new Map<string, bigint>();
   readonly #claims = new Map<string, bigint>();
   readonly #outer = new Map<string, bigint>();
 
-  constructor(kind: Kind) {
+  constructor(kind: WrappedKind) {
     this.#kind = kind;
+  }
+
+  clone(): WrappedModel {
+    const copy = new WrappedModel(this.#kind);
+    for (const part of ["own", "claims", "outer"] as const)
+      for (const [holder, balance] of this.#balances(part)) copy.#balances(part).set(holder, balance);
+    return copy;
+  }
+
+  #balances(part: "own" | "claims" | "outer"): Map<string, bigint> {
+    return { own: this.#own, claims: this.#claims, outer: this.#outer }[part];
   }
 
   programme(): object {

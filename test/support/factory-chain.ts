@@ -1,15 +1,11 @@
 import { createHash } from "node:crypto";
-import factoryAbi from "../../abi/uniswap-v2-factory.json" with { type: "json" };
 import { seeded } from "../../demo/life.ts";
 import type { Fetch } from "../../src/chain/rpc.ts";
-import { encodeLog } from "./encode.ts";
+import { pairCreated, pairDeed } from "../models/factory.ts";
 import type { FakeBlock, FakeLog } from "./fake-chain.ts";
-import { addressOf, type Draft } from "./logs.ts";
+import type { Draft } from "./logs.ts";
 import { answerOf } from "./node-view.ts";
-import { PAIR, TOKENS, World } from "./world.ts";
-
-export const FACTORY = addressOf(0xfac);
-const FOREIGN = addressOf(0xb9);
+import { PAIR, World } from "./world.ts";
 
 interface Pair {
   readonly address: string;
@@ -82,36 +78,18 @@ export class FactoryChain {
     for (let i = 0; i < born; i++) {
       const address = `0x${hashOf(`${hash} pair ${i}`).slice(2, 42)}`;
       const wanted = random() < 0.7;
-      const [token0, token1] = wanted ? TOKENS : [TOKENS[0], FOREIGN];
       const world = new World();
-      const created = encodeLog(factoryAbi, FACTORY, "PairCreated", { token0, token1, pair: address, count: 1n });
+      const created = pairCreated(address, wanted);
       // Often its first liquidity comes in the same transaction.
-      const first = random() < 0.5 ? liveOf(world, address, random) : [];
+      const first = random() < 0.5 ? pairDeed(world, address, random) : [];
       emit([created, ...first], `new ${i}`);
       if (wanted) pairs.push({ address, world });
     }
     for (const pair of pairs.slice(0, 40))
-      if (random() < 0.4) emit(liveOf(pair.world, pair.address, random), pair.address);
+      if (random() < 0.4) emit(pairDeed(pair.world, pair.address, random), pair.address);
     const { number, hash: parentHash, timestampSec, world } = parent;
     return { number: number + 1, hash, parentHash, timestampSec: timestampSec + 7000, logs, world, pairs };
   }
-}
-
-/** One deed of a pair alone: what its world does elsewhere is left out. */
-function liveOf(world: World, address: string, random: () => number): readonly Draft[] {
-  return world
-    .transaction(random)
-    .filter((each) => each.address === PAIR)
-    .map((each) => ({ ...each, address, topics: each.topics.map(renamed) }));
-
-  // Addresses stand in a pair's topics only.
-  function renamed(topic: string): string {
-    return topic === word(PAIR) ? word(address) : topic;
-  }
-}
-
-function word(address: string): string {
-  return `0x${address.slice(2).padStart(64, "0")}`;
 }
 
 function hashOf(text: string): string {

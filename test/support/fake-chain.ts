@@ -1,9 +1,10 @@
 import { createHash } from "node:crypto";
 import { seeded } from "../../demo/life.ts";
 import type { Fetch } from "../../src/chain/rpc.ts";
+import type { Model } from "../models/model.ts";
 import type { Draft } from "./logs.ts";
 import { answerOf, type NodeView } from "./node-view.ts";
-import { World } from "./world.ts";
+import { pick, World } from "./world.ts";
 
 /** One block of the fake chain, with the logs of its transactions and the world as it stood after it. */
 export interface FakeBlock {
@@ -13,6 +14,8 @@ export interface FakeBlock {
   readonly timestampSec: number;
   readonly logs: readonly FakeLog[];
   readonly world: World;
+  /** Other contracts beside the world's. */
+  readonly models?: readonly Model[];
 }
 
 export interface FakeLog extends Draft {
@@ -48,12 +51,19 @@ export class FakeChain {
   calls: string[] = [];
 
   constructor(
-    options: { readonly genesis?: string; readonly secondsPerBlock?: number; readonly startSec?: number } = {},
+    options: {
+      readonly genesis?: string;
+      readonly secondsPerBlock?: number;
+      readonly startSec?: number;
+      readonly models?: readonly Model[];
+    } = {},
   ) {
     this.#secondsPerBlock = options.secondsPerBlock ?? 3600;
     const hash = hashOf(options.genesis ?? "genesis");
     const timestampSec = options.startSec ?? 1_767_225_600;
-    this.#canonical = [{ number: 0, hash, parentHash: hashOf("nothing"), timestampSec, logs: [], world: new World() }];
+    const { models = [] } = options;
+    const world = new World();
+    this.#canonical = [{ number: 0, hash, parentHash: hashOf("nothing"), timestampSec, logs: [], world, models }];
   }
 
   get head(): FakeBlock {
@@ -88,7 +98,7 @@ export class FakeChain {
   /** Adds blocks in which nothing happens. */
   growEmpty(count: number): void {
     for (let i = 0; i < count; i++) {
-      const { number, hash, timestampSec, world } = this.head;
+      const { number, hash, timestampSec, world, models = [] } = this.head;
       const own = hashOf(`${hash} empty`);
       const next = {
         number: number + 1,
@@ -97,6 +107,7 @@ export class FakeChain {
         timestampSec: timestampSec + this.#secondsPerBlock,
         logs: [],
         world,
+        models,
       };
       this.#canonical.push(next);
     }
@@ -114,11 +125,13 @@ export class FakeChain {
     if (known !== undefined) return known;
     const random = seeded(Number.parseInt(hash.slice(2, 10), 16));
     const world = parent.world.clone();
+    const models = parent.models?.map((each) => each.clone()) ?? [];
     const logs: FakeLog[] = [];
     const transactions = Math.floor(random() * 4); // Some blocks are empty.
     for (let t = 0; t < transactions; t++) {
       const transactionHash = hashOf(`${hash} ${t}`);
-      for (const each of world.transaction(random)) {
+      const one = models.length === 0 ? world : pick([world, ...models], random);
+      for (const each of one.transaction(random)) {
         logs.push({ ...each, transactionHash, transactionIndex: t, logIndex: logs.length });
       }
     }
@@ -131,7 +144,7 @@ export class FakeChain {
       });
     // Now and then two blocks share a second.
     const timestampSec = parent.timestampSec + (random() < 0.1 ? 0 : this.#secondsPerBlock);
-    const block = { number: parent.number + 1, hash, parentHash: parent.hash, timestampSec, logs, world };
+    const block = { number: parent.number + 1, hash, parentHash: parent.hash, timestampSec, logs, world, models };
     this.#blocks.set(hash, block);
     return block;
   }
