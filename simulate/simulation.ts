@@ -17,6 +17,7 @@ import { CurveModel } from "../test/models/curve.ts";
 import { FactoryModel, isForeignPair } from "../test/models/factory.ts";
 import type { Model } from "../test/models/model.ts";
 import { SingletonModel } from "../test/models/singleton.ts";
+import { StakerModel } from "../test/models/staker.ts";
 import { SHARE, WRAPPED_KINDS, WrappedModel } from "../test/models/wrapped.ts";
 import { dumpOf } from "../test/support/dump.ts";
 import { type FakeBlock, FakeChain } from "../test/support/fake-chain.ts";
@@ -105,6 +106,7 @@ class Simulation {
       new CurveModel(true),
       new SingletonModel(),
       new WrappedModel(this.#one(WRAPPED_KINDS)),
+      new StakerModel(),
       new FactoryModel(),
     ];
     this.#chain = new FakeChain({ secondsPerBlock: this.#one([12, 600, 20_000]), models });

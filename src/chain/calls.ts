@@ -7,6 +7,7 @@ import vaultAbi from "../../abi/erc4626.json" with { type: "json" };
 import pairAbi from "../../abi/uniswap-v2-pair.json" with { type: "json" };
 import poolAbi from "../../abi/uniswap-v3-pool.json" with { type: "json" };
 import managerAbi from "../../abi/uniswap-v3-position-manager.json" with { type: "json" };
+import stakerAbi from "../../abi/uniswap-v3-staker.json" with { type: "json" };
 import poolManagerAbi from "../../abi/uniswap-v4-pool-manager.json" with { type: "json" };
 import tokenAbi from "../../abi/uniswap-v4-position-manager.json" with { type: "json" };
 import { LpLedgerError } from "../core/errors.ts";
@@ -227,6 +228,10 @@ function callOf(question: Question): Call {
       return view(question.manager, tokenAbi as Abi, "getPositionLiquidity", [BigInt(question.tokenId)], String);
     case "token-liquidity":
       return view(question.manager, managerAbi as Abi, "positions", [BigInt(question.tokenId)], field(7));
+    case "staked-for":
+      return view(question.staker, stakerAbi as Abi, "deposits", [BigInt(question.tokenId)], (deposit) =>
+        toAddress((deposit as readonly unknown[])[0]),
+      );
     case "token-owner":
       return view(question.manager, managerAbi as Abi, "ownerOf", [BigInt(question.tokenId)], (owner) =>
         toAddress(owner),

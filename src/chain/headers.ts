@@ -35,14 +35,6 @@ export function finalizedOf(outcome: LpLedgerError | { result: unknown } | undef
   return null;
 }
 
-export function logsIn(receipts: readonly unknown[]): readonly unknown[] {
-  return receipts.flatMap((receipt) => {
-    const logs = (receipt as { logs?: unknown } | null)?.logs;
-    if (!Array.isArray(logs)) throw inconsistent("a receipt has no logs");
-    return logs as unknown[];
-  });
-}
-
 export function behind(from: number, to: number): LpLedgerError {
   return new LpLedgerError("transient", "NODE_BEHIND", `the node does not have the blocks ${from} to ${to}`);
 }

@@ -12,7 +12,6 @@ import {
   joined,
   logBlock,
   logsCalls,
-  logsIn,
   readBlock,
   requireRisingTime,
   tagCall,
@@ -29,6 +28,7 @@ import {
   type Watch,
 } from "./logs.ts";
 import { plainLog } from "./packed-log.ts";
+import { logsOfReceipts } from "./receipts.ts";
 import type { Rpc, RpcCall } from "./rpc.ts";
 
 const HEADERS_PER_REQUEST = 100;
@@ -228,7 +228,7 @@ export class ChainNode {
     const [header] = await this.#rpc.batch([blockCall(number)], signal);
     const block = readBlock(header);
     if (block === null) throw behind(number, number);
-    const logs = await this.#logsOfReceipts(block, header, signal);
+    const logs = await logsOfReceipts(this.#rpc, block.number, header, signal);
     // Once to hear of pools that the block made, and once more with them.
     this.#readLogs([logs], this.#watch.part(), number, number);
     const placed = this.#readLogs([logs], this.#watch.part(), number, number);
@@ -236,22 +236,6 @@ export class ChainNode {
       throw inconsistent(`receipts of ${number} are of another block`);
     const { bloom: _, ...rest } = block;
     return { ...rest, logs: placed.flatMap(({ logs: all }) => all.map(plainLog)) };
-  }
-
-  /** All logs of a block from its receipts: in one answer, or, where the node has no such call, one by one. */
-  async #logsOfReceipts(block: Block, header: unknown, signal: AbortSignal): Promise<readonly unknown[]> {
-    const [whole] = await this.#rpc.outcomes([{ method: "eth_getBlockReceipts", params: [hex(block.number)] }], signal);
-    if (whole !== undefined && !(whole instanceof LpLedgerError) && Array.isArray(whole.result))
-      return logsIn(whole.result);
-    const hashes = (header as { transactions?: unknown }).transactions;
-    if (!Array.isArray(hashes)) throw inconsistent(`the header of block ${block.number} names no transactions`);
-    const receipts: unknown[] = [];
-    for (let i = 0; i < hashes.length; i += HEADERS_PER_REQUEST) {
-      const some = hashes.slice(i, i + HEADERS_PER_REQUEST);
-      const calls = some.map((hash) => ({ method: "eth_getTransactionReceipt", params: [hash] }));
-      receipts.push(...(await this.#rpc.batch(calls, signal)));
-    }
-    return logsIn(receipts);
   }
 
   stopBatching(): void {

@@ -1,5 +1,5 @@
 import { protocolOf } from "../core/decode/protocols.ts";
-import { homeOf } from "../core/decode/wrappers.ts";
+import { homeOf, WRAPPERS } from "../core/decode/wrappers.ts";
 import { type Address, toAddress, toPoolId } from "../core/hex.ts";
 import { parsePriceE18 } from "../core/price.ts";
 import type { Factory, Finality, Pool, PriceSource, Programme, Token, Wrapper } from "../core/programme.ts";
@@ -22,7 +22,8 @@ const FINALITY_UNKNOWN: Finality = { fallbackDepth: 256, minDepth: 64 };
 /** The programme that a file of the right shape says. */
 export function programmeOf(file: ProgrammeFile): Programme {
   const known = FINALITY.get(file.chainId) ?? FINALITY_UNKNOWN;
-  const wrappers = (file.wrappers ?? []).map(wrapperOf);
+  const managers = stakedManagersOf(file);
+  const wrappers = (file.wrappers ?? []).map((each) => wrapperOf(each, managers));
   const pools = (file.pools as readonly PoolFile[]).map(poolOf).map((pool) => {
     const inside = wrappers.filter((each) => each.pool === pool.address);
     return { ...pool, wrapperHomes: inside.map(homeOf), discovered: null };
@@ -95,8 +96,20 @@ function factoryOf(file: FactoryFile): Factory {
   };
 }
 
-export function wrapperOf(file: WrapperFile): Wrapper {
+/** The position managers whose NFTs a staker can hold: those of pools with ticks that are contracts of their own. */
+export function stakedManagersOf({
+  pools,
+  factories = [],
+}: Pick<ProgrammeFile, "pools" | "factories">): readonly Address[] {
+  const all = [...(pools as readonly PoolFile[]), ...factories].filter((each) => protocolOf(each).singleton !== true);
+  return [...new Set(all.flatMap(({ managers = [] }) => managers).map(toAddress))];
+}
+
+export function wrapperOf(file: WrapperFile, managers: readonly Address[]): Wrapper {
+  const [only, ...others] = WRAPPERS.get(file.kind)?.tokens === true ? managers : [];
+  const manager = file.manager === undefined ? undefined : toAddress(file.manager);
   return {
+    manager: manager ?? (others.length === 0 ? (only ?? null) : null),
     kind: file.kind,
     address: toAddress(file.address),
     pool: file.pool === undefined ? null : toAddress(file.pool),

@@ -3,7 +3,7 @@ import { WRAPPERS } from "../core/decode/wrappers.ts";
 import { type Address, toAddress, toPoolId } from "../core/hex.ts";
 import type { Factory, Feed, Programme, Wrapper } from "../core/programme.ts";
 import { canBePriced } from "../core/value.ts";
-import { wrapperOf } from "./build.ts";
+import { stakedManagersOf, wrapperOf } from "./build.ts";
 import { type Problem, show } from "./problems.ts";
 import { ruleProblems } from "./rules.ts";
 import type { PoolFile, ProgrammeFile } from "./schema.ts";
@@ -46,7 +46,10 @@ export function relationProblems(programme: Programme, file: ProgrammeFile): rea
   );
   if (programme.pools.length + programme.factories.length === 0)
     problems.push({ field: "pools", expected: "at least 1 pool, or a factory", found: "[]" });
-  problems.push(...(file.wrappers ?? []).flatMap((each, i) => wrapperProblems(programme, wrapperOf(each), i)));
+  const managers = stakedManagersOf(file);
+  problems.push(
+    ...(file.wrappers ?? []).flatMap((each, i) => wrapperProblems(programme, wrapperOf(each, managers), managers, i)),
+  );
   for (const source of [...programme.prices.values()].flat()) {
     const asset = source.kind === "rate" ? source.asset : source.kind === "chainlink" ? source.feed.asset : null;
     if (asset !== null) decimals.set(asset.address, asset.decimals ?? 0);
@@ -158,8 +161,13 @@ function factoryProblems(
   return problems;
 }
 
-function wrapperProblems(programme: Programme, wrapper: Wrapper, i: number): readonly Problem[] {
-  const { kind, address, pool, pid, inside } = wrapper;
+function wrapperProblems(
+  programme: Programme,
+  wrapper: Wrapper,
+  managers: readonly Address[],
+  i: number,
+): readonly Problem[] {
+  const { kind, address, pool, manager, pid, inside } = wrapper;
   const protocol = WRAPPERS.get(kind);
   const problems: Problem[] = [];
   const problem = (field: string, expected: string, found: unknown): void => {
@@ -168,7 +176,11 @@ function wrapperProblems(programme: Programme, wrapper: Wrapper, i: number): rea
   if (protocol?.tokens === true) {
     if (pool !== null) problem("pool", "no such key: it holds positions of any pool", pool);
     if (inside !== null) problem("inside", "no such key: position NFTs are staked once", inside);
+    const named = managers.join(" or ") || "a position manager that a pool or factory of the file names";
+    if (manager === null || !managers.includes(manager))
+      problem("manager", `the one whose NFTs it holds: ${named}`, manager);
   } else {
+    if (manager !== null) problem("manager", "no such key: it holds shares", manager);
     const followed = programme.pools.find((each) => each.address === pool);
     if (followed === undefined || followed.shareToken === null) problem("pool", "a followed pool with shares", pool);
   }

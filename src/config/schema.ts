@@ -116,6 +116,9 @@ const wrapper = z.strictObject({
   kind: z.enum([...WRAPPERS.keys()] as [WrapperKind, ...WrapperKind[]]),
   address,
   pool: address.optional().describe("whose shares it holds; not of a staker of position NFTs"),
+  manager: address
+    .optional()
+    .describe("the position manager whose NFTs a staker holds; it may be left out where the file names one only"),
   pid: z.int().min(0).optional().describe("the number under which a MasterChef knows those shares"),
   inside: address.optional().describe("the wrapper it puts them into again, as a pool of gauge receipts does"),
   exclude: z.boolean().optional().describe("do not credit its users: what they hold through it counts for nobody"),

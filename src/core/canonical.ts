@@ -1,3 +1,4 @@
+import { protocolOf } from "./decode/protocols.ts";
 import { formatPriceE18 } from "./price.ts";
 import { aggregatorsOf, type Pool, type PriceSource, type Programme } from "./programme.ts";
 import type { Rules } from "./rules.ts";
@@ -63,12 +64,17 @@ export function canonicalProgramme(programme: Programme): CanonicalProgramme {
     // A pool is followed by whether its tokens are known, whatever they are called.
     tokens: tokens.map(({ address }) => address),
   }));
-  const wrappers = programme.wrappers.map(({ address, kind, pool, pid, inside }) => ({
+  // Where the programme names one position manager only, a staker's is known without being said.
+  const managers = new Set(
+    [...named, ...programme.factories].flatMap((each) => (protocolOf(each).singleton ? [] : each.managers)),
+  );
+  const wrappers = programme.wrappers.map(({ address, kind, pool, manager, pid, inside }) => ({
     address,
     kind,
     pool,
     inside,
     pid: pid === null ? null : `${pid}`,
+    ...(manager === null || managers.size === 1 ? {} : { manager }),
   }));
   const excluded = programme.wrappers
     .filter(({ excluded: is }) => is)

@@ -121,36 +121,46 @@ function change(books: Books, event: LedgerEvent, side: Side, delta: bigint, blo
   return { account, logIndex: event.logIndex, delta, balanceAfter };
 }
 
-/** Keeps the owner of a position NFT, and for whom it holds it, in step with its transfers; the mint creates the token. */
+/** Keeps the owner of a position NFT, and for whom it holds it, in step with its events; the mint creates the token. */
 export function followToken(books: Books, event: LedgerEvent, blockNumber: number): void {
-  const { pool, emitter, range } = event;
+  const named = tokenNamedBy(event);
+  if (named === undefined) return;
+  const token = tokenAfter(books.token(named.manager, named.tokenId), event, blockNumber);
+  if (token !== undefined) books.putToken(token);
+}
+
+/** What of an event says who has a position NFT. */
+type TokenEvent = Pick<LedgerEvent, "name" | "args" | "emitter" | "position" | "range"> & {
+  readonly pool: Pick<Pool, "address" | "managers">;
+};
+
+/** The position NFT whose owner or user an event may change; a position's id says of which manager it is. */
+function tokenNamedBy({ name, emitter, pool, position, range }: TokenEvent) {
+  if (range === null || emitter === pool.address) return undefined;
+  if (name !== "Transfer" && name !== "DepositTransferred") return undefined;
+  const [first = "", second] = position.split(":");
+  const [manager, tokenId] = second === undefined ? [pool.managers[0], first] : [first as Address, second];
+  invariant(manager !== undefined, "TOKEN_MANAGER", `the position ${position} of ${pool.address} has no manager`);
+  return { manager, tokenId };
+}
+
+/** A position NFT after one more of its events, undefined before its mint. A transfer ends whatever its owner held it for. */
+export function tokenAfter(
+  token: PositionToken | undefined,
+  event: TokenEvent,
+  blockNumber: number,
+): PositionToken | undefined {
+  const { pool, position, range, args, emitter } = event;
+  const named = tokenNamedBy(event);
+  if (named === undefined || range === null) return token;
   if (event.name === "DepositTransferred") {
-    const id = String(event.args["tokenId"]);
-    const [token] = pool.managers
-      .flatMap((each) => books.token(each, id) ?? [])
-      .filter((each) => each.owner === emitter);
-    const newOwner = event.args["newOwner"] as Address;
-    if (token !== undefined) books.putToken({ ...token, claimant: newOwner === ZERO_ADDRESS ? null : newOwner });
-    return;
+    if (token?.owner !== emitter) return token;
+    const user = args["newOwner"] as Address;
+    return { ...token, claimant: user === ZERO_ADDRESS ? null : user };
   }
-  if (emitter === pool.address || event.name !== "Transfer" || range === null) return;
-  const tokenId = String(event.args["tokenId"]);
-  const known = books.token(emitter, tokenId);
-  const owner = event.args["to"] as Address;
-  invariant(
-    known === undefined || (known.pool === pool.address && rangeId(known.range) === rangeId(range)),
-    "TOKEN_MOVED",
-    `position token ${tokenId} of ${emitter} changed its pool or range`,
-  );
-  const openedBlock = known?.openedBlock ?? blockNumber;
-  books.putToken({
-    manager: emitter,
-    tokenId,
-    pool: pool.address,
-    position: event.position,
-    range,
-    owner,
-    claimant: null,
-    openedBlock,
-  });
+  const isSame = token === undefined || (token.pool === pool.address && rangeId(token.range) === rangeId(range));
+  invariant(isSame, "TOKEN_MOVED", `position token ${named.tokenId} of ${emitter} changed its pool or range`);
+  const owner = args["to"] as Address;
+  const openedBlock = token?.openedBlock ?? blockNumber;
+  return { ...named, pool: pool.address, position, range, owner, claimant: null, openedBlock };
 }

@@ -42,6 +42,8 @@ export interface Wrapper {
   readonly kind: WrapperKind;
   /** Whose shares it holds; null for one that holds position NFTs of any pool. */
   readonly pool: Address | null;
+  /** Whose position NFTs it holds; null for one that holds shares. */
+  readonly manager: Address | null;
   /** By which number its logs name those shares. */
   readonly pid: bigint | null;
   /** The wrapper it puts them into again. */

@@ -31,7 +31,9 @@ export type Question =
     }
   | { readonly kind: "singleton-token"; readonly manager: Address; readonly tokenId: string }
   | { readonly kind: "token-liquidity"; readonly manager: Address; readonly tokenId: string }
-  | { readonly kind: "token-owner"; readonly manager: Address; readonly tokenId: string };
+  | { readonly kind: "token-owner"; readonly manager: Address; readonly tokenId: string }
+  /** For whom a staker holds a position NFT; zero for nobody. */
+  | { readonly kind: "staked-for"; readonly staker: Address; readonly tokenId: string };
 
 /** A question in one line, for people. */
 export function questionText(question: Question): string {
@@ -64,5 +66,7 @@ export function questionText(question: Question): string {
       return `${question.manager} positions(${question.tokenId})`;
     case "token-owner":
       return `${question.manager} ownerOf(${question.tokenId})`;
+    case "staked-for":
+      return `${question.staker} deposits(${question.tokenId}).owner`;
   }
 }

@@ -61,7 +61,7 @@ export function compareProgramme(store: Store, programme: Programme): Adoption {
   // A pool that is added may come with wrappers of its own.
   const before = stored.pools.map(({ address }) => address);
   const kept = (now.wrappers ?? []).filter(({ pool }) => pool === null || before.includes(String(pool)));
-  if (JSON.stringify(stored.wrappers ?? []) !== JSON.stringify(kept)) {
+  if (JSON.stringify(withManagers(store, stored.wrappers ?? [], kept)) !== JSON.stringify(kept)) {
     problems.push(`the wrappers were ${JSON.stringify(stored.wrappers ?? [])}, now they are ${JSON.stringify(kept)}`);
   }
   if (problems.length > 0) {
@@ -86,6 +86,20 @@ export function compareProgramme(store: Store, programme: Programme): Adoption {
   if (added.size > 0 || feeds.size > 0) return { kind: "added", ...rest };
   if (!isSame(stored.valuation, now.valuation)) return { kind: "revalued", ...rest };
   return { kind: isSame(stored.rules ?? null, now.rules ?? null) ? "same" : "ruled", ...rest };
+}
+
+type CanonicalWrappers = NonNullable<CanonicalProgramme["wrappers"]>;
+
+/**
+ * Stakers of a ledger from before each belonged to one position manager get the one that is named now, where none of their
+ * deposits was taken for a token of another.
+ */
+function withManagers(store: Store, stored: CanonicalWrappers, now: CanonicalWrappers): CanonicalWrappers {
+  return stored.map((wrapper) => {
+    const manager = now.find(({ address }) => address === wrapper.address)?.["manager"];
+    if (typeof manager !== "string" || "manager" in wrapper) return wrapper;
+    return store.events.depositsElsewhere(wrapper.address, manager) ? wrapper : { ...wrapper, manager };
+  });
 }
 
 /** What final epochs were paid by must not change: their days, budgets and tokens, and everything streaks rest on. */

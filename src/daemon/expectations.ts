@@ -1,5 +1,5 @@
-import type { Address } from "../core/hex.ts";
-import type { Pool } from "../core/programme.ts";
+import { type Address, ZERO_ADDRESS } from "../core/hex.ts";
+import type { Pool, Programme } from "../core/programme.ts";
 import { type Question, questionText } from "../core/question.ts";
 import type { HeldAccount } from "../store/read.ts";
 import type { Store } from "../store/store.ts";
@@ -20,6 +20,7 @@ export function expectationsOf(
   pool: Pool,
   accounts: readonly HeldAccount[],
   at: number,
+  stakers: Stakers,
 ): readonly Expectation[] {
   const holders = accounts.filter((account) => account.kind === "holder");
   if (pool.shareToken !== null) {
@@ -37,7 +38,7 @@ export function expectationsOf(
     return [
       { question, expected: active, subject: null },
       ...holders.filter(({ tokenId }) => tokenId === null).flatMap((each) => saltedExpectations(pool, each)),
-      ...tokenExpectations(pool, holders),
+      ...tokenExpectations(pool, holders, stakers),
     ];
   }
   const amounts = state?.kind === "ticks" ? (state.amounts ?? []) : [];
@@ -50,14 +51,14 @@ export function expectationsOf(
     }),
     ...owedExpectations(store, pool, at),
     ...rangeExpectations(pool, holders),
-    ...tokenExpectations(pool, holders),
+    ...tokenExpectations(pool, holders, stakers),
   ];
 }
 
 /** What can be asked about one account alone; what several accounts answer together is left to a whole verification. */
-export function expectationsOfOne(pool: Pool, account: HeldAccount): readonly Expectation[] {
+export function expectationsOfOne(pool: Pool, account: HeldAccount, stakers: Stakers): readonly Expectation[] {
+  if (account.tokenId !== null) return tokenExpectations(pool, [account], stakers);
   if (account.via || pool.wrapperHomes.includes(account.provider)) return [];
-  if (account.tokenId !== null) return tokenExpectations(pool, [account]);
   if (pool.shareToken !== null) return shareExpectations(pool, pool.shareToken, [account]);
   if (pool.salted) return saltedExpectations(pool, account);
   return pool.managers.includes(account.custodian) ? [] : rangeExpectations(pool, [account]);
@@ -119,13 +120,28 @@ function saltedExpectations(
   return [{ question: { kind: "singleton-liquidity", ...names }, expected: `${balance}`, subject }];
 }
 
-/** Position NFTs: their liquidity, whoever claims it, and who owns them. */
-function tokenExpectations({ salted }: Pool, holders: readonly HeldAccount[]): readonly Expectation[] {
+/** The contracts that hold position NFTs for others, each with the manager whose tokens they are. */
+export type Stakers = ReadonlyMap<Address, Address>;
+
+export function stakersOf({ wrappers }: Pick<Programme, "wrappers">): Stakers {
+  return new Map(wrappers.flatMap(({ address, manager }) => (manager === null ? [] : [[address, manager] as const])));
+}
+
+/** Position NFTs: their liquidity, whoever claims it, who owns them, and for whom a staker holds them. */
+function tokenExpectations(
+  { salted }: Pool,
+  holders: readonly HeldAccount[],
+  stakers: Stakers,
+): readonly Expectation[] {
   const tokens = holders.filter(({ tokenId }) => tokenId !== null);
   return summed(tokens, ({ custodian, tokenId }) => `${custodian} ${tokenId}`).flatMap(({ key, sum, first }) => {
     const [manager, tokenId] = [first.custodian, first.tokenId ?? ""];
     const owner = first.via || first.provider;
+    const isStaked = stakers.get(owner) === manager;
+    const user = first.via ? first.provider : ZERO_ADDRESS;
+    const stakedFor = { kind: "staked-for" as const, staker: owner, tokenId };
     return [
+      ...(isStaked ? [{ question: stakedFor, expected: user, subject: key }] : []),
       {
         question: { kind: salted ? ("singleton-token" as const) : ("token-liquidity" as const), manager, tokenId },
         expected: `${sum}`,

@@ -4,7 +4,7 @@ import type { Programme } from "../core/programme.ts";
 import { questionText } from "../core/question.ts";
 import { accountsAt, type HeldAccount, someAccounts } from "../store/read.ts";
 import type { Store } from "../store/store.ts";
-import { type Expectation, expectationsOfOne } from "./expectations.ts";
+import { type Expectation, expectationsOfOne, stakersOf } from "./expectations.ts";
 import { withDiscovered } from "./followed.ts";
 import type { VerifyPort } from "./verify.ts";
 
@@ -112,6 +112,6 @@ export class Sampling {
   #expectationsOf(account: HeldAccount): readonly Expectation[] {
     const { pools } = withDiscovered(this.#store, this.#programme);
     const pool = pools.find(({ address }) => address === account.pool);
-    return pool === undefined ? [] : expectationsOfOne(pool, account);
+    return pool === undefined ? [] : expectationsOfOne(pool, account, stakersOf(this.#programme));
   }
 }

@@ -4,7 +4,7 @@ import type { Programme } from "../core/programme.ts";
 import { type Question, questionText } from "../core/question.ts";
 import { accountsAt } from "../store/read.ts";
 import type { Store } from "../store/store.ts";
-import { expectationsOf } from "./expectations.ts";
+import { expectationsOf, stakersOf } from "./expectations.ts";
 import { withDiscovered } from "./followed.ts";
 import { headerAt } from "./header-at.ts";
 
@@ -73,12 +73,14 @@ export async function verify(
   }
   const accounts = accountsAt(store.db, at);
   const programme = withDiscovered(store, named);
+  const stakers = stakersOf(programme);
   const expectations = programme.pools.flatMap((pool) =>
     expectationsOf(
       store,
       pool,
       accounts.filter((account) => account.pool === pool.address),
       at,
+      stakers,
     ),
   );
   const answers = await chain.ask(

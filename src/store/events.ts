@@ -57,6 +57,7 @@ export class EventsTable {
   readonly #insertPosting;
   readonly #page;
   readonly #exits;
+  readonly #depositsElsewhere;
 
   constructor(db: Database) {
     this.#insertEvent = db.prepare(`
@@ -74,6 +75,12 @@ export class EventsTable {
       where (block_number, log_index) > (?, ?)
       order by block_number, log_index
       limit ?`);
+    this.#depositsElsewhere = db.prepare<[string, string]>(`
+      select 1
+      from lp_events
+      join position_tokens using (pool_address, position_id)
+      where event = 'DepositTransferred' and log_address = ? and manager_address <> ?
+      limit 1`);
     this.#exits = db.prepare<[string, number], ExitRow>(`
       select
         event,
@@ -98,6 +105,11 @@ export class EventsTable {
       sums.set(key, sum);
     }
     return [...sums.values()];
+  }
+
+  /** Whether a staker's deposit was ever taken for a position NFT of another manager than this. */
+  depositsElsewhere(staker: string, manager: string): boolean {
+    return this.#depositsElsewhere.get(staker, manager) !== undefined;
   }
 
   insert(block: EventBlock, event: LedgerEvent): void {

@@ -1,5 +1,7 @@
 import type { Database } from "better-sqlite3";
-import { type Address, toAddress, ZERO_ADDRESS } from "../core/hex.ts";
+import type { PositionToken } from "../core/books.ts";
+import { type Address, toAddress, toPoolId } from "../core/hex.ts";
+import { tokenAfter } from "../core/ledger.ts";
 import { firstOpenDay } from "./derived.ts";
 
 /** What an undo touched: the caller refreshes these providers, or all of them when a closed day fell. */
@@ -23,16 +25,11 @@ export function undoAbove(db: Database, above: number): Undone {
      where account_id in (select account_id from postings where block_number > ?)`,
     above,
   );
-  const tokens = all<{ log_address: string; position_id: string }>(
-    `select distinct log_address, position_id
-     from lp_events
-     where block_number > ? and event = 'Transfer' and tick_lower is not null
-     union
-     select manager_address, position_id
+  const tokens = all<TokenRow>(
+    `select distinct position_tokens.*
      from lp_events
      join position_tokens using (pool_address, position_id)
-     where block_number > ? and event = 'DepositTransferred'`,
-    above,
+     where block_number > ? and event in ('Transfer', 'DepositTransferred')`,
     above,
   );
   const days = all<{ date: string }>("select date from days where closed_block > ? order by date", above);
@@ -59,7 +56,7 @@ export function undoAbove(db: Database, above: number): Undone {
   const blocks = run("delete from processed_blocks where block_number > ?", above);
 
   for (const { account_id: id } of touched) restoreAccount(db, id);
-  for (const { log_address: manager, position_id: position } of tokens) restoreOwner(db, manager, position);
+  for (const token of tokens) restoreToken(db, token);
 
   // Pools that were made above it are no more; nothing of theirs is left that refers to them, and no account without a posting.
   for (const { pool_address: pool } of born) {
@@ -91,45 +88,41 @@ function restoreAccount(db: Database, id: number): void {
     );
 }
 
-/** A token's owner is the receiver of its last transfer; without transfers it was never minted. */
-function restoreOwner(db: Database, manager: string, position: string): void {
-  const owner = db
-    .prepare<[string, string], string>(`
-      select args ->> '$.to'
-      from lp_events
-      where log_address = ? and position_id = ? and event = 'Transfer' and tick_lower is not null
-      order by block_number desc, log_index desc
-      limit 1`)
-    .pluck()
-    .get(manager, position);
-  if (owner === undefined) {
-    db.prepare("delete from position_tokens where manager_address = ? and position_id = ?").run(manager, position);
-  } else {
-    db.prepare(
-      "update position_tokens set owner_address = ?, claimant_address = ? where manager_address = ? and position_id = ?",
-    ).run(owner, claimantOf(db, manager, position), manager, position);
-  }
+interface TokenRow {
+  readonly manager_address: string;
+  readonly token_id: string;
+  readonly pool_address: string;
+  readonly position_id: string;
+  readonly tick_lower: number;
+  readonly tick_upper: number;
+  readonly opened_block: number;
 }
 
-/** For whom a wrapper holds a token: what it said last, if that was after the token came to it. */
-function claimantOf(db: Database, manager: string, position: string): string | null {
-  const claimant = db
-    .prepare<{ manager: string; position: string }, string>(`
-      select deposits.args ->> '$.newOwner'
-      from position_tokens
-      join lp_events as deposits using (pool_address, position_id)
-      where position_tokens.manager_address = @manager
-        and position_tokens.position_id = @position
-        and deposits.event = 'DepositTransferred'
-        and (deposits.block_number, deposits.log_index) > (
-          select block_number, log_index
-          from lp_events
-          where log_address = @manager and position_id = @position and event = 'Transfer' and tick_lower is not null
-          order by block_number desc, log_index desc
-          limit 1)
-      order by deposits.block_number desc, deposits.log_index desc
-      limit 1`)
-    .pluck()
-    .get({ manager, position });
-  return claimant === undefined || claimant === ZERO_ADDRESS ? null : claimant;
+/** Who has a position NFT follows from the events of it that are left; without any it was never minted. */
+function restoreToken(db: Database, row: TokenRow): void {
+  const { manager_address: manager, token_id: tokenId, pool_address: pool, position_id: position } = row;
+  const events = db
+    .prepare<{ manager: string; pool: string; position: string }, { event: string; args: string; emitter: string }>(`
+      select event, args, log_address as emitter, block_number, log_index
+      from lp_events
+      where log_address = @manager and position_id = @position and event = 'Transfer' and tick_lower is not null
+      union all
+      select event, args, log_address as emitter, block_number, log_index
+      from lp_events
+      where pool_address = @pool and position_id = @position and event = 'DepositTransferred'
+      order by block_number, log_index`)
+    .all({ manager, pool, position });
+  const of = { address: toPoolId(pool), managers: [toAddress(manager)] };
+  const range = { tickLower: row.tick_lower, tickUpper: row.tick_upper };
+  let token: PositionToken | undefined;
+  for (const { event: name, args, emitter } of events) {
+    const event = { name, args: JSON.parse(args), emitter: toAddress(emitter), pool: of, position, range };
+    token = tokenAfter(token, event, row.opened_block);
+  }
+  if (token === undefined)
+    db.prepare("delete from position_tokens where manager_address = ? and token_id = ?").run(manager, tokenId);
+  else
+    db.prepare(
+      "update position_tokens set owner_address = ?, claimant_address = ? where manager_address = ? and token_id = ?",
+    ).run(token.owner, token.claimant, manager, tokenId);
 }

@@ -1,24 +1,18 @@
-import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { seeded } from "../../demo/life.ts";
-import { sha256 } from "../../src/cli/platform.ts";
 import { parseProgramme } from "../../src/config.ts";
-import type { Block, Range } from "../../src/core/chain.ts";
+import type { Range } from "../../src/core/chain.ts";
 import { toHash } from "../../src/core/hex.ts";
 import type { Programme } from "../../src/core/programme.ts";
-import { adoptProgramme } from "../../src/daemon/adopt.ts";
-import { Bookkeeper } from "../../src/daemon/bookkeeper.ts";
 import { FactoryModel } from "../models/factory.ts";
 import { MODELS } from "../models/models.ts";
 import { codeOf } from "../support/code-of.ts";
 import { dumpOf } from "../support/dump.ts";
-import { openStore, temporaryFolder } from "../support/ledger.ts";
-import { type Draft, logsOf } from "../support/logs.ts";
+import type { Draft } from "../support/logs.ts";
+import { Process, rangesOf } from "../support/process.ts";
 import { World, worldProgramme } from "../support/world.ts";
 
 const TRANSACTIONS = 100;
-const SECONDS_PER_BLOCK = 9_000;
-const START_SEC = 1_767_225_600;
 
 interface Lively {
   programme(): object;
@@ -35,61 +29,9 @@ const LIVELY: Readonly<Record<string, () => Lively>> = {
   ...MODELS,
 };
 
-function blockAt(number: number): Block {
-  const hash = (i: number) => toHash(`0x${sha256(`block ${i}`)}`);
-  return {
-    number,
-    hash: hash(number),
-    parentHash: hash(number - 1),
-    timestampSec: START_SEC + number * SECONDS_PER_BLOCK,
-  };
-}
-
-/** One transaction a block. */
-function rangesOf(model: Lively, seed: number): readonly Range[] {
+function lifeOf(model: Lively, seed: number): readonly Range[] {
   const random = seeded(seed);
-  return Array.from({ length: TRANSACTIONS }, (_, i) => {
-    const end = blockAt(i + 1);
-    return {
-      from: end.number,
-      parentHash: end.parentHash,
-      end,
-      blocks: [{ ...end, logs: logsOf(model.transaction(random)) }],
-    };
-  });
-}
-
-/** A ledger in a file, whose process may end at any time. */
-class Process {
-  readonly #path = join(temporaryFolder(), "ledger.sqlite");
-  readonly #programme: Programme;
-  #opened: ReturnType<typeof openStore>;
-  keeper: Bookkeeper;
-
-  constructor(programme: Programme) {
-    this.#programme = programme;
-    this.#opened = openStore(this.#path);
-    this.store.write(() => adoptProgramme(this.store, programme, sha256));
-    this.keeper = this.#fresh();
-  }
-
-  get store() {
-    return this.#opened.store;
-  }
-
-  #fresh(): Bookkeeper {
-    return new Bookkeeper(this.store, this.#programme, sha256);
-  }
-
-  dropWorkingCopies(): void {
-    this.keeper = this.#fresh();
-  }
-
-  restart(): void {
-    this.#opened.close();
-    this.#opened = openStore(this.#path);
-    this.keeper = this.#fresh();
-  }
+  return rangesOf(Array.from({ length: TRANSACTIONS }, () => model.transaction(random)));
 }
 
 function programmeOf(model: Lively): Programme {
@@ -101,7 +43,7 @@ describe("a life in which working copies are dropped between every two transacti
     it.each([1, 2])(`of ${name} leaves what an undisturbed one leaves (seed %i)`, (seed) => {
       const model = make();
       const programme = programmeOf(model);
-      const ranges = rangesOf(model, seed);
+      const ranges = lifeOf(model, seed);
       const undisturbed = new Process(programme);
       undisturbed.keeper.commitAll(ranges);
       const disturbed = new Process(programme);

@@ -2,6 +2,7 @@ import { CurveModel } from "./curve.ts";
 import type { Model } from "./model.ts";
 import { SolidlyModel } from "./pair.ts";
 import { SingletonModel } from "./singleton.ts";
+import { StakerModel } from "./staker.ts";
 import { VaultModel } from "./vault.ts";
 import { WrappedModel } from "./wrapped.ts";
 
@@ -19,5 +20,6 @@ export const MODELS: Readonly<Record<string, () => Model>> = {
   "masterchef-v2": () => new WrappedModel("masterchef-v2"),
   "curve-gauge-v1": () => new WrappedModel("curve-gauge-v1"),
   "curve-gauge": () => new WrappedModel("curve-gauge"),
+  "uniswap-v3-staker": () => new StakerModel(),
   "gauge in staking-rewards": () => new WrappedModel("nested"),
 };

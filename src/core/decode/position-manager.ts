@@ -3,7 +3,7 @@ import type { Books, PositionToken } from "../books.ts";
 import type { Log } from "../chain.ts";
 import { broken, invariant } from "../errors.ts";
 import { type Address, ZERO_ADDRESS } from "../hex.ts";
-import { eventOf, holderOf, movementOf, tokenPosition } from "../ledger.ts";
+import { eventOf, holderOf, movementOf } from "../ledger.ts";
 import type { Pool } from "../programme.ts";
 import { rangeId, type TickRange } from "../ticks.ts";
 import type { Emit, Heard, Place, Reading } from "./reading.ts";
@@ -46,13 +46,6 @@ interface Unmatched {
   readonly change: LiquidityChange;
 }
 
-/** A token minted in this transaction whose pool is not known yet. */
-interface Minted {
-  readonly log: Log;
-  readonly values: Values;
-  readonly owner: Address;
-}
-
 const MATCH = { IncreaseLiquidity: "Mint", DecreaseLiquidity: "Burn" } as const;
 
 /**
@@ -65,10 +58,11 @@ export class ManagerLogs {
   readonly #find: Reading["poolOf"];
   readonly #place: Place;
   readonly #emit: Emit;
+  readonly #reading: Reading;
   readonly #waiting: Unmatched[] = [];
-  readonly #minted = new Map<string, Minted>();
 
   constructor(reading: Reading) {
+    this.#reading = reading;
     this.#books = reading.books;
     this.#find = (address) => reading.poolOf(address);
     this.#place = reading.place;
@@ -80,12 +74,13 @@ export class ManagerLogs {
     this.#waiting.push({ pool, log, change });
   }
 
-  read({ log, name, values }: Heard): void {
+  read(heard: Heard): void {
+    const { log, name, values } = heard;
     const decoded = { name, ...values } as unknown as ManagerLog;
     const token = this.#books.token(log.address, decoded.tokenId.toString());
     switch (decoded.name) {
       case "Transfer":
-        this.#transfer(log, values, decoded, token);
+        this.#transfer(heard, decoded, token);
         return;
       case "Collect":
         if (token === undefined) return;
@@ -111,10 +106,10 @@ export class ManagerLogs {
     }
   }
 
-  #transfer(log: Log, values: Values, { tokenId, from, to }: TokenTransfer, token: PositionToken | undefined): void {
+  #transfer(heard: Heard, { tokenId, from, to }: TokenTransfer, token: PositionToken | undefined): void {
+    const { log, values } = heard;
     if (token === undefined) {
-      // The pool of a new token is only known at its first increase, later in this transaction; others are foreign.
-      if (from === ZERO_ADDRESS) this.#minted.set(`${log.address}|${tokenId}`, { log, values, owner: to });
+      this.#reading.newTokens.note(log.address, tokenId, heard);
       return;
     }
     const pool = this.#poolOf(token);
@@ -173,18 +168,10 @@ export class ManagerLogs {
 
   /** The first increase of a token minted in this transaction: from now on its pool and range are known. */
   #bind(log: Log, change: TokenChange, { pool, change: made }: Unmatched): PositionToken {
-    const tokenId = change.tokenId.toString();
-    const minted = this.#minted.get(`${log.address}|${tokenId}`);
-    if (minted === undefined) {
-      const why = `liquidity of token ${tokenId} changes before its mint was seen: the history is incomplete`;
-      throw broken("V3-9", pool, this.#place, log, "a mint of the token in this transaction", "none", why);
-    }
-    const position = tokenPosition(pool, log.address, tokenId);
-    const event = { name: "Transfer", provider: minted.owner, position, range: rangeOf(made), movement: null };
-    this.#emit(eventOf(pool, minted.log, losslessJson(minted.values), event));
-    const token = this.#books.token(log.address, tokenId);
-    invariant(token !== undefined, "TOKEN_UNBOUND", `the mint of token ${tokenId} did not create it`);
-    return token;
+    const token = this.#reading.newTokens.bind(this.#reading, pool, log.address, change.tokenId, rangeOf(made));
+    if (token !== undefined) return token;
+    const why = `liquidity of token ${change.tokenId} changes before its mint was seen: the history is incomplete`;
+    throw broken("V3-9", pool, this.#place, log, "a mint of the token in this transaction", "none", why);
   }
 
   #poolOf(token: PositionToken): Pool {

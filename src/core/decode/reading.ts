@@ -1,8 +1,9 @@
-import type { Books } from "../books.ts";
+import type { Books, PositionToken } from "../books.ts";
 import type { Log } from "../chain.ts";
 import type { Address } from "../hex.ts";
 import type { LedgerEvent } from "../ledger.ts";
 import type { Caveat, Pool, PoolForm, ProtocolName } from "../programme.ts";
+import type { TickRange } from "../ticks.ts";
 import type { Shapes, Values } from "./words.ts";
 
 /** Where in the chain a log stands, as far as findings need it. */
@@ -20,8 +21,14 @@ export interface Reading {
   readonly place: Place;
   readonly emit: Emit;
   poolOf(address: Address): Pool | undefined;
-  /** Every position manager of the programme. */
-  managers(): readonly Address[];
+  /** What happened to position NFTs that were minted in this transaction and have no pool yet. */
+  readonly newTokens: UnboundTokens;
+}
+
+/** See `NewTokens`. */
+export interface UnboundTokens {
+  note(manager: Address, tokenId: bigint, heard: Heard): void;
+  bind(reading: Reading, pool: Pool, manager: Address, id: bigint, range: TickRange): PositionToken | undefined;
 }
 
 /** A log whose topic is known, with its arguments. */

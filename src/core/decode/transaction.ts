@@ -9,6 +9,7 @@ import { followToken, type LedgerEvent, type Posting, post } from "../ledger.ts"
 import { topicOf } from "../log-bytes.ts";
 import { aggregatorsOf, type Factory, type Pool, type Programme, type Wrapper } from "../programme.ts";
 import { factoryShapes } from "./factories.ts";
+import { NewTokens } from "./new-tokens.ts";
 import { protocolOf } from "./protocols.ts";
 import type { BeginReader, Emit, Heard, Place, Protocol, Reader, Reading } from "./reading.ts";
 import { decodeWords, type Shapes } from "./words.ts";
@@ -107,7 +108,7 @@ export function applyTransaction(books: Books, routes: Routes, logs: readonly Lo
     pools.add(event.pool);
   };
   const poolOf = (address: Address): Pool | undefined => routes.pools.get(address);
-  const reading: Reading = { books, place, emit, poolOf, managers: () => [...routes.managers.keys()] };
+  const reading: Reading = { books, place, emit, poolOf, newTokens: new NewTokens() };
   let claims: WrapperLogs | undefined;
   const readers: { readonly begin: BeginReader; readonly reader: Reader }[] = [];
   const readerOf = ({ begin }: Protocol): Reader => {

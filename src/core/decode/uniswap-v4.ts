@@ -5,7 +5,7 @@ import type { Log } from "../chain.ts";
 import { broken, invariant } from "../errors.ts";
 import { type Address, ZERO_ADDRESS } from "../hex.ts";
 import { hexOf, keccakOfHex } from "../keccak.ts";
-import { eventOf, holderOf, movementOf, tokenPosition } from "../ledger.ts";
+import { eventOf, holderOf, movementOf } from "../ledger.ts";
 import type { Pool } from "../programme.ts";
 import { partsOf } from "../side.ts";
 import { rangeId, type TickRange } from "../ticks.ts";
@@ -49,8 +49,6 @@ const RETURNS_DELTA = 0xfn;
  */
 export class SingletonLogs implements Reader {
   readonly #reading: Reading;
-  /** Transfers of tokens minted in this transaction whose pool is not known yet. */
-  readonly #minted = new Map<string, Heard[]>();
   readonly #burning = new Map<string, { readonly heard: Heard; readonly token: PositionToken }>();
 
   constructor(reading: Reading) {
@@ -107,10 +105,7 @@ export class SingletonLogs implements Reader {
     const key = `${log.address}|${tokenId}`;
     const token = books.token(log.address, tokenId.toString());
     if (token === undefined) {
-      // The pool of a new token is only known at its first liquidity, later in this transaction; others are foreign.
-      const before = this.#minted.get(key);
-      if (from === ZERO_ADDRESS) this.#minted.set(key, [heard]);
-      else before?.push(heard);
+      this.#reading.newTokens.note(log.address, tokenId, heard);
       return;
     }
     const pool = this.#poolOf(token);
@@ -146,7 +141,7 @@ export class SingletonLogs implements Reader {
 
   /** The token a salt names, bound to its pool and range by its first liquidity; they never change (V4-7). */
   #tokenOf(pool: Pool, manager: Address, id: bigint, range: TickRange, log: Log): PositionToken {
-    const { books, place, emit } = this.#reading;
+    const { books, place } = this.#reading;
     const tokenId = id.toString();
     const known = books.token(manager, tokenId);
     if (known !== undefined) {
@@ -154,19 +149,10 @@ export class SingletonLogs implements Reader {
       if (before === now) return known;
       throw broken("V4-7", pool, place, log, before, now, `token ${tokenId} changed its pool or range`);
     }
-    const transfers = this.#minted.get(`${manager}|${tokenId}`);
-    if (transfers === undefined) {
-      const why = `liquidity of token ${tokenId} changes before its mint was seen: the history is incomplete`;
-      throw broken("V4-7", pool, place, log, "a mint of the token in this transaction", "none", why);
-    }
-    const position = tokenPosition(pool, manager, tokenId);
-    for (const { log: at, name, values } of transfers) {
-      const provider = values["to"] as Address;
-      emit(eventOf(pool, at, losslessJson(values), { name, provider, position, range, movement: null }));
-    }
-    const bound = books.token(manager, tokenId);
-    invariant(bound !== undefined, "TOKEN_UNBOUND", `the mint of token ${tokenId} did not create it`);
-    return bound;
+    const bound = this.#reading.newTokens.bind(this.#reading, pool, manager, id, range);
+    if (bound !== undefined) return bound;
+    const why = `liquidity of token ${tokenId} changes before its mint was seen: the history is incomplete`;
+    throw broken("V4-7", pool, place, log, "a mint of the token in this transaction", "none", why);
   }
 
   #poolOf(token: PositionToken): Pool {

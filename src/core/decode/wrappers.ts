@@ -4,7 +4,6 @@ import chefAbi from "../../../abi/masterchef.json" with { type: "json" };
 import chefV2Abi from "../../../abi/masterchef-v2.json" with { type: "json" };
 import stakingAbi from "../../../abi/synthetix-staking-rewards.json" with { type: "json" };
 import stakerAbi from "../../../abi/uniswap-v3-staker.json" with { type: "json" };
-import type { PositionToken } from "../books.ts";
 import { type Address, ZERO_ADDRESS } from "../hex.ts";
 import { eventOf, holderOf } from "../ledger.ts";
 import type { Pool, Wrapper, WrapperKind } from "../programme.ts";
@@ -106,24 +105,23 @@ export class WrapperLogs {
   }
 
   /** A staker's position NFT: whoever the deposit belongs to has all its liquidity, whatever it grows to. */
-  #deposit(wrapper: Wrapper, { log, name, values }: Heard): void {
-    const { books, emit } = this.#reading;
-    const token = this.#tokenOf(wrapper, String(values["tokenId"]));
-    if (token === undefined) return; // Of a pool that the programme does not follow.
+  #deposit({ address, manager }: Wrapper, heard: Heard): void {
+    const { log, name, values } = heard;
+    const { books, emit, newTokens } = this.#reading;
+    if (manager === null) throw new Error(`unreachable: the staker ${address} has no manager`);
+    const tokenId = values["tokenId"] as bigint;
+    const token = books.token(manager, tokenId.toString());
+    // Unknown: new in this transaction, or of a pool that the programme does not follow.
+    if (token === undefined) newTokens.note(manager, tokenId, heard);
+    if (token === undefined || token.owner !== address) return;
     const pool = this.#reading.poolOf(token.pool);
     if (pool === undefined) return;
     const newOwner = values["newOwner"] as Address;
-    const [from, to] = [holderOf(token), newOwner === ZERO_ADDRESS ? token.owner : claimOf(newOwner, wrapper.address)];
+    const [from, to] = [holderOf(token), newOwner === ZERO_ADDRESS ? token.owner : claimOf(newOwner, address)];
     const amount = books.held(pool, token.position, from);
     const { position, range } = token;
     const provider = newOwner === ZERO_ADDRESS ? partsOf(from).provider : newOwner;
     emit(eventOf(pool, log, losslessJson(values), { name, provider, position, range, movement: { from, to, amount } }));
-  }
-
-  #tokenOf({ address }: Wrapper, tokenId: string): PositionToken | undefined {
-    const { books } = this.#reading;
-    const tokens = this.#reading.managers().flatMap((manager) => books.token(manager, tokenId) ?? []);
-    return tokens.find(({ owner }) => owner === address);
   }
 
   /** A deposit of an amount above zero, or a withdrawal of one below. */

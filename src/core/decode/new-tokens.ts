@@ -1,0 +1,51 @@
+import type { PositionToken } from "../books.ts";
+import { broken } from "../errors.ts";
+import { type Address, ZERO_ADDRESS } from "../hex.ts";
+import { eventOf, tokenPosition } from "../ledger.ts";
+import type { Pool } from "../programme.ts";
+import type { TickRange } from "../ticks.ts";
+import type { Heard, Reading, UnboundTokens } from "./reading.ts";
+import { losslessJson } from "./words.ts";
+
+/**
+ * Position NFTs minted in one transaction. Their pool is only known at their first liquidity, later in it; managers that
+ * call out before they log let the token be transferred and deposited until then, and all of that counts.
+ */
+export class NewTokens implements UnboundTokens {
+  readonly #logs = new Map<string, Heard[]>();
+
+  /** Takes a log of a token whose pool is not known; those of tokens that were not minted in this transaction are foreign. */
+  note(manager: Address, tokenId: bigint, heard: Heard): void {
+    const key = `${manager}|${tokenId}`;
+    if (heard.name === "Transfer" && heard.values["from"] === ZERO_ADDRESS) this.#logs.set(key, [heard]);
+    else this.#logs.get(key)?.push(heard);
+  }
+
+  /**
+   * Binds a token to its pool and range: everything that happened to it so far becomes events, in order.
+   * @returns undefined where its mint was not seen
+   * @throws V3-9 where it was transferred by another than its owner
+   */
+  bind(
+    { books, place, emit }: Reading,
+    pool: Pool,
+    manager: Address,
+    id: bigint,
+    range: TickRange,
+  ): PositionToken | undefined {
+    const tokenId = id.toString();
+    const position = tokenPosition(pool, manager, tokenId);
+    let owner: Address = ZERO_ADDRESS;
+    for (const { log, name, values } of this.#logs.get(`${manager}|${tokenId}`) ?? []) {
+      const isTransfer = name === "Transfer";
+      if (isTransfer && values["from"] !== owner) {
+        const why = `position token ${tokenId} is transferred by another than its owner`;
+        throw broken("V3-9", pool, place, log, owner, values["from"] as Address, why);
+      }
+      const provider = values[isTransfer ? "to" : "newOwner"] as Address;
+      if (isTransfer) owner = provider;
+      emit(eventOf(pool, log, losslessJson(values), { name, provider, position, range, movement: null }));
+    }
+    return books.token(manager, tokenId);
+  }
+}
