@@ -1,5 +1,4 @@
 import type { Abi, Hex } from "viem";
-import feedAbi from "../../abi/chainlink-feed.json" with { type: "json" };
 import curveAbi from "../../abi/curve-stableswap.json" with { type: "json" };
 import curveNgAbi from "../../abi/curve-stableswap-ng.json" with { type: "json" };
 import erc20Abi from "../../abi/erc20.json" with { type: "json" };
@@ -10,20 +9,22 @@ import managerAbi from "../../abi/uniswap-v3-position-manager.json" with { type:
 import stakerAbi from "../../abi/uniswap-v3-staker.json" with { type: "json" };
 import poolManagerAbi from "../../abi/uniswap-v4-pool-manager.json" with { type: "json" };
 import tokenAbi from "../../abi/uniswap-v4-position-manager.json" with { type: "json" };
-import { LpLedgerError } from "../core/errors.ts";
+import { LpLedgerError, shown } from "../core/errors.ts";
 import { type Address, toAddress } from "../core/hex.ts";
 import { hexOf, keccakOfHex } from "../core/keccak.ts";
 import type { Pool } from "../core/programme.ts";
 import type { Question } from "../core/question.ts";
 import type { TickRange } from "../core/ticks.ts";
-import { isBusy } from "./failures.ts";
+import { isPruned } from "./failures.ts";
 import { hex } from "./headers.ts";
+import { inconsistent } from "./logs.ts";
 import type { Rpc } from "./rpc.ts";
 
 const CALLS_PER_REQUEST = 100;
 const REVERTED = /revert|invalid token id|nonexistent token|out of gas/i;
 
-interface Call {
+/** One call of a view function. */
+export interface ViewCall {
   readonly to: Address;
   readonly abi: Abi;
   readonly functionName: string;
@@ -31,15 +32,6 @@ interface Call {
   /** Picks the answer out of what the function returns. */
   readonly pick: (result: unknown) => string;
 }
-
-/** A pool as its contract describes itself. */
-export interface Described {
-  readonly protocol: "uniswap-v2" | "uniswap-v3" | "erc4626";
-  readonly tokens: readonly { readonly address: Address; readonly symbol: string; readonly decimals: number }[];
-}
-
-/** A proxy has a handful of phases; what says more is none. */
-const PHASES_MAX = 100;
 
 /** Reads contract state with `eth_call`, many calls to a request. */
 export class ContractReader {
@@ -58,17 +50,22 @@ export class ContractReader {
     return this.#callAll(questions.map(callOf), hex(blockNumber), signal);
   }
 
+  /** What view functions answer at the head; null where a call reverted, or no contract answers so. */
+  views(calls: readonly ViewCall[], signal: AbortSignal): Promise<readonly (string | null)[]> {
+    return this.#callAll(calls, "latest", signal);
+  }
+
   /** Whether there is code at an address at a block; null where the node no longer knows. */
   async hasCode(address: Address, blockNumber: number, signal: AbortSignal): Promise<boolean | null> {
     const [outcome] = await this.#rpc.outcomes(
       [{ method: "eth_getCode", params: [address, hex(blockNumber)] }],
       signal,
     );
-    if (outcome instanceof LpLedgerError) {
-      if (isBusy(outcome)) throw outcome;
-      return null;
-    }
-    return typeof outcome?.result === "string" && outcome.result.length > 2;
+    // Only a node that says so no longer knows; every other failure is no answer, and asked again.
+    if (outcome instanceof LpLedgerError && !isPruned(outcome)) throw outcome;
+    if (outcome === undefined || outcome instanceof LpLedgerError) return null;
+    if (typeof outcome.result !== "string") throw inconsistent(`eth_getCode answered with ${shown(outcome.result)}`);
+    return outcome.result.length > 2;
   }
 
   /** The tokens of a pool as its contract names them; undefined where no contract does (a pool inside a singleton). */
@@ -81,70 +78,7 @@ export class ContractReader {
     return pool.salted ? undefined : pool.tokens.map(() => null);
   }
 
-  /** `decimals()` of a token. */
-  async decimals(token: Address, signal: AbortSignal): Promise<number | null> {
-    const [answer] = await this.#callAll([view(token, erc20Abi as Abi, "decimals", [], String)], "latest", signal);
-    return answer == null ? null : Number(answer);
-  }
-
-  /** What kind of pool a contract is, with its tokens as they say of themselves; null where it is none of the kinds that tell. */
-  async describe(address: Address, signal: AbortSignal): Promise<Described | null> {
-    const ask = (abi: Abi, name: string): Call => view(address, abi, name, [], String);
-    const [slot0, reserves, token0, token1, asset] = await this.#callAll(
-      [
-        ask(poolAbi as Abi, "slot0"),
-        ask(pairAbi as Abi, "getReserves"),
-        ask(pairAbi as Abi, "token0"),
-        ask(pairAbi as Abi, "token1"),
-        ask(vaultAbi as Abi, "asset"),
-      ],
-      "latest",
-      signal,
-    );
-    const pair = token0 != null && token1 != null;
-    const protocol =
-      pair && slot0 != null
-        ? "uniswap-v3"
-        : pair && reserves != null
-          ? "uniswap-v2"
-          : asset != null
-            ? "erc4626"
-            : undefined;
-    if (protocol === undefined) return null;
-    const addresses = (protocol === "erc4626" ? [asset] : [token0, token1]).map(toAddress);
-    const tokens = [];
-    for (const each of addresses) {
-      const [symbol] = await this.#callAll([view(each, erc20Abi as Abi, "symbol", [], String)], "latest", signal);
-      const decimals = await this.decimals(each, signal);
-      // What a token says of itself is somebody else's text.
-      const plain = (symbol ?? "").replaceAll(/[^\x20-\x7e]/g, "").slice(0, 32);
-      tokens.push({ address: each, symbol: plain === "" ? each.slice(0, 10) : plain, decimals: decimals ?? 18 });
-    }
-    return { protocol, tokens };
-  }
-
-  /** The aggregator a Chainlink proxy has in force, and those of all its phases; null where it is no such proxy. */
-  async feed(
-    proxy: Address,
-    signal: AbortSignal,
-  ): Promise<{ readonly aggregator: Address; readonly phases: readonly Address[] } | null> {
-    const ask = (functionName: string, args: readonly unknown[] = []) =>
-      view(proxy, feedAbi as Abi, functionName, args, (answer) => String(answer).toLowerCase());
-    const [aggregator, phaseId] = await this.#callAll([ask("aggregator"), ask("phaseId")], "latest", signal);
-    if (aggregator == null) return null;
-    const numbers = Array.from({ length: Math.min(PHASES_MAX, Number(phaseId ?? 0)) }, (_, i) => i + 1);
-    const phases = await this.#callAll(
-      numbers.map((number) => ask("phaseAggregators", [number])),
-      "latest",
-      signal,
-    );
-    return {
-      aggregator: toAddress(aggregator),
-      phases: phases.flatMap((each) => (each === null ? [] : toAddress(each))),
-    };
-  }
-
-  async #callAll(calls: readonly Call[], block: string, signal: AbortSignal): Promise<readonly (string | null)[]> {
+  async #callAll(calls: readonly ViewCall[], block: string, signal: AbortSignal): Promise<readonly (string | null)[]> {
     const answers: (string | null)[] = [];
     if (calls.length === 0) return answers;
     // Loaded when it is needed: it takes longer than all else that a start loads.
@@ -167,7 +101,7 @@ export class ContractReader {
 
 function answerOf(
   outcome: LpLedgerError | { result: unknown },
-  call: Call,
+  call: ViewCall,
   decode: (answer: { abi: Abi; functionName: string; data: Hex }) => unknown,
 ): string | null {
   if (outcome instanceof LpLedgerError) {
@@ -184,12 +118,12 @@ function answerOf(
   }
 }
 
-function view(to: Address, abi: Abi, functionName: string, args: readonly unknown[], pick: Call["pick"]): Call {
+function view(to: Address, abi: Abi, functionName: string, args: readonly unknown[], pick: ViewCall["pick"]): ViewCall {
   return { to, abi, functionName, args, pick };
 }
 
 /** The ways to ask a pool for its tokens, the likeliest first. */
-function tokenCalls({ address, protocol, form, salted, tokens }: Pool): readonly (readonly Call[])[] {
+function tokenCalls({ address, protocol, form, salted, tokens }: Pool): readonly (readonly ViewCall[])[] {
   if (salted) return [];
   if (protocol === "erc20") return [[view(address, erc20Abi as Abi, "totalSupply", [], () => address)]];
   if (protocol === "erc4626") return [[view(address, vaultAbi as Abi, "asset", [], String)]];
@@ -200,7 +134,7 @@ function tokenCalls({ address, protocol, form, salted, tokens }: Pool): readonly
   return [["token0", "token1"].map((name) => view(address, pairAbi as Abi, name, [], String))];
 }
 
-function callOf(question: Question): Call {
+function callOf(question: Question): ViewCall {
   switch (question.kind) {
     case "share-supply":
       return view(question.token, erc20Abi as Abi, "totalSupply", [], String);
@@ -253,7 +187,7 @@ function slotAfter(slot: Hex, words: bigint): Hex {
 }
 
 /** The low 128 bits of a storage slot of the PoolManager: all liquidities lie so. */
-function stored(poolManager: Address, slot: Hex): Call {
+function stored(poolManager: Address, slot: Hex): ViewCall {
   return view(poolManager, poolManagerAbi as Abi, "extsload", [slot], (word) =>
     BigInt.asUintN(128, BigInt(word as Hex)).toString(),
   );

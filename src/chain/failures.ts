@@ -107,6 +107,12 @@ export function isBusy(error: LpLedgerError): boolean {
   return kind === "rate" || kind === "transient" || kind === "quota";
 }
 
+/** Whether the endpoint answered that it cannot say what is asked of a block that old: nodes word it in many ways. */
+export function isPruned(error: LpLedgerError): boolean {
+  const { kind } = classify(error);
+  return kind === "pruned" || (kind === "unknown" && error.code === "RPC_ERROR");
+}
+
 const MINUTE_MS = 60_000;
 
 /** For how long an endpoint is left alone after a failure that retries did not cure; grows while it fails on. */

@@ -1,4 +1,5 @@
 import type { ContractReader } from "../chain/calls.ts";
+import { ContractFacts } from "../chain/contract-facts.ts";
 import type { Problem } from "../config/problems.ts";
 import type { Feed, Programme } from "../core/programme.ts";
 import { patiently } from "./wiring.ts";
@@ -30,7 +31,7 @@ async function oneFeed(
 ): Promise<readonly Problem[]> {
   const problems: Problem[] = [];
   for (const [i, { address }] of aggregators.entries()) {
-    const own = await patiently(() => reader.decimals(address, signal));
+    const { decimals: own } = await patiently(() => new ContractFacts(reader).token(address, signal));
     const at = `${field}.aggregators.${i}.address`;
     if (own === null) problems.push({ field: at, expected: "an aggregator", found: `no decimals() at ${address}` });
     else if (own !== decimals)
@@ -40,7 +41,7 @@ async function oneFeed(
     notes.push(`${field}: without a proxy nobody can say whether its aggregators are still in force`);
     return problems;
   }
-  const feed = await patiently(() => reader.feed(proxy, signal));
+  const feed = await patiently(() => new ContractFacts(reader).feed(proxy, signal));
   if (feed === null)
     return [...problems, { field: `${field}.proxy`, expected: "a proxy with aggregator()", found: proxy }];
   const inForce = aggregators.findLast(({ toBlock }) => toBlock === null)?.address;

@@ -1,16 +1,65 @@
+import { existsSync } from "node:fs";
 import { ContractReader } from "../chain/calls.ts";
 import type { FollowedChain } from "../chain/followed-chain.ts";
 import { configError, type Problem } from "../config/problems.ts";
-import { type Address, ZERO_ADDRESS } from "../core/hex.ts";
-import type { Pool, Token } from "../core/programme.ts";
-import { feedProblems } from "./check-feeds.ts";
-import { answering, type CommonOptions, chainOf, contextOf, type Io, patiently, rpcsOf } from "./wiring.ts";
+import { LpLedgerError } from "../core/errors.ts";
+import type { Programme } from "../core/programme.ts";
+import { compareProgramme, requireSamePricing } from "../daemon/adopt.ts";
+import type { Settings } from "../settings.ts";
+import type { Store } from "../store/store.ts";
+import { type PreflightReport, preflight } from "./preflight.ts";
+import { answering, type CommonOptions, chainOf, contextOf, type Io, patiently, rpcsOf, withReader } from "./wiring.ts";
 
-/** Checks the configuration against its schema and against the chain; reports every problem at once. */
-export async function check(io: Io, options: CommonOptions): Promise<void> {
+export interface CheckOptions extends CommonOptions {
+  readonly offline?: boolean;
+}
+
+/**
+ * Checks the configuration against its schema, against the ledger where there is one, and against the chain: everything that
+ * `start` would refuse. Reports every problem at once.
+ */
+export async function check(io: Io, options: CheckOptions): Promise<void> {
   const { settings, programme } = contextOf(io, options);
-  const rpcs = rpcsOf(io, settings);
   const { signal } = new AbortController();
+  const reports = [await ledgerReport(settings, programme)];
+  if (options.offline !== true) reports.push(await chainReport(io, settings, programme, signal));
+  const problems = reports.flatMap((each) => each.problems);
+  const notes = reports.flatMap((each) => each.notes);
+  const compared = options.offline === true ? "the ledger" : "the chain and the ledger";
+  if (problems.length > 0) throw configError(`the programme file, compared with ${compared},`, problems);
+  const { chainId, pools } = programme;
+  if (options.json) io.out(`${JSON.stringify({ ok: true, chainId, pools: pools.length, notes })}\n`);
+  else {
+    const passed = options.offline === true ? "the file is sound, the chain was not asked" : "all checks passed";
+    io.out(`${[`chain ${chainId}, ${pools.length} pools: ${passed}`, ...notes].join("\n")}\n`);
+  }
+}
+
+/** What the ledger that is there says against the programme. */
+async function ledgerReport(settings: Settings, programme: Programme): Promise<PreflightReport> {
+  if (!existsSync(settings.databasePath)) return { problems: [], notes: ["there is no ledger yet to compare with"] };
+  try {
+    return await withReader(settings, async (store) => {
+      requireSamePricing(compareProgramme(store, programme));
+      return { problems: [], notes: [] };
+    });
+  } catch (error) {
+    if (!(error instanceof LpLedgerError)) throw error;
+    if (error.code === "SCHEMA_OLDER")
+      return { problems: [], notes: ["the ledger is of an older schema, which start brings up to date: not compared"] };
+    const expected = `the programme the ledger was built with (${error.hint ?? "see above"})`;
+    return { problems: [{ field: "DATABASE", expected, found: error.message }], notes: [] };
+  }
+}
+
+/** What endpoints and contracts say against the programme. */
+async function chainReport(
+  io: Io,
+  settings: Settings,
+  programme: Programme,
+  signal: AbortSignal,
+): Promise<PreflightReport> {
+  const rpcs = rpcsOf(io, settings);
   const problems: Problem[] = [];
   const notes: string[] = [];
   const { rpc, chain } = await answering(rpcs, settings, programme, signal);
@@ -22,36 +71,22 @@ export async function check(io: Io, options: CommonOptions): Promise<void> {
   }
   if (chainId !== programme.chainId) {
     problems.push({ field: "chainId", expected: `${chainId}, which the node serves`, found: `${programme.chainId}` });
-  } else {
-    const { head } = await chain.sight([], signal);
-    const reader = new ContractReader(rpc);
-    for (const pool of programme.pools) {
-      const found: string[] = [];
-      problems.push(
-        ...(await patiently(() => problemsOf(reader, pool, `pools.${pool.address}`, head.number, found, signal))),
-      );
-      notes.push(...found);
-    }
-    problems.push(...(await feedProblems(reader, programme, notes, signal)));
-    for (const part of ["factories", "wrappers"] as const) {
-      const addresses = programme[part].map(({ address }) => address);
-      problems.push(...(await patiently(() => withoutCode(reader, addresses, part, head.number, signal))));
-    }
-    for (const factory of programme.factories) {
-      const field = `factories.${factory.address}`;
-      problems.push(...(await patiently(() => decimalProblems(reader, factory.tokens, field, signal))));
-      const { managers } = factory;
-      problems.push(
-        ...(await patiently(() => withoutCode(reader, managers, `${field}.managers`, head.number, signal))),
-      );
-      if (factory.startBlock > 0)
-        notes.push(`${factory.address}: pools it made before block ${factory.startBlock} are not followed`);
-    }
-    notes.push(`the node's head is block ${head.number}`);
+    return { problems, notes };
   }
-  if (problems.length > 0) throw configError("the programme file, compared with the chain,", problems);
-  if (options.json) io.out(`${JSON.stringify({ ok: true, chainId, pools: programme.pools.length, notes })}\n`);
-  else io.out(`${[`chain ${chainId}, ${programme.pools.length} pools: all checks passed`, ...notes].join("\n")}\n`);
+  const known = existsSync(settings.databasePath) ? await storedGenesis(settings) : undefined;
+  if (known !== undefined && known !== genesisHash)
+    problems.push({ field: "RPC_URL", expected: `the ledger's chain, of genesis ${known}`, found: genesisHash });
+  const { head } = await patiently(() => chain.sight([], signal));
+  const found = await preflight(new ContractReader(rpc), programme, head.number, signal);
+  return {
+    problems: [...problems, ...found.problems],
+    notes: [...notes, ...found.notes, `the node's head is block ${head.number}`],
+  };
+}
+
+async function storedGenesis(settings: Settings): Promise<string | undefined> {
+  const genesisOf = async (store: Store): Promise<string | undefined> => store.config.get("chain")?.genesisHash;
+  return await withReader(settings, genesisOf).catch(() => undefined); // What cannot be read was told above.
 }
 
 /** Why another endpoint cannot stand in for the first; undefined where it can. */
@@ -67,85 +102,4 @@ async function disagreement(
   } catch (error) {
     return (error as Error).message;
   }
-}
-
-/** A pool that begins in the middle of its life. */
-export function startBlockProblem(pool: Pool): Problem {
-  const found = `${pool.startBlock}, when it already existed`;
-  return { field: `pools.${pool.address}.startBlock`, expected: "a block not after the pool's creation", found };
-}
-
-async function problemsOf(
-  reader: ContractReader,
-  pool: Pool,
-  field: string,
-  head: number,
-  notes: string[],
-  signal: AbortSignal,
-): Promise<readonly Problem[]> {
-  const problems: Problem[] = [];
-  for (const contract of pool.contracts) {
-    if ((await reader.hasCode(contract, head, signal)) === true) continue;
-    const at = contract === pool.address ? "address" : pool.salted ? "poolManager" : "shareToken";
-    problems.push({ field: `${field}.${at}`, expected: "a contract", found: `no code at block ${head}` });
-  }
-  if (problems.length > 0) return problems;
-  const before = await existedBefore(reader, pool, signal);
-  if (before === true) problems.push(startBlockProblem(pool));
-  if (before === null)
-    notes.push(
-      `${pool.address}: the node does not know block ${pool.startBlock - 1} any more, so the start block was not checked`,
-    );
-  const chainTokens = await reader.poolTokens(pool, signal);
-  for (const [side, token] of pool.tokens.entries()) {
-    const actual = chainTokens?.[side] ?? null;
-    if (chainTokens !== undefined && actual !== token.address) {
-      problems.push({
-        field: `${field}.tokens.${side}.address`,
-        expected: actual ?? "a pool with tokens",
-        found: token.address,
-      });
-    }
-  }
-  problems.push(...(await decimalProblems(reader, pool.tokens, field, signal)));
-  problems.push(...(await withoutCode(reader, pool.managers, `${field}.managers`, head, signal)));
-  return problems;
-}
-
-/** Whether a pool's own contract was there before its start block; null where the node no longer knows. */
-export async function existedBefore(reader: ContractReader, pool: Pool, signal: AbortSignal): Promise<boolean | null> {
-  // A singleton is older than its pools; that the history is whole shows in the pool's first log.
-  if (pool.startBlock === 0 || pool.salted) return false;
-  return await reader.hasCode(pool.address, pool.startBlock - 1, signal);
-}
-
-async function withoutCode(
-  reader: ContractReader,
-  addresses: readonly Address[],
-  field: string,
-  head: number,
-  signal: AbortSignal,
-): Promise<readonly Problem[]> {
-  const problems: Problem[] = [];
-  for (const each of addresses) {
-    if ((await reader.hasCode(each, head, signal)) === true) continue;
-    problems.push({ field, expected: "contracts", found: `no code at ${each}` });
-  }
-  return problems;
-}
-
-/** Tokens that say of themselves to have other decimals than the programme does. */
-async function decimalProblems(
-  reader: ContractReader,
-  tokens: readonly Token[],
-  field: string,
-  signal: AbortSignal,
-): Promise<readonly Problem[]> {
-  const problems: Problem[] = [];
-  for (const [i, token] of tokens.entries()) {
-    const decimals = token.address === ZERO_ADDRESS ? 18 : await reader.decimals(token.address, signal);
-    if (decimals === null || decimals === token.decimals) continue;
-    problems.push({ field: `${field}.tokens.${i}.decimals`, expected: `${decimals}`, found: `${token.decimals}` });
-  }
-  return problems;
 }

@@ -5,7 +5,7 @@ import { PUBLIC_TABLES } from "../store/query.ts";
 import { type ArchiveOptions, exportAll } from "./archive.ts";
 import { auditList, auditResolve, type ResolveOptions } from "./audit.ts";
 import { backup, listAll, prune, type RestoreOptions, restore, verifyBackups } from "./backup.ts";
-import { check } from "./check.ts";
+import { type CheckOptions, check } from "./check.ts";
 import { address, addresses, blockHash, command, day, wholeNumber } from "./command.ts";
 import { configGet, configList, configSet, configUnset } from "./config.ts";
 import { exportPositions } from "./export.ts";
@@ -73,9 +73,9 @@ function commandsOf(io: Io): Command {
       ),
     )
     .action((options: StartOptions) => start(io, options));
-  command(program, "check", "check the configuration against its schema and the chain", "lp-ledger check").action(
-    (options: CommonOptions) => check(io, options),
-  );
+  command(program, "check", "check the configuration against its schema, the ledger and the chain", "lp-ledger check")
+    .option("--offline", "ask no node: only the schema, and the ledger where there is one")
+    .action((options: CheckOptions) => check(io, options));
   command(program, "status", "show how the ledger stands, from the database alone", "lp-ledger status --json")
     .addOption(
       new Option(

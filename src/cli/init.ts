@@ -1,6 +1,7 @@
 import { chmodSync, existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
-import { ContractReader, type Described } from "../chain/calls.ts";
+import { ContractReader } from "../chain/calls.ts";
+import { ContractFacts, type Described, questionName } from "../chain/contract-facts.ts";
 import { Rpc } from "../chain/rpc.ts";
 import { parseProgramme } from "../config.ts";
 import { LpLedgerError } from "../core/errors.ts";
@@ -27,9 +28,19 @@ const DOLLARS = /^(USDC|USDT|DAI|USDC\.e|USDbC)$/;
 const TIMEOUT_MS = 15_000;
 const BODY_BYTES_MAX = 2 ** 24;
 
-interface Found extends Described {
+interface FoundToken {
+  readonly address: Address;
+  readonly symbol: string;
+  /** Null where neither its contract nor anybody at the terminal said: to be filled in. */
+  readonly decimals: number | null;
+  /** Somebody at the terminal told its decimals. */
+  readonly isConfirmed: boolean;
+}
+
+interface Found extends Omit<Described, "tokens"> {
   readonly address: Address;
   readonly startBlock: number;
+  readonly tokens: readonly FoundToken[];
 }
 
 /** Asks for a node and pools, looks at them on the chain, and writes `.env` and the programme file. */
@@ -73,7 +84,7 @@ export async function init(io: Io, options: InitOptions): Promise<void> {
   const reader = new ContractReader(rpc);
   const pools: Found[] = [];
   for (const address of options.pool ?? (await poolsAsked(io))) {
-    const found = await lookedAt(reader, address, head, signal);
+    const found = await lookedAt(io, reader, address, head, signal);
     io.talk(
       `${checksummed(address)}: ${found.protocol}, ${found.tokens.map(({ symbol }) => symbol).join("/")}, there since block ${found.startBlock}\n`,
     );
@@ -87,7 +98,11 @@ export async function init(io: Io, options: InitOptions): Promise<void> {
       exitCode: 64,
     });
   const programme = programmeOf(chainId, pools, managers);
-  parseProgramme(programme, "the programme");
+  // What is still to be filled in would be all that is wrong with it.
+  const missing = [
+    ...new Map(pools.flatMap(({ tokens }) => tokens).map((token) => [token.address, token])).values(),
+  ].filter(({ decimals }) => decimals === null);
+  if (missing.length === 0) parseProgramme(programme, "the programme");
   mkdirSync(dirname(files.programme), { recursive: true });
   writeFileSync(files.programme, `${JSON.stringify(programme, null, 2)}\n`);
   writeFileSync(
@@ -108,6 +123,10 @@ export async function init(io: Io, options: InitOptions): Promise<void> {
     if (unpriced.length > 0)
       io.talk(
         `without a price, so that their days stay unpriced: ${[...new Set(unpriced)].join(", ")}; see "prices" in the README\n`,
+      );
+    for (const { address } of missing)
+      io.talk(
+        `${checksummed(address)} does not say its decimals: find them out, put them into ${files.programme}, and add "${questionName(address, "decimals")}" to "confirmed" there\n`,
       );
     io.talk("now: lp-ledger check, then lp-ledger start; the dashboard will be at http://127.0.0.1:8787/\n");
   }
@@ -132,8 +151,28 @@ async function poolsAsked(io: Io): Promise<readonly Address[]> {
   });
 }
 
-async function lookedAt(reader: ContractReader, address: Address, head: number, signal: AbortSignal): Promise<Found> {
-  const described = await patiently(() => reader.describe(address, signal));
+/** A token by what it says of itself; whoever sits at the terminal is asked for decimals that it does not say. */
+async function tokenOf(io: Io, reader: ContractReader, address: Address, signal: AbortSignal): Promise<FoundToken> {
+  const { symbol, decimals } = await patiently(() => new ContractFacts(reader).token(address, signal));
+  // What a token says of itself is somebody else's text.
+  const plain = (symbol ?? "").replaceAll(/[^\x20-\x7e]/g, "").slice(0, 32);
+  const name = plain === "" ? address.slice(0, 10) : plain;
+  if (decimals !== null) return { address, symbol: name, decimals, isConfirmed: false };
+  const answer = (
+    await io.ask(`${checksummed(address)} (${name}) does not say its decimals; how many has it? `)
+  )?.trim();
+  const told = answer !== undefined && /^\d{1,2}$/.test(answer) ? Number(answer) : null;
+  return { address, symbol: name, decimals: told, isConfirmed: told !== null };
+}
+
+async function lookedAt(
+  io: Io,
+  reader: ContractReader,
+  address: Address,
+  head: number,
+  signal: AbortSignal,
+): Promise<Found> {
+  const described = await patiently(() => new ContractFacts(reader).describe(address, signal));
   if (described === null)
     throw new LpLedgerError("usage", "NOT_A_POOL", `${checksummed(address)} is no pool that init knows by itself`, {
       hint: "init knows Uniswap V2 and V3 pools and ERC-4626 vaults; others are named by hand, as the README shows",
@@ -155,7 +194,9 @@ async function lookedAt(reader: ContractReader, address: Address, head: number, 
     if (there) high = middle;
     else low = middle;
   }
-  return { ...described, address, startBlock: high };
+  const tokens: FoundToken[] = [];
+  for (const each of described.tokens) tokens.push(await tokenOf(io, reader, each, signal));
+  return { ...described, tokens, address, startBlock: high };
 }
 
 /** Dollars count as one, every other token as its pool with a priced one says. */
@@ -173,16 +214,23 @@ function programmeOf(chainId: number, pools: readonly Found[], managers: readonl
       else if (prices.has(b.address) && !prices.has(a.address)) prices.set(a.address, source);
     }
   }
+  const told = pools.flatMap(({ tokens }) => tokens).filter(({ isConfirmed }) => isConfirmed);
+  const confirmed = [...new Set(told.map(({ address }) => questionName(address, "decimals")))];
   return {
     chainId,
     quote: { symbol: "USD", decimals: 6 },
     pools: pools.map(({ protocol, address, tokens, startBlock }) => ({
       protocol,
       address: checksummed(address),
-      tokens: tokens.map((token) => ({ ...token, address: checksummed(token.address) })),
+      tokens: tokens.map(({ symbol, decimals, ...token }) => ({
+        address: checksummed(token.address),
+        symbol,
+        decimals,
+      })),
       startBlock,
       ...(protocol === "uniswap-v3" ? { managers: managers.map(checksummed) } : {}),
     })),
+    ...(confirmed.length === 0 ? {} : { confirmed }),
     prices: Object.fromEntries([...prices].map(([address, source]) => [checksummed(address), source])),
   };
 }

@@ -175,7 +175,13 @@ export async function start(io: Io, options: StartOptions): Promise<void> {
       operatorSettingsOf(settings, store); // A setting that cannot be is told before anything begins.
       const reader = new ContractReader((await answering(rpcs, settings, programme, stop.signal)).rpc);
       try {
-        await takeUp(context, store, log, reader, followTo, () => stop.signal.aborted);
+        const preflighting = {
+          reader,
+          signal: stop.signal,
+          giveUpMs: () => operatorSettingsOf(settings, store).giveUpMs,
+          onRetry: (error: LpLedgerError, waitMs: number) => progress.retrying(error, waitMs),
+        };
+        await takeUp(context, store, log, preflighting, followTo);
         await warnOfFeeds(reader, programme, log, stop.signal);
         if (!stop.signal.aborted) {
           const keeper = new Bookkeeper(store, programme, sha256);

@@ -1,29 +1,42 @@
 import { rmSync } from "node:fs";
 import type { ContractReader } from "../chain/calls.ts";
 import { configError, type Problem } from "../config/problems.ts";
-import { LpLedgerError } from "../core/errors.ts";
 import { aggregatorsOf, type Pool, type Programme } from "../core/programme.ts";
 import { addPools, unsettle } from "../daemon/add-pools.ts";
-import { adoptProgramme, adoptRules, compareProgramme, onlyAdded, withoutAdded } from "../daemon/adopt.ts";
+import {
+  adoptProgramme,
+  adoptRules,
+  compareProgramme,
+  onlyAdded,
+  requireSamePricing,
+  withoutAdded,
+} from "../daemon/adopt.ts";
 import { Bookkeeper } from "../daemon/bookkeeper.ts";
 import { rebuild } from "../daemon/rebuild.ts";
+import { type RetryOptions, retryTransient } from "../daemon/retry.ts";
 import type { Logger } from "../log.ts";
 import { openForWriting } from "../store/open.ts";
 import { Store } from "../store/store.ts";
-import { existedBefore, startBlockProblem } from "./check.ts";
+
 import { sha256, systemClock } from "./platform.ts";
-import { type Context, patiently } from "./wiring.ts";
+import { existedBefore, startBlockProblem } from "./preflight.ts";
+import type { Context } from "./wiring.ts";
 
 export type Follow = (keeper: Bookkeeper, pools: Programme, until?: number) => Promise<void>;
+
+/** How the contracts of new pools are asked before they are followed. */
+export interface Preflighting extends RetryOptions {
+  readonly reader: ContractReader;
+  readonly signal: AbortSignal;
+}
 
 /** Makes the ledger follow the programme file: stores a first one, fetches the history of added pools. */
 export async function takeUp(
   { settings, programme }: Context,
   store: Store,
   log: Logger,
-  reader: ContractReader,
+  { reader, signal, ...waiting }: Preflighting,
   follow: Follow,
-  stopped: () => boolean,
 ): Promise<void> {
   const adoption = compareProgramme(store, programme);
   const { kind, added, feeds } = adoption;
@@ -33,21 +46,11 @@ export async function takeUp(
     log.info({}, "the changed rules of tiers and rewards hold from now on, for every day that is not of a final epoch");
     return;
   }
-  if (kind === "revalued") {
-    throw new LpLedgerError(
-      "usage",
-      "PROGRAMME_REVALUED",
-      "the prices, quote or tokens of the programme file are not those the ledger was valued with",
-      {
-        hint:
-          "run lp-ledger rebuild, then start again: it prices what has no price yet and every day that is not final by the new sources. " +
-          "What a final day was priced with stays; lp-ledger prices revise changes that, and keeps the reason",
-      },
-    );
-  }
+  requireSamePricing(adoption);
   await requireBirth(
-    reader,
+    (pool) => retryTransient(systemClock, signal, waiting, () => existedBefore(reader, pool, signal)),
     kind === "new" ? programme.pools : programme.pools.filter((pool) => added.has(pool.address)),
+    log,
   );
   const tip = store.blocks.tip();
   const past = (block: number): boolean => block <= (tip?.number ?? -1);
@@ -72,7 +75,7 @@ export async function takeUp(
     sha256,
     openSide: () => openSide(path, onlyAdded(programme, adoption)),
     follow,
-    stopped,
+    stopped: () => signal.aborted,
     adopt: () => adoptProgramme(store, programme, sha256),
   };
   const rebuilt = await addPools(plan, programme);
@@ -80,12 +83,20 @@ export async function takeUp(
   log.info({ events: rebuilt.events, stateDigest: rebuilt.stateDigest }, "added and rebuilt");
 }
 
-/** A pool must be followed from its birth: one that already existed before its start block is refused. */
-async function requireBirth(reader: ContractReader, pools: readonly Pool[]): Promise<void> {
-  const { signal } = new AbortController();
+/** A pool must be followed from its birth: one that already existed before its start block is refused. A node that fails is waited for. */
+async function requireBirth(
+  existed: (pool: Pool) => Promise<boolean | null>,
+  pools: readonly Pool[],
+  log: Logger,
+): Promise<void> {
   const problems: Problem[] = [];
   for (const pool of pools) {
-    const before = await patiently(() => existedBefore(reader, pool, signal)).catch(() => null);
+    const before = await existed(pool);
+    if (before === null)
+      log.warn(
+        { pool: pool.address, startBlock: pool.startBlock },
+        "the node does not say whether the pool existed before its start block: a history that begins too late shows in its first log",
+      );
     if (before === true) problems.push(startBlockProblem(pool));
   }
   if (problems.length > 0) throw configError("the programme file, compared with the chain,", problems);

@@ -43,6 +43,7 @@ export function programmeOf(file: ProgrammeFile): Programme {
     factories: (file.factories ?? []).map(factoryOf),
     wrappers: wrappers.sort((a, b) => (`${a.address}${a.pid}` < `${b.address}${b.pid}` ? -1 : 1)),
     prices: new Map(prices.sort(([a], [b]) => (a < b ? -1 : 1))),
+    confirmed: new Set((file.confirmed ?? []).map((each) => each.replace(/^0x\w+/, (hex) => hex.toLowerCase()))),
     rules: rulesOf(file, file.chainId, file.quote.decimals ?? 6),
   };
 }

@@ -231,6 +231,12 @@ export const programmeSchema = z.strictObject({
     .record(address, price)
     .optional()
     .describe("by token address: one source, or several in order of preference"),
+  confirmed: z
+    .array(
+      z.string().refine((text) => /^0x[0-9a-fA-F]{40} \w+\(\)$/.test(text), 'a question like "0x1234…abcd decimals()"'),
+    )
+    .optional()
+    .describe("questions that a contract does not answer, as check names them, and whose answers you looked up"),
   ...rulesShape,
 });
 

@@ -147,6 +147,8 @@ export interface Programme {
   readonly wrappers: readonly Wrapper[];
   /** By token, the sources of its price in order of preference: the first that has one for the day counts. */
   readonly prices: ReadonlyMap<Address, readonly PriceSource[]>;
+  /** Questions, as `address function()`, that contracts do not answer and whose answers the programme's author looked up. */
+  readonly confirmed: ReadonlySet<string>;
   /** Tiers and rewards; null where the programme has neither. */
   readonly rules: Rules | null;
 }

@@ -88,6 +88,21 @@ export function compareProgramme(store: Store, programme: Programme): Adoption {
   return { kind: isSame(stored.rules ?? null, now.rules ?? null) ? "same" : "ruled", ...rest };
 }
 
+/** @throws PROGRAMME_REVALUED where what the ledger was valued with is not what the programme names now. */
+export function requireSamePricing({ kind }: Adoption): void {
+  if (kind !== "revalued") return;
+  throw new LpLedgerError(
+    "usage",
+    "PROGRAMME_REVALUED",
+    "the prices, quote or tokens of the programme file are not those the ledger was valued with",
+    {
+      hint:
+        "run lp-ledger rebuild, then start again: it prices what has no price yet and every day that is not final by the new sources. " +
+        "What a final day was priced with stays; lp-ledger prices revise changes that, and keeps the reason",
+    },
+  );
+}
+
 type CanonicalWrappers = NonNullable<CanonicalProgramme["wrappers"]>;
 
 /**

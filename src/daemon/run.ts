@@ -6,6 +6,7 @@ import type { ChainPort } from "./chain-port.ts";
 import { type ConvergeOptions, converge, type Step } from "./converge.ts";
 import { requireChain } from "./identity.ts";
 import { LateValues } from "./late-values.ts";
+import { backoffMs, gaveUp } from "./retry.ts";
 import { readShareRates } from "./share-rates.ts";
 
 export interface RunOptions extends ConvergeOptions {
@@ -35,8 +36,6 @@ const ENDINGS: ReadonlySet<string> = new Set([STALLED, "CHAIN_THREAD"]);
 const SOON_MS = 20;
 /** Also after a look that took long: so much of the interval is rested. */
 const REST_SHARE_MIN = 0.5;
-const BACKOFF_MS_MIN = 250;
-const BACKOFF_MS_MAX = 15_000;
 
 /** Follows the chain until the signal aborts, or, with `once`, until the head is reached. */
 export async function run(
@@ -97,7 +96,7 @@ export async function run(
       if (silentMs >= options.giveUpMs() && error.code !== "DISK_FULL") throw gaveUp(error, silentMs);
       // Whatever answers next may be another chain behind the same URL.
       identified = false;
-      const waitMs = Math.min(BACKOFF_MS_MAX, BACKOFF_MS_MIN * 2 ** Math.min(failures, 10));
+      const waitMs = backoffMs(failures);
       failures += 1;
       options.onLook?.();
       options.onRetry?.(error, waitMs);
@@ -170,12 +169,4 @@ function clearHalt(keeper: Bookkeeper, step: Step): void {
   const halted = store.config.get("halted");
   if (step.verdict === "behind" || halted === undefined || halted === null) return;
   store.write(() => store.config.set("halted", null, store.nowIso()));
-}
-
-function gaveUp(error: LpLedgerError, silentMs: number): LpLedgerError {
-  const seconds = Math.round(silentMs / 1000);
-  return new LpLedgerError("transient", "GAVE_UP", `nothing could be read for ${seconds} s: ${error.message}`, {
-    facts: error.facts,
-    hint: "check the node, then start again: nothing is lost, the ledger goes on from its last commit",
-  });
 }

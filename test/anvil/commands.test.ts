@@ -9,6 +9,7 @@ import { atEnd, TestLedger } from "../support/ledger.ts";
 import { lyingProxy } from "../support/proxy.ts";
 
 type Json = Record<string, unknown>;
+type Entry = ProgrammeJson["pools"][number];
 interface ProgrammeJson extends Json {
   pools: (Json & { tokens: Json[]; startBlock: number; address: string })[];
   prices: Json;
@@ -84,6 +85,81 @@ describe("check", () => {
     expect(tokens.err).toMatch(/tokens\.0\.address: expected 0x[0-9a-f]{40}, found 0x0{39}2/);
     const chain = await runCommand(placeFor(live(), { programme: { ...programme(), chainId: 10 } }), ["check"]);
     expect([chain.code, chain.err.includes("chainId: expected 31337")]).toEqual([78, true]);
+  });
+
+  it("refuses what would pay the wrong people: another protocol, manager or wrapper, and tokens that say otherwise", async () => {
+    const { stage } = live();
+    const wrong = programme();
+    const [pair, pool, other] = wrong.pools as [Entry, Entry, Entry];
+    // A V3 pool named a V2 pair would be followed without one event.
+    pair["protocol"] = "solidly";
+    pool["protocol"] = "pancake-v3";
+    other.startBlock = 1_000_000;
+    const [token] = stage.tokens;
+    const rewardToken = { symbol: "ABC", decimals: 6, budget: "1" };
+    const file = {
+      ...wrong,
+      prices: Object.fromEntries(stage.tokens.map(({ address }) => [address, { fixed: "1" }])),
+      wrappers: [{ kind: "staking-rewards", address: token.address, pool: stage.pair.address }],
+      tiers: { levels: [{ week: 1, multiplierBp: 10_000 }] },
+      schedule: { start: "2026-01-01", days: 2 },
+      rewards: {
+        tokens: [
+          { address: token.address, ...rewardToken },
+          { address: `0x${"56".repeat(20)}`, ...rewardToken },
+        ],
+        epochs: { days: 1 },
+      },
+    };
+    const { code, err } = await runCommand(placeFor(live(), { programme: file }), ["check"]);
+    expect(code).toBe(78);
+    for (const part of [
+      /protocol: expected a contract of solidly, which answers stable\(\), or "0x[0-9a-f]{40} stable\(\)" in "confirmed"/,
+      /protocol: expected a contract of pancake-v3, which answers lmPool\(\)/,
+      /startBlock: expected a block that is there: the head is \d+, found 1000000/,
+      /rewards\.tokens\.0\.decimals: expected 18, found 6/,
+      /rewards\.tokens\.0\.symbol: expected "[^"]+", found "ABC"/,
+      /rewards\.tokens\.1\.address: expected a token, found no code/,
+      /wrappers\.0x[0-9a-f]{40}\.pool: expected a staking-rewards, which answers stakingToken\(\)/,
+    ])
+      expect(err).toMatch(part);
+    const v2 = programme();
+    const v3 = v2.pools[1] as Entry;
+    v3["protocol"] = "uniswap-v2";
+    delete v3["managers"];
+    const named = await runCommand(placeFor(live(), { programme: { ...v2, prices: {} } }), ["check"]);
+    expect(named.err).toMatch(/protocol: expected another protocol: its contract answers slot0\(\), found uniswap-v2/);
+    const managed = programme();
+    (managed.pools[1] as Entry)["managers"] = [stage.pair.address];
+    const notOne = await runCommand(placeFor(live(), { programme: managed }), ["check"]);
+    expect(notOne.err).toMatch(
+      /managers: expected position managers of 0x[0-9a-f]{40}, found 0x[0-9a-f]{40}, which is one of/,
+    );
+    const nobody = programme();
+    (nobody.pools[1] as Entry)["managers"] = [];
+    const none = await runCommand(placeFor(live(), { programme: nobody }), ["check"]);
+    expect([none.code, none.out]).toEqual([
+      0,
+      expect.stringMatching(/managers: none is named, so liquidity held as NFTs/),
+    ]);
+  });
+
+  it("compares with the ledger that is there, as start would, and needs no node for that", async () => {
+    const place = placeFor(live());
+    expect((await runCommand(place, ["start", "--once"])).code).toBe(0);
+    const away = { ...place, rpcUrl: "http://127.0.0.1:45671" };
+    const same = await runCommand(away, ["check", "--offline"]);
+    expect([same.code, same.out]).toEqual([0, expect.stringContaining("the chain was not asked")]);
+    const changed = programme();
+    changed.pools.pop();
+    changed.prices = {};
+    writeFileSync(place.programme, JSON.stringify(changed));
+    const [checked, started] = [
+      await runCommand(away, ["check", "--offline"]),
+      await runCommand(place, ["start", "--once"]),
+    ];
+    expect([checked.code, started.code]).toEqual([78, 78]);
+    for (const { err } of [checked, started]) expect(err).toContain("would change recorded history");
   });
 
   it("says what is missing without a node or a programme file", async () => {
