@@ -22,6 +22,8 @@ export interface Settings {
   readonly allowUnsafeFileSystem: boolean;
   /** Whether final blocks are read a second time; rewards rest on settled days only. */
   readonly settling: boolean;
+  /** Seconds that a block's time may be ahead of the machine's clock. */
+  readonly clockDriftSec: number;
   /** What the deployment itself says of the settings an operator may also keep in the ledger, by name. */
   readonly given: ReadonlyMap<string, number>;
 }
@@ -91,6 +93,7 @@ export const SETTINGS: readonly Setting[] = [
   { name: "GIVE_UP_SECONDS", fallback: "600", expected: "seconds", bounds: [1, 86_400], operator: true },
   { name: "STALL_SECONDS", fallback: "300", expected: "seconds", bounds: [10, 86_400], operator: true },
   { name: "VERIFY_SAMPLE", fallback: "5", expected: "positions a minute", bounds: [0, 1_000], operator: true },
+  { name: "CLOCK_DRIFT_SECONDS", fallback: "900", expected: "seconds", bounds: [1, 86_400] },
   { name: "SETTLING", fallback: "1", expected: "0 or 1", bounds: [0, 1] },
   { name: "COINGECKO_URL", fallback: "https://api.coingecko.com/api/v3", expected: "an http:// or https:// URL" },
   { name: "COINGECKO_API_KEY", fallback: undefined, expected: "a key", secret: true },
@@ -152,6 +155,7 @@ export function readSettings({ env, cwd, envFile }: SettingsSource): Settings {
     rpcBodyBytesMax: number("RPC_BODY_BYTES_MAX"),
     rangeBlocksMax: number("RANGE_BLOCKS_MAX"),
     settling: number("SETTLING") === 1,
+    clockDriftSec: number("CLOCK_DRIFT_SECONDS"),
     http: {
       port: values.get("HTTP_PORT") === undefined ? undefined : number("HTTP_PORT"),
       host: values.get("HTTP_HOST") ?? "",

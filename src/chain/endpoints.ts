@@ -1,6 +1,7 @@
 import type { Block, Clock } from "../core/chain.ts";
 import { LpLedgerError } from "../core/errors.ts";
 import type { Hash } from "../core/hex.ts";
+import type { EndpointHealth } from "./endpoint-health.ts";
 import { benchMs } from "./failures.ts";
 import type { ChainNode } from "./node.ts";
 import type { Ranges } from "./ranges.ts";
@@ -11,6 +12,8 @@ export interface Expected {
   readonly chainId: number;
   readonly genesisHash?: Hash | undefined;
   /** A block that can no longer change. */
+  /** An endpoint's headers were seen to hash to what they name: they must from then on. */
+  readonly recomputes?: boolean | undefined;
   readonly pin?: { readonly number: number; readonly hash: Hash } | undefined;
 }
 
@@ -18,24 +21,8 @@ export interface EndpointsTold {
   onSwitch?(from: string, to: string, reason: string): void;
   /** An endpoint of another chain, or one that refused us: a person should look at it. */
   onRefused?(id: string, reason: string): void;
-}
-
-/** How an endpoint does, for status and metrics. */
-export interface EndpointHealth {
-  readonly id: string;
-  readonly used: boolean;
-  readonly healthy: boolean;
-  readonly head: number | null;
-  /** HTTP requests, how many of them failed, and how long all of them took. */
-  readonly requests: number;
-  readonly failures: number;
-  readonly waitedMs: number;
-  /** Removed and pending logs in its answers. */
-  readonly dropped: number;
-  /** Requests a second that it bears, and most blocks in a range; null while it never refused one. */
-  readonly perSecond: number | null;
-  readonly blocksMax: number | null;
-  readonly lastError: string | null;
+  /** The headers of an endpoint cannot be authenticated by their hashes; told once. */
+  onUnauthenticated?(id: string, why: string): void;
 }
 
 /** One URL with everything learned of it. */
@@ -142,6 +129,18 @@ export class Endpoints {
     return this.#current;
   }
 
+  /** Every endpoint that does well and serves our chain, in order of preference. */
+  async usable(signal: AbortSignal): Promise<readonly Endpoint[]> {
+    const usable: Known[] = [];
+    for (const each of this.#all) if (!this.#isBenched(each) && (await this.#agrees(each, signal))) usable.push(each);
+    return usable;
+  }
+
+  /** Whether there is more than one to ask. */
+  get isSingle(): boolean {
+    return this.#all.length === 1;
+  }
+
   /** Runs a call on an endpoint, and remembers how it went. */
   async on<T>(endpoint: Endpoint, run: () => Promise<T>): Promise<T> {
     try {
@@ -213,6 +212,7 @@ export class Endpoints {
       dropped: each.node.dropped,
       perSecond: Number.isFinite(each.rpc.perSecond) ? Math.round(each.rpc.perSecond * 100) / 100 : null,
       blocksMax: each.ranges.cap ?? null,
+      headers: null,
       lastError: each.lastError,
     }));
   }

@@ -6,7 +6,9 @@ import type { Address, Hash } from "../core/hex.ts";
 import { addressesOf, type Programme } from "../core/programme.ts";
 import type { Question } from "../core/question.ts";
 import { ContractReader } from "./calls.ts";
-import { type Endpoint, type EndpointHealth, Endpoints, type EndpointsTold, type Expected } from "./endpoints.ts";
+import type { EndpointHealth } from "./endpoint-health.ts";
+import { type Endpoint, Endpoints, type EndpointsTold, type Expected } from "./endpoints.ts";
+import { HeaderCheck } from "./header-check.ts";
 import { Watch } from "./logs.ts";
 import { ChainNode, type Sight } from "./node.ts";
 import { type RangeLimits, Ranges } from "./ranges.ts";
@@ -16,6 +18,8 @@ export interface FollowOptions extends EndpointsTold {
   readonly clock: Clock;
   readonly random: () => number;
   readonly limits: RangeLimits;
+  /** How far a block's time may be ahead of the clock. */
+  readonly clockDriftSec?: number;
   /** What a block's logs amount to: computed where they are read. */
   readonly contentOf: (block: LogBlock) => string;
   /** What an endpoint must agree on before it is used; asked each time. */
@@ -24,9 +28,12 @@ export interface FollowOptions extends EndpointsTold {
   capOf?(endpointId: string): number | undefined;
 }
 
+const CLOCK_DRIFT_SEC = 900;
+
 /** The chain behind one or several endpoints, with the logs of one programme's pools: what the daemon follows. */
 export class FollowedChain {
   readonly #endpoints: Endpoints;
+  readonly #headers: HeaderCheck;
   /** Who gave the last second reading. */
   #second: Endpoint | undefined;
 
@@ -37,8 +44,16 @@ export class FollowedChain {
       poolCreated(factories, log, block)?.contracts ?? [];
     const filter = { addresses: addressesOf(programme), topics: topicsHeard(programme) };
     const watch = new Watch(filter, factories.size > 0 ? created : undefined);
+    const headers = new HeaderCheck({
+      chainId: programme.chainId,
+      nowMs: () => clock.nowMs(),
+      clockDriftSec: options.clockDriftSec ?? CLOCK_DRIFT_SEC,
+      hasRecomputed: () => options.expected?.().recomputes === true,
+      onUnauthenticated: (id, why) => options.onUnauthenticated?.(id, why),
+    });
+    this.#headers = headers;
     const endpoints = rpcs.map((rpc) => {
-      const node = new ChainNode(rpc, watch);
+      const node = new ChainNode(rpc, watch, headers);
       return { rpc, node, ranges: new Ranges(node, clock, random, limits, options.contentOf, options.capOf?.(rpc.id)) };
     });
     const expected = options.expected ?? ((): Expected => ({ chainId: programme.chainId }));
@@ -93,6 +108,7 @@ export class FollowedChain {
     finalTo: number,
     signal: AbortSignal,
     firstBy?: string,
+    checked: readonly number[] = [],
   ): AsyncGenerator<Range> {
     const other = await this.#endpoints.other(signal, firstBy);
     this.#second = other;
@@ -100,8 +116,8 @@ export class FollowedChain {
       const [head] = await other.node.blocksAt([to], signal);
       if (head == null)
         throw new LpLedgerError("transient", "NODE_BEHIND", `the node ${other.rpc.id} lacks block ${to}`);
-      // What is final costs one request a range.
-      yield* other.ranges.read(from, to, { head, finalTo }, signal);
+      // What is final costs one request a range, and one header for each block with logs.
+      yield* other.ranges.read(from, to, { head, finalTo }, signal, checked);
     } catch (error) {
       if (!signal.aborted) this.#endpoints.failed(other, error);
       throw error;
@@ -124,7 +140,33 @@ export class FollowedChain {
       answers.push(receipts);
       byReceipts = true;
     }
-    return { block: fullest(answers), byReceipts };
+    const block = fullest(answers);
+    if (answers.every(({ timestampSec }) => timestampSec === block.timestampSec)) return { block, byReceipts };
+    const timestampSec = await this.blockTime(hash, number, signal);
+    if (timestampSec !== null) return { block: { ...block, timestampSec }, byReceipts };
+    const times = [...new Set(answers.map((each) => each.timestampSec))].join(" and ");
+    throw new LpLedgerError("transient", "TIME_DISPUTED", `block ${number} is said to be of the times ${times}`);
+  }
+
+  /**
+   * The time of a block: that of its header, where it hashes to this; else the one that two endpoints agree on, or that the
+   * only one says twice. Null without agreement.
+   */
+  async blockTime(hash: Hash, number: number, signal: AbortSignal): Promise<number | null> {
+    const usable = await this.#endpoints.usable(signal);
+    const [only] = usable;
+    const asked = this.#endpoints.isSingle && only !== undefined ? [only, only] : usable;
+    const said: number[] = [];
+    for (const endpoint of asked) {
+      const header = await this.#endpoints
+        .on(endpoint, () => endpoint.node.blockByHash(hash, signal))
+        .catch(() => null);
+      signal.throwIfAborted();
+      if (header?.hash !== hash || header.number !== number) continue;
+      if (header.isAuthentic || said.includes(header.timestampSec)) return header.timestampSec;
+      said.push(header.timestampSec);
+    }
+    return null;
   }
 
   doubt(error: LpLedgerError): void {
@@ -142,7 +184,7 @@ export class FollowedChain {
   }
 
   health(): readonly EndpointHealth[] {
-    return this.#endpoints.health();
+    return this.#endpoints.health().map((each) => ({ ...each, headers: this.#headers.stateOf(each.id) }));
   }
 }
 

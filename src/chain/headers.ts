@@ -1,9 +1,7 @@
 import type { Block, LogBlock } from "../core/chain.ts";
 import { LpLedgerError } from "../core/errors.ts";
-import { toHash } from "../core/hex.ts";
-import { isBusy } from "./failures.ts";
 import { TableBlock } from "./log-table.ts";
-import { inconsistent, isList, type LogFilter, type PlacedBlock, quantity } from "./logs.ts";
+import { inconsistent, isList, type LogFilter, type PlacedBlock } from "./logs.ts";
 import type { RpcCall } from "./rpc.ts";
 
 /** Nodes refuse longer lists of addresses (geth: 1,000). */
@@ -28,13 +26,6 @@ export function joined(answers: readonly unknown[]): unknown {
   return answers.flatMap((each): readonly unknown[] => [...each]);
 }
 
-/** A tag the node refuses or does not know is null; a node that is busy is an error. */
-export function finalizedOf(outcome: LpLedgerError | { result: unknown } | undefined): Block | null {
-  if (!(outcome instanceof LpLedgerError)) return readBlock(outcome?.result);
-  if (isBusy(outcome)) throw outcome;
-  return null;
-}
-
 export function behind(from: number, to: number): LpLedgerError {
   return new LpLedgerError("transient", "NODE_BEHIND", `the node does not have the blocks ${from} to ${to}`);
 }
@@ -44,7 +35,9 @@ export function requireRisingTime(blocks: readonly { readonly number: number; re
   let before = blocks[0];
   for (const block of blocks) {
     if (before !== undefined && before.timestampSec > block.timestampSec)
-      throw inconsistent(`block ${block.number} is said to be of an earlier time than block ${before.number}`);
+      throw inconsistent(
+        `block ${block.number} is said to be of the time ${block.timestampSec}, before that of block ${before.number}, ${before.timestampSec}${unitHint(before.timestampSec, block.timestampSec)}`,
+      );
     before = block;
   }
 }
@@ -61,22 +54,19 @@ export function logBlock(block: PlacedBlock, header: Block | undefined): LogBloc
   return { number, hash, parentHash, timestampSec, logs: block.logs };
 }
 
-/** A header with its bloom, which proves nothing. */
+/** A header with its bloom, which proves nothing unless the header is authentic. */
 export interface Header extends Block {
   readonly bloom: unknown;
+  /** Its hash was recomputed from its fields. */
+  readonly isAuthentic: boolean;
 }
 
-/** A header, checked; null where the node has none. */
-export function readBlock(raw: unknown): Header | null {
-  if (raw === null || raw === undefined) return null;
-  const block = raw as Record<string, unknown>;
-  return {
-    number: quantity(block["number"], "block.number"),
-    hash: toHash(block["hash"]),
-    parentHash: toHash(block["parentHash"]),
-    timestampSec: quantity(block["timestamp"], "block.timestamp"),
-    bloom: block["logsBloom"],
-  };
+/** Where a time is a thousand times too large or more, what it was probably counted in. */
+export function unitHint(timestampSec: number, expectedSec: number): string {
+  const factor = timestampSec / Math.max(1, expectedSec);
+  if (factor < 500) return "";
+  const unit = factor < 500_000 ? "milliseconds" : factor < 500_000_000 ? "microseconds" : "nanoseconds";
+  return `: it looks like ${unit}, where seconds are expected`;
 }
 
 export function hex(number: number): string {

@@ -255,7 +255,7 @@ export class LogScan {
 
   #readTime(): boolean {
     const seconds = this.#cursor.value(this.#timeSlot);
-    this.#timestampSec = seconds ?? null;
+    this.#timestampSec = seconds || null; // Zero is no time.
     return seconds !== undefined;
   }
 

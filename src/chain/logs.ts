@@ -206,12 +206,10 @@ function placeLog(raw: unknown, checked: Checked): PlacedLog | null {
   if (!BYTES.test(data)) throw inconsistent(`the data of a log is not hex: ${shown(each["data"].slice(0, 80))}`);
   const logIndex = quantity(each["logIndex"], "logIndex");
   if (logIndex > LOG_INDEX_MAX) throw inconsistent(`a log has the index ${logIndex}`);
-  const timestamp = each["blockTimestamp"] ?? null;
   return {
     blockNumber: checked.as("blockNumber", each["blockNumber"], (value) => quantity(value, "blockNumber")),
     blockHash: checked.as("blockHash", each["blockHash"], toHash),
-    timestampSec:
-      timestamp === null ? null : checked.as("blockTimestamp", timestamp, (value) => quantity(value, "blockTimestamp")),
+    timestampSec: checked.as("blockTimestamp", each["blockTimestamp"], timeOf),
     log: {
       address: checked.as("address", each["address"], toAddress),
       topics: topics.map(word),
@@ -227,9 +225,17 @@ function word(topic: unknown): string {
   throw inconsistent(`a topic is ${shown(topic)}`);
 }
 
+/** The time that a node adds to a log; one that cannot be used is as if it were not there: then the header is asked. */
+function timeOf(value: unknown): number | null {
+  const seconds = typeof value === "string" && QUANTITY.test(value) ? Number(value) : 0;
+  return Number.isSafeInteger(seconds) && seconds > 0 ? seconds : null;
+}
+
+const QUANTITY = /^0x[0-9a-fA-F]+$/;
+
 /** A JSON-RPC quantity as a number; anything else is the node's fault. */
 export function quantity(value: unknown, field: string): number {
-  const number = typeof value === "string" && /^0x[0-9a-fA-F]+$/.test(value) ? Number(value) : Number.NaN;
+  const number = typeof value === "string" && QUANTITY.test(value) ? Number(value) : Number.NaN;
   if (Number.isSafeInteger(number)) return number;
   throw inconsistent(`${field} is ${shown(value)}, not a quantity`);
 }

@@ -1,6 +1,7 @@
 import { type ErrorKind, LpLedgerError } from "../core/errors.ts";
 import type { Programme } from "../core/programme.ts";
-import type { EndpointHealth, Expected } from "./endpoints.ts";
+import type { EndpointHealth } from "./endpoint-health.ts";
+import type { Expected } from "./endpoints.ts";
 import type { FollowedChain } from "./followed-chain.ts";
 import type { PackedRange } from "./packed.ts";
 
@@ -20,10 +21,14 @@ export interface ChainPlan {
   readonly programme: Programme;
   readonly caps: ReadonlyMap<string, number>;
   readonly blocksMax: number;
+  readonly clockDriftSec: number;
 }
 
 /** What is asked and answered once. */
-export type Calls = Pick<FollowedChain, "identity" | "sight" | "blocksAt" | "blockLogs" | "confirm" | "ask">;
+export type Calls = Pick<
+  FollowedChain,
+  "identity" | "sight" | "blocksAt" | "blockLogs" | "blockTime" | "confirm" | "ask"
+>;
 /** What is answered range by range. */
 export type Streams = Pick<FollowedChain, "ranges" | "reread">;
 
@@ -53,7 +58,8 @@ export type Answered =
 export type Said =
   | (Answered & { readonly id: number; readonly health: readonly EndpointHealth[] })
   | { readonly kind: "switch"; readonly from: string; readonly to: string; readonly reason: string }
-  | { readonly kind: "refused"; readonly endpoint: string; readonly reason: string };
+  | { readonly kind: "refused"; readonly endpoint: string; readonly reason: string }
+  | { readonly kind: "unauthenticated"; readonly endpoint: string; readonly reason: string };
 
 /** An error as it travels: prototypes do not. */
 export interface PlainError {

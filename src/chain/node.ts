@@ -2,40 +2,27 @@ import type { Block, Log, LogBlock, Range, RangeBounds } from "../core/chain.ts"
 import { LpLedgerError } from "../core/errors.ts";
 import type { Hash } from "../core/hex.ts";
 import { BloomTest } from "./bloom.ts";
+import { isBusy } from "./failures.ts";
+import { FilterCost } from "./filter-cost.ts";
+import type { HeaderCheck } from "./header-check.ts";
 import {
   behind,
   blockCall,
-  finalizedOf,
   type Header,
   hashCall,
   hex,
   joined,
   logBlock,
   logsCalls,
-  readBlock,
   requireRisingTime,
   tagCall,
 } from "./headers.ts";
-import { logCount } from "./log-table.ts";
-import {
-  inconsistent,
-  isList,
-  type LogFilter,
-  mergeLogs,
-  type PlacedBlock,
-  quantity,
-  readLogs,
-  type Watch,
-} from "./logs.ts";
+import { inconsistent, type LogFilter, mergeLogs, type PlacedBlock, quantity, readLogs, type Watch } from "./logs.ts";
 import { plainLog } from "./packed-log.ts";
 import { logsOfReceipts } from "./receipts.ts";
-import type { Rpc, RpcCall } from "./rpc.ts";
+import type { Rpc } from "./rpc.ts";
 
 const HEADERS_PER_REQUEST = 100;
-/** So many logs that are not ours cost about as much as one more call with its list of a thousand addresses (decision 12). */
-const FOREIGN_PER_CALL = 100;
-/** Ranges until it is tried again whether leaving the addresses out costs less. */
-const SHUT_RANGES = 100;
 
 /** What one poll sees: the head, the node's finalized block if it knows one, and its blocks at the numbers asked for. */
 export interface Sight {
@@ -50,17 +37,29 @@ const byNumber = (a: LogBlock, b: LogBlock): number => a.number - b.number;
 export class ChainNode {
   readonly #rpc: Rpc;
   readonly #watch: Watch;
+  readonly #headers: HeaderCheck;
   #bloom: BloomTest;
   #bloomed: number;
   #dropped = 0;
-  /** Ranges for which a long list of addresses is still asked in parts. */
-  #shut = 0;
+  readonly #filterCost = new FilterCost();
 
-  constructor(rpc: Rpc, watch: Watch) {
+  constructor(rpc: Rpc, watch: Watch, headers: HeaderCheck) {
     this.#rpc = rpc;
+    this.#headers = headers;
     this.#watch = watch;
     this.#bloom = new BloomTest(watch.part());
     this.#bloomed = watch.size;
+  }
+
+  #header(raw: unknown): Header | null {
+    return this.#headers.read(raw, this.#rpc.id);
+  }
+
+  /** A tag the node refuses or does not know is null; a node that is busy is an error. */
+  #finalizedOf(outcome: LpLedgerError | { result: unknown } | undefined): Block | null {
+    if (!(outcome instanceof LpLedgerError)) return this.#header(outcome?.result);
+    if (isBusy(outcome)) throw outcome;
+    return null;
   }
 
   /** Removed and pending logs that answers held so far: they belong to no chain. */
@@ -81,7 +80,7 @@ export class ChainNode {
   /** Chain id and genesis hash: what tells one chain from another. */
   async identity(signal: AbortSignal): Promise<{ readonly chainId: number; readonly genesisHash: Hash }> {
     const [chainId, genesis] = await this.#rpc.batch([{ method: "eth_chainId", params: [] }, blockCall(0)], signal);
-    const block = readBlock(genesis);
+    const block = this.#header(genesis);
     if (block === null) throw inconsistent("the node has no block 0");
     return { chainId: quantity(chainId, "eth_chainId"), genesisHash: block.hash };
   }
@@ -92,10 +91,10 @@ export class ChainNode {
     const outcomes = await this.#rpc.outcomes(calls, signal);
     const [latest, ...blocks] = outcomes.slice(0, -1).map((outcome) => {
       if (outcome instanceof LpLedgerError) throw outcome;
-      return readBlock(outcome.result);
+      return this.#header(outcome.result);
     });
     if (latest == null) throw inconsistent("the node has no latest block");
-    return { head: latest, finalized: finalizedOf(outcomes.at(-1)), blocks };
+    return { head: latest, finalized: this.#finalizedOf(outcomes.at(-1)), blocks };
   }
 
   /** Headers by number, null where the node has none. */
@@ -103,7 +102,7 @@ export class ChainNode {
     const blocks: (Header | null)[] = [];
     for (let i = 0; i < numbers.length; i += HEADERS_PER_REQUEST) {
       const results = await this.#rpc.batch(numbers.slice(i, i + HEADERS_PER_REQUEST).map(blockCall), signal);
-      blocks.push(...results.map(readBlock));
+      blocks.push(...results.map((each) => this.#header(each)));
     }
     return blocks;
   }
@@ -112,28 +111,39 @@ export class ChainNode {
    * All logs of the blocks `from` to `to`, of one chain. Below `finalTo` nothing moves, and one request does: the first
    * and last header come with the logs. Above it the last header is also read in a request before and in one after,
    * since nodes may answer the parts of a batch in any order, and every block with logs is compared with its header.
+   * `checked`: every block with logs is compared with its header below it, too, and the headers of these blocks are read.
    */
-  async range(from: number, to: number, bounds: RangeBounds, signal: AbortSignal): Promise<Range> {
+  async range(
+    from: number,
+    to: number,
+    bounds: RangeBounds,
+    signal: AbortSignal,
+    checked?: readonly number[],
+  ): Promise<Range> {
     const moving = to > bounds.finalTo;
     const known = moving ? await this.#knownHash(to, bounds.head, signal) : undefined;
     const watched = this.#watch.size;
     const filter = this.#watch.part(0, watched);
-    const logCalls = this.#cheapest(filter, { fromBlock: hex(from), toBlock: hex(to) });
+    const logCalls = this.#filterCost.cheapest(filter, { fromBlock: hex(from), toBlock: hex(to) });
     const answers = await this.#rpc.batch([blockCall(from), ...logCalls, blockCall(to)], signal).catch((error) => {
-      this.#shut = SHUT_RANGES; // Where the addresses were left out, that may have been too much for the node.
+      this.#filterCost.refused(); // Where the addresses were left out, that may have been too much for the node.
       throw error;
     });
-    const [start, end] = [readBlock(answers[0]), readBlock(answers.at(-1))];
+    const [start, end] = [this.#header(answers[0]), this.#header(answers.at(-1))];
     if (start === null || end === null) throw behind(from, to);
     if (known !== undefined && known !== end.hash) throw inconsistent(`block ${to} changed while its logs were read`);
     const placed = this.#readLogs(answers.slice(1, -1), filter, from, to);
-    this.#weigh(filter, logCalls, answers[1], placed);
+    this.#filterCost.record(filter, logCalls, answers[1], placed);
     const headers = new Map<number, Header>([start, end].map((block) => [block.number, block]));
     const numbers = moving ? [to, from] : [];
     for (const { number, timestampSec } of placed) {
-      const isWanted = (moving && number > bounds.finalTo) || timestampSec === null;
+      // A time that cannot be a block's is as if there were none.
+      const isTimed = timestampSec !== null && this.#headers.isPlausible(timestampSec);
+      const isWanted = checked !== undefined || (moving && number > bounds.finalTo) || !isTimed;
       if (isWanted && !headers.has(number)) numbers.push(number);
     }
+    for (const number of checked ?? [])
+      if (number >= from && number <= to && !headers.has(number)) numbers.push(number);
     for (const block of await this.blocksAt(numbers, signal)) {
       if (block === null) throw behind(from, to);
       const before = headers.get(block.number);
@@ -143,29 +153,13 @@ export class ChainNode {
     }
     const blocks: LogBlock[] = [];
     for (const each of placed) blocks.push(logBlock(each, headers.get(each.number)));
+    const times = checked?.flatMap((number) => headers.get(number) ?? []);
     const loud = new Set(placed.map(({ number }) => number));
     const silent = [...headers.values()].filter(({ number }) => number >= from && number <= to && !loud.has(number));
     blocks.push(...(await this.#suspected(silent, signal)));
     blocks.sort(byNumber);
     requireRisingTime([start, ...blocks, end]);
-    return { from, parentHash: start.parentHash, end, blocks, by: this.#rpc.id, watched };
-  }
-
-  /** Asks for a long list of addresses in parts, or leaves it out and takes what is ours, whichever cost less lately. */
-  #cheapest(filter: LogFilter, where: Readonly<Record<string, string>>): readonly RpcCall[] {
-    const calls = logsCalls(filter, where);
-    if (calls.length === 1 || this.#shut > 0) return calls;
-    return [{ method: "eth_getLogs", params: [{ ...where, topics: [filter.topics] }] }];
-  }
-
-  #weigh(filter: LogFilter, asked: readonly RpcCall[], answer: unknown, ours: readonly PlacedBlock[]): void {
-    const saved = logsCalls(filter, {}).length - asked.length;
-    if (saved <= 0) {
-      this.#shut = Math.max(0, this.#shut - 1);
-      return;
-    }
-    const foreign = ours.reduce((rest, block) => rest - logCount(block), isList(answer) ? answer.length : 0);
-    if (foreign > FOREIGN_PER_CALL * saved) this.#shut = SHUT_RANGES;
+    return { from, parentHash: start.parentHash, end, blocks, by: this.#rpc.id, watched, ...(times && { times }) };
   }
 
   /**
@@ -180,7 +174,7 @@ export class ChainNode {
       const filter = this.#watch.part(whole.watched ?? 0, watched);
       const calls = logsCalls(filter, { fromBlock: hex(from), toBlock: hex(end.number) });
       const answers = await this.#rpc.batch([...calls, blockCall(end.number)], signal);
-      const again = readBlock(answers.at(-1));
+      const again = this.#header(answers.at(-1));
       if (again?.hash !== end.hash) throw inconsistent(`block ${end.number} changed while its range was read`);
       const placed = this.#readLogs(answers.slice(0, -1), filter, from, end.number);
       whole = { ...whole, watched, blocks: await this.#merged(whole, placed, signal) };
@@ -226,7 +220,7 @@ export class ChainNode {
   /** A block with the logs of our filter out of its receipts. */
   async blockByReceipts(number: number, signal: AbortSignal): Promise<Block & LogBlock> {
     const [header] = await this.#rpc.batch([blockCall(number)], signal);
-    const block = readBlock(header);
+    const block = this.#header(header);
     if (block === null) throw behind(number, number);
     const logs = await logsOfReceipts(this.#rpc, block.number, header, signal);
     // Once to hear of pools that the block made, and once more with them.
@@ -267,6 +261,12 @@ export class ChainNode {
     return block.hash;
   }
 
+  /** The header of one block by its hash; null where the node does not have it. */
+  async blockByHash(hash: Hash, signal: AbortSignal): Promise<Header | null> {
+    const [answer] = await this.#rpc.batch([hashCall(hash)], signal);
+    return this.#header(answer);
+  }
+
   /** The logs of one block by its hash: the second look when an identity does not hold. */
   async blockLogs(hash: Hash, number: number, signal: AbortSignal): Promise<LogBlock> {
     let logs: readonly Log[] = [];
@@ -276,7 +276,7 @@ export class ChainNode {
       const filter = this.#watch.part(watched);
       watched = this.#watch.size;
       const answers = await this.#rpc.batch([...logsCalls(filter, { blockHash: hash }), hashCall(hash)], signal);
-      block = readBlock(answers.at(-1));
+      block = this.#header(answers.at(-1));
       if (block === null || block.number !== number) throw inconsistent(`the node no longer has the block ${hash}`);
       const placed = this.#readLogs(answers.slice(0, -1), filter, number, number);
       if (placed.some((each) => each.hash !== hash)) throw inconsistent(`logs by hash ${hash} are of another block`);

@@ -33,6 +33,14 @@ export const RANGE_LIMITS: RangeLimits = {
   backoffMsMax: 5_000,
 };
 
+/** A stretch as it is asked for; `checked`: see `ChainNode.range`. */
+interface Asked {
+  readonly first: number;
+  readonly last: number;
+  readonly bounds: RangeBounds;
+  readonly checked: readonly number[] | undefined;
+}
+
 const CEILING_SHARE = 0.8;
 const CEILING_PATIENCE = 200;
 
@@ -78,7 +86,13 @@ export class Ranges {
   }
 
   /** Every block from `from` to `to`, as consecutive complete ranges. Leaves nothing running when it is left. */
-  async *read(from: number, to: number, bounds: RangeBounds, outer: AbortSignal): AsyncGenerator<Range> {
+  async *read(
+    from: number,
+    to: number,
+    bounds: RangeBounds,
+    outer: AbortSignal,
+    checked?: readonly number[],
+  ): AsyncGenerator<Range> {
     const queue = new PQueue({ concurrency: this.#limits.inFlightMax });
     const left = new AbortController();
     const leave = (): void => left.abort(outer.reason);
@@ -100,7 +114,7 @@ export class Ranges {
         if (last - first >= this.#borne) this.#trial = first;
         next = last + 1;
         const task = queue
-          .add(() => this.#fetch(first, last, bounds, signal))
+          .add(() => this.#fetch({ first, last, bounds, checked }, signal))
           .then((ranges) => {
             waitingLogs += logsOf(ranges);
             pump();
@@ -133,10 +147,11 @@ export class Ranges {
   }
 
   /** One range, or the pieces it had to be cut into. */
-  async #fetch(from: number, to: number, bounds: RangeBounds, signal: AbortSignal): Promise<readonly Range[]> {
+  async #fetch(asked: Asked, signal: AbortSignal): Promise<readonly Range[]> {
+    const { first: from, last: to, bounds, checked } = asked;
     for (let attempt = 1; ; attempt++) {
       try {
-        const whole = await this.#node.range(from, to, bounds, signal).finally(() => {
+        const whole = await this.#node.range(from, to, bounds, signal, checked).finally(() => {
           if (this.#trial === from) this.#trial = undefined;
         });
         const range = this.#compact(whole);
@@ -148,7 +163,7 @@ export class Ranges {
         const reaction = reactionTo(error, from, to, attempt);
         if (reaction.do === "smaller") {
           this.#learn(to - from + 1, reaction.blocks, reaction.cap);
-          return await this.#fetchPieces(from, to, bounds, signal);
+          return await this.#fetchPieces(asked, signal);
         }
         if (reaction.do === "receipts") return [this.#compact(await this.#node.rangeByReceipts(from, bounds, signal))];
         if (reaction.do === "without-batches") {
@@ -184,11 +199,12 @@ export class Ranges {
   }
 
   /** A stretch that was refused whole, in pieces of the size that fits by now. */
-  async #fetchPieces(from: number, to: number, bounds: RangeBounds, signal: AbortSignal): Promise<readonly Range[]> {
+  async #fetchPieces(asked: Asked, signal: AbortSignal): Promise<readonly Range[]> {
+    const { first: from, last: to } = asked;
     const pieces: Range[] = [];
     for (let next = from; next <= to; ) {
       const last = Math.min(to, next + this.#blocks - 1);
-      pieces.push(...(await this.#fetch(next, last, bounds, signal)));
+      pieces.push(...(await this.#fetch({ ...asked, first: next, last }, signal)));
       next = last + 1;
     }
     return pieces;

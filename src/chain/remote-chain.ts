@@ -2,7 +2,8 @@ import type { Block, LogBlock, Range, RangeBounds } from "../core/chain.ts";
 import { LpLedgerError } from "../core/errors.ts";
 import type { Hash } from "../core/hex.ts";
 import type { Question } from "../core/question.ts";
-import type { EndpointHealth, EndpointsTold, Expected } from "./endpoints.ts";
+import type { EndpointHealth } from "./endpoint-health.ts";
+import type { EndpointsTold, Expected } from "./endpoints.ts";
 import {
   type Asked,
   type Calls,
@@ -85,6 +86,7 @@ export class RemoteChain implements Calls, Streams {
       const said = message as Said;
       if (said.kind === "switch") told.onSwitch?.(said.from, said.to, said.reason);
       else if (said.kind === "refused") told.onRefused?.(said.endpoint, said.reason);
+      else if (said.kind === "unauthenticated") told.onUnauthenticated?.(said.endpoint, said.reason);
       else {
         this.#health = said.health;
         const inbox = this.#inboxes.get(said.id);
@@ -122,6 +124,10 @@ export class RemoteChain implements Calls, Streams {
     return this.#call("blockLogs", [hash, number, signal], signal);
   }
 
+  blockTime(hash: Hash, number: number, signal: AbortSignal): Promise<number | null> {
+    return this.#call("blockTime", [hash, number, signal], signal);
+  }
+
   confirm(
     hash: Hash,
     number: number,
@@ -138,8 +144,15 @@ export class RemoteChain implements Calls, Streams {
     return this.#stream("ranges", [from, to, bounds, signal], signal);
   }
 
-  reread(from: number, to: number, finalTo: number, signal: AbortSignal, firstBy?: string): AsyncGenerator<Range> {
-    return this.#stream("reread", [from, to, finalTo, signal, firstBy], signal);
+  reread(
+    from: number,
+    to: number,
+    finalTo: number,
+    signal: AbortSignal,
+    firstBy?: string,
+    checked?: readonly number[],
+  ): AsyncGenerator<Range> {
+    return this.#stream("reread", [from, to, finalTo, signal, firstBy, checked], signal);
   }
 
   doubt(error: LpLedgerError): void {

@@ -29,6 +29,7 @@ export function serveChain(
   const told: EndpointsTold = {
     onSwitch: (from, to, reason) => say({ kind: "switch", from, to, reason }),
     onRefused: (endpoint, reason) => say({ kind: "refused", endpoint, reason }),
+    onUnauthenticated: (endpoint, reason) => say({ kind: "unauthenticated", endpoint, reason }),
   };
 
   async function call(id: number, method: string, args: readonly unknown[]): Promise<void> {

@@ -2,6 +2,7 @@ import type { ContractReader } from "../chain/calls.ts";
 import { ContractFacts } from "../chain/contract-facts.ts";
 import type { Problem } from "../config/problems.ts";
 import type { Feed, Programme } from "../core/programme.ts";
+import type { Logger } from "../log.ts";
 import { patiently } from "./wiring.ts";
 
 /**
@@ -59,4 +60,18 @@ async function oneFeed(
         found: address,
       });
   return problems;
+}
+
+/** A feed that moved on to another aggregator leaves days unpriced: said at the start, in time to name the new one. */
+export async function warnOfFeeds(
+  reader: ContractReader,
+  programme: Programme,
+  log: Logger,
+  signal: AbortSignal,
+): Promise<void> {
+  const problems = await feedProblems(reader, programme, [], signal).catch((error: unknown) => {
+    log.warn({ reason: (error as Error).message }, "the price feeds could not be compared with their proxies");
+    return [];
+  });
+  for (const problem of problems) log.error(problem, "A PRICE FEED is not what the programme file says");
 }

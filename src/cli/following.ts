@@ -21,7 +21,7 @@ export function endpointsOf({ endpoints, rpcTimeoutMs, rpcBodyBytesMax }: NodeSe
 /** The chain of a plan behind these endpoints; without `expected` they need only serve the programme's chain. */
 export function followedChain(
   rpcs: readonly Rpc[],
-  { programme, caps, blocksMax }: ChainPlan,
+  { programme, caps, blocksMax, clockDriftSec }: ChainPlan,
   told: EndpointsTold = {},
   expected?: () => Expected,
 ): FollowedChain {
@@ -32,6 +32,7 @@ export function followedChain(
     random: Math.random,
     limits: { ...RANGE_LIMITS, blocksMax },
     contentOf: blockContent,
+    clockDriftSec,
     capOf: (id) => caps.get(id),
   });
 }

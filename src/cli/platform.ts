@@ -40,5 +40,5 @@ export function keepHeapSmall(): void {
 
 export const sha256: Sha256 = (data) => hash("sha256", data);
 
-/** What the logs of a block amount to. */
-export const blockContent = ({ logs }: LogBlock): string => contentOf(sha256, logs);
+/** What the time and the logs of a block amount to. */
+export const blockContent = (block: LogBlock): string => contentOf(sha256, block);

@@ -17,7 +17,7 @@ import type { Settings } from "../settings.ts";
 import type { Backup } from "../store/backup.ts";
 import type { Store } from "../store/store.ts";
 import { ChainThread } from "./chain-thread.ts";
-import { feedProblems } from "./check-feeds.ts";
+import { warnOfFeeds } from "./check-feeds.ts";
 import { EndpointRecord } from "./endpoint-record.ts";
 import { Hints } from "./hints.ts";
 import { HttpThread, httpDataOf } from "./http.ts";
@@ -129,6 +129,8 @@ export async function start(io: Io, options: StartOptions): Promise<void> {
             switches += 1;
             log.warn({ from, to, reason }, "another endpoint is used from here on");
           },
+          onUnauthenticated: (endpoint, reason) =>
+            log.warn({ endpoint, reason }, "block times of this endpoint are compared between readings, not proven"),
           onRefused: (endpoint, reason) => log.error({ endpoint, reason }, "an endpoint is left alone for minutes"),
         };
         const chain =
@@ -243,20 +245,6 @@ async function servedUntilSignal(
   store.write(() => store.config.set("halted", { code, message }, store.nowIso()));
   log.error({ reason: message }, "HALTED: nothing is written any more; HTTP goes on until a signal");
   await new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
-}
-
-/** A feed that moved on to another aggregator leaves days unpriced: said at the start, in time to name the new one. */
-async function warnOfFeeds(
-  reader: ContractReader,
-  programme: Programme,
-  log: Logger,
-  signal: AbortSignal,
-): Promise<void> {
-  const problems = await feedProblems(reader, programme, [], signal).catch((error: unknown) => {
-    log.warn({ reason: (error as Error).message }, "the price feeds could not be compared with their proxies");
-    return [];
-  });
-  for (const problem of problems) log.error(problem, "A PRICE FEED is not what the programme file says");
 }
 
 function scheduleOf(store: Store, settings: Settings, log: Logger): ScheduledBackups {

@@ -65,13 +65,19 @@ function settledText({
 }
 
 function endpointLine(endpoint: Facts["endpoints"][number]): string {
-  const { id, used, healthy, head, perSecond, blocksMax, lastError } = endpoint;
+  const { id, used, healthy, head, perSecond, blocksMax, headers, lastError } = endpoint;
   const limits = [
     ...(perSecond === null ? [] : [`${perSecond} requests/s`]),
     ...(blocksMax === null ? [] : [`${blocksMax} blocks a range`]),
   ];
   const state = healthy ? "well" : `NOT WELL (${lastError ?? "it lags"})`;
-  return `endpoint        ${id}${used ? " (in use)" : ""}: ${state}, head ${head ?? "not seen"}${limits.length === 0 ? "" : `, bears ${limits.join(", ")}`}`;
+  const times =
+    headers === "authentic"
+      ? ", headers hash to their blocks"
+      : headers === "unauthenticated"
+        ? ", HEADERS ARE NOT PROVEN (times are compared between readings)"
+        : "";
+  return `endpoint        ${id}${used ? " (in use)" : ""}: ${state}, head ${head ?? "not seen"}${limits.length === 0 ? "" : `, bears ${limits.join(", ")}`}${times}`;
 }
 
 /** For supervisors: an error where the ledger is halted, broken, or has stood still for too long. */

@@ -1,4 +1,4 @@
-import type { EndpointHealth } from "../chain/endpoints.ts";
+import type { EndpointHealth } from "../chain/endpoint-health.ts";
 import type { Rpc } from "../chain/rpc.ts";
 
 /** What was asked of an endpoint so far, for /metrics and the last line of the log. */

@@ -129,7 +129,8 @@ export function chainOf(
   told: EndpointsTold = {},
 ): FollowedChain {
   if (store === undefined) {
-    const plan = { programme, caps: new Map<string, number>(), blocksMax: settings.rangeBlocksMax };
+    const { rangeBlocksMax: blocksMax, clockDriftSec } = settings;
+    const plan = { programme, caps: new Map<string, number>(), blocksMax, clockDriftSec };
     return followedChain(rpcs, plan, told);
   }
   return followedChain(rpcs, chainPlanOf(settings, programme, store), told, () => expectedOf(store, programme));
@@ -139,7 +140,8 @@ export function chainOf(
 export function chainPlanOf(settings: Settings, programme: Programme, store: Store): ChainPlan {
   const known = store.config.get("endpoints") ?? [];
   const caps = new Map(known.flatMap(({ id, blocksMax }) => (blocksMax === null ? [] : [[id, blocksMax] as const])));
-  return { programme: withDiscovered(store, programme), caps, blocksMax: settings.rangeBlocksMax };
+  const { rangeBlocksMax: blocksMax, clockDriftSec } = settings;
+  return { programme: withDiscovered(store, programme), caps, blocksMax, clockDriftSec };
 }
 
 /** For commands that ask one endpoint: the first that answers as our chain, and the chain read through it alone. */
@@ -165,6 +167,7 @@ export function expectedOf({ config }: Store, programme: Programme): Expected {
   return {
     chainId: programme.chainId,
     genesisHash: genesis === undefined ? undefined : toHash(genesis),
+    recomputes: config.get("endpoints")?.some(({ headers }) => headers === "authentic"),
     pin: number === undefined || hash === undefined ? undefined : { number, hash: toHash(hash) },
   };
 }

@@ -50,11 +50,14 @@ export interface LogBlock {
 export interface Range {
   readonly from: number;
   readonly parentHash: Hash;
-  readonly end: Block;
+  /** Its parent is not known where the range was cut. */
+  readonly end: Omit<Block, "parentHash"> & { readonly parentHash: Hash | null };
   /** Only blocks that have logs, ascending. */
   readonly blocks: readonly LogBlock[];
   /** Id of the endpoint that answered. */
   readonly by?: string;
+  /** The headers of blocks that were asked for besides. */
+  readonly times?: readonly Pick<Block, "number" | "timestampSec">[];
   /** How many addresses were watched when it was asked: pools that were made before it may have been unknown then. */
   readonly watched?: number;
   /** Gives back the memory that its logs lie in: they are not read again. */

@@ -1,4 +1,4 @@
-import type { Log, LogBytes } from "./chain.ts";
+import type { Log, LogBlock, LogBytes } from "./chain.ts";
 import type { Sha256 } from "./digest.ts";
 import type { Address } from "./hex.ts";
 import { bytesOf } from "./log-bytes.ts";
@@ -6,11 +6,14 @@ import { WORD_BYTES } from "./word.ts";
 
 const encoder = new TextEncoder();
 const NOTHING = new Uint8Array();
+const LINE_END = encoder.encode("\n");
 
-/** Equal exactly when two readings of a block brought the same logs, byte for byte. Logs must be in log order. */
-export function contentOf(sha256: Sha256, logs: readonly Log[]): string {
+/** Equal exactly when two readings of a block brought the same time and the same logs, byte for byte. Logs must be in log order. */
+export function contentOf(sha256: Sha256, { timestampSec, logs }: Pick<LogBlock, "timestampSec" | "logs">): string {
   const parts: LogBytes[] = [];
   lines.clear();
+  lines.addNumber(timestampSec);
+  lines.add(LINE_END);
   let before: Log | undefined;
   let last: LogBytes | undefined;
   let ending: Uint8Array = NOTHING;

@@ -1,7 +1,6 @@
 import type { Books } from "../core/books.ts";
 import type { Block, LogBlock, Range } from "../core/chain.ts";
 import { contentOf } from "../core/content.ts";
-import { dayEndSec, dayOf, nextDay } from "../core/day.ts";
 import { applyBlock } from "../core/decode/block.ts";
 import type { Sha256 } from "../core/digest.ts";
 import { LpLedgerError } from "../core/errors.ts";
@@ -11,9 +10,8 @@ import type { Pool, Programme } from "../core/programme.ts";
 import type { Content, Repair } from "../store/contents.ts";
 import type { NewBlock, Store } from "../store/store.ts";
 import { Balances, type Touched } from "./balances.ts";
-import { closeDay } from "./days.ts";
+import { DayCloser } from "./day-closer.ts";
 import { Followed } from "./followed.ts";
-import { recordFrozen } from "./frozen.ts";
 import { type AppliedBlock, keepPostings } from "./postings.ts";
 import { forgetReadersAbove, forgetReadersUpTo, keepReader } from "./readers.ts";
 import { emptyDigest, StateDigest } from "./state-digest.ts";
@@ -39,11 +37,10 @@ export class Bookkeeper {
   readonly #sha256: Sha256;
   readonly #followed: Followed;
   readonly #balances: Balances;
+  readonly days: DayCloser;
   readonly #stateDigest: StateDigest;
   #books: Books | undefined;
   #states = new Map<Pool, PoolState | undefined>();
-  /** End of the day that is open; undefined until it is looked up, null before the first pool state. */
-  #dayEndSec: number | null | undefined;
 
   constructor(store: Store, programme: Programme, sha256: Sha256) {
     this.store = store;
@@ -51,6 +48,7 @@ export class Bookkeeper {
     this.#sha256 = sha256;
     this.#stateDigest = new StateDigest(sha256);
     this.#balances = new Balances(store, this.#followed);
+    this.days = new DayCloser(store, this.#followed);
   }
 
   /** What is followed: the programme file's pools, and those that its factories made so far. */
@@ -61,6 +59,30 @@ export class Bookkeeper {
   /** The logs of a block that mean anything: pools of a factory are not all followed. `born`: see `Followed`. */
   heardOf<T extends LogBlock>(block: T, born = new Set<Address>()): T {
     return this.#followed.heardOf(block, born);
+  }
+
+  /**
+   * Closes up to `daysMax` days that end before the first block of a range that follows our tip, in a transaction of their own:
+   * however long nothing happened, no commit takes longer than that. @returns whether some were closed, and more may be left
+   */
+  closeDaysAhead(range: Range, daysMax: number): boolean {
+    const next = range.blocks[0] ?? range.end;
+    if (!this.days.isLongUntil(next.timestampSec, daysMax)) return false;
+    this.#write(() => {
+      this.#reopenDaysAhead(range);
+      this.#requireFollowing(range);
+      this.#books ??= this.store.books();
+      this.days.closeUpTo(this.#books, next.timestampSec, next.number, daysMax);
+    });
+    this.days.closedAheadOf(range.end.hash);
+    return true;
+  }
+
+  /** Days that were closed ahead of a block that did not come are open again. */
+  #reopenDaysAhead(range: Range | undefined): void {
+    if (!this.days.isAheadOfAnother(range?.end.hash)) return;
+    this.store.undoAbove(this.store.blocks.tip()?.number ?? -1);
+    this.#forget();
   }
 
   /** Commits ranges that follow our tip, in one transaction. */
@@ -114,8 +136,8 @@ export class Bookkeeper {
   }
 
   /** What a reading of a block brought, to compare with another reading. */
-  contentOf({ logs, content }: LogBlock): string {
-    return content ?? contentOf(this.#sha256, logs);
+  contentOf(block: LogBlock): string {
+    return block.content ?? contentOf(this.#sha256, block);
   }
 
   /** Makes a block that we hold a row, with the state that was in force at it; the caller holds the transaction. */
@@ -128,7 +150,7 @@ export class Bookkeeper {
   }
 
   /** Everything up to a final block was read twice and is the same; the block stays a row, so that no redo reaches below. */
-  settleUpTo(end: Block): void {
+  settleUpTo(end: Range["end"]): void {
     const { store } = this;
     this.#write(() => {
       const before = store.config.get("settled_block") ?? end.number;
@@ -165,13 +187,15 @@ export class Bookkeeper {
     this.#followed.forget();
     this.#books = undefined;
     this.#states = new Map();
-    this.#dayEndSec = undefined;
+    this.days.forget();
   }
 
   /** What the ranges changed in accounts and balances is written once, at their end. */
   #applyAll(ranges: readonly Range[]): Committed {
+    const wereAhead = this.days.isAhead();
+    this.#reopenDaysAhead(ranges[0]);
     const touched = this.#balances.untouched();
-    const daysBefore = this.store.days.last()?.date;
+    const daysBefore = wereAhead ? undefined : this.store.days.last()?.date;
     let sum: Committed = { blocks: 0, events: 0, postings: 0, tip: this.store.blocks.tip()?.number ?? -1 };
     for (const range of ranges) {
       const { blocks, events, postings, tip } = this.#apply(range, touched);
@@ -185,7 +209,8 @@ export class Bookkeeper {
     return sum;
   }
 
-  #apply(range: Range, touched: Touched): Committed {
+  /** @throws CHAIN_MOVED, TIME_RUNS_BACK where a range is not what comes next */
+  #requireFollowing(range: Range): void {
     const tip = this.store.blocks.tip();
     if (tip !== undefined && (range.from !== tip.number + 1 || range.parentHash !== tip.hash)) {
       throw new LpLedgerError(
@@ -202,6 +227,11 @@ export class Bookkeeper {
         `block ${range.from} is said to be of an earlier time than our tip`,
       );
     }
+  }
+
+  #apply(range: Range, touched: Touched): Committed {
+    this.#requireFollowing(range);
+    const tip = this.store.blocks.tip();
     if (tip === undefined) {
       this.store.config.set("anchor", { number: range.from - 1, hash: range.parentHash }, this.store.nowIso());
       for (const key of ["settled_block", "settled_from", "contents_from"] as const)
@@ -212,13 +242,13 @@ export class Bookkeeper {
     const contents: Content[] = [];
     let [events, postings] = [0, 0];
     for (const block of range.blocks) {
-      this.#closeDaysUpTo(books, block.timestampSec, block.number);
+      this.days.closeUpTo(books, block.timestampSec, block.number);
       const made = this.#applyBlock(books, block, contents);
       events += made.events;
       postings += made.postings.length;
       if (made.postings.length > 0) touched.note(block, made);
     }
-    this.#closeDaysUpTo(books, range.end.timestampSec, range.end.number);
+    this.days.closeUpTo(books, range.end.timestampSec, range.end.number);
     if (this.store.blocks.at(range.end.number) === undefined) {
       this.store.insertBlock({
         ...range.end,
@@ -263,26 +293,7 @@ export class Bookkeeper {
     this.#states.set(pool, state);
     if (isSameState(state, stored)) return state;
     this.store.states.insert(pool.address, block.number, block.timestampSec, state);
-    if (this.#dayEndSec === null) this.#dayEndSec = undefined;
+    this.days.sawState();
     return state;
-  }
-
-  #closeDaysUpTo(books: Books, timestampSec: number, blockNumber: number): void {
-    this.#dayEndSec ??= this.#findOpenDay();
-    if (this.#dayEndSec === null || timestampSec < this.#dayEndSec) return;
-    this.store.flush(books);
-    while (this.#dayEndSec <= timestampSec) {
-      const day = dayOf(this.#dayEndSec - 1);
-      closeDay(this.store, this.programme, this.#followed.special, day, blockNumber);
-      recordFrozen(this.store, day);
-      this.#dayEndSec = dayEndSec(nextDay(day));
-    }
-  }
-
-  #findOpenDay(): number | null {
-    const last = this.store.days.last();
-    if (last !== undefined) return dayEndSec(nextDay(last.date));
-    const first = this.store.states.firstSec();
-    return first === undefined ? null : dayEndSec(dayOf(first));
   }
 }

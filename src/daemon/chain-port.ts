@@ -15,7 +15,17 @@ export interface ChainPort {
   /** Every block from `from` to `to` as consecutive complete ranges, in order. */
   ranges(from: number, to: number, bounds: RangeBounds, signal: AbortSignal): AsyncGenerator<Range>;
   /** The same once more, from another endpoint than the first time where there is one; up to `finalTo` nothing changes any more. */
-  reread(from: number, to: number, finalTo: number, signal: AbortSignal, firstBy?: string): AsyncGenerator<Range>;
+  reread(
+    from: number,
+    to: number,
+    finalTo: number,
+    signal: AbortSignal,
+    firstBy?: string,
+    /** Blocks whose headers are read besides those of blocks with logs: see `Range.times`. */
+    checked?: readonly number[],
+  ): AsyncGenerator<Range>;
+  /** The time of a block that its hash proves, or that two readings agree on; null without agreement. */
+  blockTime(hash: Hash, number: number, signal: AbortSignal): Promise<number | null>;
   /** One block's logs by everything that can be asked of it: the fullest of answers that contain one another. */
   confirm(
     hash: Hash,

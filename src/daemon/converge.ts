@@ -6,6 +6,8 @@ import { type FinalitySight, finalOf, judge, type KnownBlock, type Verdict } fro
 import type { Bookkeeper, Committed } from "./bookkeeper.ts";
 import type { ChainPort } from "./chain-port.ts";
 import { commitWithRefetch } from "./commit-with-refetch.ts";
+import { cutByDays } from "./cut-by-days.ts";
+import { resolveTipTime } from "./disputed-time.ts";
 import { commonBlock, refuseDeep, storedFinal } from "./fork.ts";
 import { type SettleOptions, settle } from "./settle.ts";
 import { together } from "./together.ts";
@@ -31,10 +33,14 @@ export interface ConvergeOptions {
   /** The operator's consent to undo final blocks: the hash of the new chain's first block that differs from ours. */
   readonly acceptDeepReorg?: Hash;
   onCommit?(committed: Committed, head: number): void;
+  /** Lets timers and signals in, where a step takes long; rejects when it is to end. */
+  readonly turn?: (signal: AbortSignal) => Promise<void>;
   /** Resolves when a range that could be committed with the one before is no longer waited for; without it none is. */
   readonly soon?: (signal: AbortSignal) => Promise<void>;
 }
 
+/** So many days are closed at most before signals are heard. */
+const DAYS_MAX = 31;
 const never = async (): Promise<void> => {};
 const FOLLOW_RANGES_MAX = 100;
 const REPLACEMENT_LOGS_MAX = 50_000;
@@ -57,14 +63,18 @@ export async function converge(
   let ranges = 0;
   let isCut = false;
   const onCommitted = (committed: Committed): void => options.onCommit?.(committed, head.number);
+  const turn = options.turn ?? never;
   const follow = async (from: number): Promise<void> => {
     const bounds = boundsOf(keeper, sight);
     const read = (left: AbortSignal) => chain.ranges(from, goal, bounds, left);
     const commit = (some: readonly Range[]): Committed => keeper.commitAll(some);
     for await (const group of together(read, goal, options.soon ?? never, signal)) {
+      const parts = cutByDays(group, keeper.days.openDayEndSec(), DAYS_MAX);
+      const isWhole = parts === group && group.length > 1;
       // Where one cannot be committed, one by one: those before it are good, and a second look asks anew for what lies below
       // the range that shows a broken identity.
-      for (const part of group.length > 1 && holds(() => commit(group), onCommitted, isOurs) ? [] : group) {
+      for (const part of isWhole && holds(() => commit(group), onCommitted, isOurs) ? [] : parts) {
+        while (keeper.closeDaysAhead(part, DAYS_MAX)) await turn(signal);
         if (holds(() => commit([part]), onCommitted, isBroken)) continue;
         onCommitted(await commitWithRefetch(keeper, chain, bounds, [part], part.from - 1, signal, commit));
         // It may have told of pools that what was read after it knows nothing of.
@@ -96,14 +106,24 @@ export async function converge(
       : await chain.blocksAt([reachable.number], signal);
   const verdict = judge({ tip, head, reachable, there });
   if (verdict === "forked") await repair(keeper, chain, sight, signal, options);
+  const { atTip } = sight;
+  const isDisputed = atTip?.hash === tip.hash && atTip.timestampSec !== tip.timestampSec;
+  if (isDisputed) await resolveTipTime(keeper, chain, tip, atTip, signal);
   // Only a chain that carries our tip may say what is final.
   const sound = verdict === "known" || verdict === "extends";
   if (!sound) keeper.pendingFinal = undefined;
   const final = sound ? keepFinal(keeper, sight) : (keeper.store.config.get("final_block") ?? null);
-  if (verdict === "extends" && goal > tip.number) await follow(tip.number + 1);
+  if (verdict === "extends" && goal > tip.number && !isDisputed) await follow(tip.number + 1);
   const settling = sound && options.settle !== undefined && (await settle(keeper, chain, signal, options.settle));
   const finalPending = keeper.pendingFinal !== undefined;
-  return { verdict, head: head.number, final, settling, finalPending, more: isCut || ranges >= FOLLOW_RANGES_MAX };
+  return {
+    verdict,
+    head: head.number,
+    final,
+    settling,
+    finalPending,
+    more: isDisputed || isCut || ranges >= FOLLOW_RANGES_MAX,
+  };
 }
 
 const isOurs = (error: unknown): boolean => error instanceof LpLedgerError;

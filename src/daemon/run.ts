@@ -59,6 +59,7 @@ export async function run(
       identified = true;
       const step = await converge(keeper, chain, signal, {
         ...options,
+        turn: (waiting) => clock.sleep(0, waiting),
         soon: (waiting) => clock.sleep(SOON_MS, waiting).catch(() => {}),
         onCommit: (committed, head) => {
           lastSuccessMs = clock.nowMs(); // A backfill may take days: each commit is a success.

@@ -1,4 +1,5 @@
 import type { LogBlock, Range } from "../core/chain.ts";
+import { type Day, dayEndSec } from "../core/day.ts";
 import { findingOf, LpLedgerError } from "../core/errors.ts";
 import type { Address, Hash } from "../core/hex.ts";
 import type { Content, Repair } from "../store/contents.ts";
@@ -6,6 +7,7 @@ import type { Bookkeeper } from "./bookkeeper.ts";
 import type { ChainPort } from "./chain-port.ts";
 import { headerAt } from "./header-at.ts";
 import { firstReader } from "./readers.ts";
+import { cutAtFinal, refetchAbove } from "./refetch.ts";
 
 export interface SettleOptions {
   /** Wait until so many final blocks are unsettled, so that a quiet head costs no request a poll. */
@@ -34,10 +36,17 @@ export async function settle(
   if (final - settled < options.blocksMin || final <= settled) return false;
   let ranges = 0;
   const first = firstReader(keeper.store, settled + 1);
-  for await (const range of chain.reread(settled + 1, Math.min(final, first.to), final, signal, first.by)) {
-    const differing = differences(keeper, range, await foreignBlocks(keeper, chain, range, signal));
+  const to = Math.min(final, first.to);
+  const closings = keeper.store.days.closedBetween(settled + 1, to);
+  const closingBlocks = closings.map(({ block }) => block);
+  for await (const range of chain.reread(settled + 1, to, final, signal, first.by, closingBlocks)) {
+    const early = closedEarly(range, closings);
+    const differing = differences(keeper, range, [
+      ...(await foreignBlocks(keeper, chain, range, signal)),
+      ...early.keys(),
+    ]);
     if (differing.length > 0) {
-      const redone = await redo(keeper, chain, range, differing, signal, options);
+      const redone = await redo(keeper, chain, range, differing, signal, { ...options, early });
       if (redone) return true; // And compared again.
     }
     range.release?.();
@@ -114,6 +123,16 @@ async function foreignBlocks(
   );
 }
 
+/** Blocks that closed a day before its end, by the second reading's word for their time, and when that day ends. */
+function closedEarly(
+  { times = [] }: Range,
+  closings: readonly { readonly block: number; readonly date: Day }[],
+): ReadonlyMap<number, number> {
+  const ends = new Map(closings.map(({ block, date }) => [block, dayEndSec(date)]));
+  const early = times.filter(({ number, timestampSec }) => timestampSec < (ends.get(number) ?? 0));
+  return new Map(early.map(({ number }) => [number, ends.get(number) ?? 0]));
+}
+
 /** What the first readings of a range's blocks brought, by block number. */
 function storedContents({ store }: Bookkeeper, { from, end }: Range): ReadonlyMap<number, Content> {
   return new Map(store.contents.between(from, end.number).map((each) => [each.blockNumber, each]));
@@ -140,15 +159,18 @@ async function redo(
   range: Range,
   differing: readonly number[],
   signal: AbortSignal,
-  options: Pick<SettleOptions, "onRepair"> & { readonly acceptedFinal?: Hash | undefined },
+  options: Pick<SettleOptions, "onRepair"> & {
+    readonly acceptedFinal?: Hash | undefined;
+    readonly early?: ReadonlyMap<number, number>;
+  },
 ): Promise<boolean> {
   const { store } = keeper;
-  const { acceptedFinal } = options;
+  const { acceptedFinal, early } = options;
   const common = store.config.get("settled_block") ?? 0;
   const tip = store.blocks.tip()?.number ?? common;
   if ((differing[0] ?? 0) <= (store.config.get("contents_from") ?? 0)) {
     // Nothing was kept to compare with: read once more, and compared from then on.
-    const ranges = await readAgain(keeper, chain, common, tip, signal);
+    const ranges = await refetchAbove(keeper, chain, common, tip, signal);
     requireFinal(keeper, chain, ranges, acceptedFinal);
     redoAll(keeper, chain, common, ranges, [], acceptedFinal);
     return true;
@@ -173,7 +195,8 @@ async function redo(
       );
     }
     const sameLogs = block.logs.length === 0 ? before === undefined : before?.hash === keeper.contentOf(block);
-    const same = sameLogs && (before?.blockHash ?? store.blocks.at(number)?.hash ?? hash) === hash;
+    const isEarly = read.timestampSec < (early?.get(number) ?? 0);
+    const same = sameLogs && !isEarly && (before?.blockHash ?? store.blocks.at(number)?.hash ?? hash) === hash;
     if (!same)
       repairs.push({
         blockNumber: number,
@@ -184,8 +207,8 @@ async function redo(
   }
   if (repairs.length === 0) return false;
   const corrected = { ...range, blocks: withConfirmed(range, confirmed) };
-  const before = await readAgain(keeper, chain, common, range.from - 1, signal);
-  const after = await readAgain(keeper, chain, range.end.number, tip, signal);
+  const before = await refetchAbove(keeper, chain, common, range.from - 1, signal);
+  const after = await refetchAbove(keeper, chain, range.end.number, tip, signal);
   const ranges = [...before, corrected, ...after];
   requireFinal(keeper, chain, ranges, acceptedFinal);
   redoAll(keeper, chain, common, ranges, repairs, acceptedFinal);
@@ -207,33 +230,6 @@ function withConfirmed(range: Range, confirmed: ReadonlyMap<number, Range["block
     .sort((a, b) => a - b)
     .flatMap((number) => confirmed.get(number) ?? read.get(number) ?? [])
     .filter((block) => block.logs.length > 0);
-}
-
-/** The blocks above one up to another, cut after the final block: what is below it is read by another rule. */
-function cutAtFinal(above: number, to: number, final: number): readonly (readonly [from: number, to: number])[] {
-  const cut = Math.min(Math.max(final, above), to);
-  const parts = [
-    [above + 1, cut],
-    [cut + 1, to],
-  ] as const;
-  return parts.filter(([from, end]) => from <= end);
-}
-
-/** Everything above one block up to another as the endpoint in use has it, cut at the final block. */
-async function readAgain(
-  { store }: Bookkeeper,
-  chain: ChainPort,
-  above: number,
-  to: number,
-  signal: AbortSignal,
-): Promise<readonly Range[]> {
-  const final = store.config.get("final_block") ?? above;
-  const read: Range[] = [];
-  for (const [from, end] of cutAtFinal(above, to, final)) {
-    const head = await headerAt(chain, end, signal);
-    for await (const range of chain.ranges(from, end, { head, finalTo: final }, signal)) read.push(range);
-  }
-  return read;
 }
 
 /** Undoes and redoes; readings that break an identity together are no repair, and the next one may be better. */

@@ -32,6 +32,8 @@ export interface ConfigValues {
     readonly head: number | null;
     readonly perSecond: number | null;
     readonly blocksMax: number | null;
+    /** Whether its headers hash to what they name; null while none was read. */
+    readonly headers?: "authentic" | "unauthenticated" | null;
     readonly lastError: string | null;
   }[];
   /** Why the ledger stopped, while it is stopped. */

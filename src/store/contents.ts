@@ -34,6 +34,7 @@ export class ContentsTable {
   readonly #deleteUpTo;
   readonly #deleteFrom;
   readonly #insertRepair;
+  readonly #isRepaired;
   readonly #repairs;
 
   constructor(db: Database) {
@@ -48,6 +49,7 @@ export class ContentsTable {
     this.#delete = db.prepare("delete from range_contents where first_block = ?");
     this.#deleteUpTo = db.prepare("delete from range_contents where first_block <= ? and last_block <= ?");
     this.#deleteFrom = db.prepare("delete from range_contents where first_block > ?");
+    this.#isRepaired = db.prepare<[string]>("select 1 from repairs where block_hash = ? limit 1");
     this.#insertRepair = db.prepare(`
       insert into repairs (block_number, block_hash, stored_logs, found_logs, observed_at)
       values (?, ?, ?, ?, ?)`);
@@ -103,6 +105,11 @@ export class ContentsTable {
   insertRepair(repair: Repair, nowIso: string): void {
     const { blockNumber, blockHash, storedLogs, foundLogs } = repair;
     this.#insertRepair.run(blockNumber, blockHash, storedLogs, foundLogs, nowIso);
+  }
+
+  /** Whether a block was undone for what a second reading of it brought. */
+  isRepaired(blockHash: string): boolean {
+    return this.#isRepaired.get(blockHash) !== undefined;
   }
 
   repairs(): { readonly count: number; readonly lastBlock: number | null; readonly lastAt: string | null } {

@@ -51,6 +51,7 @@ export class DaysTable {
   readonly #last;
   readonly #closedAt;
   readonly #closedBlock;
+  readonly #closedBetween;
   readonly #firstFrom;
   readonly #open;
   readonly #changes;
@@ -67,6 +68,12 @@ export class DaysTable {
       "select date, closed_block from days order by date desc limit 1",
     );
     this.#firstFrom = db.prepare<[string], Day>("select date from days where date >= ? order by date limit 1").pluck();
+    this.#closedBetween = db.prepare<[number, number], { block: number; date: Day }>(`
+      select closed_block as block, max(date) as date
+      from days
+      where closed_block between ? and ?
+      group by closed_block
+      order by closed_block`);
     this.#closedBlock = db.prepare<[string], number>("select closed_block from days where date = ?").pluck();
     this.#closedAt = db.prepare<[number], Day | null>("select max(date) from days where closed_block <= ?").pluck();
     this.#open = db
@@ -228,6 +235,11 @@ export class DaysTable {
   /** The block that closed a day. */
   closedBlockOf(day: Day): number | undefined {
     return this.#closedBlock.get(day);
+  }
+
+  /** Blocks of a span that closed days, ascending, and the last day each closed. */
+  closedBetween(from: number, to: number): readonly { readonly block: number; readonly date: Day }[] {
+    return this.#closedBetween.all(from, to);
   }
 
   /** The first day that was not closed yet at a block, or the beginning of time where none was closed. */

@@ -31,6 +31,8 @@ const LOGS: readonly Log[] = [
   },
 ];
 
+const at = (logs: readonly Log[], timestampSec = 1_767_225_600) => ({ timestampSec, logs });
+
 /** The same logs in one memory, with so many bytes between them. */
 function packed(logs: readonly Log[], between: number): readonly PackedLog[] {
   const memory = new LogMemory(Buffer.alloc(2_000, 0xee));
@@ -48,10 +50,10 @@ function packed(logs: readonly Log[], between: number): readonly PackedLog[] {
 
 describe("what a block's logs amount to", () => {
   it("is the same however they were read: as text, as bytes in one stretch or apart", () => {
-    const content = contentOf(sha256, LOGS);
+    const content = contentOf(sha256, at(LOGS));
     expect(content).toMatch(/^[0-9a-f]{32}$/);
-    expect(contentOf(sha256, packed(LOGS, 0))).toBe(content);
-    expect(contentOf(sha256, packed(LOGS, 5))).toBe(content);
+    expect(contentOf(sha256, at(packed(LOGS, 0)))).toBe(content);
+    expect(contentOf(sha256, at(packed(LOGS, 5)))).toBe(content);
   });
 
   it("is another one where anything differs, be it only where a topic ends and the data begins", () => {
@@ -71,7 +73,8 @@ describe("what a block's logs amount to", () => {
       LOGS.toReversed(),
       [],
     ];
-    const all = [LOGS, ...others].map((logs) => contentOf(sha256, logs));
+    const all = [LOGS, ...others].map((logs) => contentOf(sha256, at(logs)));
+    all.push(contentOf(sha256, at(LOGS, 1_767_225_601)), contentOf(sha256, at([], 1_767_225_601)));
     expect(new Set(all).size).toBe(all.length);
   });
 });

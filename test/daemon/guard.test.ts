@@ -332,9 +332,9 @@ describe("the guard", () => {
         if (method !== "eth_getLogs" || Object.hasOwn(filter as object, "blockHash")) return result;
         const logs = result as { blockTimestamp: string; blockNumber: string }[];
         const victim = logs[place === "first" ? 0 : Math.floor(logs.length / 2)]?.blockNumber;
-        return logs.map((log) => (log.blockNumber === victim ? { ...log, blockTimestamp: "0x0" } : log));
+        return logs.map((log) => (log.blockNumber === victim ? { ...log, blockTimestamp: "0x1" } : log));
       };
-      chain.finalized = 40; // Settled blocks: their headers are not read.
+      chain.finalized = 40; // Final blocks: their headers are not read.
       expect(await codeOf(ledger.step())).toMatch(/LOGS_INCONSISTENT/);
       chain.fault = undefined;
       await ledger.settle();

@@ -255,7 +255,7 @@ describe("settling", () => {
     },
   );
 
-  it("costs one request for a range, and none while few blocks became final", async () => {
+  it("costs a request for a range and one for the headers of its blocks, and none while few blocks became final", async () => {
     const chain = grown(100, 3);
     const ledger = new TestLedger(chain.fetch);
     const settle = { blocksMin: 20, rangesMax: 5 };
@@ -272,7 +272,7 @@ describe("settling", () => {
     chain.requests = 0;
     await ledger.step({ settle });
     expect(ledger.store.config.get("settled_block")).toBe(95);
-    expect(chain.requests).toBe(3); // The look, the last header, and the range.
+    expect(chain.requests).toBe(4); // The look, the last header, the range, and the headers of its blocks with logs.
   });
 
   it("takes a ledger that is older than settling as it is, and says from where on it settles", async () => {

@@ -1,0 +1,108 @@
+import { judgeHeader } from "../core/header-hash.ts";
+import { toHash } from "../core/hex.ts";
+import { type Header, unitHint } from "./headers.ts";
+import { inconsistent, quantity } from "./logs.ts";
+
+/** Chains whose block hashes are those of their headers in a form that is known: seen on real headers of each. */
+const RECOMPUTED: ReadonlySet<number> = new Set([
+  ...[1, 3, 5, 11_155_111, 17_000, 560_048], // Ethereum and its test networks
+  ...[42_161, 421_614, 42_170], // Arbitrum
+  ...[10, 69, 420, 11_155_420, 8_453, 84_532], // OP Mainnet and Base, with theirs
+  ...[100, 77, 99, 10_200], // Gnosis and POA
+  ...[137, 80_001, 80_002, 56, 97], // Polygon and BNB
+  ...[43_114, 43_113, 534_352, 999, 143, 199, 4_217], // Avalanche, Scroll, HyperEVM, Monad, BTTC, Tempo
+  ...[1_337, 31_337], // development chains
+]);
+
+export interface HeaderRules {
+  readonly chainId: number;
+  nowMs(): number;
+  /** How far a block's time may be ahead of the machine's clock. */
+  readonly clockDriftSec: number;
+  /** Whether an earlier process saw that the chain's block hashes recompute from its headers. */
+  hasRecomputed?(): boolean;
+  /** Told once for each endpoint: the times of its blocks rest on comparison alone. */
+  onUnauthenticated?(endpoint: string, why: string): void;
+}
+
+export type HeaderState = "authentic" | "unauthenticated";
+
+/**
+ * Reads block headers, and authenticates each by recomputing its hash where the chain allows that: then no field of it,
+ * its time least of all, can be another than the chain's. One for all endpoints of a chain.
+ */
+export class HeaderCheck {
+  readonly #rules: HeaderRules;
+  readonly #states = new Map<string, HeaderState>();
+  #recomputes: boolean;
+
+  constructor(rules: HeaderRules) {
+    this.#rules = rules;
+    this.#recomputes = RECOMPUTED.has(rules.chainId);
+  }
+
+  /** How the newest header of an endpoint was judged; null before the first. */
+  stateOf(endpoint: string): HeaderState | null {
+    return this.#states.get(endpoint) ?? null;
+  }
+
+  /**
+   * A header that an endpoint answered; null where it has none.
+   * @throws LOGS_INCONSISTENT where it is not of the hash it names, or its time is ahead of the machine's clock
+   */
+  read(raw: unknown, endpoint: string): Header | null {
+    if (raw === null || raw === undefined) return null;
+    const fields = raw as Record<string, unknown>;
+    const block = {
+      number: quantity(fields["number"], "block.number"),
+      hash: toHash(fields["hash"]),
+      parentHash: toHash(fields["parentHash"]),
+      timestampSec: quantity(fields["timestamp"], "block.timestamp"),
+    };
+    this.#requirePast(block.number, block.timestampSec);
+    return { ...block, bloom: fields["logsBloom"], isAuthentic: this.#isAuthentic(fields, block, endpoint) };
+  }
+
+  /** Whether a time can be a block's: not before there were blocks, and not ahead of the machine's clock. */
+  isPlausible(timestampSec: number): boolean {
+    return timestampSec > 0 && timestampSec <= this.#latestSec();
+  }
+
+  #latestSec(): number {
+    return Math.floor(this.#rules.nowMs() / 1000) + this.#rules.clockDriftSec;
+  }
+
+  #requirePast(number: number, timestampSec: number): void {
+    const latest = this.#latestSec();
+    if (timestampSec <= latest) return;
+    throw inconsistent(
+      `block ${number} is said to be of the time ${timestampSec}, ${timestampSec - latest + this.#rules.clockDriftSec} s ahead of the machine's clock (CLOCK_DRIFT_SECONDS allows ${this.#rules.clockDriftSec})${unitHint(timestampSec, latest)}`,
+    );
+  }
+
+  #isAuthentic(
+    fields: Record<string, unknown>,
+    block: Omit<Header, "bloom" | "isAuthentic">,
+    endpoint: string,
+  ): boolean {
+    const verdict = judgeHeader(fields);
+    if (verdict.kind === "authentic") {
+      this.#recomputes = true;
+      this.#states.set(endpoint, "authentic");
+      return true;
+    }
+    // Nothing rests on a genesis block but its hash, and chains have made theirs in ways of their own.
+    if (block.number === 0) return false;
+    const mustRecompute = this.#recomputes || this.#rules.hasRecomputed?.() === true;
+    if (verdict.kind === "differs" && mustRecompute)
+      throw inconsistent(
+        `the header of block ${block.number} hashes to ${verdict.computed}, not to ${block.hash}: its time or another field is not the chain's`,
+      );
+    if (this.#states.get(endpoint) !== "unauthenticated") {
+      const why = verdict.kind === "unknown" ? verdict.why : "its fields do not hash to its block's hash";
+      this.#rules.onUnauthenticated?.(endpoint, `the header of block ${block.number} cannot be authenticated: ${why}`);
+    }
+    this.#states.set(endpoint, "unauthenticated");
+    return false;
+  }
+}

@@ -1,0 +1,62 @@
+import type { Block } from "../core/chain.ts";
+import { LpLedgerError } from "../core/errors.ts";
+import { toHash } from "../core/hex.ts";
+import type { ProcessedBlock } from "../store/blocks.ts";
+import type { Bookkeeper } from "./bookkeeper.ts";
+import type { ChainPort } from "./chain-port.ts";
+import { refetchAbove } from "./refetch.ts";
+
+const ANCESTOR_PAGE = 64;
+
+/**
+ * The node has our tip by its hash, and says another time of it than we stored. What its hash proves or two readings agree on
+ * wins: where that is not ours, blocks are undone down to the last one whose time stands, and read again, once for a hash.
+ * @throws TIME_DISPUTED where nobody agrees, where the node at hand is wrong, or where that did not help
+ */
+export async function resolveTipTime(
+  keeper: Bookkeeper,
+  chain: ChainPort,
+  tip: ProcessedBlock,
+  there: Block,
+  signal: AbortSignal,
+): Promise<void> {
+  const { store } = keeper;
+  const ours = `block ${tip.number} has the time ${tip.timestampSec} in the ledger`;
+  const agreed = await chain.blockTime(toHash(tip.hash), tip.number, signal);
+  const isUndone = store.contents.isRepaired(tip.hash);
+  const isSettled = tip.number <= (store.config.get("settled_block") ?? -1);
+  if (agreed === null || agreed === tip.timestampSec || isUndone || isSettled) {
+    const why =
+      agreed === null ? "no two readings agree" : agreed === tip.timestampSec ? "others say ours" : "ours stands";
+    const error = new LpLedgerError(
+      "transient",
+      "TIME_DISPUTED",
+      `${ours}, and the node in use says ${there.timestampSec}: ${why}`,
+    );
+    chain.rotate?.(error.message);
+    throw error;
+  }
+  const common = await lastTimed(keeper, chain, tip.number, signal);
+  const ranges = await refetchAbove(keeper, chain, common, tip.number, signal);
+  const logs = store.contents.between(tip.number, tip.number)[0]?.logCount ?? 0;
+  keeper.redo(common, ranges, [{ blockNumber: tip.number, blockHash: tip.hash, storedLogs: logs, foundLogs: logs }]);
+}
+
+/** The highest stored block that the node has by the same hash and time; not below what is settled. */
+async function lastTimed(keeper: Bookkeeper, chain: ChainPort, tip: number, signal: AbortSignal): Promise<number> {
+  const { blocks, config } = keeper.store;
+  const floor = config.get("settled_block") ?? config.get("anchor")?.number ?? -1;
+  for (let below = tip; ; ) {
+    const ours = blocks.below(below, ANCESTOR_PAGE).filter(({ number }) => number > floor);
+    if (ours.length === 0) return floor;
+    const theirs = await chain.blocksAt(
+      ours.map(({ number }) => number),
+      signal,
+    );
+    const timed = ours.find(
+      ({ hash, timestampSec }, i) => theirs[i]?.hash === hash && theirs[i]?.timestampSec === timestampSec,
+    );
+    if (timed !== undefined) return timed.number;
+    below = ours.at(-1)?.number ?? floor;
+  }
+}

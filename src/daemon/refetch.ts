@@ -1,0 +1,31 @@
+import type { Range } from "../core/chain.ts";
+import type { Bookkeeper } from "./bookkeeper.ts";
+import type { ChainPort } from "./chain-port.ts";
+import { headerAt } from "./header-at.ts";
+
+/** The blocks above one up to another, cut after the final block: what is below it is read by another rule. */
+export function cutAtFinal(above: number, to: number, final: number): readonly (readonly [from: number, to: number])[] {
+  const cut = Math.min(Math.max(final, above), to);
+  const parts = [
+    [above + 1, cut],
+    [cut + 1, to],
+  ] as const;
+  return parts.filter(([from, end]) => from <= end);
+}
+
+/** Everything above one block up to another as the endpoint in use has it, cut at the final block. */
+export async function refetchAbove(
+  { store }: Bookkeeper,
+  chain: ChainPort,
+  above: number,
+  to: number,
+  signal: AbortSignal,
+): Promise<readonly Range[]> {
+  const final = store.config.get("final_block") ?? above;
+  const read: Range[] = [];
+  for (const [from, end] of cutAtFinal(above, to, final)) {
+    const head = await headerAt(chain, end, signal);
+    for await (const range of chain.ranges(from, end, { head, finalTo: final }, signal)) read.push(range);
+  }
+  return read;
+}
