@@ -32,6 +32,9 @@ export const FAULTS = [
   "out-of-order",
   "no-headers",
   "receipts-short",
+  "time-in-logs",
+  "time-in-headers",
+  "time-in-both",
 ] as const;
 
 export type Fault = (typeof FAULTS)[number];
@@ -44,7 +47,18 @@ export const LIES: ReadonlySet<Fault> = new Set([
   "other-fork",
   "torn-batch",
   "receipts-short",
+  "time-in-logs",
+  "time-in-headers",
+  "time-in-both",
 ]);
+
+/** Ways in which a time is wrong: by hours, more and more, or counted in milliseconds. */
+export const TIME_LIES: readonly ((timestampSec: number, blockNumber: number) => number)[] = [
+  (timestampSec) => timestampSec + 39_600,
+  (timestampSec) => timestampSec - 39_600,
+  (timestampSec, blockNumber) => timestampSec + 60 * blockNumber,
+  (timestampSec) => timestampSec * 1000,
+];
 
 export interface RawLog {
   readonly address: string;

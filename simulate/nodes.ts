@@ -1,6 +1,6 @@
 import type { FakeBlock } from "../test/support/fake-chain.ts";
 import { answerOf } from "../test/support/node-view.ts";
-import { changedBlocks, errorRow, type Fault, LIES, type RawLog, spoilLogs } from "./faults.ts";
+import { changedBlocks, errorRow, type Fault, LIES, type RawLog, spoilLogs, TIME_LIES } from "./faults.ts";
 import type { VirtualTime } from "./time.ts";
 
 export const SECRET = "5ecr3tk3y5ecr3tk3y";
@@ -30,6 +30,10 @@ export interface NodeTraits {
   /** Most blocks in a range, by this node's own wording. */
   readonly rangeMax: number;
   readonly withBlockTimestamp: boolean;
+  /** Whether its headers prove their times, so that it may lie about them for as long as it likes. */
+  readonly isProvable: boolean;
+  /** Which way all its times are wrong, of `TIME_LIES`; null where they are not. */
+  clock: number | null;
   readonly receipts: "none" | "single" | "whole";
   /** Share of requests that each fault hits. */
   faults: ReadonlyMap<Fault, number>;
@@ -50,6 +54,9 @@ export class SimNode {
   #quietUntilMs = 0;
   /** It has no headers by number to show to the present request. */
   #blind = false;
+  /** How it lies about times in the present request, and where; and which blocks it lied about in it. */
+  #timeLie: { readonly in: "logs" | "headers" | "both"; readonly way: number } | undefined;
+  readonly #lyingAbout = new Set<number>();
   /** What it answered last to a method, and to which id. */
   readonly #before = new Map<string, object>();
 
@@ -87,6 +94,7 @@ export class SimNode {
     const torn = this.#strikes("torn-batch");
     // Nodes answer the parts of a batch in any order, and the chain may move in between.
     this.#blind = this.#strikes("no-headers");
+    this.#beginTimeLie();
     for (const call of torn && this.#pick(2) === 0 ? [...calls].reverse() : calls) {
       answers.push(this.#answer(call));
       if (torn) await time.sleep(this.#pick(1_500), signal);
@@ -95,6 +103,27 @@ export class SimNode {
     if (answers.length > 1 && this.#strikes("out-of-order")) answers.reverse();
     const text = JSON.stringify(batch ? answers : answers[0]);
     return response(200, this.#strikes("truncated") ? text.slice(0, this.#pick(text.length)) : text);
+  }
+
+  #beginTimeLie(): void {
+    this.#lyingAbout.clear();
+    const { clock } = this.traits;
+    this.#timeLie = clock === null ? undefined : { in: "both", way: clock };
+    for (const where of ["logs", "headers", "both"] as const)
+      if (this.#strikes(`time-in-${where}`)) this.#timeLie = { in: where, way: this.#pick(TIME_LIES.length) };
+  }
+
+  /** A block's time as this node says it in the present request. What nothing proves is lied about once in a run. */
+  #timeOf(where: "logs" | "headers", timestamp: string, blockNumber: number): string {
+    const lie = this.#timeLie;
+    if (lie === undefined || (lie.in !== where && lie.in !== "both")) return timestamp;
+    const { liedAbout } = this.#world;
+    if (!this.traits.isProvable && this.traits.clock === null) {
+      if (liedAbout.has(blockNumber) && !this.#lyingAbout.has(blockNumber)) return timestamp;
+      liedAbout.add(blockNumber);
+      this.#lyingAbout.add(blockNumber);
+    }
+    return `0x${Math.max(1, TIME_LIES[lie.way]?.(Number(timestamp), blockNumber) ?? 0).toString(16)}`;
   }
 
   #answer({ id, method, params }: Call): unknown {
@@ -160,7 +189,12 @@ export class SimNode {
       if (LIES.has(fault)) for (const block of touched) this.#world.liedAbout.add(block);
       logs = spoilt;
     }
-    return logs;
+    if (this.#timeLie === undefined) return logs;
+    return logs.map((log) =>
+      typeof log["blockTimestamp"] === "string" && log.blockNumber !== null
+        ? { ...log, blockTimestamp: this.#timeOf("logs", log["blockTimestamp"], Number(log.blockNumber)) }
+        : log,
+    );
   }
 
   /** Receipts without the first of a block's logs. */
@@ -177,8 +211,11 @@ export class SimNode {
     return Array.isArray(honest) ? short : short[0];
   }
 
-  #header(block: unknown): unknown {
-    if (block === null) return block;
+  #header(honest: unknown): unknown {
+    if (honest === null) return honest;
+    const { number, timestamp } = honest as { readonly number: string; readonly timestamp: string };
+    const told = this.#timeOf("headers", timestamp, Number(number));
+    const block = told === timestamp ? honest : { ...honest, timestamp: told };
     if (this.#strikes("bloom-zero")) return { ...(block as object), logsBloom: `0x${"00".repeat(256)}` };
     return this.#strikes("bloom-ones") ? { ...(block as object), logsBloom: `0x${"ff".repeat(256)}` } : block;
   }

@@ -23,7 +23,7 @@ import { dumpOf } from "../test/support/dump.ts";
 import { type FakeBlock, FakeChain } from "../test/support/fake-chain.ts";
 import { chainPort, stillClock } from "../test/support/port.ts";
 import { worldProgramme } from "../test/support/world.ts";
-import { FAULTS, type Fault, LIES } from "./faults.ts";
+import { FAULTS, type Fault, LIES, TIME_LIES } from "./faults.ts";
 import { CRASH_POINTS, cutLog, Killed, Life } from "./life.ts";
 import { type NodesWorld, type NodeTraits, SECRET, SimNode } from "./nodes.ts";
 import { Oracle } from "./oracle.ts";
@@ -74,6 +74,8 @@ class Simulation {
   readonly #startMs: number;
   readonly #enabled: ReadonlySet<Fault>;
   readonly #byTag: boolean;
+  /** Block hashes are those of the headers, so that no time can be wrong. */
+  readonly #isProvable: boolean;
   readonly #settleMin: number;
   readonly #counts: Record<string, number> = {};
   readonly #seed: number;
@@ -101,6 +103,7 @@ class Simulation {
     this.#image = join(folder, "empty.sqlite");
     copyFileSync(emptyLedger(dirname(folder)), this.#image);
     this.#startMs = this.#time.nowMs();
+    this.#isProvable = this.#random() < 0.5;
     const models = [
       new CurveModel(false),
       new CurveModel(true),
@@ -109,7 +112,11 @@ class Simulation {
       new StakerModel(),
       new FactoryModel(),
     ];
-    this.#chain = new FakeChain({ secondsPerBlock: this.#one([12, 600, 20_000]), models });
+    this.#chain = new FakeChain({
+      secondsPerBlock: this.#one([12, 600, 20_000]),
+      models,
+      isProvable: this.#isProvable,
+    });
     // The chain is older than the pools, or begins with them.
     this.#age = this.#one([0, 0, 12]);
     this.#chain.growEmpty(this.#age);
@@ -178,6 +185,7 @@ class Simulation {
       traits.faults = new Map();
       traits.lag = 0;
       traits.onOldBranch = false;
+      traits.clock = null;
       // Where there are several endpoints, the preferred one may be gone for ever.
       const others = this.#nodes.filter((each) => each.traits.chainId === 31337).length > 1;
       traits.down = i === 0 && others && this.#rpcs.length > 1 && this.#random() < 0.3;
@@ -334,6 +342,9 @@ class Simulation {
       traits.down = this.#random() < 0.2;
       traits.onOldBranch = this.#left !== undefined && this.#random() < 0.3;
       if (traits.onOldBranch) this.#count("a node stays on the old branch");
+      // Where nothing proves a time, one that is always told is the truth for all that anybody can know.
+      traits.clock = this.#isProvable && this.#random() < 0.15 ? this.#pick(TIME_LIES.length) : null;
+      if (traits.clock !== null) this.#count("a node's clock is wrong");
       traits.faults = this.#faults();
     } else if (dice < 0.9 && life !== undefined) this.#kill(life);
     else if (dice < 0.94 && life !== undefined) {
@@ -472,6 +483,8 @@ class Simulation {
       chainId: 31337,
       rangeMax: this.#one([5, 13, 1000, 1000]),
       withBlockTimestamp: this.#random() < 0.6,
+      isProvable: this.#isProvable,
+      clock: null,
       receipts: this.#one(["none", "single", "whole"] as const),
       faults: this.#faults(),
     };

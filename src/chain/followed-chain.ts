@@ -92,10 +92,16 @@ export class FollowedChain {
     return this.#endpoints.on(current, () => current.node.blockLogs(hash, number, signal));
   }
 
-  async *ranges(from: number, to: number, bounds: RangeBounds, signal: AbortSignal): AsyncGenerator<Range> {
+  async *ranges(
+    from: number,
+    to: number,
+    bounds: RangeBounds,
+    signal: AbortSignal,
+    checked?: readonly number[],
+  ): AsyncGenerator<Range> {
     const { current } = this.#endpoints;
     try {
-      yield* current.ranges.read(from, to, bounds, signal);
+      yield* current.ranges.read(from, to, bounds, signal, checked);
     } catch (error) {
       if (!signal.aborted) this.#endpoints.failed(current, error);
       throw error;

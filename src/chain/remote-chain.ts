@@ -140,8 +140,14 @@ export class RemoteChain implements Calls, Streams {
     return this.#call("ask", [questions, blockNumber, signal], signal);
   }
 
-  ranges(from: number, to: number, bounds: RangeBounds, signal: AbortSignal): AsyncGenerator<Range> {
-    return this.#stream("ranges", [from, to, bounds, signal], signal);
+  ranges(
+    from: number,
+    to: number,
+    bounds: RangeBounds,
+    signal: AbortSignal,
+    checked?: readonly number[],
+  ): AsyncGenerator<Range> {
+    return this.#stream("ranges", [from, to, bounds, signal, checked], signal);
   }
 
   reread(

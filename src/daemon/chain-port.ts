@@ -13,7 +13,14 @@ export interface ChainPort {
   ): Promise<{ readonly head: Block; readonly finalized: Block | null; readonly blocks: readonly (Block | null)[] }>;
   blocksAt(numbers: readonly number[], signal: AbortSignal): Promise<readonly (Block | null)[]>;
   /** Every block from `from` to `to` as consecutive complete ranges, in order. */
-  ranges(from: number, to: number, bounds: RangeBounds, signal: AbortSignal): AsyncGenerator<Range>;
+  ranges(
+    from: number,
+    to: number,
+    bounds: RangeBounds,
+    signal: AbortSignal,
+    /** Given, every block with logs is compared with its header, below the final block, too: see `Range.times`. */
+    checked?: readonly number[],
+  ): AsyncGenerator<Range>;
   /** The same once more, from another endpoint than the first time where there is one; up to `finalTo` nothing changes any more. */
   reread(
     from: number,

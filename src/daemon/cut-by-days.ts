@@ -9,13 +9,13 @@ export function daysEnding(dayEndSec: number, untilSec: number): number {
 
 /**
  * Ranges cut at blocks with logs, so that no more than `daysMax` days end in each beside those that end before its first such
- * block, which can be closed ahead of it. `dayEndSec`: the end of the day that is open before them; null where none is.
+ * block, which can be closed ahead of it. `dayEndSec`: the end of the day that is open before them; null where none is yet.
  */
 export function cutByDays(ranges: readonly Range[], dayEndSec: number | null, daysMax: number): readonly Range[] {
   const last = ranges.at(-1);
-  if (last === undefined || dayEndSec === null || daysEnding(dayEndSec, last.end.timestampSec) <= daysMax)
-    return ranges;
-  return ranges.flatMap((range) => cut(range, daysMax));
+  const from = dayEndSec ?? ranges.find(({ blocks }) => blocks.length > 0)?.blocks[0]?.timestampSec;
+  if (last === undefined || from === undefined) return ranges;
+  return daysEnding(from, last.end.timestampSec) <= daysMax ? ranges : ranges.flatMap((range) => cut(range, daysMax));
 }
 
 function cut(range: Range, daysMax: number): readonly Range[] {

@@ -13,7 +13,7 @@ export function cutAtFinal(above: number, to: number, final: number): readonly (
   return parts.filter(([from, end]) => from <= end);
 }
 
-/** Everything above one block up to another as the endpoint in use has it, cut at the final block. */
+/** Everything above one block up to another as the endpoint in use has it, cut at the final block, with its headers' times. */
 export async function refetchAbove(
   { store }: Bookkeeper,
   chain: ChainPort,
@@ -25,7 +25,7 @@ export async function refetchAbove(
   const read: Range[] = [];
   for (const [from, end] of cutAtFinal(above, to, final)) {
     const head = await headerAt(chain, end, signal);
-    for await (const range of chain.ranges(from, end, { head, finalTo: final }, signal)) read.push(range);
+    for await (const range of chain.ranges(from, end, { head, finalTo: final }, signal, [])) read.push(range);
   }
   return read;
 }

@@ -2,8 +2,9 @@ import { createHash } from "node:crypto";
 import { seeded } from "../../demo/life.ts";
 import type { Fetch } from "../../src/chain/rpc.ts";
 import type { Model } from "../models/model.ts";
+import { headerFields, headerHash } from "./headers.ts";
 import type { Draft } from "./logs.ts";
-import { answerOf, type NodeView } from "./node-view.ts";
+import { answerOf, bloomOf, type NodeView } from "./node-view.ts";
 import { pick, World } from "./world.ts";
 
 /** One block of the fake chain, with the logs of its transactions and the world as it stood after it. */
@@ -14,6 +15,8 @@ export interface FakeBlock {
   readonly timestampSec: number;
   readonly logs: readonly FakeLog[];
   readonly world: World;
+  /** Where block hashes are those of real headers: everything that is hashed. */
+  readonly header?: Readonly<Record<string, string>>;
   /** Other contracts beside the world's. */
   readonly models?: readonly Model[];
 }
@@ -39,7 +42,10 @@ export class FakeChain {
   readonly #blocks = new Map<string, FakeBlock>();
   #canonical: FakeBlock[];
   readonly #secondsPerBlock: number;
+  readonly #isProvable: boolean;
   finalized: number | null = null;
+  /** Nothing happens for so long before the next block. */
+  pauseSec = 0;
   /** Logs of other contracts that blocks carry besides, each a transaction of its own. */
   also: (blockNumber: number) => readonly Draft[] = () => [];
   chainId = 31337;
@@ -56,6 +62,8 @@ export class FakeChain {
       readonly secondsPerBlock?: number;
       readonly startSec?: number;
       readonly models?: readonly Model[];
+      /** Block hashes are those of their headers, as on a real chain. */
+      readonly isProvable?: boolean;
     } = {},
   ) {
     this.#secondsPerBlock = options.secondsPerBlock ?? 3600;
@@ -63,7 +71,10 @@ export class FakeChain {
     const timestampSec = options.startSec ?? 1_767_225_600;
     const { models = [] } = options;
     const world = new World();
-    this.#canonical = [{ number: 0, hash, parentHash: hashOf("nothing"), timestampSec, logs: [], world, models }];
+    this.#isProvable = options.isProvable === true;
+    this.#canonical = [
+      this.#sealed({ number: 0, hash, parentHash: hashOf("nothing"), timestampSec, logs: [], world, models }),
+    ];
   }
 
   get head(): FakeBlock {
@@ -109,7 +120,7 @@ export class FakeChain {
         world,
         models,
       };
-      this.#canonical.push(next);
+      this.#canonical.push(this.#sealed(next));
     }
   }
 
@@ -143,10 +154,27 @@ export class FakeChain {
         logIndex: logs.length,
       });
     // Now and then two blocks share a second.
-    const timestampSec = parent.timestampSec + (random() < 0.1 ? 0 : this.#secondsPerBlock);
-    const block = { number: parent.number + 1, hash, parentHash: parent.hash, timestampSec, logs, world, models };
+    const timestampSec = parent.timestampSec + (random() < 0.1 ? 0 : this.#secondsPerBlock) + this.pauseSec;
+    this.pauseSec = 0;
+    const block = this.#sealed({
+      number: parent.number + 1,
+      hash,
+      parentHash: parent.hash,
+      timestampSec,
+      logs,
+      world,
+      models,
+    });
     this.#blocks.set(hash, block);
     return block;
+  }
+
+  /** The block with the hash of its header, where the chain is provable: its own hash so far becomes the state's root. */
+  #sealed(block: FakeBlock): FakeBlock {
+    if (!this.#isProvable) return block;
+    const { number, timestampSec, parentHash, hash: stateRoot } = block;
+    const header = headerFields({ number, timestampSec, parentHash, stateRoot, logsBloom: bloomOf(block) });
+    return { ...block, header, hash: headerHash(header) };
   }
 
   /** The node's HTTP side. */

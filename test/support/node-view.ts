@@ -86,8 +86,9 @@ function receiptsOf(view: NodeView, block: FakeBlock | undefined) {
 
 function header(block: FakeBlock | undefined): unknown {
   if (block === undefined) return null;
-  const { number, hash, parentHash, timestampSec } = block;
+  const { number, hash, parentHash, timestampSec, header: fields } = block;
   const transactions = [...new Set(block.logs.map((log) => log.transactionHash))];
+  if (fields !== undefined) return { ...fields, hash, transactions };
   return {
     number: hex(number),
     hash,
@@ -101,7 +102,7 @@ function header(block: FakeBlock | undefined): unknown {
 const bits = new Map<string, readonly number[]>();
 const blooms = new WeakMap<FakeBlock, string>();
 
-function bloomOf(block: FakeBlock): string {
+export function bloomOf(block: FakeBlock): string {
   const known = blooms.get(block);
   if (known !== undefined) return known;
   const bytes = Buffer.alloc(256);

@@ -8,3 +8,9 @@ export function sharedFile(name: string): string | undefined {
   const path = `${FOLDER}${name}`;
   return existsSync(path) ? readFileSync(path, "utf8") : undefined;
 }
+
+/** A folder of it. */
+export function sharedFolder(name: string): string | undefined {
+  const path = `${FOLDER}${name}`;
+  return existsSync(path) ? path : undefined;
+}

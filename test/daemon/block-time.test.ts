@@ -1,0 +1,278 @@
+import { describe, expect, it } from "vitest";
+import { FollowedChain } from "../../src/chain/followed-chain.ts";
+import { RANGE_LIMITS } from "../../src/chain/ranges.ts";
+import { type Fetch, Rpc } from "../../src/chain/rpc.ts";
+import { blockContent } from "../../src/cli/platform.ts";
+import type { Range } from "../../src/core/chain.ts";
+import { LpLedgerError } from "../../src/core/errors.ts";
+import { toHash } from "../../src/core/hex.ts";
+import { cutByDays } from "../../src/daemon/cut-by-days.ts";
+import { FakeChain } from "../support/fake-chain.ts";
+import { TestLedger, testProgramme } from "../support/ledger.ts";
+import { stillClock } from "../support/port.ts";
+
+const SETTLE = { blocksMin: 1, rangesMax: 5 };
+const HOURS = 3_600;
+const programme = testProgramme({ finality: { fallbackDepth: 10, minDepth: 0 } });
+
+function grown(isProvable: boolean, seed = 11): FakeChain {
+  const chain = new FakeChain({ isProvable });
+  chain.grow(70, seed);
+  return chain;
+}
+
+type Shift = (blockNumber: number) => number;
+
+/** The node adds something to the times of its blocks, in headers, in logs or in both. */
+function shifted(chain: FakeChain, where: "headers" | "logs" | "both", shift: Shift): void {
+  const later = (time: string, number: string): string => `0x${(Number(time) + shift(Number(number))).toString(16)}`;
+  chain.fault = (method, _params, result) => {
+    if (result === null || typeof result !== "object") return result;
+    if (method.startsWith("eth_getBlockBy") && where !== "logs") {
+      const header = result as { timestamp: string; number: string };
+      return { ...header, timestamp: later(header.timestamp, header.number) };
+    }
+    if (method !== "eth_getLogs" || where === "headers") return result;
+    return (result as { blockTimestamp: string; blockNumber: string }[]).map((log) => ({
+      ...log,
+      blockTimestamp: later(log.blockTimestamp, log.blockNumber),
+    }));
+  };
+}
+
+function ledgerOf(...chains: readonly FakeChain[]) {
+  const refused: string[] = [];
+  const rpcs = chains.map((chain, i) => {
+    const fetch: Fetch = (url, init) => chain.fetch(url, init);
+    const common = { clock: stillClock, timeoutMs: 1000, bodyBytesMax: 2 ** 24 };
+    return new Rpc({ id: `n${i + 1}`, url: "http://127.0.0.1:1/", fetch, ...common });
+  });
+  const warned: string[] = [];
+  const port = new FollowedChain(rpcs, programme, {
+    clock: stillClock,
+    random: () => 0.5,
+    contentOf: blockContent,
+    limits: { ...RANGE_LIMITS, blocksStart: 20 },
+    onUnauthenticated: (id, why) => warned.push(`${id}: ${why}`),
+  });
+  const ledger = new TestLedger((chains[0] as FakeChain).fetch, { chain: port, programme });
+  /** Steps on, whatever the nodes do; only what is transient is borne. */
+  const steps = async (count: number): Promise<void> => {
+    for (let i = 0; i < count; i++)
+      await ledger.step({ settle: SETTLE }).catch((error: unknown) => {
+        if (!(error instanceof LpLedgerError) || error.kind !== "transient") throw error;
+        refused.push(`${error.code} ${error.message}`);
+      });
+  };
+  const settled = (): number | undefined => ledger.store.config.get("settled_block");
+  return { ledger, steps, refused, warned, settled, health: () => port.health() };
+}
+
+async function straight(chain: FakeChain): Promise<string> {
+  const { ledger, steps } = ledgerOf(chain);
+  await steps(6);
+  return ledger.dump();
+}
+
+describe("a node that is wrong about the time", () => {
+  it("is refused where block hashes recompute, with what the header hashes to", async () => {
+    const chain = grown(true);
+    const expected = await straight(chain);
+    const { ledger, steps, refused, settled } = ledgerOf(chain);
+    shifted(chain, "both", () => 11 * HOURS);
+    await steps(4);
+    expect(refused[0]).toMatch(/^LOGS_INCONSISTENT the header of block \d+ hashes to 0x[0-9a-f]{64}, not to 0x/);
+    expect(ledger.store.blocks.tip()).toBeUndefined();
+    chain.fault = undefined;
+    await steps(6);
+    expect([ledger.dump(), settled()]).toEqual([expected, 60]);
+  });
+
+  it("is left for an honest one", async () => {
+    const [liar, honest] = [grown(true), grown(true)];
+    shifted(liar, "both", () => 11 * HOURS);
+    const { ledger, steps, settled, health } = ledgerOf(liar, honest);
+    await steps(8);
+    expect([ledger.dump(), settled()]).toEqual([await straight(honest), 60]);
+    expect(health().map(({ used, headers }) => [used, headers])).toEqual([
+      [false, null],
+      [true, "authentic"],
+    ]);
+  });
+
+  it.each([
+    ["constantly", () => 600],
+    ["by a growing amount", (number: number) => 60 * number],
+    ["in milliseconds", (number: number) => (1_767_225_600 + number * HOURS) * 999],
+  ] as const)("in its logs alone, %s, is found out by the headers when it is settled", async (_how, shift) => {
+    const chain = grown(true);
+    const expected = await straight(chain);
+    const { ledger, steps, settled } = ledgerOf(chain);
+    // The first and last blocks of a range are compared with their headers at once.
+    shifted(chain, "logs", (number) => (number % 20 > 1 && number % 20 < 12 ? shift(number) : 0));
+    await steps(14);
+    expect([ledger.dump(), settled()]).toEqual([expected, 60]);
+  });
+
+  it("once, of blocks that nothing proves, is corrected by the second reading", async () => {
+    const chain = grown(false);
+    const expected = await straight(chain);
+    const { ledger, steps, settled } = ledgerOf(chain);
+    chain.finalized = 60;
+    shifted(chain, "both", (number) => (number >= 30 && number <= 40 ? 11 * HOURS : 0));
+    // Times that run back between two blocks are refused at once: only a whole range can be told so.
+    await ledger.step({ until: 29 });
+    shifted(chain, "both", (number) => (number >= 30 ? 11 * HOURS : 0));
+    await ledger.step({ until: 40 });
+    chain.fault = undefined;
+    await steps(14);
+    expect([ledger.dump(), settled()]).toEqual([expected, 60]);
+  });
+
+  it("for ever, beside an honest one, is not settled where nothing proves who is right, and nothing is undone", async () => {
+    const [liar, honest] = [grown(false), grown(false)];
+    shifted(liar, "both", () => 11 * HOURS);
+    const { ledger, steps, settled, refused } = ledgerOf(liar, honest);
+    await steps(20);
+    const { db, blocks } = ledger.store;
+    expect([settled(), blocks.tip()?.number]).toEqual([0, 70]);
+    expect(db.prepare("select (select count(*) from repairs) + (select count(*) from reorgs)").pluck().get()).toBe(0);
+    expect(refused.some((each) => each.startsWith("TIME_DISPUTED"))).toBe(true);
+  });
+
+  it("of the tip is told from its own later word, and what the wrong time closed is open again", async () => {
+    for (const isProvable of [false, true]) {
+      const chain = grown(isProvable);
+      const expected = await straight(chain);
+      const { ledger, steps, settled } = ledgerOf(chain);
+      await ledger.step({ until: 69 });
+      // Three days ahead: three days are closed by a block that closes none.
+      if (!isProvable) shifted(chain, "both", (number) => (number === 70 ? 72 * HOURS : 0));
+      await steps(2);
+      chain.fault = undefined;
+      await steps(8);
+      expect([isProvable, ledger.dump(), settled()]).toEqual([isProvable, expected, 60]);
+      expect(ledger.store.contents.repairs().count).toBe(isProvable ? 0 : 1);
+    }
+  });
+
+  it("that closes a day too early by a block without logs is found out when it is settled", async () => {
+    const chain = new FakeChain({ isProvable: false });
+    chain.grow(20, 11);
+    chain.growEmpty(1);
+    chain.grow(50, 12);
+    const expected = await straight(chain);
+    const { ledger, steps, settled } = ledgerOf(chain);
+    await ledger.step({ until: 20 });
+    const before = ledger.store.days.last()?.date;
+    // Up to the next block's time nothing runs back.
+    shifted(chain, "headers", (number) => (number === 21 ? 30 * HOURS : 0));
+    await ledger.step({ until: 21 });
+    expect(ledger.store.days.last()?.date).not.toBe(before);
+    chain.fault = undefined;
+    await steps(14);
+    expect([ledger.dump(), settled()]).toEqual([expected, 61]);
+  });
+});
+
+describe("a header", () => {
+  it("with a field that no known form has is not proven, and not refused; that is told once", async () => {
+    const chain = grown(false);
+    const full = grown(true).blocks[0]?.header ?? {};
+    chain.fault = (method, _params, result) =>
+      method.startsWith("eth_getBlockBy") && result !== null
+        ? { ...full, ...(result as object), nextForkRoot: `0x${"ab".repeat(32)}` }
+        : result;
+    const { ledger, steps, warned, settled, health } = ledgerOf(chain);
+    await steps(6);
+    expect([settled(), ledger.store.blocks.tip()?.number]).toEqual([60, 70]);
+    expect(warned).toEqual([expect.stringMatching(/^n1: the header of block \d+ cannot be .*nextForkRoot$/)]);
+    expect(health()[0]?.headers).toBe("unauthenticated");
+  });
+
+  it("of known fields alone that hash to something else is refused", async () => {
+    const chain = grown(false);
+    const full = grown(true).blocks[0]?.header ?? {};
+    chain.fault = (method, _params, result) =>
+      method.startsWith("eth_getBlockBy") && result !== null ? { ...full, ...(result as object) } : result;
+    const { ledger, steps, refused } = ledgerOf(chain);
+    await steps(2);
+    expect(ledger.store.blocks.tip()).toBeUndefined();
+    expect(refused[0]).toMatch(/hashes to/);
+  });
+});
+
+describe("a chain on which nothing happened for more than a year", () => {
+  const quiet = (): FakeChain => {
+    const chain = new FakeChain();
+    chain.grow(12, 3);
+    // stillClock stands in January 2027: the gap ends before it.
+    chain.pauseSec = 360 * 24 * HOURS;
+    chain.grow(12, 4);
+    return chain;
+  };
+
+  it("has its days closed by the month, with a look at the signals between, and the same ledger", async () => {
+    const chain = quiet();
+    const ledger = new TestLedger(chain.fetch);
+    let turns = 0;
+    const turn = async (): Promise<void> => {
+      turns += 1;
+      expect(ledger.store.db.inTransaction).toBe(false);
+    };
+    for (let i = 0; i < 4; i++) await ledger.step({ turn });
+    expect(turns).toBeGreaterThanOrEqual(11);
+    // Before, all of them in one transaction: as a commit that knows no bound still makes it.
+    const whole = new TestLedger(chain.fetch);
+    whole.keeper.closeDaysAhead = () => false;
+    await whole.settle();
+    expect(ledger.store.days.last()?.date).toBe(whole.store.days.last()?.date);
+    expect(ledger.dump()).toBe(whole.dump());
+  });
+
+  it("may be left at any time, and reopens days whose closing block did not come", async () => {
+    const chain = quiet();
+    const ledger = new TestLedger(chain.fetch);
+    const stop = new Error("stopped");
+    let turns = 0;
+    const turn = async (): Promise<void> => {
+      if (++turns === 5) throw stop;
+    };
+    await expect(ledger.step({ turn })).rejects.toBe(stop);
+    const { days, blocks } = ledger.store;
+    expect(days.last()?.closedBlock).toBeGreaterThan(blocks.tip()?.number ?? Number.POSITIVE_INFINITY);
+    // Another chain than the one they were closed for: the next block comes an hour later, not a year.
+    const other = new FakeChain();
+    other.grow(12, 3);
+    other.grow(30, 9);
+    const next = new TestLedger(other.fetch, { path: `${ledger.store.db.name}-copy` });
+    ledger.store.db.prepare("vacuum into ?").run(`${ledger.store.db.name}-other`);
+    await next.settle();
+    const left = new TestLedger(other.fetch, { path: `${ledger.store.db.name}-other` });
+    await left.settle();
+    expect(left.dump()).toBe(next.dump());
+  });
+
+  it("is cut so that no piece holds more days, wherever its blocks with logs lie", () => {
+    const day = (n: number) => 1_767_225_600 + n * 86_400;
+    const hash = (n: number) => toHash(`0x${`${n}`.padStart(64, "0")}`);
+    const block = (number: number, at: number) => ({
+      number,
+      hash: hash(number),
+      parentHash: null,
+      timestampSec: day(at),
+      logs: [],
+    });
+    const blocks = [block(11, 1), block(12, 20), block(13, 60), block(15, 61)];
+    const range: Range = { from: 11, parentHash: hash(10), end: { ...block(20, 300), parentHash: hash(19) }, blocks };
+    const pieces = cutByDays([range], day(0), 31);
+    expect(pieces.map(({ from, end, blocks: held }) => [from, end.number, held.length])).toEqual([
+      [11, 12, 2],
+      [13, 15, 2],
+      [16, 20, 0],
+    ]);
+    for (const [i, { parentHash }] of pieces.entries())
+      expect(parentHash).toBe(i === 0 ? hash(10) : pieces[i - 1]?.end.hash);
+    expect(cutByDays([range], day(290), 31)).toEqual([range]);
+  });
+});
