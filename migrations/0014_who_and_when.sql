@@ -6,3 +6,6 @@ where event in ('AddLiquidity', 'RemoveLiquidityImbalance');
 -- once more.
 insert or replace into program_config (key, value, updated_at)
 select 'contents_from', value, updated_at from program_config where key = 'last_processed_block';
+
+-- Digests of states are computed again besides: a pool that the programme names contributes nothing before its first posting,
+-- as one that a factory made always did.

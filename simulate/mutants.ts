@@ -36,7 +36,7 @@ export const MUTANTS: readonly Mutant[] = [
   { name: "working copies survive an undo", file: bookkeeper, from: `const undone = this.store.undoAbove(commonBlock);\n    this.#forget();`, to: `const undone = this.store.undoAbove(commonBlock);` },
   { name: "working copies survive a commit that failed", file: bookkeeper, from: `this.#forget();\n      throw error;`, to: `throw error;` },
   { name: "balances are not refreshed after an undo", file: bookkeeper, from: `this.#balances.refresh(undone.daysReopened > 0 ? "all" : undone.providers);`, to: "" },
-  { name: "a day closes one second late", file: bookkeeper, from: `timestampSec < this.#dayEndSec) return;`, to: `timestampSec <= this.#dayEndSec) return;` },
+  { name: "a day closes one second late", file: "src/daemon/day-closer.ts", from: `endSec === null || timestampSec < endSec`, to: `endSec === null || timestampSec <= endSec` },
   { name: "a range is not asked for its last block", file: node, from: `fromBlock: hex(from), toBlock: hex(to) }`, to: `fromBlock: hex(from), toBlock: hex(Math.max(from, to - 1)) }` },
   { name: "a block is left out between two ranges", file: ranges, from: `this.#trial = first;\n        next = last + 1;`, to: `this.#trial = first;\n        next = last + 2;` },
   { name: "ranges are taken as they arrive, not in order", file: ranges, from: `(await ahead.shift())`, to: `(await ahead.pop())` },
@@ -57,7 +57,7 @@ export const MUTANTS: readonly Mutant[] = [
   { name: "an undo goes before its replacement is fetched", file: converge, from: `const ranges: Range[] = [];\n  let logs = 0;`, to: `keeper.store.write(() => keeper.store.undoAbove(common));\n  const ranges: Range[] = [];\n  let logs = 0;` },
   { name: "settling compares nothing", file: settle, from: `if (differing.length > 0) {`, to: `if (false) {` },
   { name: "a second reading that falls short is believed", file: settle, from: `const { block: read, byReceipts } = await chain.confirm(hash, number, signal);`, to: `const byReceipts = true;\n    const read = range.blocks.find((each) => each.number === number) ?? { ...(await chain.confirm(hash, number, signal)).block, logs: [] };` },
-  { name: "what is settled is settled beyond the final block", file: settle, from: `chain.reread(settled + 1, Math.min(final, first.to), final,`, to: `chain.reread(settled + 1, Math.min(tip.number, first.to), final,` },
+  { name: "what is settled is settled beyond the final block", file: settle, from: `const to = Math.min(final, first.to);`, to: `const to = Math.min(tip.number, first.to);` },
   { name: "rows with events are thinned out", file: "src/store/store.ts", from: `and block_number < ? and event_count = 0 and`, to: `and block_number < ? and` },
   { name: "a transient failure ends the daemon as a bug", file: run, from: `error.kind !== "transient" || ENDINGS.has(error.code)) throw error;`, to: `error.kind !== "transient" || ENDINGS.has(error.code)) throw error;\n      if (error.code === "RPC_SHAPE") throw new TypeError("unexpected answer");` },
 ];

@@ -136,6 +136,8 @@ export interface Position {
   readonly tickUpper: number | null;
   readonly liquidity: string;
   readonly via: string | null;
+  /** False where that wrapper is excluded: it counts for nobody. */
+  readonly credited: boolean;
   readonly tick: number | null;
   readonly inRange: boolean | null;
 }

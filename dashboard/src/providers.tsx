@@ -222,7 +222,9 @@ function Positions({ provider, pools }: { readonly provider: Provider; readonly 
                 <td title={position.pool}>{nameOf(position.pool)}</td>
                 <td>
                   {position.position ?? "shares"}
-                  {position.via === null ? null : <small title={position.via}> staked</small>}
+                  {position.via === null ? null : (
+                    <small title={position.via}> {position.credited ? "staked" : "staked, not counted"}</small>
+                  )}
                 </td>
                 <td>
                   {position.tickLower === null || position.tickUpper === null ? (

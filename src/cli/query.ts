@@ -44,7 +44,7 @@ export async function provider(io: Io, address: Address, options: ProviderOption
     `positions    ${found.positions.length} open`,
     ...found.positions.map((each) => {
       const range = each.tickLower === null ? "shares" : `${each.position} [${each.tickLower}, ${each.tickUpper})`;
-      return `  ${each.pool}  ${range}  ${each.liquidity}${each.via === null ? "" : `  via ${each.via}`}`;
+      return `  ${each.pool}  ${range}  ${each.liquidity}${each.via === null ? "" : `  via ${each.via}${each.credited ? "" : ", which is excluded: it counts for nobody"}`}`;
     }),
     `days         ${found.days.length === 0 ? "none closed yet" : `${found.days[0]?.date} to ${found.days.at(-1)?.date}  ${sparkline(values)}`}`,
     ...found.days.map((day) => `  ${day.date}  ${scaled(day.value, programme).padStart(24)}`),

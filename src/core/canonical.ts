@@ -1,6 +1,13 @@
 import { protocolOf } from "./decode/protocols.ts";
 import { formatPriceE18 } from "./price.ts";
-import { aggregatorsOf, type Pool, type PriceSource, type Programme } from "./programme.ts";
+import {
+  aggregatorsOf,
+  creditedUnless,
+  type IsCredited,
+  type Pool,
+  type PriceSource,
+  type Programme,
+} from "./programme.ts";
 import type { Rules } from "./rules.ts";
 
 /** A pool's part that its recorded history rests on. */
@@ -104,6 +111,19 @@ export function canonicalProgramme(programme: Programme): CanonicalProgramme {
     ...(feeds.length === 0 ? {} : { feeds }),
     ...(programme.rules === null ? {} : { rules: canonicalRules(programme.rules) }),
   };
+}
+
+/** Whose users are credited by the programme that a ledger follows. */
+export function creditedByCanonical({ wrappers = [], valuation }: CanonicalProgramme): IsCredited {
+  const excluded = new Set(valuation.excluded ?? []);
+  const text = (value: unknown): string | null => (typeof value === "string" ? value : null);
+  return creditedUnless(
+    wrappers.map(({ address, ...more }) => {
+      const pool = text(more["pool"]);
+      const isOut = excluded.has(pool === null ? address : `${address} of ${pool}`);
+      return { address, pool, inside: text(more["inside"]), excluded: isOut };
+    }),
+  );
 }
 
 function sourceOf(source: PriceSource) {

@@ -29,8 +29,12 @@ export function chainDigest(
   return sha256(text);
 }
 
-/** The digest of a state: the hash over its pools' digests in order of address. */
+/**
+ * The digest of a state: the hash over its pools' digests in order of address. A pool counts from its first posting on: until
+ * then its digest is "", however the pool came to be followed.
+ */
 export function stateDigest(sha256: Sha256, digests: Iterable<readonly [address: string, digest: string]>): string {
-  const lines = [...digests].sort(([a], [b]) => (a < b ? -1 : 1)).map(([address, digest]) => `${address} ${digest}`);
+  const counted = [...digests].filter(([, digest]) => digest !== "");
+  const lines = counted.sort(([a], [b]) => (a < b ? -1 : 1)).map(([address, digest]) => `${address} ${digest}`);
   return sha256(lines.join("\n"));
 }

@@ -186,10 +186,25 @@ export function specialAddresses(programme: Programme): Set<Address> {
   return new Set<Address>([ZERO_ADDRESS, ONE_ADDRESS, ...addressesOf(programme)]);
 }
 
-/** Whether the users of a wrapper are credited for what they have in a pool: not where it, or one that it lies inside, is excluded. */
-export function creditedBy({ wrappers }: Programme): (pool: Address, via: string | undefined) => boolean {
+/** Whether the users of a wrapper are credited for what they have in a pool; "" for nobody in between. */
+export type IsCredited = (pool: string, via: string | undefined) => boolean;
+
+/** Users are not credited where their wrapper, or one that it lies inside, is excluded. */
+export function creditedBy({ wrappers }: Pick<Programme, "wrappers">): IsCredited {
+  return creditedUnless(wrappers);
+}
+
+/** The same by no more of each wrapper than it takes. */
+export function creditedUnless(
+  wrappers: readonly {
+    readonly address: string;
+    readonly pool: string | null;
+    readonly inside: string | null;
+    readonly excluded: boolean;
+  }[],
+): IsCredited {
   const excluded = new Set<string>();
-  const isExcluded = ({ excluded: own, inside, pool }: Wrapper): boolean =>
+  const isExcluded = ({ excluded: own, inside, pool }: (typeof wrappers)[number]): boolean =>
     own || wrappers.some((each) => each.address === inside && each.pool === pool && isExcluded(each));
   for (const each of wrappers) if (isExcluded(each)) excluded.add(`${each.address} ${each.pool ?? "any"}`);
   if (excluded.size === 0) return () => true;

@@ -2,7 +2,7 @@ import type { Books } from "../core/books.ts";
 import type { Block, LogBlock, Range } from "../core/chain.ts";
 import { contentOf } from "../core/content.ts";
 import { applyBlock } from "../core/decode/block.ts";
-import type { Sha256 } from "../core/digest.ts";
+import { type Sha256, stateDigest } from "../core/digest.ts";
 import { LpLedgerError } from "../core/errors.ts";
 import type { Address, Hash } from "../core/hex.ts";
 import { isSameState, type PoolState } from "../core/pool-state.ts";
@@ -14,7 +14,7 @@ import { DayCloser } from "./day-closer.ts";
 import { Followed } from "./followed.ts";
 import { type AppliedBlock, keepPostings } from "./postings.ts";
 import { forgetReadersAbove, forgetReadersUpTo, keepReader } from "./readers.ts";
-import { emptyDigest, StateDigest } from "./state-digest.ts";
+import { StateDigest } from "./state-digest.ts";
 
 /** What a commit added. */
 export interface Committed {
@@ -145,7 +145,7 @@ export class Bookkeeper {
     if (block.number <= (this.store.config.get("anchor")?.number ?? -1)) return; // Before our first block.
     const below = this.store.blocks.atOrBelow(block.number);
     if (below?.number === block.number) return;
-    const digest = below?.stateDigest ?? emptyDigest(this.#sha256, this.programme);
+    const digest = below?.stateDigest ?? stateDigest(this.#sha256, []);
     this.store.insertBlock({ ...block, eventCount: 0, stateDigest: digest });
   }
 

@@ -75,14 +75,3 @@ function withPool(programme: Programme, pool: Pool): Programme {
 function inOrder(pools: readonly Pool[]): readonly Pool[] {
   return [...pools].sort((a, b) => (a.address < b.address ? -1 : 1));
 }
-
-/** The pools whose digests a state's digest is made of: a factory's pool counts from its first posting on. */
-export function digestsOf(
-  { pools }: Programme,
-  digestOf: (pool: Pool) => string,
-): readonly (readonly [address: string, digest: string])[] {
-  return pools
-    .map((pool) => [pool, digestOf(pool)] as const)
-    .filter(([pool, digest]) => pool.discovered === null || digest !== "")
-    .map(([pool, digest]) => [pool.address, digest] as const);
-}

@@ -10,7 +10,7 @@ import type { Store } from "../store/store.ts";
 import { Balances } from "./balances.ts";
 
 import { closeDay } from "./days.ts";
-import { digestsOf, withDiscovered } from "./followed.ts";
+import { withDiscovered } from "./followed.ts";
 import { type EventPosting, keepPostings } from "./postings.ts";
 
 export interface Rebuilt {
@@ -71,7 +71,7 @@ export function rebuild(
       keepPostings(store, books, { sha256, chainId: programme.chainId }, block, postings);
       next = eventBlocks.next();
     }
-    const digests = digestsOf(programme, ({ address }) => books.digest(address));
+    const digests = programme.pools.map(({ address }) => [address, books.digest(address)] as const);
     store.setDigest(block.number, eventCount, stateDigest(sha256, digests));
     books.shrink();
   }

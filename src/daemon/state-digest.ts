@@ -1,7 +1,6 @@
 import type { Books } from "../core/books.ts";
-import { type Sha256, stateDigest } from "../core/digest.ts";
-import type { Pool, Programme } from "../core/programme.ts";
-import { digestsOf } from "./followed.ts";
+import type { Sha256 } from "../core/digest.ts";
+import type { Pool } from "../core/programme.ts";
 
 /**
  * The digest of a state (see `stateDigest`), told after each block with events: what was made of each pool's digest is kept,
@@ -20,14 +19,14 @@ export class StateDigest {
     this.#sha256 = sha256;
   }
 
-  /** The digest of what the books hold now of these pools; a factory's pool counts from its first posting on. */
+  /** The digest of what the books hold now of these pools. */
   of(pools: readonly Pool[], books: Books): string {
     if (pools !== this.#pools) this.#begin(pools);
-    this.#inOrder.forEach(({ address, discovered }, i) => {
+    this.#inOrder.forEach(({ address }, i) => {
       const digest = books.digest(address);
       if (digest === this.#digests[i]) return;
       this.#digests[i] = digest;
-      this.#lines[i] = discovered !== null && digest === "" ? "" : `${address} ${digest}`;
+      this.#lines[i] = digest === "" ? "" : `${address} ${digest}`;
       this.#changed = true;
     });
     if (this.#changed) this.#newest = this.#sha256(this.#lines.filter((line) => line !== "").join("\n"));
@@ -42,12 +41,4 @@ export class StateDigest {
     this.#lines = [];
     this.#changed = true;
   }
-}
-
-/** The digest of a ledger in which nothing happened yet. */
-export function emptyDigest(sha256: Sha256, programme: Programme): string {
-  return stateDigest(
-    sha256,
-    digestsOf(programme, () => ""),
-  );
 }

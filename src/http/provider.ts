@@ -3,7 +3,7 @@ import { inRange } from "../core/ticks.ts";
 import { nextThreshold } from "../core/tiers.ts";
 import { rewardsOfProvider } from "../store/api.ts";
 import { dayRows, providerStatus } from "../store/query.ts";
-import { accountsAt, merged, type PositionLine, type PositionPlace, protocolsOf } from "../store/read.ts";
+import { accountsAt, creditedIn, merged, type PositionLine, type PositionPlace, protocolsOf } from "../store/read.ts";
 import type { Store } from "../store/store.ts";
 import { HttpProblem, type Reading, shown, valueIn } from "./answer.ts";
 
@@ -95,13 +95,14 @@ export function* linesAt(store: Store, block: number, after?: PositionPlace): Ge
   const tip = store.blocks.tip()?.number ?? -1;
   if (block > tip) throw new HttpProblem(404, "Not found", `block ${block} is beyond the ledger's tip ${tip}`);
   const protocols = protocolsOf(store.db);
+  const isCredited = creditedIn(store.db);
   const lines = accountsAt(store.db, block)
     .filter(({ kind }) => kind === "holder")
-    .map(({ pool, position, provider, range, balance }) => ({
+    .map(({ pool, position, provider, via, range, balance }) => ({
       pool,
       protocol: protocols.get(pool) ?? "",
       position: position === "" ? null : position,
-      provider,
+      provider: via && !isCredited(pool, via) ? via : provider,
       tickLower: range?.tickLower ?? null,
       tickUpper: range?.tickUpper ?? null,
       liquidity: `${balance}`,

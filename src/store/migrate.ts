@@ -1,11 +1,15 @@
 import { readdirSync, readFileSync } from "node:fs";
 import type { Database } from "better-sqlite3";
 import { invariant, LpLedgerError } from "../core/errors.ts";
+import { recomputeStateDigests } from "./recompute-digests.ts";
 
 /** "LPLG": marks a SQLite file as ours. */
 export const APPLICATION_ID = 0x4c504c47;
 
 const MIGRATIONS = new URL("../../migrations/", import.meta.url);
+
+/** What a migration does that SQL cannot say. */
+const AFTER: ReadonlyMap<number, (db: Database) => void> = new Map([[14, recomputeStateDigests]]);
 
 interface Migration {
   readonly version: number;
@@ -67,6 +71,7 @@ function runAll(db: Database, applied: number): void {
     if (version <= applied) continue;
     const run = db.transaction(() => {
       db.exec(sql);
+      AFTER.get(version)?.(db);
       const orphans = db.pragma("foreign_key_check") as unknown[];
       invariant(
         orphans.length === 0,

@@ -1,5 +1,6 @@
 import type { Database } from "better-sqlite3";
 import { tierChanges } from "./derivation.ts";
+import { creditedIn } from "./read.ts";
 
 /** One row of `daily_balances` as users read it; values are bigint, scaled by quote.decimals. */
 export interface DayRow {
@@ -125,6 +126,8 @@ export interface ProviderStatus {
     readonly liquidity: string;
     /** The wrapper that holds it for the provider. */
     readonly via: string | null;
+    /** False where that wrapper is excluded: it counts for nobody. */
+    readonly credited: boolean;
   }[];
   /** Newest last; a day's value is null while any of its pools is unpriced. */
   readonly days: readonly { readonly date: string; readonly value: bigint | null }[];
@@ -147,13 +150,15 @@ export function providerStatus(db: Database, provider: string, days: number): Pr
       .safeIntegers()
       .get(provider);
     if (row === undefined) return undefined;
+    const isCredited = creditedIn(db);
     const positions = db
-      .prepare<[string], ProviderStatus["positions"][number]>(`
+      .prepare<[string], Omit<ProviderStatus["positions"][number], "credited">>(`
         select pool_address as pool, nullif(position_id, '') as position, tick_lower as tickLower, tick_upper as tickUpper, liquidity, nullif(via_address, '') as via
         from accounts
         where provider_address = ? and kind = 'holder' and liquidity <> '0'
         order by pool_address, position_id, via_address`)
-      .all(provider);
+      .all(provider)
+      .map((each) => ({ ...each, credited: isCredited(each.pool, each.via ?? "") }));
     const history = db
       .prepare<[string, number], { date: string; value: bigint | null }>(`
         select date, iif(count(*) = count(liquidity_amount), sum(liquidity_amount), null) as value

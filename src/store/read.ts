@@ -1,6 +1,8 @@
 import type { Database } from "better-sqlite3";
 import type { StoredAccount } from "../core/accounts.ts";
+import { type CanonicalProgramme, creditedByCanonical } from "../core/canonical.ts";
 import { type Address, toAddress } from "../core/hex.ts";
+import type { IsCredited } from "../core/programme.ts";
 import { ACCOUNT_COLUMNS, type AccountRow, accountOf } from "./accounts.ts";
 
 /** An account with who holds it on chain: the position manager of an NFT, else the provider. */
@@ -73,9 +75,18 @@ export interface PositionPlace {
   readonly provider: string;
 }
 
-/** Every open position in canonical order: pool, position, provider, as text; what wrappers hold for a provider is added. `after`: only those behind a line. */
+/**
+ * Every open position in canonical order: pool, position, provider, as text; what wrappers hold for a provider is added, and
+ * what an excluded wrapper holds for its users is the wrapper's own. `after`: only those behind a line.
+ */
 export function positionLines(db: Database, after?: PositionPlace): Generator<PositionLine> {
   return merged(accountLines(db, after ?? { pool: "", position: "", provider: "" }));
+}
+
+/** Whose users are credited, by the programme that the ledger follows. */
+export function creditedIn(db: Database): IsCredited {
+  const text = db.prepare<[], string>("select value from program_config where key = 'programme'").pluck().get();
+  return text === undefined ? () => true : creditedByCanonical(JSON.parse(text) as CanonicalProgramme);
 }
 
 /** Lines of one provider in one position as one line; they must come in order. */
@@ -98,21 +109,34 @@ export function protocolsOf(db: Database): ReadonlyMap<string, string> {
 }
 
 function accountLines(db: Database, { pool, position, provider }: PositionPlace): IterableIterator<PositionLine> {
+  // Where all users are credited the rows lie in the order that is asked for.
+  const isCredited = creditedIn(db);
+  const vias = db
+    .prepare<[], [pool: string, via: string]>(
+      "select distinct pool_address, via_address from accounts where via_address <> ''",
+    )
+    .raw()
+    .all();
+  const excluded = vias.filter(([each, via]) => !isCredited(each, via)).map((each) => each.join(" "));
+  const holder =
+    excluded.length === 0
+      ? "positions.provider_address"
+      : "iif(positions.pool_address || ' ' || positions.via_address in (select value from json_each(@excluded)), positions.via_address, positions.provider_address)";
   return db
-    .prepare<[string, string, string], PositionLine>(`
+    .prepare<object, PositionLine>(`
       select
         positions.pool_address as pool,
         pools.protocol as protocol,
         positions.position_id as position,
-        positions.provider_address as provider,
+        ${holder} as provider,
         positions.tick_lower as tickLower,
         positions.tick_upper as tickUpper,
         positions.liquidity as liquidity
       from positions
       join pools using (pool_address)
-      where (positions.pool_address, coalesce(positions.position_id, ''), positions.provider_address) > (?, ?, ?)
-      order by positions.pool_address, positions.position_id, positions.provider_address, positions.via_address`)
-    .iterate(pool, position, provider);
+      where (positions.pool_address, coalesce(positions.position_id, ''), ${holder}) > (@pool, @position, @provider)
+      order by positions.pool_address, positions.position_id, ${holder}, positions.via_address`)
+    .iterate({ pool, position, provider, ...(excluded.length === 0 ? {} : { excluded: JSON.stringify(excluded) }) });
 }
 
 export interface Counts {

@@ -96,6 +96,26 @@ describe("a factory", () => {
     }
   });
 
+  it("leaves the digests that the same pools leave where the programme names them", async () => {
+    const chain = new FactoryChain();
+    chain.grow(40, 2);
+    const found = ledgerOf(chain);
+    await found.settle();
+    const tokens = TOKENS.map((address, i) => ({ address, symbol: `T${i}`, decimals: 18 }));
+    const pools = found.store
+      .discovered()
+      .map(({ address, block: startBlock }) => ({ protocol: "uniswap-v2", address, tokens, startBlock }));
+    const file = { chainId: 31337, quote: { symbol: "USD" }, finality: { fallbackDepth: 10, minDepth: 0 }, pools };
+    const named = new TestLedger(chain.fetch, { programme: parseProgramme(file, "the pools by name") });
+    await named.settle();
+    const digests = ({ store }: TestLedger): unknown =>
+      store.db.prepare("select block_number, state_digest from processed_blocks where event_count > 0").raw().all();
+    expect(digests(named)).toEqual(digests(found));
+    expect(problemsOf(named.store.db, sha256)).toEqual([]);
+    named.store.write(() => rebuild(named.store, parseProgramme(file, "the pools by name"), sha256));
+    expect(digests(named)).toEqual(digests(found));
+  });
+
   it("has its pools undone with a reorg, and goes on after a restart", async () => {
     const chain = new FactoryChain();
     chain.grow(40, 1);

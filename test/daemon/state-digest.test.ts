@@ -5,7 +5,6 @@ import type { Books } from "../../src/core/books.ts";
 import { stateDigest } from "../../src/core/digest.ts";
 import type { Address } from "../../src/core/hex.ts";
 import type { Pool } from "../../src/core/programme.ts";
-import { digestsOf } from "../../src/daemon/followed.ts";
 import { StateDigest } from "../../src/daemon/state-digest.ts";
 import { testProgramme } from "../support/ledger.ts";
 import { addressOf } from "../support/logs.ts";
@@ -33,7 +32,7 @@ describe("the digest of a state, kept from block to block", () => {
             digests.set(poolAt(pool).address, digest === 0 ? "" : `d${digest}`);
             const fresh = stateDigest(
               sha256,
-              digestsOf({ ...programme, pools }, ({ address }) => books.digest(address)),
+              pools.map(({ address }) => [address, books.digest(address)] as const),
             );
             expect(kept.of(pools, books)).toBe(fresh);
           }
