@@ -23,12 +23,20 @@ import { logsOfReceipts } from "./receipts.ts";
 import type { Rpc } from "./rpc.ts";
 
 const HEADERS_PER_REQUEST = 100;
+/** A range of no more blocks brings all its headers above the final block: with the others they fit one request. */
+const KEPT_HEADERS_MAX = 64;
 
 /** What one poll sees: the head, the node's finalized block if it knows one, and its blocks at the numbers asked for. */
 export interface Sight {
   readonly head: Block;
   readonly finalized: Block | null;
   readonly blocks: readonly (Block | null)[];
+}
+
+/** Above the final block every header is kept where blocks are few: a fork is then known to the block. */
+function unfinalOf(from: number, to: number, { finalTo }: RangeBounds): readonly number[] {
+  const first = Math.max(from, finalTo + 1);
+  return to - from >= KEPT_HEADERS_MAX ? [] : Array.from({ length: Math.max(0, to - first + 1) }, (_, i) => first + i);
 }
 
 const byNumber = (a: LogBlock, b: LogBlock): number => a.number - b.number;
@@ -142,8 +150,9 @@ export class ChainNode {
       const isWanted = checked !== undefined || (moving && number > bounds.finalTo) || !isTimed;
       if (isWanted && !headers.has(number)) numbers.push(number);
     }
-    for (const number of checked ?? [])
-      if (number >= from && number <= to && !headers.has(number)) numbers.push(number);
+    const others = [...(checked ?? []), ...unfinalOf(from, to, bounds)];
+    for (const number of others)
+      if (number >= from && number <= to && !headers.has(number) && !numbers.includes(number)) numbers.push(number);
     for (const block of await this.blocksAt(numbers, signal)) {
       if (block === null) throw behind(from, to);
       const before = headers.get(block.number);
@@ -153,13 +162,13 @@ export class ChainNode {
     }
     const blocks: LogBlock[] = [];
     for (const each of placed) blocks.push(logBlock(each, headers.get(each.number)));
-    const times = checked?.flatMap((number) => headers.get(number) ?? []);
+    const read = others.flatMap((number) => headers.get(number) ?? []).map(({ bloom: _, ...block }) => block);
     const loud = new Set(placed.map(({ number }) => number));
     const silent = [...headers.values()].filter(({ number }) => number >= from && number <= to && !loud.has(number));
     blocks.push(...(await this.#suspected(silent, signal)));
     blocks.sort(byNumber);
     requireRisingTime([start, ...blocks, end]);
-    return { from, parentHash: start.parentHash, end, blocks, by: this.#rpc.id, watched, ...(times && { times }) };
+    return { from, parentHash: start.parentHash, end, blocks, by: this.#rpc.id, watched, headers: read };
   }
 
   /**

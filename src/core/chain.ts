@@ -56,8 +56,8 @@ export interface Range {
   readonly blocks: readonly LogBlock[];
   /** Id of the endpoint that answered. */
   readonly by?: string;
-  /** The headers of blocks that were asked for besides. */
-  readonly times?: readonly Pick<Block, "number" | "timestampSec">[];
+  /** Headers that were read besides those of blocks with logs, ascending. */
+  readonly headers?: readonly Block[];
   /** How many addresses were watched when it was asked: pools that were made before it may have been unknown then. */
   readonly watched?: number;
   /** Gives back the memory that its logs lie in: they are not read again. */

@@ -3,7 +3,6 @@ import type { Block, LogBlock, Range } from "../core/chain.ts";
 import { contentOf } from "../core/content.ts";
 import { applyBlock } from "../core/decode/block.ts";
 import { type Sha256, stateDigest } from "../core/digest.ts";
-import { LpLedgerError } from "../core/errors.ts";
 import type { Address, Hash } from "../core/hex.ts";
 import { isSameState, type PoolState } from "../core/pool-state.ts";
 import type { Pool, Programme } from "../core/programme.ts";
@@ -13,6 +12,7 @@ import { Balances, type Touched } from "./balances.ts";
 import { DayCloser } from "./day-closer.ts";
 import { Followed } from "./followed.ts";
 import { type AppliedBlock, keepPostings } from "./postings.ts";
+import { requireFollowing } from "./range-order.ts";
 import { forgetReadersAbove, forgetReadersUpTo, keepReader } from "./readers.ts";
 import { StateDigest } from "./state-digest.ts";
 
@@ -24,7 +24,11 @@ export interface Committed {
   readonly tip: number;
 }
 
-const HELD = "every identity held when the block was read again";
+/** A fork below the final block that the operator agreed to, and the final block's hash on the new chain. */
+export interface AcceptedFork {
+  readonly common: number;
+  readonly finalHash: Hash;
+}
 
 /**
  * Turns facts of the chain into the ledger: some ranges, one transaction, all of it or nothing. Keeps working copies
@@ -70,7 +74,7 @@ export class Bookkeeper {
     if (!this.days.isLongUntil(next.timestampSec, daysMax)) return false;
     this.#write(() => {
       this.#reopenDaysAhead(range);
-      this.#requireFollowing(range);
+      requireFollowing(this.store.blocks.tip(), range);
       this.#books ??= this.store.books();
       this.days.closeUpTo(this.#books, next.timestampSec, next.number, daysMax);
     });
@@ -108,22 +112,21 @@ export class Bookkeeper {
 
   /** Called before the undo: what is undone, and what by. */
   #recordFork(commonBlock: number, ranges: readonly Range[]): void {
-    const before = this.store.blocks.tip();
-    const depth = (before?.number ?? commonBlock) - commonBlock;
+    const { number, hash } = this.store.blocks.tip() ?? { number: commonBlock, hash: "" };
     const newTip = ranges.at(-1)?.end.hash ?? "";
-    this.store.insertReorg({ commonBlock, depth, oldTip: before?.hash ?? "", newTip });
+    this.store.insertReorg({ commonBlock, depth: number - commonBlock, oldTip: hash, newTip });
   }
 
   /**
    * Undoes everything above `commonBlock`, which is settled, and commits what a second reading brought, in one
-   * transaction; `repairs` are recorded, and so is the fork where the operator accepted one with this final block.
+   * transaction; `repairs` are recorded, and so is a fork that the operator accepted.
    */
-  redo(commonBlock: number, ranges: readonly Range[], repairs: readonly Repair[], finalHash?: Hash): Committed {
+  redo(commonBlock: number, ranges: readonly Range[], repairs: readonly Repair[], fork?: AcceptedFork): Committed {
     return this.#write(() => {
       const { config, blocks } = this.store;
-      if (finalHash !== undefined) {
-        this.#recordFork(commonBlock, ranges);
-        config.set("final_hash", finalHash, this.store.nowIso());
+      if (fork !== undefined) {
+        this.#recordFork(fork.common, ranges);
+        config.set("final_hash", fork.finalHash, this.store.nowIso());
       }
       const final = blocks.at(config.get("final_block") ?? -1);
       const committed = this.#replaceAbove(commonBlock, ranges);
@@ -205,33 +208,13 @@ export class Bookkeeper {
     if (this.store.days.last()?.date === daysBefore) this.#balances.refreshTouched(touched);
     else this.#balances.refresh("all");
     this.store.config.set("last_processed_block", sum.tip, this.store.nowIso());
-    this.store.findings.settleUpTo(sum.tip, HELD);
+    this.store.findings.settleUpTo(sum.tip, "every identity held when the block was read again");
     return sum;
   }
 
-  /** @throws CHAIN_MOVED, TIME_RUNS_BACK where a range is not what comes next */
-  #requireFollowing(range: Range): void {
-    const tip = this.store.blocks.tip();
-    if (tip !== undefined && (range.from !== tip.number + 1 || range.parentHash !== tip.hash)) {
-      throw new LpLedgerError(
-        "transient",
-        "CHAIN_MOVED",
-        `block ${range.from} does not follow our tip ${tip.number}: the chain moved while it was read`,
-      );
-    }
-    const firstSec = range.blocks[0]?.timestampSec ?? range.end.timestampSec;
-    if (tip !== undefined && firstSec < tip.timestampSec) {
-      throw new LpLedgerError(
-        "transient",
-        "TIME_RUNS_BACK",
-        `block ${range.from} is said to be of an earlier time than our tip`,
-      );
-    }
-  }
-
   #apply(range: Range, touched: Touched): Committed {
-    this.#requireFollowing(range);
     const tip = this.store.blocks.tip();
+    requireFollowing(tip, range);
     if (tip === undefined) {
       this.store.config.set("anchor", { number: range.from - 1, hash: range.parentHash }, this.store.nowIso());
       for (const key of ["settled_block", "settled_from", "contents_from"] as const)
@@ -256,6 +239,7 @@ export class Bookkeeper {
         stateDigest: this.#stateDigest.of(this.programme.pools, books),
       });
     }
+    for (const header of range.headers ?? []) this.keepRow(header);
     this.store.contents.insert(contents);
     keepReader(this.store, range);
     return { blocks: range.end.number - range.from + 1, events, postings, tip: range.end.number };

@@ -18,7 +18,7 @@ export interface ChainPort {
     to: number,
     bounds: RangeBounds,
     signal: AbortSignal,
-    /** Given, every block with logs is compared with its header, below the final block, too: see `Range.times`. */
+    /** Given, every block with logs is compared with its header, below the final block, too: see `Range.headers`. */
     checked?: readonly number[],
   ): AsyncGenerator<Range>;
   /** The same once more, from another endpoint than the first time where there is one; up to `finalTo` nothing changes any more. */
@@ -28,7 +28,7 @@ export interface ChainPort {
     finalTo: number,
     signal: AbortSignal,
     firstBy?: string,
-    /** Blocks whose headers are read besides those of blocks with logs: see `Range.times`. */
+    /** Blocks whose headers are read besides those of blocks with logs: see `Range.headers`. */
     checked?: readonly number[],
   ): AsyncGenerator<Range>;
   /** The time of a block that its hash proves, or that two readings agree on; null without agreement. */

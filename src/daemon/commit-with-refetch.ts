@@ -1,7 +1,6 @@
 import type { Range, RangeBounds } from "../core/chain.ts";
 import { type Finding, findingOf, invariant, LpLedgerError } from "../core/errors.ts";
-import type { Hash } from "../core/hex.ts";
-import type { Bookkeeper, Committed } from "./bookkeeper.ts";
+import type { AcceptedFork, Bookkeeper, Committed } from "./bookkeeper.ts";
 import type { ChainPort } from "./chain-port.ts";
 import { recheck } from "./settle.ts";
 
@@ -18,7 +17,7 @@ export async function commitWithRefetch(
   base: number,
   signal: AbortSignal,
   attempt: (ranges: readonly Range[]) => Committed,
-  acceptedFinal?: Hash,
+  accepted?: AcceptedFork,
 ): Promise<Committed> {
   const reads = [
     async () => ranges,
@@ -37,7 +36,7 @@ export async function commitWithRefetch(
       broken.push(error as LpLedgerError);
     }
   }
-  if (await recheck(keeper, chain, base, signal, acceptedFinal))
+  if (await recheck(keeper, chain, base, signal, accepted))
     throw new LpLedgerError("transient", "REPAIRED_BELOW", `blocks below ${base + 1} were not what they are: repaired`);
   const findings = broken.flatMap((error) => findingOf(error) ?? []);
   keeper.store.write(() => {

@@ -233,7 +233,8 @@ async function repair(
     logs += range.blocks.reduce((sum, block) => sum + block.logs.length, 0);
     if (logs > REPLACEMENT_LOGS_MAX) break;
   }
+  const accepted = acceptedFinal && { common, finalHash: acceptedFinal };
   const attempt = (each: readonly Range[]): Committed => keeper.replace(common, each, acceptedFinal);
-  const committed = await commitWithRefetch(keeper, chain, bounds, ranges, common, signal, attempt, acceptedFinal);
+  const committed = await commitWithRefetch(keeper, chain, bounds, ranges, common, signal, attempt, accepted);
   options.onCommit?.(committed, sight.head.number);
 }

@@ -24,7 +24,7 @@ function cut(range: Range, daysMax: number): readonly Range[] {
   let blocks: Range["blocks"][number][] = [];
   const pieceUpTo = ({ number, hash, timestampSec, parentHash: parent }: LogBlock): Range => {
     const end = { number, hash, timestampSec, parentHash: number === from ? parentHash : parent };
-    const piece = { ...withoutRelease(range), from, parentHash, end, blocks };
+    const piece = { ...partOf(range, from, number), parentHash, end, blocks };
     [from, parentHash] = [number + 1, hash];
     return piece;
   };
@@ -43,11 +43,11 @@ function cut(range: Range, daysMax: number): readonly Range[] {
     pieces.push(pieceUpTo(last));
     blocks = [];
   }
-  pieces.push({ ...withoutRelease(range), from, parentHash, blocks });
+  pieces.push({ ...partOf(range, from, range.end.number), parentHash, blocks });
   return pieces;
 }
 
-/** Memory is given back with the whole range. */
-function withoutRelease({ release: _, ...range }: Range): Omit<Range, "release"> {
-  return range;
+/** What else a range holds of some of its blocks; memory is given back with the whole range. */
+function partOf({ release: _, headers = [], ...range }: Range, from: number, to: number): Omit<Range, "release"> {
+  return { ...range, from, headers: headers.filter(({ number }) => number >= from && number <= to) };
 }

@@ -1,9 +1,9 @@
 import type { LogBlock, Range } from "../core/chain.ts";
 import { type Day, dayEndSec } from "../core/day.ts";
 import { findingOf, LpLedgerError } from "../core/errors.ts";
-import type { Address, Hash } from "../core/hex.ts";
+import type { Address } from "../core/hex.ts";
 import type { Content, Repair } from "../store/contents.ts";
-import type { Bookkeeper } from "./bookkeeper.ts";
+import type { AcceptedFork, Bookkeeper } from "./bookkeeper.ts";
 import type { ChainPort } from "./chain-port.ts";
 import { headerAt } from "./header-at.ts";
 import { firstReader } from "./readers.ts";
@@ -59,7 +59,7 @@ export async function settle(
 
 /**
  * Reads once more whatever is not settled yet, up to a block: for an identity that fails because of a log that was left
- * out earlier. `acceptedFinal` is the final block's hash on a fork that the operator accepted and that is taken over with
+ * out earlier. `accepted` is a fork below the final block that the operator agreed to and that is taken over with
  * the repair. @returns whether something was repaired.
  */
 export async function recheck(
@@ -67,7 +67,7 @@ export async function recheck(
   chain: ChainPort,
   to: number,
   signal: AbortSignal,
-  acceptedFinal?: Hash,
+  accepted?: AcceptedFork,
 ): Promise<boolean> {
   const { config } = keeper.store;
   const settled = config.get("settled_block");
@@ -79,7 +79,7 @@ export async function recheck(
       // A fork, which the guard looks at; but a chain that has our tip has all that is ours below it.
       if (foreign.some((number) => number > final) && !(await carriesTip(keeper, chain, signal))) return false;
       const differing = differences(keeper, range, foreign);
-      if (differing.length > 0 && (await redo(keeper, chain, range, differing, signal, { acceptedFinal }))) return true;
+      if (differing.length > 0 && (await redo(keeper, chain, range, differing, signal, { accepted }))) return true;
     }
   }
   return false;
@@ -125,11 +125,11 @@ async function foreignBlocks(
 
 /** Blocks that closed a day before its end, by the second reading's word for their time, and when that day ends. */
 function closedEarly(
-  { times = [] }: Range,
+  { headers = [] }: Range,
   closings: readonly { readonly block: number; readonly date: Day }[],
 ): ReadonlyMap<number, number> {
   const ends = new Map(closings.map(({ block, date }) => [block, dayEndSec(date)]));
-  const early = times.filter(({ number, timestampSec }) => timestampSec < (ends.get(number) ?? 0));
+  const early = headers.filter(({ number, timestampSec }) => timestampSec < (ends.get(number) ?? 0));
   return new Map(early.map(({ number }) => [number, ends.get(number) ?? 0]));
 }
 
@@ -160,19 +160,19 @@ async function redo(
   differing: readonly number[],
   signal: AbortSignal,
   options: Pick<SettleOptions, "onRepair"> & {
-    readonly acceptedFinal?: Hash | undefined;
+    readonly accepted?: AcceptedFork | undefined;
     readonly early?: ReadonlyMap<number, number>;
   },
 ): Promise<boolean> {
   const { store } = keeper;
-  const { acceptedFinal, early } = options;
+  const { accepted, early } = options;
   const common = store.config.get("settled_block") ?? 0;
   const tip = store.blocks.tip()?.number ?? common;
   if ((differing[0] ?? 0) <= (store.config.get("contents_from") ?? 0)) {
     // Nothing was kept to compare with: read once more, and compared from then on.
     const ranges = await refetchAbove(keeper, chain, common, tip, signal);
-    requireFinal(keeper, chain, ranges, acceptedFinal);
-    redoAll(keeper, chain, common, ranges, [], acceptedFinal);
+    requireFinal(keeper, chain, ranges, accepted);
+    redoAll(keeper, chain, common, ranges, [], accepted);
     return true;
   }
   const stored = storedContents(keeper, range);
@@ -210,8 +210,8 @@ async function redo(
   const before = await refetchAbove(keeper, chain, common, range.from - 1, signal);
   const after = await refetchAbove(keeper, chain, range.end.number, tip, signal);
   const ranges = [...before, corrected, ...after];
-  requireFinal(keeper, chain, ranges, acceptedFinal);
-  redoAll(keeper, chain, common, ranges, repairs, acceptedFinal);
+  requireFinal(keeper, chain, ranges, accepted);
+  redoAll(keeper, chain, common, ranges, repairs, accepted);
   options.onRepair?.(repairs);
   return true;
 }
@@ -239,10 +239,10 @@ function redoAll(
   common: number,
   ranges: readonly Range[],
   repairs: readonly Repair[],
-  acceptedFinal?: Hash,
+  accepted?: AcceptedFork,
 ): void {
   try {
-    keeper.redo(common, ranges, repairs, acceptedFinal);
+    keeper.redo(common, ranges, repairs, accepted);
   } catch (error) {
     const finding = findingOf(error);
     if (finding === undefined) throw error;
@@ -251,8 +251,13 @@ function redoAll(
 }
 
 /** What replaces final blocks must end in our final block: a reading of another fork must not come in by a repair. */
-function requireFinal({ store }: Bookkeeper, chain: ChainPort, ranges: readonly Range[], acceptedFinal?: Hash): void {
-  const [final, hash] = [store.config.get("final_block"), acceptedFinal ?? store.config.get("final_hash")];
+function requireFinal(
+  { store }: Bookkeeper,
+  chain: ChainPort,
+  ranges: readonly Range[],
+  accepted?: AcceptedFork,
+): void {
+  const [final, hash] = [store.config.get("final_block"), accepted?.finalHash ?? store.config.get("final_hash")];
   const at = ranges.find(({ end }) => end.number === final);
   if (final === undefined || final < (ranges[0]?.from ?? 0) || (ranges.at(-1)?.end.number ?? 0) < final) return;
   if (at?.end.hash !== hash)

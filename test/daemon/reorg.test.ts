@@ -37,4 +37,30 @@ describe("a reorg", () => {
       expect(ledger.dump()).toBe(straight.dump());
     });
   }
+
+  it("is recorded with its true common block and depth, however many blocks a look brought", async () => {
+    for (const [depth, grown] of [
+      [1, 3],
+      [5, 9],
+      [17, 18],
+    ] as const) {
+      const chain = new FakeChain();
+      chain.grow(3, 2);
+      const ledger = new TestLedger(chain.fetch);
+      await ledger.settle();
+      // Twenty blocks at once, most of them without an event of ours.
+      chain.growEmpty(9);
+      chain.grow(2, 2);
+      chain.growEmpty(9);
+      await ledger.settle();
+      const common = chain.head.number - depth;
+      chain.reorg(common, grown, 5);
+      await ledger.settle();
+      const recorded = ledger.store.db.prepare("select common_block, depth from reorgs").raw().all();
+      expect(recorded).toEqual([[common, depth]]);
+      const straight = new TestLedger(chain.fetch);
+      await straight.settle();
+      expect(ledger.dump()).toBe(straight.dump());
+    }
+  });
 });
