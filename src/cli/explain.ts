@@ -9,6 +9,7 @@ import type { RewardRules, Rules } from "../core/rules.ts";
 import { weekOf } from "../core/tiers.ts";
 import { withDiscovered } from "../daemon/followed.ts";
 import { pastOf, type Rewarding, rewardingOf } from "../daemon/rewards.ts";
+import { uncountedOn } from "../daemon/tiers.ts";
 import { type DayPart, derivationOf, type PoolPart } from "../store/derivation.ts";
 import type { StoredEpoch } from "../store/rewards.ts";
 import { storedEpoch } from "./rewards.ts";
@@ -27,21 +28,24 @@ export async function rewardsExplain(io: Io, provider: Address, options: Explain
     const answer = store.db.transaction(() => {
       const stored = storedEpoch(store, rewarding, options.epoch);
       const { first, end } = stored.record;
+      const followed = withDiscovered(store, programme);
       const days = derivationOf(store.db, provider, first, end).map((day) => ({
         ...day,
         prices: store.prices.ofDay(day.date),
+        uncounted: new Set<string>(uncountedOn(store, followed, day.date)),
       }));
       const rewards = stored.record.tokens.map(({ address }) =>
         store.rewards.rowsOf(options.epoch, address).find((row) => row.provider === provider),
       );
-      return { stored, days, rewards, programme: withDiscovered(store, programme) };
+      return { stored, days, rewards, programme: followed };
     })();
     if (options.json) io.out(jsonAnswer({ provider, ...jsonOf(answer) }));
     else io.out(`${explanation(provider, pastOf(rewarding, answer.stored), answer).join("\n")}\n`);
   });
 }
 
-type ExplainedDay = DayPart & { readonly prices: DayPrices };
+/** `uncounted`: pools that the day's value leaves out. */
+type ExplainedDay = DayPart & { readonly prices: DayPrices; readonly uncounted: ReadonlySet<string> };
 
 interface Facts {
   readonly stored: StoredEpoch;
@@ -54,8 +58,9 @@ function jsonOf({ stored, days, rewards }: Facts): object {
   const { rules: _, ...epoch } = stored.record;
   return {
     epoch: { ...epoch, state: stored.state, resultHash: stored.resultHash },
-    days: days.map(({ prices, ...day }) => ({
+    days: days.map(({ prices, uncounted, ...day }) => ({
       ...day,
+      pools: day.pools.map((part) => ({ ...part, counts: !uncounted.has(part.pool) })),
       prices: [...prices].map(([token, { priceE18, source }]) => ({
         token,
         price: formatDecimal(priceE18, 18),
@@ -120,10 +125,10 @@ function dayLines(day: ExplainedDay, rules: Rules, rule: RewardRules, programme:
 }
 
 /** A pool's part of a day: average amount x price of each token. */
-function poolLines(part: PoolPart, { prices }: ExplainedDay, programme: Programme): readonly string[] {
+function poolLines(part: PoolPart, { prices, uncounted }: ExplainedDay, programme: Programme): readonly string[] {
   const pool = programme.pools.find(({ address }) => address === part.pool);
   return [
-    `  pool ${part.pool} (${part.protocol}): ${scaled(part.value, programme)}`,
+    `  pool ${part.pool} (${part.protocol}): ${scaled(part.value, programme)}${uncounted.has(part.pool) ? ", which does not count on this day" : ""}`,
     ...amountLines(pool, part.tokenSeconds, prices, ""),
     ...(part.inRangeTokenSeconds === null ? [] : amountLines(pool, part.inRangeTokenSeconds, prices, ", in range")),
   ];

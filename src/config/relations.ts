@@ -84,11 +84,16 @@ export function relationProblems(programme: Programme, file: ProgrammeFile): rea
       const known = [...PROTOCOLS.values()].filter(({ prices }) => prices).map(({ name }) => name);
       const expected = holds
         ? `a pool whose state is a price: ${known.join(", ")}`
-        : "a followed pool that holds this token";
+        : `a pool among "pools" that holds this token${madeByFactory(programme)}`;
       problems.push({ field: `prices.${of}.pool`, expected, found: source.pool });
     }
   }
   return problems;
+}
+
+/** What a factory makes has no entry to point at, unless it is given one. */
+function madeByFactory({ factories }: Programme): string {
+  return factories.length === 0 ? "" : "; one that a factory makes may be named there as well";
 }
 
 /** Rewards wait for prices, so each token that decides a value must have a source of one. */
@@ -182,7 +187,8 @@ function wrapperProblems(
   } else {
     if (manager !== null) problem("manager", "no such key: it holds shares", manager);
     const followed = programme.pools.find((each) => each.address === pool);
-    if (followed === undefined || followed.shareToken === null) problem("pool", "a followed pool with shares", pool);
+    if (followed === undefined || followed.shareToken === null)
+      problem("pool", `a pool among "pools" with shares${madeByFactory(programme)}`, pool);
   }
   if ((protocol?.pid === true) !== (pid !== null))
     problem("pid", protocol?.pid === true ? "the number its logs name the shares by" : "no such key", pid);

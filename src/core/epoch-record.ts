@@ -74,3 +74,29 @@ export function resultText({ record, rewards }: EpochResult): string {
   );
   return `${[JSON.stringify(head), ...lines].join("\n")}\n`;
 }
+
+/** Where two results of one epoch differ, each as "what: was, now is". */
+export function differencesOf(was: EpochResult, is: EpochResult): readonly string[] {
+  const found: string[] = [];
+  const compare = (what: string, before: unknown, after: unknown): void => {
+    if (before !== after) found.push(`${what} was ${before ?? "nothing"}, now it is ${after ?? "nothing"}`);
+  };
+  compare("its last block with events", was.record.blockHash, is.record.blockHash);
+  compare("the weight of all", was.record.totalWeight, is.record.totalWeight);
+  for (const [pool, digest] of Object.entries(was.record.pools))
+    compare(`the digest of pool ${pool}`, digest, is.record.pools[pool]);
+  for (const [i, sums] of was.record.tokens.entries()) {
+    const now = is.record.tokens[i];
+    for (const [key, value] of Object.entries(sums))
+      compare(`the ${key} of ${sums.symbol}`, value, (now as unknown as Record<string, unknown> | undefined)?.[key]);
+    const [before, after] = [was.rewards[i] ?? [], is.rewards[i] ?? []].map(
+      (rows) => new Map(rows.map((row) => [row.provider, row])),
+    );
+    for (const provider of new Set([...(before?.keys() ?? []), ...(after?.keys() ?? [])].sort())) {
+      const [old, current] = [before?.get(provider), after?.get(provider)];
+      for (const key of ["tier", "weight", "amount", "carriedIn", "paid"] as const)
+        compare(`the ${key} of ${provider} in ${sums.symbol}`, old?.[key], current?.[key]);
+    }
+  }
+  return found;
+}

@@ -168,7 +168,12 @@ export function adoptRules(store: Store, programme: Programme, sha256: Sha256): 
 export function adoptProgramme(store: Store, programme: Programme, sha256: Sha256): void {
   const canonical = canonicalProgramme(programme);
   store.removePoolsBut(programme.pools);
-  for (const pool of programme.pools) store.putPool(pool);
+  // What is added counts from the first day that no final epoch has: what was paid stays what it was.
+  const known = new Set(
+    (store.config.get("programme") as CanonicalProgramme | undefined)?.pools.map((each) => each.address),
+  );
+  const finalUntil = store.rewards.finalUntil();
+  for (const pool of programme.pools) store.putPool(pool, known.has(pool.address) ? undefined : finalUntil);
   store.config.set("programme", canonical, store.nowIso());
   store.config.set("programme_hash", sha256(JSON.stringify(canonical)), store.nowIso());
 }

@@ -1,7 +1,7 @@
 import { canonicalRules, rulesFrom } from "../core/canonical.ts";
 import { type Day, dayStartSec, daysAfter, isoOf } from "../core/day.ts";
 import type { Sha256 } from "../core/digest.ts";
-import { type EpochResult, resultText, sumsOf } from "../core/epoch-record.ts";
+import { differencesOf, type EpochResult, resultText, sumsOf } from "../core/epoch-record.ts";
 import { invariant, LpLedgerError } from "../core/errors.ts";
 import { toAddress } from "../core/hex.ts";
 import type { Programme } from "../core/programme.ts";
@@ -239,25 +239,28 @@ export function requireSame(store: Store, rewarding: Rewarding, sha256: Sha256, 
   const now = calculate(store, pastOf(rewarding, frozen), epoch, stored && store.rewards.resultOf(stored));
   const then = store.rewards.resultOf(frozen);
   const pools = Object.fromEntries(Object.keys(record.pools).map((pool) => [pool, now.record.pools[pool] ?? "none"]));
-  const { programmeHash } = record;
-  const [expected, actual] = [
-    then,
-    { ...now, record: { ...now.record, pools, programmeHash, rules: record.rules } },
-  ].map(resultText);
-  if (expected === actual) return;
-  const [was, is] = firstDifference(expected ?? "", actual ?? "");
+  // A pool that was added since may have the last event before its end; the block it was made final with must still be ours.
+  const blockHash = store.blocks.at(record.blockNumber)?.hash ?? "none";
+  const { programmeHash, blockNumber, rules } = record;
+  const again = { ...now, record: { ...now.record, pools, programmeHash, rules, blockNumber, blockHash } };
+  if (resultText(then) === resultText(again)) return;
+  const differences = differencesOf(then, again);
+  const shown = differences.slice(0, DIFFERENCES_SHOWN).join("; ");
+  const more = differences.length > DIFFERENCES_SHOWN ? `; and ${differences.length - DIFFERENCES_SHOWN} more` : "";
   throw new LpLedgerError(
     "invariant",
     "REWARDS_DIFFER",
-    `epoch ${record.epoch} is final, and calculating it again gives another result: it was "${was}", now it is "${is}"`,
+    `epoch ${record.epoch} is final, and calculating it again gives another result: ${shown}${more}`,
     {
-      facts: { epoch: record.epoch, expected: was, actual: is },
+      facts: { epoch: record.epoch, differences },
       hint:
         "what was made final stays as it is. Compare the programme file's rules with those stored in reward_epochs, and look at " +
         "lp-ledger audit list and at price_revisions: something beneath it was changed",
     },
   );
 }
+
+const DIFFERENCES_SHOWN = 5;
 
 /** A final epoch whose rows are still those that were made final. @throws REWARDS_DAMAGED */
 export function intact(store: Store, sha256: Sha256, frozen: StoredEpoch): EpochResult {
@@ -269,11 +272,4 @@ export function intact(store: Store, sha256: Sha256, frozen: StoredEpoch): Epoch
     { epoch: frozen.record.epoch },
   );
   return result;
-}
-
-function firstDifference(a: string, b: string): readonly [string, string] {
-  const [ours, theirs] = [a.split("\n"), b.split("\n")];
-  const at = ours.findIndex((line, i) => line !== theirs[i]);
-  const shown = (line: string | undefined): string => (line ?? "nothing").slice(0, 300);
-  return [shown(ours[at < 0 ? ours.length : at]), shown(theirs[at < 0 ? ours.length : at])];
 }

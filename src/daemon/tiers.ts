@@ -14,7 +14,7 @@ export function keepStandings(store: Store, programme: Programme, day: Day): voi
   // A streak begins within the programme's days.
   const streaks = isScheduled(rules, before) ? store.tiers.streaksOf(before) : new Map<string, number | null>();
   const byRange = rules.rewards?.weighting === "in-range";
-  for (const { inRangeValue, ...had } of store.tiers.valuesOf(day, uncounted(programme))) {
+  for (const { inRangeValue, ...had } of store.tiers.valuesOf(day, uncountedOn(store, programme, day))) {
     const streak = streaks.get(had.provider);
     const standing = standingAfter(rules.tiers, streak === undefined ? 0 : streak, had.value);
     store.tiers.insert(day, { ...had, inRangeValue: byRange ? inRangeValue : null }, standing);
@@ -38,13 +38,17 @@ export function keepStandingsFrom(store: Store, programme: Programme, first: Day
 }
 
 /**
- * Pools that a factory made and that do not count: all of them where rewards are given and the rules do not say otherwise,
- * else those in which no token price can tell a value.
+ * Pools that do not count on a day: those that were added since, after an epoch with that day was final; of those that a factory
+ * made all where rewards are given and the rules do not say otherwise, else those in which no token price can tell a value.
  */
-function uncounted(programme: Programme): readonly Address[] {
+export function uncountedOn(store: Store, programme: Programme, day: Day): readonly Address[] {
   const all = programme.rules?.rewards?.discoveredPools === false;
+  const countsFrom = store.countsFrom();
   return programme.pools
-    .filter((pool) => pool.discovered !== null && (all || !canBePriced(programme, pool)))
+    .filter((pool) => {
+      const isLate = (countsFrom.get(pool.address) ?? day) > day;
+      return isLate || (pool.discovered !== null && (all || !canBePriced(programme, pool)));
+    })
     .map(({ address }) => address);
 }
 

@@ -49,6 +49,12 @@ export class RewardsTable {
     return this.#db.prepare<[], EpochRow>("select * from reward_epochs order by epoch").all().map(epochOf);
   }
 
+  /** The day after the last final epoch; undefined before the first is final. */
+  finalUntil(): Day | undefined {
+    const end = this.#db.prepare<[], Day | null>("select max(end_date) from reward_epochs where state = 'final'");
+    return end.pluck().get() ?? undefined;
+  }
+
   epoch(number: number): StoredEpoch | undefined {
     const row = this.#db.prepare<[number], EpochRow>("select * from reward_epochs where epoch = ?").get(number);
     return row && epochOf(row);

@@ -102,7 +102,13 @@ export class Store {
       insert into pools (pool_address, protocol, tokens, start_block, metadata)
       values (?, ?, ?, ?, ?)
       on conflict (pool_address) do update
-      set tokens = excluded.tokens, start_block = excluded.start_block, metadata = excluded.metadata`);
+      set
+        tokens = excluded.tokens,
+        start_block = excluded.start_block,
+        metadata = iif(
+          metadata ->> '$.countsFrom' is null,
+          excluded.metadata,
+          json_set(excluded.metadata, '$.countsFrom', metadata ->> '$.countsFrom'))`);
     this.#insertReorg = db.prepare(`
       insert into reorgs (common_block, depth, old_tip_hash, new_tip_hash, observed_at)
       values (?, ?, ?, ?, ?)`);
@@ -182,9 +188,22 @@ export class Store {
       });
   }
 
-  putPool(pool: Pool): void {
+  /** The pools that count for tiers and rewards from a day on only, since they were added after epochs were final. */
+  countsFrom(): ReadonlyMap<string, string> {
+    const rows = this.db
+      .prepare<[], [pool: string, day: string]>(
+        "select pool_address, metadata ->> '$.countsFrom' from pools where metadata ->> '$.countsFrom' is not null",
+      )
+      .raw()
+      .all();
+    return new Map(rows);
+  }
+
+  /** `countsFrom`: of a pool that is new; one that is known keeps its own. */
+  putPool(pool: Pool, countsFrom?: string): void {
     const { managers, caveats, discovered } = pool;
-    const metadata = JSON.stringify({ managers, caveats, ...(discovered === null ? {} : discovered) });
+    const more = { ...discovered, ...(countsFrom === undefined ? {} : { countsFrom }) };
+    const metadata = JSON.stringify({ managers, caveats, ...more });
     this.#insertPool.run(pool.address, pool.protocol, JSON.stringify(pool.tokens), pool.startBlock, metadata);
   }
 
