@@ -2,7 +2,7 @@ import { type Amounts, amountsOf } from "./amounts.ts";
 import { invariant } from "./errors.ts";
 import type { Address } from "./hex.ts";
 import { type Holding, integralOf, type Stretch, stretchesOf, unionOf, type Window } from "./holdings.ts";
-import { meansOf, type Span, spansOf, type TimedState } from "./means.ts";
+import { isShareValued, meansOf, type Span, spansOf, type TimedState } from "./means.ts";
 import type { PoolMeans } from "./price.ts";
 import type { Pool } from "./programme.ts";
 import { type TickSpan, TickTime } from "./tick-time.ts";
@@ -119,7 +119,7 @@ function shareOf(
     provider,
     liquiditySeconds,
     tokenSeconds,
-    valued: means.kind !== "shares" || means.seconds > 0,
+    valued: isShareValued(means),
     secondsOpen: secondsOpen(held, day),
     secondsInRange: means.kind === "ticks" ? secondsInRange(held, time) : null,
     inRangeTokenSeconds,

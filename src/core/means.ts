@@ -36,6 +36,11 @@ function addSpan(spans: Span[], day: Window, of: TimedState | undefined, untilSe
   if (endSec > startSec) spans.push({ startSec, endSec, state: of.state });
 }
 
+/** Whether a day knows what the pool's shares were worth: a price alone does not tell. */
+export function isShareValued(means: PoolMeans): boolean {
+  return means.kind !== "shares" || means.seconds > 0;
+}
+
 function tickMeans(spans: readonly Span[]): PoolMeans {
   let seconds = 0;
   let tickSeconds = 0n;

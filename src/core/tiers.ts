@@ -1,3 +1,5 @@
+import type { Address } from "./hex.ts";
+import type { ProviderWeight } from "./rewards.ts";
 import type { TierRules } from "./rules.ts";
 
 /** How a provider stands at the end of a day; null where a value that is not known yet decides it. */
@@ -21,6 +23,42 @@ export function standingAfter(rules: TierRules, before: number | null, value: bi
   const streakDays = before + 1;
   const tier = tierOf(rules, streakDays, value);
   return { streakDays, tier, multiplierBp: rules.levels[tier - 1]?.multiplierBp ?? 0 };
+}
+
+/** A provider's day that has weight: its tier is known and not 0. */
+export interface CountedDay {
+  readonly provider: Address;
+  readonly tier: number;
+  readonly multiplierBp: number;
+  /** What counts of its value: in range, where that is what has weight. */
+  readonly value: bigint;
+}
+
+/**
+ * What each provider's days of an epoch weigh: the sum of value x multiplier, each day by its own, or, where tiers are
+ * retroactive, all by the last one's. `days`: by provider, and of each in order; providers come out in that order, those
+ * that weigh nothing left out.
+ */
+export function* epochWeights(
+  { retroactive }: Pick<TierRules, "retroactive">,
+  days: Iterable<CountedDay>,
+): Generator<ProviderWeight> {
+  let [plain, weighted]: [bigint, bigint] = [0n, 0n];
+  let last: CountedDay | undefined;
+  const weightOf = ({ provider, tier, multiplierBp }: CountedDay): readonly ProviderWeight[] => {
+    const weight = retroactive ? plain * BigInt(multiplierBp) : weighted;
+    return weight > 0n ? [{ provider, weight, tier }] : [];
+  };
+  for (const day of days) {
+    if (last !== undefined && last.provider !== day.provider) {
+      yield* weightOf(last);
+      [plain, weighted] = [0n, 0n];
+    }
+    plain += day.value;
+    weighted += day.value * BigInt(day.multiplierBp);
+    last = day;
+  }
+  if (last !== undefined) yield* weightOf(last);
 }
 
 /** Week of a streak, counted from 1: days 1 to 7 are week 1. */

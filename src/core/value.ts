@@ -73,6 +73,29 @@ export function valueOfDay(
   return valueOfAmounts(amounts, priceOf, programme.quote.decimals, 86_400n);
 }
 
+/** What a provider's share of a pool's day consists of: base units x seconds, in range only where that is kept. */
+export interface DayAmounts {
+  readonly tokenSeconds: Amounts;
+  readonly inRangeTokenSeconds: Amounts | null;
+}
+
+/**
+ * What a share of a pool's day is worth, whenever that is found out. Without a known value of the pool's shares that day a
+ * price alone does not tell: then, and while a needed price is unknown, it is null and never zero.
+ */
+export function valueOfShare(
+  programme: Programme,
+  pool: Pool,
+  { tokenSeconds, inRangeTokenSeconds: inRange }: DayAmounts,
+  isValued: boolean,
+  priceOf: (token: Address) => bigint | undefined,
+): { readonly value: bigint | null; readonly inRangeValue: bigint | null } {
+  return {
+    value: isValued ? valueOfDay(programme, pool, tokenSeconds, priceOf) : null,
+    inRangeValue: inRange === null ? null : valueOfDay(programme, pool, inRange, priceOf),
+  };
+}
+
 /**
  * Whether every token that decides what a pool's positions are worth has a source of a price. Pools that only a factory
  * named may have none: they count for no tier and no reward, while in the programme's own pools a missing price is waited for.

@@ -3,7 +3,7 @@ import { type DayShare, PoolDay } from "../core/days.ts";
 import type { Address } from "../core/hex.ts";
 import { pricesOfDay } from "../core/price.ts";
 import { creditedBy, type Pool, type Programme } from "../core/programme.ts";
-import { valueOfDay } from "../core/value.ts";
+import { valueOfShare } from "../core/value.ts";
 import type { Store } from "../store/store.ts";
 import { keepStandings } from "./tiers.ts";
 
@@ -55,8 +55,6 @@ function insertShare(
   priceOf: (token: Address) => bigint | undefined,
 ): void {
   if (share === undefined) return;
-  const value = share.valued ? valueOfDay(programme, pool, share.tokenSeconds, priceOf) : null;
-  const { inRangeTokenSeconds: inRange } = share;
-  const inRangeValue = inRange === null ? null : valueOfDay(programme, pool, inRange, priceOf);
+  const { value, inRangeValue } = valueOfShare(programme, pool, share, share.valued, priceOf);
   store.days.insertBalance(day, { pool, share, value, inRangeValue });
 }

@@ -1,9 +1,10 @@
 import type { Day } from "../core/day.ts";
 import { groupBy } from "../core/group.ts";
 import type { Address } from "../core/hex.ts";
+import { isShareValued } from "../core/means.ts";
 import { pricesOfDay, restingOn } from "../core/price.ts";
 import { type Programme, specialAddresses } from "../core/programme.ts";
-import { valueOfDay } from "../core/value.ts";
+import { valueOfShare } from "../core/value.ts";
 import type { Store } from "../store/store.ts";
 import { Balances } from "./balances.ts";
 import { keepStandingsFrom } from "./tiers.ts";
@@ -50,12 +51,9 @@ function value(store: Store, programme: Programme, day: Day, which: "all" | "unp
   for (const row of store.prices.rowsOf(day, which)) {
     const pool = pools.get(row.pool);
     const known = pool && means.get(pool);
-    // Without a known value of its shares that day, a price alone does not tell what they were worth.
-    if (pool === undefined || known === undefined || (known.kind === "shares" && known.seconds === 0)) continue;
-    const inRange = row.inRangeTokenSeconds;
-    const worth = valueOfDay(programme, pool, row.tokenSeconds, priceOf);
-    const inRangeWorth = inRange === null ? null : valueOfDay(programme, pool, inRange, priceOf);
-    store.prices.setValue(day, row, worth, inRangeWorth);
+    if (pool === undefined || known === undefined) continue;
+    const { value: worth, inRangeValue } = valueOfShare(programme, pool, row, isShareValued(known), priceOf);
+    store.prices.setValue(day, row, worth, inRangeValue);
   }
   return true;
 }

@@ -2,7 +2,7 @@ import { type Day, daysAfter, nextDay } from "../core/day.ts";
 import type { Address } from "../core/hex.ts";
 import type { Programme } from "../core/programme.ts";
 import { isScheduled } from "../core/rules.ts";
-import { type Standing, standingAfter } from "../core/tiers.ts";
+import { epochWeights, type Standing, standingAfter } from "../core/tiers.ts";
 import { canBePriced } from "../core/value.ts";
 import type { Store } from "../store/store.ts";
 
@@ -21,7 +21,7 @@ export function keepStandings(store: Store, programme: Programme, day: Day): voi
   }
   const ended = rules.rewards?.epochs.find(({ end }) => end === nextDay(day));
   if (ended !== undefined)
-    store.tiers.keepWeights(day, store.tiers.weightsOf(ended.first, ended.end, rules.tiers.retroactive));
+    store.tiers.keepWeights(day, [...epochWeights(rules.tiers, store.tiers.countedDays(ended.first, ended.end))]);
 }
 
 /** The same again for all closed days from one on: what a later value or another rule changes goes on to the end. */

@@ -2,7 +2,7 @@ import type { Database } from "better-sqlite3";
 import type { Day } from "../core/day.ts";
 import { type Address, toAddress } from "../core/hex.ts";
 import type { ProviderWeight } from "../core/rewards.ts";
-import type { Standing } from "../core/tiers.ts";
+import type { CountedDay, Standing } from "../core/tiers.ts";
 import { VALUE_MAX } from "../core/value.ts";
 
 /** What a provider had on a day over all pools that count; null until every needed price is known. */
@@ -138,37 +138,17 @@ export class TiersTable {
       .map((row) => ({ ...row, unpriced: row.unpriced === 1 }));
   }
 
-  /**
-   * What each provider's days of a span weigh, ascending by address: the sum of value (in range, where that is known) x
-   * multiplier, each day by its own or all by the last one's. Days below the minimum weigh nothing.
-   */
-  weightsOf(first: Day, end: Day, retroactive: boolean): readonly ProviderWeight[] {
-    // Sums of values cannot overflow where their products with multipliers could.
+  /** The days of a span that have weight, by provider ascending, and of each in order. */
+  *countedDays(first: Day, end: Day): Generator<CountedDay> {
     const rows = this.#db
-      .prepare<
-        [string, string],
-        readonly [provider: string, tier: bigint, multiplier: bigint, sum: bigint, last: Day]
-      >(`
-        select provider_address, tier, multiplier_bp, sum(coalesce(in_range_value, value)), max(date)
+      .prepare<[string, string], readonly [provider: string, tier: bigint, multiplierBp: bigint, value: bigint]>(`
+        select provider_address, tier, multiplier_bp, coalesce(in_range_value, value)
         from provider_days
         where date >= ? and date < ? and tier > 0
-        group by provider_address, tier`)
+        order by provider_address, date`)
       .safeIntegers()
-      .raw()
-      .all(first, end);
-    const weights: ProviderWeight[] = [];
-    for (let i = 0; i < rows.length; ) {
-      const [provider = ""] = rows[i] ?? [];
-      let [plain, weighted, tier, multiplier, last] = [0n, 0n, 0n, 0n, ""];
-      for (; rows[i]?.[0] === provider; i++) {
-        const [, ofTier, by, sum, until] = rows[i] as (typeof rows)[number];
-        plain += sum;
-        weighted += sum * by;
-        if (until > last) [tier, multiplier, last] = [ofTier, by, until];
-      }
-      const weight = retroactive ? plain * multiplier : weighted;
-      if (weight > 0n) weights.push({ provider: provider as Address, weight, tier: Number(tier) });
-    }
-    return weights;
+      .raw();
+    for (const [provider, tier, multiplierBp, value] of rows.all(first, end))
+      yield { provider: provider as Address, tier: Number(tier), multiplierBp: Number(multiplierBp), value };
   }
 }

@@ -52,7 +52,12 @@ function play(retroactive: boolean) {
     const given =
       rewards === undefined || rewards === null
         ? []
-        : rewardsOf(rewards, epoch, store.tiers.weightsOf(epoch.first, epoch.end, retroactive), before);
+        : rewardsOf(
+            rewards,
+            epoch,
+            [...epochWeights({ retroactive }, store.tiers.countedDays(epoch.first, epoch.end))],
+            before,
+          );
     before = given.map(leftBy);
     return given[0]?.rows ?? [];
   });
