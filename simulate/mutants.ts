@@ -1,5 +1,7 @@
-/** A deliberate bug: one place in the source, and what to put there. The simulator must notice each. */
+/** A deliberate bug: one place in the source, and what to put there. The simulator must notice each, or the test that is named. */
 export interface Mutant {
+  /** Who notices it, where no simulated life does, or hardly one. */
+  readonly test?: string;
   readonly name: string;
   readonly file: string;
   readonly from: string;
@@ -60,4 +62,34 @@ export const MUTANTS: readonly Mutant[] = [
   { name: "what is settled is settled beyond the final block", file: settle, from: `const to = Math.min(final, first.to);`, to: `const to = Math.min(tip.number, first.to);` },
   { name: "rows with events are thinned out", file: "src/store/store.ts", from: `and block_number < ? and event_count = 0 and`, to: `and block_number < ? and` },
   { name: "a transient failure ends the daemon as a bug", file: run, from: `error.kind !== "transient" || ENDINGS.has(error.code)) throw error;`, to: `error.kind !== "transient" || ENDINGS.has(error.code)) throw error;\n      if (error.code === "RPC_SHAPE") throw new TypeError("unexpected answer");` },
+  { name: "settled is not moved back by an accepted deep fork", file: bookkeeper, from: `if ((this.store.config.get("settled_block") ?? -1) > commonBlock)`, to: `if (false)`, test: "test/daemon/guard.test.ts" },
+  { name: "the weights of final epochs are not compared", file: "src/daemon/frozen.ts", from: `else if (!paid.every((each) => known.has(each))) {`, to: `else if (false) {`, test: "test/daemon/programme.test.ts" },
+  { name: "a day on which nobody knows what a share is worth counts zero", file: "src/core/value.ts", from: `value: isValued ? valueOfDay(programme, pool, tokenSeconds, priceOf) : null,`, to: `value: isValued ? valueOfDay(programme, pool, tokenSeconds, priceOf) : 0n,`, test: "test/daemon/single-checks.test.ts" },
+  { name: "a repair need not reach the final block by one", file: settle, from: `(ranges.at(-1)?.end.number ?? 0) < final) return;`, to: `(ranges.at(-1)?.end.number ?? 0) <= final) return;`, test: "test/daemon/single-checks.test.ts" },
+  { name: "time may run back", file: "src/daemon/range-order.ts", from: `if (firstSec < tip.timestampSec)`, to: `if (false)`, test: "test/daemon/guard.test.ts" },
+  { name: "a fork that reaches no further than what is shared is repaired", file: converge, from: `if (common >= goal || `, to: `if (common > goal || `, test: "test/daemon/single-checks.test.ts" },
+  { name: "a final block is stored whatever the next look sees there", file: converge, from: `sight.atPending?.hash === pending.hash ? pending`, to: `sight.atPending !== undefined ? pending`, test: "test/daemon/single-checks.test.ts" },
+  { name: "a depth overrules a node that fell silent about finality", file: converge, from: `atFallbackDepth: silent ? null : atFallbackDepth`, to: `atFallbackDepth`, test: "test/daemon/guard.test.ts" },
+  { name: "settling goes on after a redo", file: settle, from: `if (redone) return true; // And compared again.`, to: `if (redone) continue;`, test: "test/daemon/single-checks.test.ts" },
+  { name: "blocks of another fork in a second reading are not seen", file: settle, from: `return ours !== undefined && ours.hash !== block.hash;`, to: `return false;`, test: "test/daemon/single-checks.test.ts" },
+  { name: "a range's parent is not compared with the tip", file: "src/daemon/range-order.ts", from: `from !== tip.number + 1 || parentHash !== tip.hash`, to: `from !== tip.number + 1`, test: "test/daemon/guard.test.ts" },
+  { name: "a range's last header is not read again", file: node, from: `const numbers = moving ? [to, from] : [];`, to: `const numbers = moving ? [from] : [];`, test: "test/daemon/guard.test.ts" },
+  { name: "a repair may end in another final block", file: settle, from: `if (at?.end.hash !== hash)`, to: `if (false)`, test: "test/daemon/single-checks.test.ts" },
+  { name: "an undo keeps prices of days that are open again", file: undo, from: `if (date >= open) run("delete from token_prices where date = ?", date);`, to: "" },
+  { name: "a pool's book is read when somebody asks for it", file: "src/core/books.ts", from: `  #find(pool: Pool, key: AccountKey): Account | undefined {\n    this.#requireOpen(pool);`, to: `  #find(pool: Pool, key: AccountKey): Account | undefined {\n    if (pool.form === "ticks") this.#requireOpen(pool);` },
+  { name: "the first finding is forgotten when something else breaks", file: "src/daemon/commit-with-refetch.ts", from: `broken.push(error as LpLedgerError);`, to: `broken.splice(0, broken.length, error as LpLedgerError);`, test: "test/daemon/finding.test.ts" },
+  { name: "a log that two answers bring is kept twice", file: logs, from: `return [...byIndex.values()].sort((a, b) => a.logIndex - b.logIndex);`, to: `return [...first, ...second].sort((a, b) => a.logIndex - b.logIndex);` },
+  { name: "a new token's later transfers are dropped", file: "src/core/decode/new-tokens.ts", from: `else this.#logs.get(key)?.push(heard);`, to: "" },
+  { name: "a staker's deposit is taken for any token of its number", file: "src/core/decode/wrappers.ts", from: `if (token === undefined || token.owner !== address) return;`, to: `if (token === undefined) return;`, test: "test/daemon/single-checks.test.ts" },
+  { name: "a block's time is not compared when it is settled", file: "src/core/content.ts", from: `lines.addNumber(timestampSec);`, to: `lines.addNumber(0 * timestampSec);` },
+  { name: "a header that hashes to something else is believed", file: "src/chain/header-check.ts", from: `if (verdict.kind === "differs" && mustRecompute)`, to: `if (false)`, test: "test/daemon/block-time.test.ts" },
+  { name: "a time may be ahead of the clock", file: "src/chain/header-check.ts", from: `if (timestampSec <= latest) return;`, to: `return;`, test: "test/daemon/single-checks.test.ts" },
+  { name: "the tip's time is not compared", file: converge, from: `const isDisputed = atTip?.hash === tip.hash && atTip.timestampSec !== tip.timestampSec;`, to: `const isDisputed = false as boolean && atTip?.hash === tip.hash;`, test: "test/daemon/block-time.test.ts" },
+  { name: "days closed ahead of a block that did not come stay closed", file: bookkeeper, from: `if (!this.days.isAheadOfAnother(range?.end.hash)) return;`, to: `return;`, test: "test/daemon/block-time.test.ts" },
+  { name: "a block that closed a day too early is not looked at", file: settle, from: `timestampSec < (ends.get(number) ?? 0));\n  return new Map(early`, to: `timestampSec < 0 * (ends.get(number) ?? 0));\n  return new Map(early`, test: "test/daemon/block-time.test.ts" },
+  { name: "settling reads no headers of blocks with logs", file: node, from: `const isWanted = checked !== undefined || `, to: `const isWanted = `, test: "test/daemon/block-time.test.ts" },
+  { name: "a pool that is added counts on days that are paid", file: "src/daemon/tiers.ts", from: `const isLate = (countsFrom.get(pool.address) ?? day) > day;`, to: `const isLate = false as boolean && countsFrom.size > 0;`, test: "test/daemon/added-pool.test.ts" },
+  { name: "a pool counts before its first posting", file: "src/core/digest.ts", from: `[...digests].filter(([, digest]) => digest !== "")`, to: `[...digests]`, test: "test/daemon/factory.test.ts" },
+  { name: "headers above the final block are not kept", file: node, from: `return to - from >= KEPT_HEADERS_MAX ? [] :`, to: `return to - from >= 0 ? [] :`, test: "test/daemon/reorg.test.ts" },
+  { name: "an excluded wrapper's users are exported as holders", file: "src/core/programme.ts", from: `if (isExcluded(each)) excluded.add(`, to: `if (isExcluded(each) && false) excluded.add(`, test: "test/daemon/single-checks.test.ts" },
 ];

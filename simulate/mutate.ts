@@ -7,26 +7,27 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { MUTANTS, type Mutant } from "./mutants.ts";
 
-// Tests the simulator: puts each deliberate bug into a copy of the source, and plays seeds until one fails. A bug that
-// no seed notices is a failure of the simulator.
+// Tests the simulator and the tests: puts each deliberate bug into a copy of the source, and plays seeds until one fails, or
+// runs the test that must. A bug that nothing notices is a failure of theirs.
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const { values } = parseArgs({
   options: { seeds: { type: "string", default: "2000" }, only: { type: "string" } },
 });
 let [passed, failed] = [0, 0];
 for (const mutant of MUTANTS.filter(({ name }) => values.only === undefined || name.includes(values.only))) {
-  const seed = await firstSeedThatNotices(mutant);
-  if (seed === null) failed += 1;
+  const by = await noticedBy(mutant);
+  if (by === null) failed += 1;
   else passed += 1;
-  process.stdout.write(`${seed === null ? "NOT NOTICED" : `seed ${seed}`.padEnd(11)}  ${mutant.name}\n`);
+  process.stdout.write(`${(by ?? "NOT NOTICED").padEnd(11)}  ${mutant.name}\n`);
 }
 process.stdout.write(`${passed} passed, ${failed} failed\n`);
 if (failed > 0) process.exitCode = 1;
 
-async function firstSeedThatNotices({ file, from, to, name }: Mutant): Promise<string | null> {
+/** The seed or the test that notices a bug; null where none does. */
+async function noticedBy({ file, from, to, name, test }: Mutant): Promise<string | null> {
   const copy = mkdtempSync(join(tmpdir(), "lp-ledger-mutant-"));
   try {
-    for (const folder of ["src", "simulate", "test/support", "demo", "migrations", "abi", "config", "package.json"])
+    for (const folder of ["src", "simulate", "test", "demo", "migrations", "abi", "config", "docs", "package.json"])
       cpSync(join(ROOT, folder), join(copy, folder), { recursive: true });
     symlinkSync(join(ROOT, "node_modules"), join(copy, "node_modules"));
     const source = readFileSync(join(copy, file), "utf8");
@@ -36,15 +37,35 @@ async function firstSeedThatNotices({ file, from, to, name }: Mutant): Promise<s
       join(copy, file),
       source.replace(from, () => to),
     );
-    const argv = ["--import", "tsx", join(copy, "simulate/main.ts"), "--stop-early", "--seeds", values.seeds];
-    const child = spawn(process.execPath, argv, { cwd: copy, stdio: ["ignore", "ignore", "pipe"] });
-    let talk = "";
-    child.stderr.on("data", (chunk: Buffer) => {
-      talk += chunk.toString();
-    });
-    await once(child, "close");
-    return /^seed (\d+): /m.exec(talk)?.[1] ?? null;
+    return test === undefined ? await seedThatFails(copy) : await failureOf(copy, test);
   } finally {
     rmSync(copy, { recursive: true, force: true });
   }
+}
+
+async function seedThatFails(copy: string): Promise<string | null> {
+  const argv = ["--import", "tsx", join(copy, "simulate/main.ts"), "--stop-early", "--seeds", values.seeds];
+  const { talk } = await ended(argv, copy);
+  const seed = /^seed (\d+): /m.exec(talk)?.[1];
+  return seed === undefined ? null : `seed ${seed}`;
+}
+
+async function failureOf(copy: string, test: string): Promise<string | null> {
+  // Nothing is built: the tests that are named run the source.
+  writeFileSync(join(copy, "vitest.config.ts"), "export default { test: { testTimeout: 300_000 } };\n");
+  const { code } = await ended([join(ROOT, "node_modules/vitest/vitest.mjs"), "run", test], copy);
+  return code === 0 ? null : "its test";
+}
+
+async function ended(
+  argv: readonly string[],
+  cwd: string,
+): Promise<{ readonly code: number | null; readonly talk: string }> {
+  const child = spawn(process.execPath, argv, { cwd, stdio: ["ignore", "ignore", "pipe"] });
+  let talk = "";
+  child.stderr.on("data", (chunk: Buffer) => {
+    talk += chunk.toString();
+  });
+  const [code] = (await once(child, "close")) as [number | null];
+  return { code, talk };
 }

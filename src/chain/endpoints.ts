@@ -136,11 +136,6 @@ export class Endpoints {
     return usable;
   }
 
-  /** Whether there is more than one to ask. */
-  get isSingle(): boolean {
-    return this.#all.length === 1;
-  }
-
   /** Runs a call on an endpoint, and remembers how it went. */
   async on<T>(endpoint: Endpoint, run: () => Promise<T>): Promise<T> {
     try {

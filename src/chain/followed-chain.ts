@@ -156,23 +156,27 @@ export class FollowedChain {
 
   /**
    * The time of a block: that of its header, where it hashes to this; else the one that two endpoints agree on, or that the
-   * only one says twice. Null without agreement.
+   * only one that answers says twice. Null without agreement.
    */
   async blockTime(hash: Hash, number: number, signal: AbortSignal): Promise<number | null> {
-    const usable = await this.#endpoints.usable(signal);
-    const [only] = usable;
-    const asked = this.#endpoints.isSingle && only !== undefined ? [only, only] : usable;
-    const said: number[] = [];
-    for (const endpoint of asked) {
+    const said: { readonly endpoint: Endpoint; readonly timestampSec: number }[] = [];
+    const ask = async (endpoint: Endpoint): Promise<number | null> => {
       const header = await this.#endpoints
         .on(endpoint, () => endpoint.node.blockByHash(hash, signal))
         .catch(() => null);
       signal.throwIfAborted();
-      if (header?.hash !== hash || header.number !== number) continue;
-      if (header.isAuthentic || said.includes(header.timestampSec)) return header.timestampSec;
-      said.push(header.timestampSec);
+      if (header?.hash !== hash || header.number !== number) return null;
+      const { timestampSec, isAuthentic } = header;
+      if (isAuthentic || said.some((each) => each.timestampSec === timestampSec)) return timestampSec;
+      said.push({ endpoint, timestampSec });
+      return null;
+    };
+    for (const endpoint of await this.#endpoints.usable(signal)) {
+      const agreed = await ask(endpoint);
+      if (agreed !== null) return agreed;
     }
-    return null;
+    const [only, ...others] = said;
+    return only !== undefined && others.length === 0 ? await ask(only.endpoint) : null;
   }
 
   doubt(error: LpLedgerError): void {

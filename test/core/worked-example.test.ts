@@ -6,6 +6,7 @@ import type { Day } from "../../src/core/day.ts";
 import { daysAfter } from "../../src/core/day.ts";
 import { formatDecimal } from "../../src/core/decimal.ts";
 import { type Before, leftBy, rewardsOf } from "../../src/core/rewards.ts";
+import { epochWeights } from "../../src/core/tiers.ts";
 import { adoptProgramme } from "../../src/daemon/adopt.ts";
 import { keepStandings } from "../../src/daemon/tiers.ts";
 import { openStore, temporaryFolder, testProgramme } from "../support/ledger.ts";

@@ -203,6 +203,37 @@ describe("the guard", () => {
     expect(ledger.store.config.get("final_block")).toBe(7);
   });
 
+  it("reads twice again, on the new chain, what was settled above an accepted deep fork", async () => {
+    const chain = new FakeChain();
+    const programme = testProgramme({ finality: { fallbackDepth: 2, minDepth: 0 } });
+    const ledger = await following(chain, old, { programme });
+    const settle = { blocksMin: 1, rangesMax: 5 };
+    for (let i = 0; i < 4; i++) await ledger.step({ settle });
+    expect(ledger.store.config.get("settled_block")).toBe(6);
+    chain.follow("a b c x y z w v u");
+    await ledger.step({ acceptDeepReorg: toHash(chain.blocks[4]?.hash) });
+    expect(ledger.store.config.get("settled_block")).toBe(3);
+    for (let i = 0; i < 4; i++) await ledger.step({ settle });
+    expect(ledger.store.config.get("settled_block")).toBe(7);
+    await expectStraight(ledger, chain);
+  });
+
+  it("refuses ranges that are not what comes next: another parent, a gap, an earlier time", async () => {
+    const chain = new FakeChain();
+    const ledger = await following(chain, ["a b c"]);
+    const tip = ledger.store.blocks.tip();
+    if (tip === undefined) throw new Error("no tip");
+    const [number, hash] = [tip.number + 1, toHash(`0x${"4".repeat(64)}`)];
+    const end = { number, hash, parentHash: toHash(tip.hash), timestampSec: tip.timestampSec };
+    const range = { from: number, parentHash: toHash(tip.hash), end, blocks: [] };
+    const commit = (change: object) =>
+      codeOf(Promise.resolve().then(() => ledger.keeper.commitAll([{ ...range, ...change }])));
+    expect(await commit({ parentHash: toHash(`0x${"5".repeat(64)}`) })).toBe("CHAIN_MOVED");
+    expect(await commit({ from: number + 1 })).toBe("CHAIN_MOVED");
+    expect(await commit({ end: { ...end, timestampSec: tip.timestampSec - 1 } })).toBe("TIME_RUNS_BACK");
+    expect(await commit({})).toBe("nothing thrown");
+  });
+
   it("does not take a gap that no stored block fills for a deep fork", async () => {
     const chain = new FakeChain();
     chain.finalized = 0;
