@@ -55,6 +55,18 @@ export class ContractReader {
     return this.#callAll(calls, "latest", signal);
   }
 
+  /** The code at some addresses at the head, as 0x-hex. */
+  async codes(addresses: readonly Address[], signal: AbortSignal): Promise<readonly string[]> {
+    const answers = await this.#rpc.batch(
+      addresses.map((address) => ({ method: "eth_getCode", params: [address, "latest"] })),
+      signal,
+    );
+    return answers.map((answer) => {
+      if (typeof answer === "string") return answer;
+      throw inconsistent(`eth_getCode answered with ${shown(answer)}`);
+    });
+  }
+
   /** Whether there is code at an address at a block; null where the node no longer knows. */
   async hasCode(address: Address, blockNumber: number, signal: AbortSignal): Promise<boolean | null> {
     const [outcome] = await this.#rpc.outcomes(

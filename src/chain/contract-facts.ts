@@ -1,4 +1,5 @@
 import type { Abi } from "viem";
+import { type AddressFacts, kindOfCode } from "../core/address-facts.ts";
 import { type Address, toAddress } from "../core/hex.ts";
 import type { ProtocolName, Wrapper, WrapperKind } from "../core/programme.ts";
 import type { ContractReader, ViewCall } from "./calls.ts";
@@ -76,6 +77,17 @@ export interface Described {
 
 /** A proxy has a handful of phases; what says more is none. */
 const PHASES_MAX = 100;
+
+/** By what is answered: kinds of contracts that hold liquidity, the surest first. */
+const KINDS: readonly (readonly [functionName: string, what: string])[] = [
+  ["getThreshold", "a Safe"],
+  ["nonfungiblePositionManager", "a staker of position NFTs"],
+  ["stakingToken", "staking rewards"],
+  ["lp_token", "a Curve gauge"],
+  ["asset", "an ERC-4626 vault"],
+  ["poolLength", "a MasterChef"],
+  ["token0", "a pool or a vault of one"],
+];
 
 /** What contracts say of themselves at the head. No answer is null, and never a value. */
 export class ContractFacts {
@@ -194,6 +206,21 @@ export class ContractFacts {
       aggregator: toAddress(aggregator),
       phases: phases.flatMap((each) => (each === null ? [] : toAddress(each))),
     };
+  }
+
+  /** What stands behind some addresses. */
+  async behind(addresses: readonly Address[], signal: AbortSignal): Promise<readonly AddressFacts[]> {
+    const codes = await this.#reader.codes(addresses, signal);
+    const kinds = codes.map(kindOfCode);
+    const contracts = addresses.filter((_, i) => kinds[i] === "contract");
+    const calls = contracts.flatMap((address) => KINDS.map(([name]) => call(address, { name, output: "uint256" })));
+    const answers = await this.#views(calls, signal);
+    return addresses.map((address, i): AddressFacts => {
+      const kind = kinds[i] ?? "wallet";
+      const at = contracts.indexOf(address) * KINDS.length;
+      const known = kind === "contract" ? KINDS.findIndex((_, k) => answers[at + k] != null) : -1;
+      return { address, kind, what: KINDS[known]?.[1] ?? null };
+    });
   }
 
   #views(calls: readonly ViewCall[], signal: AbortSignal): Promise<readonly (string | null)[]> {

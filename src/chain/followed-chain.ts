@@ -1,3 +1,4 @@
+import type { AddressFacts } from "../core/address-facts.ts";
 import type { Block, Clock, Log, LogBlock, Range, RangeBounds } from "../core/chain.ts";
 import { poolCreated } from "../core/decode/factories.ts";
 import { topicsHeard } from "../core/decode/transaction.ts";
@@ -6,6 +7,7 @@ import type { Address, Hash } from "../core/hex.ts";
 import { addressesOf, type Programme } from "../core/programme.ts";
 import type { Question } from "../core/question.ts";
 import { ContractReader } from "./calls.ts";
+import { ContractFacts } from "./contract-facts.ts";
 import type { EndpointHealth } from "./endpoint-health.ts";
 import { type Endpoint, Endpoints, type EndpointsTold, type Expected } from "./endpoints.ts";
 import { HeaderCheck } from "./header-check.ts";
@@ -187,6 +189,13 @@ export class FollowedChain {
   ask(questions: readonly Question[], blockNumber: number, signal: AbortSignal): Promise<readonly (string | null)[]> {
     const { current } = this.#endpoints;
     return this.#endpoints.on(current, () => new ContractReader(current.rpc).ask(questions, blockNumber, signal));
+  }
+
+  /** What stands behind some addresses; see `ContractFacts`. */
+  behind(addresses: readonly Address[], signal: AbortSignal): Promise<readonly AddressFacts[]> {
+    const { current } = this.#endpoints;
+    const facts = new ContractFacts(new ContractReader(current.rpc));
+    return this.#endpoints.on(current, () => facts.behind(addresses, signal));
   }
 
   rotate(reason: string): void {

@@ -27,7 +27,7 @@ export interface ChainPlan {
 /** What is asked and answered once. */
 export type Calls = Pick<
   FollowedChain,
-  "identity" | "sight" | "blocksAt" | "blockLogs" | "blockTime" | "confirm" | "ask"
+  "identity" | "sight" | "blocksAt" | "blockLogs" | "blockTime" | "confirm" | "ask" | "behind"
 >;
 /** What is answered range by range. */
 export type Streams = Pick<FollowedChain, "ranges" | "reread">;

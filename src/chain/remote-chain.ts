@@ -1,6 +1,7 @@
+import type { AddressFacts } from "../core/address-facts.ts";
 import type { Block, LogBlock, Range, RangeBounds } from "../core/chain.ts";
 import { LpLedgerError } from "../core/errors.ts";
-import type { Hash } from "../core/hex.ts";
+import type { Address, Hash } from "../core/hex.ts";
 import type { Question } from "../core/question.ts";
 import type { EndpointHealth } from "./endpoint-health.ts";
 import type { EndpointsTold, Expected } from "./endpoints.ts";
@@ -106,6 +107,10 @@ export class RemoteChain implements Calls, Streams {
   broke(error: Error): void {
     this.#broken = error;
     for (const inbox of this.#inboxes.values()) inbox.fail(error);
+  }
+
+  behind(addresses: readonly Address[], signal: AbortSignal): Promise<readonly AddressFacts[]> {
+    return this.#call("behind", [addresses, signal], signal);
   }
 
   identity(signal: AbortSignal): Promise<{ readonly chainId: number; readonly genesisHash: Hash }> {

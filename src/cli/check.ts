@@ -8,6 +8,7 @@ import { compareProgramme, requireSamePricing } from "../daemon/adopt.ts";
 import type { Settings } from "../settings.ts";
 import type { Store } from "../store/store.ts";
 import { type PreflightReport, preflight } from "./preflight.ts";
+import { holderLine } from "./status.ts";
 import { answering, type CommonOptions, chainOf, contextOf, type Io, patiently, rpcsOf, withReader } from "./wiring.ts";
 
 export interface CheckOptions extends CommonOptions {
@@ -41,7 +42,7 @@ async function ledgerReport(settings: Settings, programme: Programme): Promise<P
   try {
     return await withReader(settings, async (store) => {
       requireSamePricing(compareProgramme(store, programme));
-      return { problems: [], notes: [] };
+      return { problems: [], notes: store.addressFacts.largeHolders().map(holderLine) };
     });
   } catch (error) {
     if (!(error instanceof LpLedgerError)) throw error;

@@ -1,5 +1,6 @@
 import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
+import { type AddressFacts, contractText } from "../core/address-facts.ts";
 import { formatDecimal } from "../core/decimal.ts";
 import type { EpochResult, TokenSums } from "../core/epoch-record.ts";
 import { LpLedgerError } from "../core/errors.ts";
@@ -30,6 +31,8 @@ interface Written {
   readonly chainId: number;
   readonly symbol: string;
   readonly recipients: number;
+  /** Recipients that are contracts, as far as was asked: what is sent there may reach nobody. */
+  readonly contracts: readonly { readonly recipient: string; readonly amount: string; readonly what: string }[];
   readonly total: string;
   readonly root?: string;
   readonly merklFunding?: string;
@@ -39,8 +42,11 @@ interface Written {
 /** Writes the distribution files of a final epoch, or of all up to it; every file is read again and proven before the folder appears. */
 export async function rewardsExport(io: Io, options: RewardsExportOptions): Promise<void> {
   const { settings, programme } = contextOf(io, options);
-  const results = await withReader(settings, async (store) =>
-    store.db.transaction(() => finalUpTo(store, programme, options.epoch))(),
+  const { results, facts } = await withReader(settings, async (store) =>
+    store.db.transaction(() => ({
+      results: finalUpTo(store, programme, options.epoch),
+      facts: store.addressFacts.all(),
+    }))(),
   );
   const chosen = options.cumulative ? results : results.slice(-1);
   const folder = resolve(
@@ -57,7 +63,7 @@ export async function rewardsExport(io: Io, options: RewardsExportOptions): Prom
   rmSync(part, { recursive: true, force: true });
   mkdirSync(part, { recursive: true });
   try {
-    const written = tokensOf(results).map((token) => writeToken(part, token, chosen, options));
+    const written = tokensOf(results).map((token) => writeToken(part, token, chosen, options, facts));
     const { record } = results.at(-1) as EpochResult;
     const manifest = {
       format: "lp-ledger-distribution-1",
@@ -103,6 +109,7 @@ function writeToken(
   token: TokenSums,
   chosen: readonly EpochResult[],
   { format = FORMATS, cumulative = false, reason = "liquidity rewards", merklFeeBp }: RewardsExportOptions,
+  facts: ReadonlyMap<string, AddressFacts>,
 ): Written {
   const { payouts, total, root, files } = distributionOf(token, chosen, { formats: format, cumulative, reason });
   for (const { name, text } of files) writeFileSync(join(folder, name), text);
@@ -111,6 +118,10 @@ function writeToken(
     chainId: token.chainId,
     symbol: token.symbol,
     recipients: payouts.length,
+    contracts: payouts.flatMap(({ recipient, amount }) => {
+      const what = contractText(facts.get(recipient));
+      return what === "" ? [] : [{ recipient: checksummed(recipient), amount: `${amount}`, what }];
+    }),
     total: `${total}`,
     ...(root === null ? {} : { root }),
     ...(merklFeeBp === undefined ? {} : { merklFunding: `${grossOf(total, merklFeeBp)}` }),
@@ -126,6 +137,9 @@ function textOf(folder: string, written: readonly Written[], tokens: readonly To
       ...(each.root === undefined ? [] : [`  root ${each.root}`]),
       ...(each.merklFunding === undefined ? [] : [`  fund Merkl with ${whole(each.merklFunding)} ${each.symbol}`]),
       ...each.files.map(({ file }) => `  ${file}`),
+      ...each.contracts.map(
+        ({ recipient, amount, what }) => `  ${whole(amount)} ${each.symbol} of it to ${recipient}, ${what}`,
+      ),
       ...(each.recipients === 0 ? ["  nobody is paid: no file was written"] : []),
     ];
   });

@@ -1,7 +1,9 @@
+import { contractText } from "../core/address-facts.ts";
 import { formatDecimal } from "../core/decimal.ts";
 import type { EpochRecord, TokenSums } from "../core/epoch-record.ts";
 import { LpLedgerError } from "../core/errors.ts";
 import type { Programme } from "../core/programme.ts";
+import type { Reward } from "../core/rewards.ts";
 import { compareProgramme } from "../daemon/adopt.ts";
 import {
   calculateUpTo,
@@ -152,25 +154,30 @@ function sumsText(sums: TokenSums): string {
 function showOne(io: Io, store: Store, stored: StoredEpoch, options: CommonOptions): void {
   const { record } = stored;
   const { rewards } = store.rewards.resultOf(stored);
+  const facts = store.addressFacts.all();
+  const contractOf = (provider: string): string => contractText(facts.get(provider));
   if (options.json) {
-    const tokens = record.tokens.map(({ address }, i) => ({ token: address, rows: rewards[i] ?? [] }));
+    const named = (rows: readonly Reward[]) =>
+      rows.map((row) => ({ ...row, contract: contractOf(row.provider) || null }));
+    const tokens = record.tokens.map(({ address }, i) => ({ token: address, rows: named(rewards[i] ?? []) }));
     io.out(jsonAnswer({ ...answerOf(stored), rewards: tokens }));
     return;
   }
   io.out(textOf(stored));
   for (const [i, sums] of record.tokens.entries())
-    writeLines(io.out, rewards[i] ?? [], (row) => rowText(row, sums, record));
+    writeLines(io.out, rewards[i] ?? [], (row) => rowText(row, sums, record, contractOf(row.provider)));
 }
 
 function rowText(
   row: ReturnType<Store["rewards"]["rowsOf"]>[number],
   { symbol, decimals }: TokenSums,
   { totalWeight }: EpochRecord,
+  contract: string,
 ): string {
   const share = totalWeight === "0" ? 0n : (row.weight * 1_000_000n) / BigInt(totalWeight);
   const paid =
     row.paid === row.amount
       ? ""
       : `  carried in ${formatDecimal(row.carriedIn, decimals)}, paid ${formatDecimal(row.paid, decimals)}`;
-  return `${row.provider}  tier ${row.tier}  ${formatDecimal(share, 4).padStart(8)} %  ${formatDecimal(row.amount, decimals)} ${symbol}${paid}\n`;
+  return `${row.provider}  tier ${row.tier}  ${formatDecimal(share, 4).padStart(8)} %  ${formatDecimal(row.amount, decimals)} ${symbol}${paid}${contract === "" ? "" : `  ${contract}`}\n`;
 }

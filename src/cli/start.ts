@@ -7,6 +7,7 @@ import type { RemoteChain } from "../chain/remote-chain.ts";
 import { LpLedgerError } from "../core/errors.ts";
 import { toHash } from "../core/hex.ts";
 import type { Programme } from "../core/programme.ts";
+import { AddressLookup } from "../daemon/address-lookup.ts";
 import { Bookkeeper } from "../daemon/bookkeeper.ts";
 import { type RunOptions, run } from "../daemon/run.ts";
 import { Sampling } from "../daemon/sampling.ts";
@@ -103,6 +104,7 @@ export async function start(io: Io, options: StartOptions): Promise<void> {
         },
         systemClock,
       );
+      const lookup = new AddressLookup(store, async (...args) => (await followed?.behind(...args)) ?? [], systemClock);
       const traffic = (): readonly Traffic[] => trafficOf(rpcs, thread === undefined ? [] : (followed?.health() ?? []));
       let toldMs = 0;
       const tellHttp = (): void => {
@@ -120,7 +122,9 @@ export async function start(io: Io, options: StartOptions): Promise<void> {
         upkeep.tick();
         if (options.once === true) return;
         backups.tick(stop.signal, caughtUp);
-        if (caughtUp) sampling.tick(stop.signal);
+        if (!caughtUp) return;
+        sampling.tick(stop.signal);
+        lookup.tick(stop.signal);
       };
       const patience = settlePatience(systemClock);
       const follow = (keeper: Bookkeeper, pools: Programme, more: Partial<RunOptions>): Promise<void> => {
@@ -204,7 +208,7 @@ export async function start(io: Io, options: StartOptions): Promise<void> {
         throw error;
       } finally {
         stop.abort();
-        await Promise.all([backups.settled(), sampling.settled()]);
+        await Promise.all([backups.settled(), sampling.settled(), lookup.settled()]);
       }
       progress.end();
       log.info(

@@ -1,4 +1,7 @@
+import { contractText } from "../core/address-facts.ts";
+import { formatDecimal } from "../core/decimal.ts";
 import { LpLedgerError } from "../core/errors.ts";
+import type { LargeHolder } from "../store/address-facts.ts";
 import { type Facts, factsOf } from "../store/facts.ts";
 import { systemClock } from "./platform.ts";
 import { type CommonOptions, type Io, settingsOf, withReader } from "./wiring.ts";
@@ -42,6 +45,7 @@ function textOf({ tip, lastReorg: reorg, findings, ...facts }: Facts): string {
         ]),
     `reorgs          ${facts.reorgs}${last}`,
     ...facts.endpoints.map(endpointLine),
+    ...facts.largeHolders.map(holderLine),
     `state           ${facts.halted === null ? "ok" : `HALTED: ${facts.halted.message}`}`,
     ...findings.map(
       (each) =>
@@ -62,6 +66,12 @@ function settledText({
   const repaired =
     repairs.count === 0 ? "" : `; ${repairs.count} BLOCKS REPAIRED, the last ${repairs.lastBlock} at ${repairs.lastAt}`;
   return `blocks ${(settledFrom ?? -1) + 1} to ${settled}${left}${repaired}`;
+}
+
+/** A contract that holds much is probably a wrapper that the programme does not name: its users are not credited. */
+export function holderLine(holder: LargeHolder): string {
+  const share = formatDecimal(BigInt(holder.shareBp), 2);
+  return `contract        ${holder.address}, ${contractText(holder)}, has ${share} % of pool ${holder.pool}: if it holds for others, name it under wrappers or rewards.exclude`;
 }
 
 function endpointLine(endpoint: Facts["endpoints"][number]): string {

@@ -6,6 +6,7 @@ import { invariant } from "../core/errors.ts";
 import { type Address, toAddress, toPoolId } from "../core/hex.ts";
 import type { Pool } from "../core/programme.ts";
 import { AccountsTable } from "./accounts.ts";
+import { AddressFactsTable } from "./address-facts.ts";
 import { BalancesTable } from "./balances.ts";
 import { BlocksTable } from "./blocks.ts";
 import { ConfigTable } from "./config.ts";
@@ -47,6 +48,7 @@ export class Store {
   readonly blocks: BlocksTable;
   readonly states: StatesTable;
   readonly accounts: AccountsTable;
+  readonly addressFacts: AddressFactsTable;
   readonly events: EventsTable;
   readonly days: DaysTable;
   readonly balances: BalancesTable;
@@ -76,6 +78,7 @@ export class Store {
     this.blocks = new BlocksTable(db);
     this.states = new StatesTable(db);
     this.accounts = new AccountsTable(db, this.states);
+    this.addressFacts = new AddressFactsTable(db);
     this.events = new EventsTable(db);
     this.days = new DaysTable(db);
     this.balances = new BalancesTable(db);

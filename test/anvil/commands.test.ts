@@ -4,8 +4,13 @@ import { describe, expect, it } from "vitest";
 import { Anvil } from "../../demo/anvil.ts";
 import { Daemon, type Place, runCommand } from "../../demo/daemon.ts";
 import { programmeOf } from "../../demo/stage.ts";
+import { ContractReader } from "../../src/chain/calls.ts";
+import { ContractFacts } from "../../src/chain/contract-facts.ts";
+import { Rpc } from "../../src/chain/rpc.ts";
+import { toAddress } from "../../src/core/hex.ts";
 import { liveChain, placeFor, START_SEC } from "../support/anvil.ts";
 import { atEnd, TestLedger } from "../support/ledger.ts";
+import { stillClock } from "../support/port.ts";
 import { lyingProxy } from "../support/proxy.ts";
 
 type Json = Record<string, unknown>;
@@ -223,6 +228,31 @@ describe("start", () => {
     expect(reset.err).toMatch(/from genesis/);
     expect(reset.err).toMatch(/hint: .*development chain that was reset/);
     expect(await status(place)).toEqual(before);
+  });
+});
+
+describe("what stands behind an address", () => {
+  it("is said by its code and by what it answers, on a real chain", async () => {
+    const { anvil, stage, fetch } = live();
+    const rpc = new Rpc({
+      id: "rpc-1",
+      url: anvil.url,
+      fetch,
+      clock: stillClock,
+      timeoutMs: 10_000,
+      bodyBytesMax: 2 ** 24,
+    });
+    const [actor, other] = stage.actors as [string, string];
+    await anvil.rpc("anvil_setCode", [other, `0xef0100${actor.slice(2)}`]);
+    const asked = [actor, other, stage.minter.address, stage.pair.address].map(toAddress);
+    const found = await new ContractFacts(new ContractReader(rpc)).behind(asked, new AbortController().signal);
+    await anvil.rpc("anvil_setCode", [other, "0x"]);
+    expect(found.map(({ kind, what }) => [kind, what])).toEqual([
+      ["wallet", null],
+      ["delegated", null],
+      ["contract", null],
+      ["contract", "a pool or a vault of one"],
+    ]);
   });
 });
 
