@@ -3,10 +3,12 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import Database from "better-sqlite3";
+import type { Hex } from "viem";
 import { AnnexLife, programmeWith, setAnnex } from "./annex.ts";
 import { Anvil } from "./anvil.ts";
 import { Daemon, type Place, runCommand } from "./daemon.ts";
 import { Life } from "./life.ts";
+import { StableLife, setStablePair, withStablePair } from "./stable.ts";
 import { setStage } from "./stage.ts";
 
 const START_SEC = Date.parse("2026-01-01T00:00:00Z") / 1000;
@@ -44,8 +46,8 @@ const LOYALTY = {
 
 const USAGE = `npm run demo [-- --seed N] [-- --json] [-- --keep DIR]
 
-Plays ${DAYS} days of liquidity on a real anvil with the real Uniswap contracts, with the real daemon beside it, a reorg
-and a SIGKILL, and compares every position with the chain at the end.
+Plays ${DAYS} days of liquidity on a real anvil with the real Uniswap contracts, with the real daemon beside it, a reorg,
+a SIGKILL and a restart, and compares every position with the chain at the end.
 
   --seed N    which life to play (default 1); the same seed gives the same chain and the same state digest
   --json      print one JSON object as the last line instead of tables
@@ -124,23 +126,30 @@ async function play(anvil: Anvil, daemon: Daemon, place: Place, seed: number): P
   const stage = await setStage(anvil, START_SEC + 10);
   say("deploying Uniswap V4 with two pools, a staking contract for the pair's shares, and a staker of position NFTs");
   const annex = await setAnnex(stage, START_SEC + 600);
-  writeFileSync(place.programme, `${JSON.stringify({ ...programmeWith(stage, annex), ...LOYALTY }, null, 2)}\n`);
+  say("deploying a Curve-like pool: our own Solidity, which logs in Curve's order, for no package carries Curve's");
+  const stable = await setStablePair(stage, START_SEC + 1200);
+  const programme = withStablePair({ ...programmeWith(stage, annex), ...LOYALTY }, stable);
+  writeFileSync(place.programme, `${JSON.stringify(programme, null, 2)}\n`);
   daemon.start();
   const life = new Life(stage, seed, START_SEC + 3600);
   const there = new AnnexLife(annex, life);
+  const shared = new StableLife(stable, life);
   say("day 1: first mint, adds, removes, transfers, NFTs, pokes, swaps across ticks, direct minters, a donation");
   await life.prelude();
   say("still day 1: the same on Uniswap V4, and shares and NFTs staked for their owners");
   await there.prelude();
+  await shared.prelude();
   let restarts = 0;
   for (let day = 2; day <= DAYS; day++) {
     if (day === 4) await reorg(anvil, daemon);
+    if (day === 6) restarts += await restart(anvil, daemon, () => depositOf(life, shared));
     say(
       `day ${day}: ${BLOCKS_PER_DAY} blocks of whatever providers do; the ledger is at block ${daemon.tip()?.number ?? "-"}`,
     );
     const pause = Math.floor((START_SEC + day * DAY_SECONDS - life.nowSec) / (BLOCKS_PER_DAY + 1));
     for (let i = 0; i < BLOCKS_PER_DAY; i++) {
-      await life.randomBlock(pause, i % 3 === 0 ? [await there.randomDeed()] : []);
+      const more = [() => there.randomDeed(), () => shared.randomDeed()][i % 3];
+      await life.randomBlock(pause, more === undefined ? [] : [await more()]);
       if (day === 5 && i === BLOCKS_PER_DAY / 2) restarts += await kill(daemon);
     }
   }
@@ -169,6 +178,23 @@ async function kill(daemon: Daemon): Promise<number> {
   say(`kill -9: the daemon died with the ledger at block ${daemon.tip()?.number ?? "-"}; starting it again`);
   daemon.start();
   return 1;
+}
+
+/** Ends the daemon in peace, and lets the first log it hears afterwards be a deposit into the Curve-like pool. */
+async function restart(anvil: Anvil, daemon: Daemon, deposit: () => Promise<void>): Promise<number> {
+  await daemon.reaches(await anvil.head(), REACH_MS_MAX);
+  const code = await daemon.end("SIGTERM");
+  if (code !== 0) throw new Error(`the daemon ended with code ${code} on SIGTERM`);
+  await deposit();
+  daemon.start();
+  await daemon.reaches(await anvil.head(), REACH_MS_MAX);
+  say("restart: what the daemon heard first when it was back was a deposit into the Curve-like pool");
+  return 1;
+}
+
+async function depositOf(life: Life, stable: StableLife): Promise<void> {
+  const [ann, bob] = life.stage.actors as readonly [Hex, Hex];
+  await life.must(60, [stable.add(ann, [1_000n * 10n ** 18n, 500n * 10n ** 18n], bob)]);
 }
 
 interface Rewarded {
@@ -225,7 +251,7 @@ async function judge(place: Place, restarts: number, rewarded: Rewarded, json: b
     ...paid,
     elapsedMs: Date.now() - startedMs,
   };
-  const good = verified.code === 0 && sameDigest && reorgs === 1 && restarts === 1 && events > 0 && again.code === 0;
+  const good = verified.code === 0 && sameDigest && reorgs === 1 && restarts === 2 && events > 0 && again.code === 0;
   if (json) process.stdout.write(`${JSON.stringify(summary)}\n`);
   else process.stdout.write(tablesOf(place.database, summary, sameDigest, folder));
   if (!good)
@@ -286,7 +312,7 @@ function tablesOf(database: string, summary: Summary, sameDigest: boolean, folde
       "",
       `epochs made final ${summary.epochsFinal}, ${summary.rewardsPaid} ARB paid, Merkle root ${summary.merkleRoot}`,
       `files in ${folder} (kept with --keep)`,
-      `events ${summary.events}, postings ${summary.postings}, reorgs ${summary.reorgs}, kills survived ${summary.restarts}`,
+      `events ${summary.events}, postings ${summary.postings}, reorgs ${summary.reorgs}, restarts ${summary.restarts}`,
       `verify: ${summary.positionsChecked} positions compared with the chain, ${summary.positionsWrong} wrong`,
       `rebuild from stored events: ${sameDigest ? "the same state" : "ANOTHER STATE"}, digest ${summary.stateDigest}`,
       `took ${(summary.elapsedMs / 1000).toFixed(1)} s`,

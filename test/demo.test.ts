@@ -7,7 +7,7 @@ import { temporaryFolder } from "./support/ledger.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 
-it("the demo survives its reorg and its kill, is right in every position, and keeps what it is asked to keep", async () => {
+it("the demo survives its reorg, its kill and its restart, is right in every position, and keeps what it is asked to keep", async () => {
   const folder = join(temporaryFolder(), "kept");
   const child = spawn(
     process.execPath,
@@ -36,7 +36,7 @@ it("the demo survives its reorg and its kill, is right in every position, and ke
     "merkleRoot",
     "elapsedMs",
   ]);
-  expect(summary).toMatchObject({ reorgs: 1, restarts: 1, positionsWrong: 0, epochsFinal: 2, rewardsPaid: "50000" });
+  expect(summary).toMatchObject({ reorgs: 1, restarts: 2, positionsWrong: 0, epochsFinal: 2, rewardsPaid: "50000" });
   expect(summary["merkleRoot"]).toMatch(/^0x[0-9a-f]{64}$/);
   expect(summary["positionsChecked"]).toBeGreaterThan(20);
   expect(summary["stateDigest"]).toMatch(/^[0-9a-f]{64}$/);
