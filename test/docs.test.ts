@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { schemaPage } from "../config/write-schema-page.ts";
+import { RECOMPUTED } from "../src/chain/header-check.ts";
 import { METRICS } from "../src/http/metrics.ts";
 import { ROUTES } from "../src/http/routes.ts";
 
@@ -17,8 +18,16 @@ describe("the documentation", () => {
     for (const [name, help] of Object.entries(METRICS)) expect(text).toContain(`| \`${name}\` | ${help} |`);
   });
 
+  it("names every chain whose headers must hash to their blocks", () => {
+    const text = read("docs/block-times.md");
+    const ids = [...text.matchAll(/^\| .* \| ([0-9, ]+) \|$/gm)].flatMap(([, cell = ""]) =>
+      cell.split(", ").map(Number),
+    );
+    expect(ids.sort()).toEqual([...RECOMPUTED].sort());
+  });
+
   it("links to nothing that is not there", () => {
-    for (const page of ["README.md", "docs/rewards.md", "docs/http.md", "CONTRIBUTING.md"])
+    for (const page of ["README.md", "docs/rewards.md", "docs/http.md", "docs/block-times.md", "CONTRIBUTING.md"])
       for (const [, target = ""] of read(page).matchAll(/\]\((?!https?:|#)([^)#]+)/g))
         expect([page, target, existsSync(new URL(target, new URL(`../${page}`, import.meta.url)))]).toEqual([
           page,

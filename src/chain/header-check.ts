@@ -4,7 +4,7 @@ import { type Header, unitHint } from "./headers.ts";
 import { inconsistent, quantity } from "./logs.ts";
 
 /** Chains whose block hashes are those of their headers in a form that is known: seen on real headers of each. */
-const RECOMPUTED: ReadonlySet<number> = new Set([
+export const RECOMPUTED: ReadonlySet<number> = new Set([
   ...[1, 3, 5, 11_155_111, 17_000, 560_048], // Ethereum and its test networks
   ...[42_161, 421_614, 42_170], // Arbitrum
   ...[10, 69, 420, 11_155_420, 8_453, 84_532], // OP Mainnet and Base, with theirs
