@@ -32,7 +32,7 @@ const MAY_USE: Readonly<Record<string, RegExp>> = {
   daemon: /^$/,
   chain: /^(viem(\/utils)?|p-queue|node:buffer)$/,
   store: /^(better-sqlite3|node:(crypto|fs|path))$/,
-  core: /^@noble\/hashes\/(sha3|utils)$/,
+  core: /^@noble\/hashes\/(sha3|utils)\.js$/,
   prices: /^$/,
   http: /^(hono(\/streaming)?|@hono\/node-server|prom-client|zod|node:(crypto|fs|net|timers\/promises))$/,
   distribution: /^(viem|@openzeppelin\/merkle-tree)$/,

@@ -1,6 +1,5 @@
-import { bytesToHex, hexToBytes } from "@noble/hashes/utils";
-import { keccak } from "./keccak.ts";
-import { decodeRlp, encodeRlp, quantityBytes, type RlpItem } from "./rlp.ts";
+import { keccakOfHex } from "./keccak.ts";
+import { decodeRlp, encodeRlp, quantityDigits, type RlpItem } from "./rlp.ts";
 
 /**
  * What a header says of itself. `authentic`: its hash is that of its fields, so none of them is false. `differs`: it has the
@@ -78,7 +77,7 @@ export function judgeHeader(header: RawHeader): HeaderVerdict {
   let computed: string | undefined;
   try {
     for (const items of formsOf(header)) {
-      const own = `0x${bytesToHex(keccak(encodeRlp(items)))}`;
+      const own = keccakOfHex(`0x${encodeRlp(items)}`);
       if (own === hash) return { kind: "authentic" };
       computed ??= own;
     }
@@ -106,47 +105,50 @@ function* formsOf(header: RawHeader): Generator<RlpItem> {
   else yield* standardForms(header);
 }
 
-function* standardForms(header: RawHeader): Generator<readonly Uint8Array[]> {
+function* standardForms(header: RawHeader): Generator<readonly string[]> {
   const first = all(header, [...FIRST, ...SEAL]);
   const later = present(header, LATER);
   for (let count = later.length; count >= 0; count--) yield [...first, ...later.slice(0, count)];
 }
 
-const VANITY_BYTES = 32;
+const VANITY_DIGITS = 2 * 32;
 const ISTANBUL_ITEMS = 6;
 const ISTANBUL_SEAL = 4;
 
 /** Istanbul's extra data: 32 bytes, then RLP of six items of which the fifth, the seal, becomes three empty ones. */
 function celo(header: RawHeader): RlpItem {
-  const extra = bytesOf(header, bytes("extraData"));
-  const istanbul = decodeRlp(extra.subarray(VANITY_BYTES));
-  if (istanbul instanceof Uint8Array || istanbul.length !== ISTANBUL_ITEMS)
+  const extra = digitsOf(header, bytes("extraData"));
+  const istanbul = decodeRlp(extra.slice(VANITY_DIGITS));
+  if (typeof istanbul === "string" || istanbul.length !== ISTANBUL_ITEMS)
     throw new Error("its extra data is not Istanbul's");
-  const empty = new Uint8Array();
-  const emptied = encodeRlp(istanbul.map((item, i) => (i === ISTANBUL_SEAL ? [empty, empty, empty] : item)));
-  return [...all(header, CELO), Uint8Array.from([...extra.subarray(0, VANITY_BYTES), ...emptied])];
+  const emptied = encodeRlp(istanbul.map((item, i) => (i === ISTANBUL_SEAL ? ["", "", ""] : item)));
+  return [...all(header, CELO), extra.slice(0, VANITY_DIGITS) + emptied];
 }
 
 function has(header: RawHeader, name: string): boolean {
   return header[name] !== undefined && header[name] !== null;
 }
 
-function all(header: RawHeader, fields: readonly Field[]): readonly Uint8Array[] {
-  return fields.map((field) => bytesOf(header, field));
+function all(header: RawHeader, fields: readonly Field[]): readonly string[] {
+  return fields.map((field) => digitsOf(header, field));
 }
 
-function present(header: RawHeader, fields: readonly Field[]): readonly Uint8Array[] {
+function present(header: RawHeader, fields: readonly Field[]): readonly string[] {
   return all(
     header,
     fields.filter(([name]) => has(header, name)),
   );
 }
 
-function bytesOf(header: RawHeader, [name, coding]: Field): Uint8Array {
+const HEX = /^(?:[0-9a-f]{2})*$/i;
+
+function digitsOf(header: RawHeader, [name, coding]: Field): string {
   const value = header[name];
   if (value === undefined || value === null) throw new Error(`it has no ${name}`);
   const text = String(value);
   // Old nodes answer some fields in decimal, and signatures without 0x.
-  if (coding === "quantity") return quantityBytes(BigInt(text));
-  return hexToBytes(text.startsWith("0x") ? text.slice(2) : text);
+  if (coding === "quantity") return quantityDigits(BigInt(text));
+  const digits = text.startsWith("0x") ? text.slice(2) : text;
+  if (!HEX.test(digits)) throw new Error(`its ${name} is not hexadecimal`);
+  return digits;
 }

@@ -94,7 +94,7 @@ describe("SIGKILL", () => {
       expect(dump).toBe(before);
     }
     expect(kills).toBeGreaterThan(40);
-  });
+  }, 900_000); // A process for each statement.
 });
 
 describe("a full disk", () => {
