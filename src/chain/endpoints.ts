@@ -11,9 +11,9 @@ import type { Rpc } from "./rpc.ts";
 export interface Expected {
   readonly chainId: number;
   readonly genesisHash?: Hash | undefined;
-  /** A block that can no longer change. */
   /** An endpoint's headers were seen to hash to what they name: they must from then on. */
   readonly recomputes?: boolean | undefined;
+  /** A block that can no longer change. */
   readonly pin?: { readonly number: number; readonly hash: Hash } | undefined;
 }
 
@@ -93,6 +93,11 @@ export class Endpoints {
     return this.#current;
   }
 
+  /** Whether there is more than one that may serve our chain, however they do at present. */
+  get areSeveral(): boolean {
+    return this.#all.filter(({ disagrees }) => !disagrees).length > 1;
+  }
+
   /** Chooses the endpoint for the next unit of work. */
   async choose(signal: AbortSignal): Promise<Endpoint> {
     if (this.#all.length === 1) return this.#current;
@@ -129,8 +134,9 @@ export class Endpoints {
     return this.#current;
   }
 
-  /** Every endpoint that does well and serves our chain, in order of preference. */
+  /** Every endpoint that does well and serves our chain, in order of preference; the only one is never left alone. */
   async usable(signal: AbortSignal): Promise<readonly Endpoint[]> {
+    if (this.#all.length === 1) return this.#all;
     const usable: Known[] = [];
     for (const each of this.#all) if (!this.#isBenched(each) && (await this.#agrees(each, signal))) usable.push(each);
     return usable;

@@ -125,9 +125,12 @@ export class FollowedChain {
       if (head == null)
         throw new LpLedgerError("transient", "NODE_BEHIND", `the node ${other.rpc.id} lacks block ${to}`);
       // What is final costs one request a range, and one header for each block with logs.
-      yield* other.ranges.read(from, to, { head, finalTo }, signal, checked);
+      for await (const range of other.ranges.read(from, to, { head, finalTo }, signal, checked)) {
+        if (range.isProven !== true && other.rpc.id === firstBy && this.#endpoints.areSeveral) throw unproven(range);
+        yield range;
+      }
     } catch (error) {
-      if (!signal.aborted) this.#endpoints.failed(other, error);
+      if (!signal.aborted && !isUnproven(error)) this.#endpoints.failed(other, error);
       throw error;
     }
   }
@@ -158,7 +161,7 @@ export class FollowedChain {
 
   /**
    * The time of a block: that of its header, where it hashes to this; else the one that two endpoints agree on, or that the
-   * only one that answers says twice. Null without agreement.
+   * only one there is says twice. Null without agreement.
    */
   async blockTime(hash: Hash, number: number, signal: AbortSignal): Promise<number | null> {
     const said: { readonly endpoint: Endpoint; readonly timestampSec: number }[] = [];
@@ -177,8 +180,8 @@ export class FollowedChain {
       const agreed = await ask(endpoint);
       if (agreed !== null) return agreed;
     }
-    const [only, ...others] = said;
-    return only !== undefined && others.length === 0 ? await ask(only.endpoint) : null;
+    const [only] = said;
+    return only !== undefined && !this.#endpoints.areSeveral ? await ask(only.endpoint) : null;
   }
 
   doubt(error: LpLedgerError): void {
@@ -205,6 +208,18 @@ export class FollowedChain {
   health(): readonly EndpointHealth[] {
     return this.#endpoints.health().map((each) => ({ ...each, headers: this.#headers.stateOf(each.id) }));
   }
+}
+
+const UNPROVEN = "TIMES_UNPROVEN";
+
+/** Where no hash proves the times of blocks, one endpoint of several is not compared with itself. */
+function unproven({ from, end, by }: Range): LpLedgerError {
+  const what = `the headers of blocks ${from} to ${end.number} do not prove their times, and no other endpoint than ${by}, which read them first, does well`;
+  return new LpLedgerError("transient", UNPROVEN, what);
+}
+
+function isUnproven(error: unknown): boolean {
+  return error instanceof LpLedgerError && error.code === UNPROVEN;
 }
 
 /** The answer that contains every other: nodes leave logs out, they do not make them up. */

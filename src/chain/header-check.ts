@@ -86,21 +86,19 @@ export class HeaderCheck {
     endpoint: string,
   ): boolean {
     const verdict = judgeHeader(fields);
+    // Nothing rests on a genesis block but its hash, and chains have made theirs in ways of their own.
+    if (block.number === 0) return verdict.kind === "authentic";
     if (verdict.kind === "authentic") {
       this.#recomputes = true;
       this.#states.set(endpoint, "authentic");
       return true;
     }
-    // Nothing rests on a genesis block but its hash, and chains have made theirs in ways of their own.
-    if (block.number === 0) return false;
     const mustRecompute = this.#recomputes || this.#rules.hasRecomputed?.() === true;
     if (verdict.kind === "differs" && mustRecompute)
-      throw inconsistent(
-        `the header of block ${block.number} hashes to ${verdict.computed}, not to ${block.hash}: its time or another field is not the chain's`,
-      );
+      throw inconsistent(`the header of block ${block.number} ${verdict.why}`);
     if (this.#states.get(endpoint) !== "unauthenticated") {
-      const why = verdict.kind === "unknown" ? verdict.why : "its fields do not hash to its block's hash";
-      this.#rules.onUnauthenticated?.(endpoint, `the header of block ${block.number} cannot be authenticated: ${why}`);
+      const what = `the header of block ${block.number} cannot be authenticated: it ${verdict.why}`;
+      this.#rules.onUnauthenticated?.(endpoint, what);
     }
     this.#states.set(endpoint, "unauthenticated");
     return false;

@@ -63,6 +63,14 @@ export class ChainNode {
     return this.#headers.read(raw, this.#rpc.id);
   }
 
+  /** The header of the block that was asked for by its number, null where the node has none. */
+  #headerOf(number: number, raw: unknown): Header | null {
+    const header = this.#header(raw);
+    if (header !== null && header.number !== number)
+      throw inconsistent(`block ${number} was asked for, and block ${header.number} was answered`);
+    return header;
+  }
+
   /** A tag the node refuses or does not know is null; a node that is busy is an error. */
   #finalizedOf(outcome: LpLedgerError | { result: unknown } | undefined): Block | null {
     if (!(outcome instanceof LpLedgerError)) return this.#header(outcome?.result);
@@ -88,7 +96,7 @@ export class ChainNode {
   /** Chain id and genesis hash: what tells one chain from another. */
   async identity(signal: AbortSignal): Promise<{ readonly chainId: number; readonly genesisHash: Hash }> {
     const [chainId, genesis] = await this.#rpc.batch([{ method: "eth_chainId", params: [] }, blockCall(0)], signal);
-    const block = this.#header(genesis);
+    const block = this.#headerOf(0, genesis);
     if (block === null) throw inconsistent("the node has no block 0");
     return { chainId: quantity(chainId, "eth_chainId"), genesisHash: block.hash };
   }
@@ -97,9 +105,10 @@ export class ChainNode {
   async sight(numbers: readonly number[], signal: AbortSignal): Promise<Sight> {
     const calls = [tagCall("latest"), ...numbers.map(blockCall), tagCall("finalized")];
     const outcomes = await this.#rpc.outcomes(calls, signal);
-    const [latest, ...blocks] = outcomes.slice(0, -1).map((outcome) => {
+    const [latest, ...blocks] = outcomes.slice(0, -1).map((outcome, i) => {
       if (outcome instanceof LpLedgerError) throw outcome;
-      return this.#header(outcome.result);
+      const number = numbers[i - 1];
+      return number === undefined ? this.#header(outcome.result) : this.#headerOf(number, outcome.result);
     });
     if (latest == null) throw inconsistent("the node has no latest block");
     return { head: latest, finalized: this.#finalizedOf(outcomes.at(-1)), blocks };
@@ -109,8 +118,9 @@ export class ChainNode {
   async blocksAt(numbers: readonly number[], signal: AbortSignal): Promise<readonly (Header | null)[]> {
     const blocks: (Header | null)[] = [];
     for (let i = 0; i < numbers.length; i += HEADERS_PER_REQUEST) {
-      const results = await this.#rpc.batch(numbers.slice(i, i + HEADERS_PER_REQUEST).map(blockCall), signal);
-      blocks.push(...results.map((each) => this.#header(each)));
+      const some = numbers.slice(i, i + HEADERS_PER_REQUEST);
+      const results = await this.#rpc.batch(some.map(blockCall), signal);
+      blocks.push(...some.map((number, at) => this.#headerOf(number, results[at])));
     }
     return blocks;
   }
@@ -137,7 +147,7 @@ export class ChainNode {
       this.#filterCost.refused(); // Where the addresses were left out, that may have been too much for the node.
       throw error;
     });
-    const [start, end] = [this.#header(answers[0]), this.#header(answers.at(-1))];
+    const [start, end] = [this.#headerOf(from, answers[0]), this.#headerOf(to, answers.at(-1))];
     if (start === null || end === null) throw behind(from, to);
     if (known !== undefined && known !== end.hash) throw inconsistent(`block ${to} changed while its logs were read`);
     const placed = this.#readLogs(answers.slice(1, -1), filter, from, to);
@@ -168,7 +178,8 @@ export class ChainNode {
     blocks.push(...(await this.#suspected(silent, signal)));
     blocks.sort(byNumber);
     requireRisingTime([start, ...blocks, end]);
-    return { from, parentHash: start.parentHash, end, blocks, by: this.#rpc.id, watched, headers: read };
+    const isProven = [...headers.values()].every(({ isAuthentic }) => isAuthentic);
+    return { from, parentHash: start.parentHash, end, blocks, by: this.#rpc.id, watched, headers: read, isProven };
   }
 
   /**
@@ -183,7 +194,7 @@ export class ChainNode {
       const filter = this.#watch.part(whole.watched ?? 0, watched);
       const calls = logsCalls(filter, { fromBlock: hex(from), toBlock: hex(end.number) });
       const answers = await this.#rpc.batch([...calls, blockCall(end.number)], signal);
-      const again = this.#header(answers.at(-1));
+      const again = this.#headerOf(end.number, answers.at(-1));
       if (again?.hash !== end.hash) throw inconsistent(`block ${end.number} changed while its range was read`);
       const placed = this.#readLogs(answers.slice(0, -1), filter, from, end.number);
       whole = { ...whole, watched, blocks: await this.#merged(whole, placed, signal) };
@@ -223,13 +234,14 @@ export class ChainNode {
       blocks,
       by: this.#rpc.id,
       watched: this.#watch.size,
+      isProven: block.isAuthentic,
     };
   }
 
   /** A block with the logs of our filter out of its receipts. */
-  async blockByReceipts(number: number, signal: AbortSignal): Promise<Block & LogBlock> {
+  async blockByReceipts(number: number, signal: AbortSignal): Promise<Omit<Header, "bloom"> & LogBlock> {
     const [header] = await this.#rpc.batch([blockCall(number)], signal);
-    const block = this.#header(header);
+    const block = this.#headerOf(number, header);
     if (block === null) throw behind(number, number);
     const logs = await logsOfReceipts(this.#rpc, block.number, header, signal);
     // Once to hear of pools that the block made, and once more with them.
@@ -286,7 +298,8 @@ export class ChainNode {
       watched = this.#watch.size;
       const answers = await this.#rpc.batch([...logsCalls(filter, { blockHash: hash }), hashCall(hash)], signal);
       block = this.#header(answers.at(-1));
-      if (block === null || block.number !== number) throw inconsistent(`the node no longer has the block ${hash}`);
+      if (block?.number !== number || block.hash !== hash)
+        throw inconsistent(`the node no longer has the block ${hash}`);
       const placed = this.#readLogs(answers.slice(0, -1), filter, number, number);
       if (placed.some((each) => each.hash !== hash)) throw inconsistent(`logs by hash ${hash} are of another block`);
       for (const each of placed) logs = mergeLogs(number, logs, each.logs.map(plainLog));

@@ -93,7 +93,9 @@ export function relationProblems(programme: Programme, file: ProgrammeFile): rea
 
 /** What a factory makes has no entry to point at, unless it is given one. */
 function madeByFactory({ factories }: Programme): string {
-  return factories.length === 0 ? "" : "; one that a factory makes may be named there as well";
+  return factories.length === 0
+    ? ""
+    : "; one that a factory makes may be named there as well, before a ledger follows it";
 }
 
 /** Rewards wait for prices, so each token that decides a value must have a source of one. */

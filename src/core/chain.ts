@@ -58,6 +58,8 @@ export interface Range {
   readonly by?: string;
   /** Headers that were read besides those of blocks with logs, ascending. */
   readonly headers?: readonly Block[];
+  /** Whether every header that was read for it hashes to its block; of a settling reading these are those of all blocks with logs. */
+  readonly isProven?: boolean;
   /** How many addresses were watched when it was asked: pools that were made before it may have been unknown then. */
   readonly watched?: number;
   /** Gives back the memory that its logs lie in: they are not read again. */

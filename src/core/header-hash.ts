@@ -2,12 +2,12 @@ import { keccakOfHex } from "./keccak.ts";
 import { decodeRlp, encodeRlp, quantityDigits, type RlpItem } from "./rlp.ts";
 
 /**
- * What a header says of itself. `authentic`: its hash is that of its fields, so none of them is false. `differs`: it has the
- * fields of a known form and nothing else, and another hash. `unknown`: no known form has these fields.
+ * What a header says of itself. `authentic`: its hash is that of its fields, so none of them is false. `differs`: it has no
+ * field beside those that are known, and they do not give its hash. `unknown`: it has a field that no known form has.
  */
 export type HeaderVerdict =
   | { readonly kind: "authentic" }
-  | { readonly kind: "differs"; readonly computed: string }
+  | { readonly kind: "differs"; readonly why: string }
   | { readonly kind: "unknown"; readonly why: string };
 
 type RawHeader = Readonly<Record<string, unknown>>;
@@ -74,20 +74,20 @@ const KNOWN: ReadonlySet<string> = new Set([
  */
 export function judgeHeader(header: RawHeader): HeaderVerdict {
   const hash = String(header["hash"]).toLowerCase();
-  let computed: string | undefined;
+  let why: string | undefined;
   try {
     for (const items of formsOf(header)) {
       const own = keccakOfHex(`0x${encodeRlp(items)}`);
       if (own === hash) return { kind: "authentic" };
-      computed ??= own;
+      why ??= `hashes to ${own}, not to ${hash}: its time or another field is not the chain's`;
     }
   } catch (error) {
-    return { kind: "unknown", why: (error as Error).message };
+    why = `cannot be hashed: ${(error as Error).message}`;
   }
   const foreign = Object.keys(header).filter((name) => !KNOWN.has(name) && has(header, name));
   if (foreign.length > 0)
-    return { kind: "unknown", why: `it has fields of a form that is not known: ${foreign.join(", ")}` };
-  return { kind: "differs", computed: computed ?? "" };
+    return { kind: "unknown", why: `has fields of a form that is not known: ${foreign.join(", ")}` };
+  return { kind: "differs", why: why ?? "has no form" };
 }
 
 /** What may have been hashed of a header, the likeliest first. */

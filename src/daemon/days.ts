@@ -2,7 +2,7 @@ import { type Day, dayEndSec, dayStartSec } from "../core/day.ts";
 import { type DayShare, PoolDay } from "../core/days.ts";
 import type { Address } from "../core/hex.ts";
 import { pricesOfDay } from "../core/price.ts";
-import { creditedBy, type Pool, type Programme } from "../core/programme.ts";
+import { creditedBy, type Pool, type Programme, specialAddresses } from "../core/programme.ts";
 import { valueOfShare } from "../core/value.ts";
 import type { Store } from "../store/store.ts";
 import { keepStandings } from "./tiers.ts";
@@ -22,6 +22,7 @@ export function closeDay(
   const window = { startSec: dayStartSec(day), endSec: dayEndSec(day) };
   store.days.insertDay(day, closedBlock);
   const isCredited = creditedBy(programme);
+  const isSpecial = specialOn(store, programme, special, day);
   const byRange = programme.rules?.rewards?.weighting === "in-range";
   const changed = store.days.changesSince(firstBlock);
   const closed = new Map<Pool, PoolDay>();
@@ -40,12 +41,31 @@ export function closeDay(
   for (const [pool, poolDay] of closed) {
     const { address } = pool;
     for (const each of store.days.holdings(pool, changed.get(address))) {
-      if (special.has(each.provider) || !isCredited(address, each.via)) continue;
+      if (isSpecial(each.provider) || !isCredited(address, each.via)) continue;
       insertShare(store, programme, { pool, day, share: poolDay.add(each) }, priceOf);
     }
     insertShare(store, programme, { pool, day, share: poolDay.end() }, priceOf);
   }
   keepStandings(store, programme, day);
+}
+
+/**
+ * Whose accounts are nobody's on a day. What came with a pool that was added after an epoch was final was a provider like
+ * any other on the days before the pool counts: they were paid by.
+ */
+function specialOn(
+  store: Store,
+  programme: Programme,
+  special: ReadonlySet<Address>,
+  day: Day,
+): (address: Address) => boolean {
+  const countsFrom = store.countsFrom();
+  const isLate = (pool: string): boolean => (countsFrom.get(pool) ?? day) > day;
+  if (!programme.pools.some(({ address }) => isLate(address))) return (address) => special.has(address);
+  const pools = programme.pools.filter(({ address }) => !isLate(address));
+  const wrappers = programme.wrappers.filter(({ pool }) => pool === null || !isLate(pool));
+  const then = specialAddresses({ ...programme, pools, wrappers });
+  return (address) => then.has(address);
 }
 
 function insertShare(

@@ -7,6 +7,9 @@ import type { ChainPort } from "./chain-port.ts";
 import { refetchAbove } from "./refetch.ts";
 
 const ANCESTOR_PAGE = 64;
+/** What is left to do where a time was settled that nobody says any more: nothing that is settled is undone. */
+const SETTLED_WRONG =
+  "where this goes on, a wrong time was settled: stop the daemon, put back a backup from before it (lp-ledger backup list, lp-ledger restore), or begin a new DATABASE";
 
 /**
  * The node has our tip by its hash, and says another time of it than we stored. What its hash proves or two readings agree on
@@ -32,6 +35,7 @@ export async function resolveTipTime(
       "transient",
       "TIME_DISPUTED",
       `${ours}, and the node in use says ${there.timestampSec}: ${why}`,
+      isSettled && agreed !== null && agreed !== tip.timestampSec ? { hint: SETTLED_WRONG } : {},
     );
     chain.rotate?.(error.message);
     throw error;

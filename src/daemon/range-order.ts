@@ -17,5 +17,8 @@ export function requireFollowing(tip: ProcessedBlock | undefined, { from, parent
       "transient",
       "TIME_RUNS_BACK",
       `block ${from} is said to be of an earlier time than our tip: ${firstSec}, before ${tip.timestampSec}`,
+      {
+        hint: "where every node goes on saying so, the tip's own time was wrong when it was read, and settled since: put back a backup from before it (lp-ledger backup list, lp-ledger restore), or begin a new DATABASE",
+      },
     );
 }

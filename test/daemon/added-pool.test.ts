@@ -7,21 +7,24 @@ import { Bookkeeper } from "../../src/daemon/bookkeeper.ts";
 import { converge } from "../../src/daemon/converge.ts";
 import { rebuild } from "../../src/daemon/rebuild.ts";
 import { openStore } from "../support/ledger.ts";
+import { addressOf } from "../support/logs.ts";
 import { chainPort } from "../support/port.ts";
 import { programmeLedger, REWARDS, SCHEDULE, TIERS } from "../support/programme-ledger.ts";
 import { POOL, TOKENS, worldProgramme } from "../support/world.ts";
 
 const PRICES = { [TOKENS[0]]: { fixed: "2" }, [TOKENS[1]]: { fixed: "3" } };
 const POOLS = worldProgramme()["pools"] as { address: string }[];
+/** A provider of the pair, whose address turns out to be a vault's. */
+const VAULT = addressOf(0x1005);
 
-/** A ledger of the pair alone whose first epoch is final, to which the other pool was added then. */
-async function withPoolAdded() {
+/** A ledger of the pair alone whose first epoch is final, to which another pool was added then. */
+async function withPoolAdded(more: object = {}) {
   const first = await programmeLedger({ pools: POOLS.slice(0, 1), prices: PRICES });
   const { ledger, chain, run, write, folder, settle } = first;
   const { store } = ledger;
   expect((await run("rewards", "finalize")).code).toBe(0);
   const rules = { schedule: SCHEDULE, tiers: TIERS, rewards: REWARDS, finality: { fallbackDepth: 0, minDepth: 0 } };
-  const whole = parseProgramme(worldProgramme({ ...rules, prices: PRICES }), "both pools");
+  const whole = parseProgramme(worldProgramme({ ...rules, prices: PRICES, ...more }), "both pools");
   const adoption = compareProgramme(store, whole);
   const { signal } = new AbortController();
   await addPools(
@@ -44,7 +47,7 @@ async function withPoolAdded() {
     },
     whole,
   );
-  write({ prices: PRICES });
+  write({ prices: PRICES, ...more });
   return { ...first, whole, settle, signal };
 }
 
@@ -90,5 +93,29 @@ describe("a pool that is added after an epoch is final", () => {
     const explained = await run("rewards", "explain", provider, "--epoch", "1");
     expect(explained.code).toBe(0);
     if (explained.out.includes(POOL)) expect(explained.out).toContain("which does not count on this day");
+  });
+
+  it("leaves its own address what it was paid as a provider before, and is none from then on", async () => {
+    const tokens = [{ address: VAULT, symbol: "VLT", decimals: 18 }];
+    const vault = { protocol: "erc20", address: VAULT, tokens, startBlock: 1 };
+    const { ledger, chain, run, whole, signal } = await withPoolAdded({
+      pools: [POOLS[0], vault],
+      prices: { ...PRICES, [VAULT]: { fixed: "1" } },
+    });
+    const { store } = ledger;
+    const keeper = new Bookkeeper(store, whole, sha256);
+    const port = chainPort(chain.fetch, whole);
+    for (let i = 0; i < 80; i++) await converge(keeper, port, signal, { settle: { blocksMin: 1, rangesMax: 50 } });
+    const final = store.rewards.epoch(1);
+    const paid = store.db.prepare("select reward_amount from rewards where epoch = 1 and provider_address = ?");
+    expect(BigInt(String(paid.pluck().get(VAULT)))).toBeGreaterThan(0n);
+    const calculated = await run("rewards", "calculate");
+    expect([calculated.code, calculated.err]).toEqual([0, ""]);
+    expect(store.rewards.epoch(1)).toEqual(final);
+    expect(store.findings.open()).toEqual([]);
+    const days = store.db.prepare("select max(date) from daily_balances where provider_address = ?").pluck().get(VAULT);
+    expect(String(days) < (final?.record.end ?? "")).toBe(true);
+    store.write(() => rebuild(store, whole, sha256));
+    expect((await run("rewards", "calculate")).code).toBe(0);
   });
 });

@@ -194,11 +194,93 @@ describe("a header", () => {
     const chain = grown(false);
     const full = grown(true).blocks[0]?.header ?? {};
     chain.fault = (method, _params, result) =>
-      method.startsWith("eth_getBlockBy") && result !== null ? { ...full, ...(result as object) } : result;
+      method.startsWith("eth_getBlockBy") && result !== null
+        ? { ...full, ...(result as object), fieldOfAnotherForm: null }
+        : result;
     const { ledger, steps, refused } = ledgerOf(chain);
     await steps(2);
     expect(ledger.store.blocks.tip()).toBeUndefined();
     expect(refused[0]).toMatch(/hashes to/);
+  });
+
+  it.each([
+    ["left out", undefined],
+    ["of no use", "zz"],
+  ] as const)("does not escape its judgement by a known field that is %s", async (_how, miner) => {
+    const chain = grown(true);
+    shifted(chain, "both", () => 11 * HOURS);
+    const lie = chain.fault;
+    chain.fault = (method, params, result) => {
+      const said = lie?.(method, params, result) ?? result;
+      return method.startsWith("eth_getBlockBy") && said !== null ? { ...(said as object), miner } : said;
+    };
+    const { ledger, steps, refused } = ledgerOf(chain);
+    await steps(4);
+    expect(ledger.store.blocks.tip()).toBeUndefined();
+    expect(refused[0]).toMatch(/cannot be hashed: it/);
+  });
+
+  it("of another block than the one that was asked for proves nothing", async () => {
+    const chain = grown(true);
+    const expected = await straight(chain);
+    const within = (number: number): boolean => number % 20 > 1 && number % 20 < 12 && number <= 60;
+    const timeOf = (number: number): string => `0x${(chain.blocks[number]?.timestampSec ?? 0).toString(16)}`;
+    chain.fault = (method, params, result) => {
+      if (method === "eth_getBlockByNumber" && within(Number(params[0]))) {
+        const { header, hash } = chain.blocks[Number(params[0]) - (Number(params[0]) % 20) + 1] ?? {};
+        return { ...header, hash, transactions: [] };
+      }
+      if (method !== "eth_getLogs") return result;
+      return (result as { blockNumber: string }[]).map((log) => {
+        const number = Number(log.blockNumber);
+        return within(number) ? { ...log, blockTimestamp: timeOf(number - (number % 20) + 12) } : log;
+      });
+    };
+    const { ledger, steps, settled, refused } = ledgerOf(chain);
+    await steps(10);
+    expect(refused.at(-1)).toMatch(/block \d+ was asked for, and block \d+ was answered/);
+    expect(settled()).toBe(0);
+    chain.fault = undefined;
+    await steps(14);
+    expect([ledger.dump(), settled()]).toEqual([expected, 60]);
+  });
+
+  it("that proves no time is not compared with its own endpoint's word while another one is away", async () => {
+    for (const isProvable of [false, true]) {
+      const [liar, honest] = [grown(isProvable), grown(isProvable)];
+      shifted(liar, "both", () => 11 * HOURS);
+      const lie = liar.fault;
+      liar.fault = (method, params, result) => {
+        const said = lie?.(method, params, result) ?? result;
+        return method.startsWith("eth_getBlockBy") && said !== null
+          ? { ...(said as object), nextForkRoot: "0x1" }
+          : said;
+      };
+      const { ledger, steps, settled, refused } = ledgerOf(liar, honest);
+      honest.fault = () => {
+        throw new Error("busy");
+      };
+      await steps(12);
+      expect([isProvable, settled(), ledger.store.blocks.tip()?.number]).toEqual([isProvable, 0, 70]);
+      expect(refused.some((each) => each.startsWith("TIMES_UNPROVEN"))).toBe(true);
+    }
+  });
+
+  it("is asked for again where the only endpoint failed once in the middle of a dispute about the tip", async () => {
+    const chain = grown(false);
+    const { ledger, steps } = ledgerOf(chain);
+    await ledger.step({ until: 69 });
+    shifted(chain, "both", (number) => (number === 70 ? HOURS / 4 : 0));
+    await steps(2);
+    let failures = 1;
+    chain.fault = (method, _params, result) => {
+      if (method === "eth_getBlockByHash" && failures-- > 0) throw new Error("busy");
+      return result;
+    };
+    await steps(2);
+    chain.fault = undefined;
+    for (let i = 0; i < 20; i++) await steps(1);
+    expect(ledger.dump()).toBe(await straight(chain));
   });
 });
 

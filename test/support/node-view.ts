@@ -96,6 +96,7 @@ function header(block: FakeBlock | undefined): unknown {
     timestamp: hex(timestampSec),
     transactions,
     logsBloom: bloomOf(block),
+    fieldOfAnotherForm: "0x1", // So that nothing can be proven by the hash.
   };
 }
 
