@@ -3,6 +3,9 @@ import { toHash } from "../core/hex.ts";
 import { type Header, unitHint } from "./headers.ts";
 import { inconsistent, quantity } from "./logs.ts";
 
+/** Local chains, whose stand-ins now and then answer less of a header than a node does. */
+const DEVELOPMENT: ReadonlySet<number> = new Set([1_337, 31_337]);
+
 /** Chains whose block hashes are those of their headers in a form that is known: seen on real headers of each. */
 export const RECOMPUTED: ReadonlySet<number> = new Set([
   ...[1, 3, 5, 11_155_111, 17_000, 560_048], // Ethereum and its test networks
@@ -11,7 +14,7 @@ export const RECOMPUTED: ReadonlySet<number> = new Set([
   ...[100, 77, 99, 10_200], // Gnosis and POA
   ...[137, 80_001, 80_002, 56, 97], // Polygon and BNB
   ...[43_114, 43_113, 534_352, 999, 143, 199, 4_217], // Avalanche, Scroll, HyperEVM, Monad, BTTC, Tempo
-  ...[1_337, 31_337], // development chains
+  ...DEVELOPMENT,
 ]);
 
 export interface HeaderRules {
@@ -34,11 +37,11 @@ export type HeaderState = "authentic" | "unauthenticated";
 export class HeaderCheck {
   readonly #rules: HeaderRules;
   readonly #states = new Map<string, HeaderState>();
-  #recomputes: boolean;
+  /** A header of the chain was seen to hash to its block. */
+  #hasRecomputed = false;
 
   constructor(rules: HeaderRules) {
     this.#rules = rules;
-    this.#recomputes = RECOMPUTED.has(rules.chainId);
   }
 
   /** How the newest header of an endpoint was judged; null before the first. */
@@ -89,12 +92,11 @@ export class HeaderCheck {
     // Nothing rests on a genesis block but its hash, and chains have made theirs in ways of their own.
     if (block.number === 0) return verdict.kind === "authentic";
     if (verdict.kind === "authentic") {
-      this.#recomputes = true;
+      this.#hasRecomputed = true;
       this.#states.set(endpoint, "authentic");
       return true;
     }
-    const mustRecompute = this.#recomputes || this.#rules.hasRecomputed?.() === true;
-    if (verdict.kind === "differs" && mustRecompute)
+    if (verdict.kind !== "unknown" && this.#mustRecompute(verdict.kind))
       throw inconsistent(`the header of block ${block.number} ${verdict.why}`);
     if (this.#states.get(endpoint) !== "unauthenticated") {
       const what = `the header of block ${block.number} cannot be authenticated: it ${verdict.why}`;
@@ -102,5 +104,12 @@ export class HeaderCheck {
     }
     this.#states.set(endpoint, "unauthenticated");
     return false;
+  }
+
+  /** Whether a header of known fields that is not authentic is a false one. */
+  #mustRecompute(kind: "differs" | "incomplete"): boolean {
+    if (this.#hasRecomputed || this.#rules.hasRecomputed?.() === true) return true;
+    const { chainId } = this.#rules;
+    return RECOMPUTED.has(chainId) && (kind === "differs" || !DEVELOPMENT.has(chainId));
   }
 }

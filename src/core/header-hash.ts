@@ -2,12 +2,12 @@ import { keccakOfHex } from "./keccak.ts";
 import { decodeRlp, encodeRlp, quantityDigits, type RlpItem } from "./rlp.ts";
 
 /**
- * What a header says of itself. `authentic`: its hash is that of its fields, so none of them is false. `differs`: it has no
- * field beside those that are known, and they do not give its hash. `unknown`: it has a field that no known form has.
+ * What a header says of itself. `authentic`: its hash is that of its fields, so none of them is false. `differs`: its fields are
+ * those of a known form, and give another hash. `incomplete`: it has fewer. `unknown`: it has one that no known form has.
  */
 export type HeaderVerdict =
   | { readonly kind: "authentic" }
-  | { readonly kind: "differs"; readonly why: string }
+  | { readonly kind: "differs" | "incomplete"; readonly why: string }
   | { readonly kind: "unknown"; readonly why: string };
 
 type RawHeader = Readonly<Record<string, unknown>>;
@@ -74,20 +74,25 @@ const KNOWN: ReadonlySet<string> = new Set([
  */
 export function judgeHeader(header: RawHeader): HeaderVerdict {
   const hash = String(header["hash"]).toLowerCase();
-  let why: string | undefined;
+  let computed: string | undefined;
+  let lack: string | undefined;
   try {
     for (const items of formsOf(header)) {
       const own = keccakOfHex(`0x${encodeRlp(items)}`);
       if (own === hash) return { kind: "authentic" };
-      why ??= `hashes to ${own}, not to ${hash}: its time or another field is not the chain's`;
+      computed ??= own;
     }
   } catch (error) {
-    why = `cannot be hashed: ${(error as Error).message}`;
+    lack = `cannot be hashed: ${(error as Error).message}`;
   }
   const foreign = Object.keys(header).filter((name) => !KNOWN.has(name) && has(header, name));
   if (foreign.length > 0)
     return { kind: "unknown", why: `has fields of a form that is not known: ${foreign.join(", ")}` };
-  return { kind: "differs", why: why ?? "has no form" };
+  if (lack !== undefined) return { kind: "incomplete", why: lack };
+  return {
+    kind: "differs",
+    why: `hashes to ${computed}, not to ${hash}: its time or another field is not the chain's`,
+  };
 }
 
 /** What may have been hashed of a header, the likeliest first. */

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { FollowedChain } from "../../src/chain/followed-chain.ts";
+import { HeaderCheck } from "../../src/chain/header-check.ts";
 import { RANGE_LIMITS } from "../../src/chain/ranges.ts";
 import { type Fetch, Rpc } from "../../src/chain/rpc.ts";
 import { blockContent } from "../../src/cli/platform.ts";
@@ -208,16 +209,30 @@ describe("a header", () => {
     ["of no use", "zz"],
   ] as const)("does not escape its judgement by a known field that is %s", async (_how, miner) => {
     const chain = grown(true);
+    const { ledger, steps, refused } = ledgerOf(chain);
+    await ledger.step({ until: 20 });
     shifted(chain, "both", () => 11 * HOURS);
     const lie = chain.fault;
     chain.fault = (method, params, result) => {
       const said = lie?.(method, params, result) ?? result;
       return method.startsWith("eth_getBlockBy") && said !== null ? { ...(said as object), miner } : said;
     };
-    const { ledger, steps, refused } = ledgerOf(chain);
     await steps(4);
-    expect(ledger.store.blocks.tip()).toBeUndefined();
+    expect(ledger.store.blocks.tip()?.number).toBe(20);
     expect(refused[0]).toMatch(/cannot be hashed: it/);
+    // Nor from the beginning, but on a chain for development, whose stand-ins answer little.
+    const { hash, parentHash, timestampSec } = chain.blocks[30] ?? { hash: "", parentHash: "", timestampSec: 0 };
+    const little = { number: "0x1e", hash, parentHash, timestamp: `0x${timestampSec.toString(16)}` };
+    const reads = (chainId: number, hasRecomputed = false) =>
+      new HeaderCheck({
+        chainId,
+        nowMs: () => stillClock.nowMs(),
+        clockDriftSec: 900,
+        hasRecomputed: () => hasRecomputed,
+      }).read({ ...little, miner }, "n1")?.isAuthentic;
+    expect(() => reads(1)).toThrow(/cannot be hashed: it/);
+    expect(() => reads(31_337, true)).toThrow(/cannot be hashed: it/);
+    expect([reads(31_337), reads(4_242)]).toEqual([false, false]);
   });
 
   it("of another block than the one that was asked for proves nothing", async () => {
