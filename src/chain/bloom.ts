@@ -1,16 +1,17 @@
 import { keccak } from "../core/keccak.ts";
-import type { LogFilter } from "./logs.ts";
+import type { Watch } from "./logs.ts";
 
 const BLOOM = /^0x[0-9a-f]{512}$/i;
 
-/** Whether a header's bloom says that a block may hold logs of a filter. A bloom may only ever add suspicion. */
+/** Whether a header's bloom says that a block may hold logs of what is watched. A bloom may only ever add suspicion. */
 export class BloomTest {
-  readonly #addresses: readonly (readonly number[])[];
+  readonly #watch: Pick<Watch, "part" | "topics">;
+  readonly #addresses: (readonly number[])[] = [];
   readonly #topics: readonly (readonly number[])[];
 
-  constructor({ addresses, topics }: LogFilter) {
-    this.#addresses = addresses.map(bitsOf);
-    this.#topics = topics.map(bitsOf);
+  constructor(watch: Pick<Watch, "part" | "topics">) {
+    this.#watch = watch;
+    this.#topics = watch.topics.map(bitsOf);
   }
 
   /** False also where the bloom says nothing: some chains give none, all zeros or all ones. */
@@ -20,6 +21,7 @@ export class BloomTest {
     if (bytes.every((byte) => byte === 0) || bytes.every((byte) => byte === 0xff)) return false;
     const has = (bits: readonly number[]): boolean =>
       bits.every((bit) => ((bytes[255 - (bit >> 3)] ?? 0) & (1 << (bit & 7))) !== 0);
+    this.#addresses.push(...this.#watch.part(this.#addresses.length).addresses.map(bitsOf));
     return this.#addresses.some(has) && this.#topics.some(has);
   }
 }

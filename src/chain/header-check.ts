@@ -50,10 +50,10 @@ export class HeaderCheck {
   }
 
   /**
-   * A header that an endpoint answered; null where it has none.
-   * @throws LOGS_INCONSISTENT where it is not of the hash it names, or its time is ahead of the machine's clock
+   * A header that an endpoint answered; null where it has none. `asked`: the number that it was asked for by.
+   * @throws LOGS_INCONSISTENT where it is of another block, not of the hash it names, or its time is ahead of the machine's clock
    */
-  read(raw: unknown, endpoint: string): Header | null {
+  read(raw: unknown, endpoint: string, asked?: number): Header | null {
     if (raw === null || raw === undefined) return null;
     const fields = raw as Record<string, unknown>;
     const block = {
@@ -62,6 +62,8 @@ export class HeaderCheck {
       parentHash: toHash(fields["parentHash"]),
       timestampSec: quantity(fields["timestamp"], "block.timestamp"),
     };
+    if (asked !== undefined && block.number !== asked)
+      throw inconsistent(`block ${asked} was asked for, and block ${block.number} was answered`);
     this.#requirePast(block.number, block.timestampSec);
     return { ...block, bloom: fields["logsBloom"], isAuthentic: this.#isAuthentic(fields, block, endpoint) };
   }

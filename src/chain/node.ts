@@ -46,8 +46,7 @@ export class ChainNode {
   readonly #rpc: Rpc;
   readonly #watch: Watch;
   readonly #headers: HeaderCheck;
-  #bloom: BloomTest;
-  #bloomed: number;
+  readonly #bloom: BloomTest;
   #dropped = 0;
   readonly #filterCost = new FilterCost();
 
@@ -55,20 +54,12 @@ export class ChainNode {
     this.#rpc = rpc;
     this.#headers = headers;
     this.#watch = watch;
-    this.#bloom = new BloomTest(watch.part());
-    this.#bloomed = watch.size;
+    this.#bloom = new BloomTest(watch);
   }
 
-  #header(raw: unknown): Header | null {
-    return this.#headers.read(raw, this.#rpc.id);
-  }
-
-  /** The header of the block that was asked for by its number, null where the node has none. */
-  #headerOf(number: number, raw: unknown): Header | null {
-    const header = this.#header(raw);
-    if (header !== null && header.number !== number)
-      throw inconsistent(`block ${number} was asked for, and block ${header.number} was answered`);
-    return header;
+  /** The header that was answered, which must be of this number where it was asked for by one; null where there is none. */
+  #header(raw: unknown, number?: number): Header | null {
+    return this.#headers.read(raw, this.#rpc.id, number);
   }
 
   /** A tag the node refuses or does not know is null; a node that is busy is an error. */
@@ -96,7 +87,7 @@ export class ChainNode {
   /** Chain id and genesis hash: what tells one chain from another. */
   async identity(signal: AbortSignal): Promise<{ readonly chainId: number; readonly genesisHash: Hash }> {
     const [chainId, genesis] = await this.#rpc.batch([{ method: "eth_chainId", params: [] }, blockCall(0)], signal);
-    const block = this.#headerOf(0, genesis);
+    const block = this.#header(genesis, 0);
     if (block === null) throw inconsistent("the node has no block 0");
     return { chainId: quantity(chainId, "eth_chainId"), genesisHash: block.hash };
   }
@@ -107,8 +98,7 @@ export class ChainNode {
     const outcomes = await this.#rpc.outcomes(calls, signal);
     const [latest, ...blocks] = outcomes.slice(0, -1).map((outcome, i) => {
       if (outcome instanceof LpLedgerError) throw outcome;
-      const number = numbers[i - 1];
-      return number === undefined ? this.#header(outcome.result) : this.#headerOf(number, outcome.result);
+      return this.#header(outcome.result, numbers[i - 1]);
     });
     if (latest == null) throw inconsistent("the node has no latest block");
     return { head: latest, finalized: this.#finalizedOf(outcomes.at(-1)), blocks };
@@ -120,7 +110,7 @@ export class ChainNode {
     for (let i = 0; i < numbers.length; i += HEADERS_PER_REQUEST) {
       const some = numbers.slice(i, i + HEADERS_PER_REQUEST);
       const results = await this.#rpc.batch(some.map(blockCall), signal);
-      blocks.push(...some.map((number, at) => this.#headerOf(number, results[at])));
+      blocks.push(...some.map((number, at) => this.#header(results[at], number)));
     }
     return blocks;
   }
@@ -147,7 +137,7 @@ export class ChainNode {
       this.#filterCost.refused(); // Where the addresses were left out, that may have been too much for the node.
       throw error;
     });
-    const [start, end] = [this.#headerOf(from, answers[0]), this.#headerOf(to, answers.at(-1))];
+    const [start, end] = [this.#header(answers[0], from), this.#header(answers.at(-1), to)];
     if (start === null || end === null) throw behind(from, to);
     if (known !== undefined && known !== end.hash) throw inconsistent(`block ${to} changed while its logs were read`);
     const placed = this.#readLogs(answers.slice(1, -1), filter, from, to);
@@ -194,15 +184,15 @@ export class ChainNode {
       const filter = this.#watch.part(whole.watched ?? 0, watched);
       const calls = logsCalls(filter, { fromBlock: hex(from), toBlock: hex(end.number) });
       const answers = await this.#rpc.batch([...calls, blockCall(end.number)], signal);
-      const again = this.#headerOf(end.number, answers.at(-1));
+      const again = this.#header(answers.at(-1), end.number);
       if (again?.hash !== end.hash) throw inconsistent(`block ${end.number} changed while its range was read`);
       const placed = this.#readLogs(answers.slice(0, -1), filter, from, end.number);
-      whole = { ...whole, watched, blocks: await this.#merged(whole, placed, signal) };
+      whole = { ...whole, watched, ...(await this.#merged(whole, placed, signal)) };
     }
     return whole;
   }
 
-  async #merged(range: Range, placed: readonly PlacedBlock[], signal: AbortSignal): Promise<readonly LogBlock[]> {
+  async #merged(range: Range, placed: readonly PlacedBlock[], signal: AbortSignal): Promise<Partial<Range>> {
     const blocks = new Map(range.blocks.map((block) => [block.number, block]));
     // The parts of a batch may be answered before and after a reorg: what came is compared with headers read after it.
     const numbers = placed.length === 0 ? [] : [...placed.map(({ number }) => number), range.end.number];
@@ -218,7 +208,8 @@ export class ChainNode {
       const logs = mergeLogs(number, before?.logs ?? [], block.logs);
       blocks.set(number, { ...(before ?? block), logs, content: undefined });
     }
-    return [...blocks.values()].sort(byNumber);
+    const isProven = range.isProven === true && headers.every((each) => each?.isAuthentic === true);
+    return { blocks: [...blocks.values()].sort(byNumber), isProven };
   }
 
   /** The same for one block whose logs are too many for one answer: out of its receipts. */
@@ -241,7 +232,7 @@ export class ChainNode {
   /** A block with the logs of our filter out of its receipts. */
   async blockByReceipts(number: number, signal: AbortSignal): Promise<Omit<Header, "bloom"> & LogBlock> {
     const [header] = await this.#rpc.batch([blockCall(number)], signal);
-    const block = this.#headerOf(number, header);
+    const block = this.#header(header, number);
     if (block === null) throw behind(number, number);
     const logs = await logsOfReceipts(this.#rpc, block.number, header, signal);
     // Once to hear of pools that the block made, and once more with them.
@@ -260,10 +251,6 @@ export class ChainNode {
   /** Blocks that came without logs although their header's bloom speaks of some: asked again by hash, then by receipts. */
   async #suspected(silent: readonly Header[], signal: AbortSignal): Promise<readonly LogBlock[]> {
     const found: LogBlock[] = [];
-    if (this.#bloomed < this.#watch.size) {
-      this.#bloom = new BloomTest(this.#watch.part());
-      this.#bloomed = this.#watch.size;
-    }
     for (const { hash, number, bloom } of silent) {
       if (!this.#bloom.suspects(bloom)) continue;
       let block = await this.blockLogs(hash, number, signal);

@@ -15,8 +15,8 @@ import { stillClock } from "../support/port.ts";
 
 const SETTLE = { blocksMin: 1, rangesMax: 5 };
 
-function grown(blocks = 60, seed = 5): FakeChain {
-  const chain = new FakeChain({ secondsPerBlock: 4000 });
+function grown(blocks = 60, seed = 5, isProvable = false): FakeChain {
+  const chain = new FakeChain({ secondsPerBlock: 4000, isProvable });
   chain.grow(blocks, seed);
   return chain;
 }
@@ -190,7 +190,7 @@ describe("settling", () => {
   );
 
   it("asks another endpoint than the one that read first, also where the first one is not in use any more", async () => {
-    const chain = grown(60, 11);
+    const chain = grown(60, 11, true);
     const asked: string[] = [];
     const rpc = (id: string) => {
       const fetch: Fetch = (url, init) => {
