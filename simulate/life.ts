@@ -40,6 +40,8 @@ export class Life {
   readonly store: Store;
   readonly done: Promise<void>;
   readonly path: string;
+  /** It cannot settle until another endpoint does well. */
+  settlingWaits = false;
   readonly #opened: OpenDatabase;
   readonly #plan: LifePlan;
   readonly #stop = new AbortController();
@@ -80,6 +82,9 @@ export class Life {
         once: false,
         settle: { blocksMin: settleMin, rangesMax: 4 },
         ...(acceptDeepReorg === undefined ? {} : { acceptDeepReorg: toHash(acceptDeepReorg) }),
+        onStep: ({ settling }) => {
+          if (settling !== "done") this.settlingWaits = settling === "waits";
+        },
         onRetry: (error) => onTold(`${error.message} ${JSON.stringify(error.facts)}`),
       });
       onTold(JSON.stringify(chain.health()));

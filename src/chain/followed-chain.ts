@@ -126,11 +126,11 @@ export class FollowedChain {
         throw new LpLedgerError("transient", "NODE_BEHIND", `the node ${other.rpc.id} lacks block ${to}`);
       // What is final costs one request a range, and one header for each block with logs.
       for await (const range of other.ranges.read(from, to, { head, finalTo }, signal, checked)) {
-        if (range.isProven !== true && other.rpc.id === firstBy && this.#endpoints.areSeveral) throw unproven(range);
-        yield range;
+        const isByFirst = range.isProven !== true && other.rpc.id === firstBy && this.#endpoints.areSeveral;
+        yield isByFirst ? { ...range, isByFirst } : range;
       }
     } catch (error) {
-      if (!signal.aborted && !isUnproven(error)) this.#endpoints.failed(other, error);
+      if (!signal.aborted) this.#endpoints.failed(other, error);
       throw error;
     }
   }
@@ -208,18 +208,6 @@ export class FollowedChain {
   health(): readonly EndpointHealth[] {
     return this.#endpoints.health().map((each) => ({ ...each, headers: this.#headers.stateOf(each.id) }));
   }
-}
-
-const UNPROVEN = "TIMES_UNPROVEN";
-
-/** Where no hash proves the times of blocks, one endpoint of several is not compared with itself. */
-function unproven({ from, end, by }: Range): LpLedgerError {
-  const what = `the headers of blocks ${from} to ${end.number} do not prove their times, and no other endpoint than ${by}, which read them first, does well`;
-  return new LpLedgerError("transient", UNPROVEN, what);
-}
-
-function isUnproven(error: unknown): boolean {
-  return error instanceof LpLedgerError && error.code === UNPROVEN;
 }
 
 /** The answer that contains every other: nodes leave logs out, they do not make them up. */

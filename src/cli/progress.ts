@@ -2,6 +2,7 @@ import type { Clock } from "../core/chain.ts";
 import type { LpLedgerError } from "../core/errors.ts";
 import type { Committed } from "../daemon/bookkeeper.ts";
 import type { Step } from "../daemon/converge.ts";
+import { SETTLING_WAITS } from "../daemon/run.ts";
 import type { Logger } from "../log.ts";
 import type { Io } from "./wiring.ts";
 
@@ -19,6 +20,7 @@ export class Progress {
   #shownMs = 0;
   #lastTip: number | undefined;
   #behind = false;
+  #waits = false;
 
   constructor(io: Io, log: Logger, clock: Clock) {
     this.#io = io;
@@ -46,7 +48,7 @@ export class Progress {
     if (now - this.#sinceMs > 30_000) this.#begin(now);
   }
 
-  stepped({ verdict, head, final }: Step, tip: number | undefined): void {
+  stepped({ verdict, head, final, settling }: Step, tip: number | undefined): void {
     if (verdict === "forked")
       this.#line({ tip, head }, "warn", "reorg: undone to the common block and followed the new chain");
     const isBehind = verdict === "behind";
@@ -55,6 +57,9 @@ export class Progress {
       this.#line({ tip, head }, "warn", text);
     }
     this.#behind = isBehind;
+    if (settling === "waits" && !this.#waits) this.#line({ tip, final }, "warn", SETTLING_WAITS);
+    // A step that does not try says nothing of it.
+    if (settling !== "done") this.#waits = settling === "waits";
     if (tip !== undefined && tip === head && tip !== this.#lastTip) this.#log.debug({ tip, final }, "at the head");
     this.#lastTip = tip;
   }

@@ -60,6 +60,8 @@ export interface Range {
   readonly headers?: readonly Block[];
   /** Whether every header that was read for it hashes to its block; of a settling reading these are those of all blocks with logs. */
   readonly isProven?: boolean;
+  /** A second reading by the endpoint that gave the first, though there are others, and nothing proves its times: nothing is settled by it. */
+  readonly isByFirst?: boolean;
   /** How many addresses were watched when it was asked: pools that were made before it may have been unknown then. */
   readonly watched?: number;
   /** Gives back the memory that its logs lie in: they are not read again. */

@@ -9,7 +9,7 @@ import { commitWithRefetch } from "./commit-with-refetch.ts";
 import { cutByDays } from "./cut-by-days.ts";
 import { resolveTipTime } from "./disputed-time.ts";
 import { commonBlock, refuseDeep, storedFinal } from "./fork.ts";
-import { type SettleOptions, settle } from "./settle.ts";
+import { type SettleOptions, type Settling, settle } from "./settle.ts";
 import { together } from "./together.ts";
 
 /** What one step found and did. */
@@ -17,8 +17,8 @@ export interface Step {
   readonly verdict: Verdict;
   readonly head: number;
   readonly final: number | null;
-  /** Final blocks are left to settle: the next step should not wait. */
-  readonly settling: boolean;
+  /** Where final blocks are left to settle, the next step should not wait, unless settling itself has to. */
+  readonly settling: Settling;
   /** A newer final block was seen, which the next step confirms. */
   readonly finalPending: boolean;
   /** There is more to follow at once. */
@@ -94,7 +94,7 @@ export async function converge(
       verdict: goal >= from ? "extends" : "behind",
       head: head.number,
       final: null,
-      settling: false,
+      settling: "done",
       finalPending: false,
       more: isCut || ranges >= FOLLOW_RANGES_MAX,
     };
@@ -114,7 +114,8 @@ export async function converge(
   if (!sound) keeper.pendingFinal = undefined;
   const final = sound ? keepFinal(keeper, sight) : (keeper.store.config.get("final_block") ?? null);
   if (verdict === "extends" && goal > tip.number && !isDisputed) await follow(tip.number + 1);
-  const settling = sound && options.settle !== undefined && (await settle(keeper, chain, signal, options.settle));
+  const settling =
+    sound && options.settle !== undefined ? await settle(keeper, chain, signal, options.settle) : "done";
   const finalPending = keeper.pendingFinal !== undefined;
   return {
     verdict,

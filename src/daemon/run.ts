@@ -30,6 +30,9 @@ export interface RunOptions extends ConvergeOptions {
 }
 
 const STALLED = "STALLED";
+export const SETTLING_WAITS =
+  "nothing settles: no hash proves the times of the next blocks, and no other endpoint does well than the one that read them " +
+  "first; mend another one or name it, or take out of RPC_URLS what is gone for good";
 /** Transient, but not for this process: a supervisor starts it again. */
 const ENDINGS: ReadonlySet<string> = new Set([STALLED, "CHAIN_THREAD"]);
 /** A next range is nearly always there: a backfill reads ahead. */
@@ -68,23 +71,28 @@ export async function run(
           options.onCommit?.(committed, head);
         },
       });
-      failures = 0;
-      lastSuccessMs = clock.nowMs();
+      // Whoever waits for the end of it waits as for a node.
+      const waits = options.once && step.settling === "waits";
+      if (!waits) {
+        failures = 0;
+        lastSuccessMs = clock.nowMs();
+      }
       clearHalt(keeper, step);
       watchdog.look(step, keeper.store.blocks.tip()?.number);
       options.onLook?.();
       if (!step.more) await readRates(keeper, chain, signal);
       late.tick(keeper.programme);
       options.onStep?.(step);
+      if (waits) throw new LpLedgerError("transient", "TIMES_UNPROVEN", SETTLING_WAITS);
       // A look that falls behind says nothing of what is final, and the ones before it do not count with it.
       const isSound = step.verdict === "known" || step.verdict === "extends";
       const isThere = reached(keeper, step, options.until);
       if (!isThere || isSound !== wasSound) looksAtHead = 0;
-      if (isThere && !step.settling && !step.finalPending) looksAtHead += 1;
+      if (isThere && step.settling === "done" && !step.finalPending) looksAtHead += 1;
       wasSound = isSound;
       // The second look at the head is what finds out how much of the ledger is final.
       if (options.once && looksAtHead === 2) return;
-      const goOn = step.settling || step.more || (options.once && (looksAtHead === 1 || step.finalPending));
+      const goOn = step.settling === "more" || step.more || (options.once && (looksAtHead === 1 || step.finalPending));
       if (step.verdict !== "forked" && !goOn) {
         const restMs = restMsOf(options.pollIntervalMs(), clock.nowMs() - lookedMs);
         await (options.rest?.(restMs, signal) ?? clock.sleep(restMs, signal));
@@ -142,7 +150,7 @@ class Watchdog {
   look({ head, verdict, settling }: Step, tip: number | undefined): void {
     this.#moved ||= this.#head !== undefined && head > this.#head;
     this.#head = head;
-    if (settling || (verdict === "known" && head === tip) || !this.#moved) {
+    if (settling === "more" || (verdict === "known" && head === tip) || !this.#moved) {
       this.progressed();
       return;
     }

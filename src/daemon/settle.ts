@@ -9,6 +9,12 @@ import { headerAt } from "./header-at.ts";
 import { firstReader } from "./readers.ts";
 import { cutAtFinal, refetchAbove } from "./refetch.ts";
 
+/**
+ * Whether final blocks are left to settle, and whether that has to wait: no hash proves the times of the next ones, and no other
+ * endpoint does well than the one of several that read them first.
+ */
+export type Settling = "done" | "more" | "waits";
+
 export interface SettleOptions {
   /** Wait until so many final blocks are unsettled, so that a quiet head costs no request a poll. */
   readonly blocksMin: number;
@@ -21,19 +27,18 @@ export interface SettleOptions {
  * Reads final blocks a second time, from another endpoint where there is one, and compares them with what is stored.
  * Where they differ the block is asked about in every way there is; if what is stored was wrong, everything from there
  * on is undone and redone in one transaction, and recorded.
- * @returns whether final blocks are left to settle.
  */
 export async function settle(
   keeper: Bookkeeper,
   chain: ChainPort,
   signal: AbortSignal,
   options: SettleOptions,
-): Promise<boolean> {
+): Promise<Settling> {
   const { config, blocks } = keeper.store;
   const [final, tip] = [config.get("final_block"), blocks.tip()];
-  if (final === undefined || tip === undefined) return false;
+  if (final === undefined || tip === undefined) return "done";
   const settled = config.get("settled_block") ?? beginAt(keeper, final, tip.number);
-  if (final - settled < options.blocksMin || final <= settled) return false;
+  if (final - settled < options.blocksMin || final <= settled) return "done";
   let ranges = 0;
   const first = firstReader(keeper.store, settled + 1);
   const to = Math.min(final, first.to);
@@ -47,14 +52,15 @@ export async function settle(
     ]);
     if (differing.length > 0) {
       const redone = await redo(keeper, chain, range, differing, signal, { ...options, early });
-      if (redone) return true; // And compared again.
+      if (redone) return "more"; // And compared again.
     }
     range.release?.();
+    if (range.isByFirst === true) return "waits";
     keeper.settleUpTo(range.end);
     ranges += 1;
     if (ranges >= options.rangesMax) break;
   }
-  return (config.get("settled_block") ?? 0) < final;
+  return (config.get("settled_block") ?? 0) < final ? "more" : "done";
 }
 
 /**

@@ -4,16 +4,23 @@ import { HeaderCheck } from "../../src/chain/header-check.ts";
 import { RANGE_LIMITS } from "../../src/chain/ranges.ts";
 import { type Fetch, Rpc } from "../../src/chain/rpc.ts";
 import { blockContent } from "../../src/cli/platform.ts";
-import type { Range } from "../../src/core/chain.ts";
+import type { Clock, Range } from "../../src/core/chain.ts";
 import { LpLedgerError } from "../../src/core/errors.ts";
 import { toHash } from "../../src/core/hex.ts";
+import { keccakOfText } from "../../src/core/keccak.ts";
 import { cutByDays } from "../../src/daemon/cut-by-days.ts";
+import { run } from "../../src/daemon/run.ts";
+import type { Settling } from "../../src/daemon/settle.ts";
 import { FakeChain } from "../support/fake-chain.ts";
 import { TestLedger, testProgramme } from "../support/ledger.ts";
 import { stillClock } from "../support/port.ts";
 
 const SETTLE = { blocksMin: 1, rangesMax: 5 };
 const HOURS = 3_600;
+const SWAP = keccakOfText("Swap(address,address,int256,int256,uint160,uint128,int24)");
+const away = (): never => {
+  throw new Error("busy");
+};
 const programme = testProgramme({ finality: { fallbackDepth: 10, minDepth: 0 } });
 
 function grown(isProvable: boolean, seed = 11): FakeChain {
@@ -42,15 +49,24 @@ function shifted(chain: FakeChain, where: "headers" | "logs" | "both", shift: Sh
 }
 
 function ledgerOf(...chains: readonly FakeChain[]) {
+  let passedMs = 0;
+  const clock: Clock = {
+    ...stillClock,
+    nowMs: () => stillClock.nowMs() + passedMs,
+    sleep: async (ms) => {
+      passedMs += ms;
+    },
+  };
   const refused: string[] = [];
+  const settling: Settling[] = [];
   const rpcs = chains.map((chain, i) => {
     const fetch: Fetch = (url, init) => chain.fetch(url, init);
-    const common = { clock: stillClock, timeoutMs: 1000, bodyBytesMax: 2 ** 24 };
+    const common = { clock, timeoutMs: 1000, bodyBytesMax: 2 ** 24 };
     return new Rpc({ id: `n${i + 1}`, url: "http://127.0.0.1:1/", fetch, ...common });
   });
   const warned: string[] = [];
   const port = new FollowedChain(rpcs, programme, {
-    clock: stillClock,
+    clock,
     random: () => 0.5,
     contentOf: blockContent,
     limits: { ...RANGE_LIMITS, blocksStart: 20 },
@@ -59,14 +75,16 @@ function ledgerOf(...chains: readonly FakeChain[]) {
   const ledger = new TestLedger((chains[0] as FakeChain).fetch, { chain: port, programme });
   /** Steps on, whatever the nodes do; only what is transient is borne. */
   const steps = async (count: number): Promise<void> => {
-    for (let i = 0; i < count; i++)
-      await ledger.step({ settle: SETTLE }).catch((error: unknown) => {
+    for (let i = 0; i < count; i++) {
+      const step = await ledger.step({ settle: SETTLE }).catch((error: unknown) => {
         if (!(error instanceof LpLedgerError) || error.kind !== "transient") throw error;
         refused.push(`${error.code} ${error.message}`);
       });
+      if (step !== undefined) settling.push(step.settling);
+    }
   };
   const settled = (): number | undefined => ledger.store.config.get("settled_block");
-  return { ledger, steps, refused, warned, settled, health: () => port.health() };
+  return { ledger, port, clock, steps, refused, settling, warned, settled, health: () => port.health() };
 }
 
 async function straight(chain: FakeChain): Promise<string> {
@@ -271,14 +289,51 @@ describe("a header", () => {
           ? { ...(said as object), nextForkRoot: "0x1" }
           : said;
       };
-      const { ledger, steps, settled, refused } = ledgerOf(liar, honest);
-      honest.fault = () => {
-        throw new Error("busy");
-      };
+      const { ledger, steps, settled, settling } = ledgerOf(liar, honest);
+      honest.fault = away;
       await steps(12);
       expect([isProvable, settled(), ledger.store.blocks.tip()?.number]).toEqual([isProvable, 0, 70]);
-      expect(refused.some((each) => each.startsWith("TIMES_UNPROVEN"))).toBe(true);
+      expect(settling.at(-1)).toBe("waits");
+      // The head is followed all the while.
+      for (const chain of [liar, honest]) chain.grow(5, 3);
+      await steps(2);
+      expect([settling.at(-1), settled(), ledger.store.blocks.tip()?.number]).toEqual(["waits", 0, 75]);
     }
+  });
+
+  it("that proves no time has what it left out repaired by its own second word while another one is away", async () => {
+    const [one, other] = [grown(false), grown(false)];
+    const expected = await straight(one);
+    const { ledger, steps, settled, settling, clock } = ledgerOf(one, other);
+    other.fault = away;
+    let lied = 0;
+    one.fault = (method, _params, result) => {
+      const logs = method === "eth_getLogs" && lied === 0 ? (result as { topics: string[] }[]) : [];
+      const at = logs.findIndex(({ topics }) => topics[0] === SWAP);
+      if (at < 0) return result;
+      lied += 1;
+      return logs.filter((_, i) => i !== at);
+    };
+    await steps(12);
+    expect([lied, ledger.store.contents.repairs().count, settled(), settling.at(-1)]).toEqual([1, 1, 0, "waits"]);
+    expect(ledger.dump()).toBe(expected);
+    // It settles once somebody else says the same.
+    other.fault = undefined;
+    await clock.sleep(600_000, new AbortController().signal);
+    await steps(6);
+    expect([ledger.dump(), settled(), settling.at(-1)]).toEqual([expected, 60, "done"]);
+  });
+
+  it("that proves no time ends a run to the end with code 75 while another one is away", async () => {
+    const [one, other] = [grown(false), grown(false)];
+    other.fault = away;
+    const { ledger, port, clock } = ledgerOf(one, other);
+    const options = { pollIntervalMs: () => 2_000, giveUpMs: () => 60_000, once: true, settle: SETTLE };
+    await expect(run(ledger.keeper, port, clock, new AbortController().signal, options)).rejects.toMatchObject({
+      exitCode: 75,
+      message: expect.stringMatching(/nothing settles: .*take out of RPC_URLS what is gone for good/),
+    });
+    expect(ledger.store.blocks.tip()?.number).toBe(70);
   });
 
   it("is asked for again where the only endpoint failed once in the middle of a dispute about the tip", async () => {

@@ -126,7 +126,7 @@ describe("settling", () => {
       },
       confirm: async () => ({ block: other.blocks[0] as LogBlock, byReceipts: true }),
     };
-    expect(await settle(process.keeper, chain, signal, settling)).toBe(true);
+    expect(await settle(process.keeper, chain, signal, settling)).toBe("more");
     expect(settled()).toBe(1);
     expect(process.store.contents.repairs().count).toBe(1);
   });
