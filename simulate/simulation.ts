@@ -11,6 +11,7 @@ import type { Programme } from "../src/core/programme.ts";
 import { adoptProgramme } from "../src/daemon/adopt.ts";
 import { Bookkeeper } from "../src/daemon/bookkeeper.ts";
 import { converge } from "../src/daemon/converge.ts";
+import { rebuild } from "../src/daemon/rebuild.ts";
 import { openForWriting } from "../src/store/open.ts";
 import { Store } from "../src/store/store.ts";
 import { CurveModel } from "../test/models/curve.ts";
@@ -459,6 +460,9 @@ class Simulation {
       const actual = dumpOf(store);
       if (actual !== expected)
         throw new Error(`the ledger differs from a straight reading: ${firstDifference(actual, expected)}`);
+      store.write(() => rebuild(store, this.#programme, sha256));
+      const rebuilt = dumpOf(store);
+      if (rebuilt !== expected) throw new Error(`a rebuild differs: ${firstDifference(rebuilt, expected)}`);
     } finally {
       opened.close();
       straight.close();

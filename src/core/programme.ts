@@ -72,8 +72,15 @@ export interface Pool {
   readonly caveats: readonly Caveat[];
   /** Accounts of wrappers that hold this pool's shares: below zero at most within a transaction. */
   readonly wrapperHomes: readonly string[];
-  /** The factory that made it and the block in which; null for a pool that the programme names itself. */
-  readonly discovered: { readonly factory: Address; readonly block: number } | null;
+  /** Null for a pool that the programme names itself. */
+  readonly discovered: Discovered | null;
+}
+
+/** Which factory made a pool, in which block and at whose time; older versions kept no time. */
+export interface Discovered {
+  readonly factory: Address;
+  readonly block: number;
+  readonly timeSec?: number;
 }
 
 /** A contract that makes pools: those it makes from its start block on are followed as they come. */

@@ -247,7 +247,7 @@ export class Bookkeeper {
 
   /** `contents`: what its logs amount to is added. */
   #applyBlock(books: Books, read: LogBlock, contents: Content[]): AppliedBlock {
-    this.#followed.discover(read.logs, read.number);
+    this.#followed.discover(read);
     const block = this.heardOf(read);
     const { number: blockNumber, hash: blockHash, logs } = block;
     if (logs.length === 0) return { events: 0, postings: [], states: [] };

@@ -114,8 +114,7 @@ export async function converge(
   if (!sound) keeper.pendingFinal = undefined;
   const final = sound ? keepFinal(keeper, sight) : (keeper.store.config.get("final_block") ?? null);
   if (verdict === "extends" && goal > tip.number && !isDisputed) await follow(tip.number + 1);
-  const settling =
-    sound && options.settle !== undefined ? await settle(keeper, chain, signal, options.settle) : "done";
+  const settling = sound && options.settle !== undefined ? await settle(keeper, chain, signal, options.settle) : "done";
   const finalPending = keeper.pendingFinal !== undefined;
   return {
     verdict,

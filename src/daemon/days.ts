@@ -2,7 +2,7 @@ import { type Day, dayEndSec, dayStartSec } from "../core/day.ts";
 import { type DayShare, PoolDay } from "../core/days.ts";
 import type { Address } from "../core/hex.ts";
 import { pricesOfDay } from "../core/price.ts";
-import { creditedBy, type Pool, type Programme, specialAddresses } from "../core/programme.ts";
+import { creditedBy, type Discovered, type Pool, type Programme, specialAddresses } from "../core/programme.ts";
 import { valueOfShare } from "../core/value.ts";
 import type { Store } from "../store/store.ts";
 import { keepStandings } from "./tiers.ts";
@@ -22,7 +22,7 @@ export function closeDay(
   const window = { startSec: dayStartSec(day), endSec: dayEndSec(day) };
   store.days.insertDay(day, closedBlock);
   const isCredited = creditedBy(programme);
-  const isSpecial = specialOn(store, programme, special, day);
+  const then = specialOn(store, programme, special, day);
   const byRange = programme.rules?.rewards?.weighting === "in-range";
   const changed = store.days.changesSince(firstBlock);
   const closed = new Map<Pool, PoolDay>();
@@ -41,7 +41,7 @@ export function closeDay(
   for (const [pool, poolDay] of closed) {
     const { address } = pool;
     for (const each of store.days.holdings(pool, changed.get(address))) {
-      if (isSpecial(each.provider) || !isCredited(address, each.via)) continue;
+      if (then.has(each.provider) || !isCredited(address, each.via)) continue;
       insertShare(store, programme, { pool, day, share: poolDay.add(each) }, priceOf);
     }
     insertShare(store, programme, { pool, day, share: poolDay.end() }, priceOf);
@@ -50,22 +50,25 @@ export function closeDay(
 }
 
 /**
- * Whose accounts are nobody's on a day. What came with a pool that was added after an epoch was final was a provider like
- * any other on the days before the pool counts: they were paid by.
+ * Whose accounts are nobody's on a day, of those whose are nobody's now. What came with a pool that was added after an epoch was
+ * final was a provider like any other on the days before the pool counts, and so was the address of a pool before a factory
+ * made it: they were paid by. When a pool was made that an older version found is not known: it always was one.
  */
-function specialOn(
+export function specialOn(
   store: Store,
   programme: Programme,
   special: ReadonlySet<Address>,
   day: Day,
-): (address: Address) => boolean {
+  isMade = ({ timeSec = 0 }: Discovered): boolean => timeSec < dayEndSec(day),
+): ReadonlySet<Address> {
   const countsFrom = store.countsFrom();
   const isLate = (pool: string): boolean => (countsFrom.get(pool) ?? day) > day;
-  if (!programme.pools.some(({ address }) => isLate(address))) return (address) => special.has(address);
-  const pools = programme.pools.filter(({ address }) => !isLate(address));
+  const isThere = ({ address, discovered }: Pool): boolean =>
+    !isLate(address) && (discovered === null || isMade(discovered));
+  if (programme.pools.every(isThere)) return special;
+  const pools = programme.pools.filter(isThere);
   const wrappers = programme.wrappers.filter(({ pool }) => pool === null || !isLate(pool));
-  const then = specialAddresses({ ...programme, pools, wrappers });
-  return (address) => then.has(address);
+  return specialAddresses({ ...programme, pools, wrappers });
 }
 
 function insertShare(

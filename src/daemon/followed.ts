@@ -1,4 +1,4 @@
-import type { Log, LogBlock } from "../core/chain.ts";
+import type { LogBlock } from "../core/chain.ts";
 import { poolCreated, poolOfFactory } from "../core/decode/factories.ts";
 import { addRoute, isHeard, type Routes, routesOf } from "../core/decode/transaction.ts";
 import type { Address } from "../core/hex.ts";
@@ -29,13 +29,15 @@ export class Followed {
     this.special = specialAddresses(this.programme);
   }
 
-  /** Takes up the pools that a block's logs tell of; the caller holds the transaction. */
-  discover(logs: readonly Log[], block: number): void {
+  /** Takes up the pools that a block's logs tell of, whose addresses are no providers from then on; the caller holds the transaction. */
+  discover({ logs, number, timestampSec }: LogBlock): void {
     if (this.routes.factories.size === 0) return;
     for (const log of logs) {
-      const pool = poolCreated(this.routes.factories, log, block);
-      if (pool === undefined || this.routes.pools.has(pool.address)) continue;
+      const made = poolCreated(this.routes.factories, log, number);
+      if (made === undefined || this.routes.pools.has(made.address)) continue;
+      const pool = { ...made, discovered: made.discovered && { ...made.discovered, timeSec: timestampSec } };
       this.#store.putPool(pool);
+      this.#store.balances.remove(pool.contracts);
       this.programme = withPool(this.programme, pool);
       addRoute(this.routes, pool);
       for (const each of pool.contracts) this.special.add(each);
@@ -58,9 +60,9 @@ export class Followed {
 export function withDiscovered(store: Store, programme: Programme): Programme {
   if (programme.factories.length === 0) return programme;
   const known = new Set(programme.pools.map(({ address }) => address));
-  const pools = store.discovered().flatMap(({ address, factory: of, block, tokens }) => {
+  const pools = store.discovered().flatMap(({ address, factory: of, tokens, ...made }) => {
     const factory = programme.factories.find((each) => each.address === of);
-    return factory === undefined || known.has(address) ? [] : [poolOfFactory(factory, address, tokens, block)];
+    return factory === undefined || known.has(address) ? [] : [poolOfFactory(factory, address, tokens, made)];
   });
   return { ...programme, pools: inOrder([...programme.pools, ...pools]) };
 }

@@ -7,6 +7,7 @@ import { valueOfAccounts } from "../core/value.ts";
 import { accountsAt, type HeldAccount } from "../store/read.ts";
 import type { Store } from "../store/store.ts";
 import { knownPriceE18 } from "./balances.ts";
+import { specialOn } from "./days.ts";
 import { withDiscovered } from "./followed.ts";
 
 /** A moment of the ledger: the end of a block, or of a day. */
@@ -46,7 +47,16 @@ function readSnapshot(store: Store, named: Programme, moment: Moment): Snapshot 
       endSec === null ? store.states.atOrBelow(address, last) : store.states.before(address, above, endSec),
     ]),
   );
-  const special = specialAddresses(programme);
+  const special =
+    "date" in moment
+      ? specialOn(store, programme, specialAddresses(programme), moment.date)
+      : specialOn(
+          store,
+          programme,
+          specialAddresses(programme),
+          dayOf(block?.timestampSec ?? 0),
+          (made) => made.block <= last,
+        );
   const isCredited = creditedBy(programme);
   const credited = positions.filter(({ pool, via }) => isCredited(pool, via));
   const balances = [...groupBy(credited, (each) => each.provider)]

@@ -49,6 +49,7 @@ export class BalancesTable {
   readonly #firstSeen;
   readonly #insert;
   readonly #update;
+  readonly #remove;
   readonly #timestamp;
 
   constructor(db: Database) {
@@ -98,6 +99,7 @@ export class BalancesTable {
       update provider_balances
       set total_liquidity = ?, weighted_liquidity = ?, current_tier = ?, last_updated = ?
       where provider_address = ?`);
+    this.#remove = db.prepare("delete from provider_balances where provider_address = ?");
     this.#timestamp = db
       .prepare<[number], string>("select block_timestamp from processed_blocks where block_number = ?")
       .pluck();
@@ -135,6 +137,11 @@ export class BalancesTable {
   /** Block time of a stored block. */
   timeOf(blockNumber: number): string | undefined {
     return this.#timestamp.get(blockNumber);
+  }
+
+  /** These addresses are no providers. */
+  remove(addresses: readonly Address[]): void {
+    for (const address of addresses) this.#remove.run(address);
   }
 
   /** Writes a balance; an address that never had anything gets no row. */

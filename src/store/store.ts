@@ -4,7 +4,7 @@ import type { Clock } from "../core/chain.ts";
 import { isoOf } from "../core/day.ts";
 import { invariant } from "../core/errors.ts";
 import { type Address, toAddress, toPoolId } from "../core/hex.ts";
-import type { Pool } from "../core/programme.ts";
+import type { Discovered, Pool } from "../core/programme.ts";
 import { AccountsTable } from "./accounts.ts";
 import { AddressFactsTable } from "./address-facts.ts";
 import { BalancesTable } from "./balances.ts";
@@ -34,10 +34,8 @@ export interface NewBlock {
 }
 
 /** A pool that a factory made. */
-export interface DiscoveredPool {
+export interface DiscoveredPool extends Discovered {
   readonly address: Address;
-  readonly factory: Address;
-  readonly block: number;
   readonly tokens: readonly [Address, Address];
 }
 
@@ -174,20 +172,22 @@ export class Store {
   /** Pools that factories of the programme made, as far as the chain was followed. */
   discovered(): readonly DiscoveredPool[] {
     return this.db
-      .prepare<[], { address: string; factory: string; block: number; tokens: string }>(`
+      .prepare<[], { address: string; factory: string; block: number; timeSec: number | null; tokens: string }>(`
         select
           pool_address as address,
           metadata ->> '$.factory' as factory,
           metadata ->> '$.block' as block,
+          metadata ->> '$.timeSec' as timeSec,
           tokens
         from pools
         where metadata ->> '$.factory' is not null
         order by pool_address`)
       .all()
-      .map(({ address, factory, block, tokens }) => {
+      .map(({ address, factory, block, timeSec, tokens }) => {
         const [token0, token1] = (JSON.parse(tokens) as { address: string }[]).map((each) => toAddress(each.address));
         invariant(token0 !== undefined && token1 !== undefined, "POOL_TOKENS", `the pool ${address} has no two tokens`);
-        return { address: toPoolId(address), factory: toAddress(factory), block, tokens: [token0, token1] };
+        const made = { factory: toAddress(factory), block, ...(timeSec === null ? {} : { timeSec }) };
+        return { address: toPoolId(address), tokens: [token0, token1], ...made };
       });
   }
 

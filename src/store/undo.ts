@@ -64,7 +64,10 @@ export function undoAbove(db: Database, above: number): Undone {
       run(`delete from ${table} where pool_address = ?`, pool);
   }
 
-  const providers = touched.filter(({ kind }) => kind === "holder").map((row) => toAddress(row.provider_address));
+  // Before it was made, a pool's address may have been a provider.
+  const were = born.map(({ pool_address: pool }) => toPoolId(pool));
+  const holders = touched.filter(({ kind }) => kind === "holder").map((row) => toAddress(row.provider_address));
+  const providers = [...holders, ...were];
   for (const provider of providers) run("delete from provider_balances where provider_address = ?", provider);
   return { providers: [...new Set(providers)], daysReopened: days.length, blocks };
 }

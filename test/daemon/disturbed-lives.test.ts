@@ -1,9 +1,11 @@
 import { describe, expect, it } from "vitest";
 import { seeded } from "../../demo/life.ts";
+import { sha256 } from "../../src/cli/platform.ts";
 import { parseProgramme } from "../../src/config.ts";
 import type { Range } from "../../src/core/chain.ts";
 import { toHash } from "../../src/core/hex.ts";
 import type { Programme } from "../../src/core/programme.ts";
+import { rebuild } from "../../src/daemon/rebuild.ts";
 import { FactoryModel } from "../models/factory.ts";
 import { MODELS } from "../models/models.ts";
 import { codeOf } from "../support/code-of.ts";
@@ -58,7 +60,12 @@ describe("a life in which working copies are dropped between every two transacti
         disturbed.keeper.commitAll([range]);
         if (dice > 0.8 && range.from > 1) disturbed.keeper.replace(range.from - 1, [range]);
       }
-      expect(dumpOf(disturbed.store)).toBe(dumpOf(undisturbed.store));
+      const left = dumpOf(undisturbed.store);
+      expect(dumpOf(disturbed.store)).toBe(left);
+      for (const { store } of [undisturbed, disturbed]) {
+        store.write(() => rebuild(store, programme, sha256));
+        expect(dumpOf(store)).toBe(left);
+      }
     });
   }
 });

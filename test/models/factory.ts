@@ -1,11 +1,12 @@
 import factoryAbi from "../../abi/uniswap-v2-factory.json" with { type: "json" };
 import { encodeLog } from "../support/encode.ts";
-import { addressOf, type Draft } from "../support/logs.ts";
+import { addressOf, type Draft, draft } from "../support/logs.ts";
 import { PAIR, TOKENS, World } from "../support/world.ts";
-import { below, type Model, pick } from "./model.ts";
+import { ACTORS, below, type Model, pick } from "./model.ts";
 
 export const FACTORY = addressOf(0xfac);
 const FOREIGN = addressOf(0xb9);
+const PAIRS = 0xfa00_0000;
 const FOREIGN_PAIRS = 0xfb00_0000;
 const PAIRS_MAX = 5;
 
@@ -18,9 +19,12 @@ interface Pair {
 /** A small model of a Uniswap V2 factory that makes pairs, some of a token that nobody knows, and of all that happens to them. */
 export class FactoryModel implements Model {
   readonly #pairs: Pair[] = [];
+  /** Of the next pair's address, which anybody can compute. */
+  #nextNumber = 0;
 
   clone(): FactoryModel {
     const copy = new FactoryModel();
+    copy.#nextNumber = this.#nextNumber;
     copy.#pairs.push(...this.#pairs.map((each) => ({ ...each, world: each.world.clone() })));
     return copy;
   }
@@ -44,18 +48,30 @@ export class FactoryModel implements Model {
     const { address, world } = pick(this.#pairs, random);
     for (;;) {
       const deed = pairDeed(world, address, random);
-      if (deed.length > 0) return deed;
+      if (deed.length > 0) return [...deed, ...this.#gift(world, address)];
     }
   }
 
   /** Often its first liquidity comes in the same transaction. */
   #create(random: () => number): readonly Draft[] {
     const isFollowed = random() < 0.7;
-    const address = addressOf((isFollowed ? 0xfa00_0000 : FOREIGN_PAIRS) + below(2 ** 24, random));
+    const address = addressOf((isFollowed ? PAIRS : FOREIGN_PAIRS) + this.#nextNumber);
+    this.#nextNumber = below(2 ** 24, random);
     const world = new World();
     this.#pairs.push({ address, isFollowed, world });
     const first = random() < 0.5 ? pairDeed(world, address, random) : [];
     return [pairCreated(address, isFollowed), ...first];
+  }
+
+  /** Now and then somebody sends shares to the address of the next pair. */
+  #gift(world: World, address: string): readonly Draft[] {
+    const to = addressOf(PAIRS + this.#nextNumber);
+    const from = ACTORS.find((actor) => (world.shares.get(actor) ?? 0n) % 8n === 5n);
+    if (from === undefined || this.#pairs.length >= PAIRS_MAX) return [];
+    const value = (world.shares.get(from) ?? 0n) / 2n;
+    world.shares.set(from, (world.shares.get(from) ?? 0n) - value);
+    world.shares.set(to, (world.shares.get(to) ?? 0n) + value);
+    return [draft("pair", address, "Transfer", { from, to, value })];
   }
 }
 

@@ -3,7 +3,7 @@ import poolFactoryAbi from "../../../abi/uniswap-v3-factory.json" with { type: "
 import type { Log } from "../chain.ts";
 import type { Address } from "../hex.ts";
 import { topicOf } from "../log-bytes.ts";
-import type { Factory, Pool, Token } from "../programme.ts";
+import type { Discovered, Factory, Pool, Token } from "../programme.ts";
 import { protocolOf } from "./protocols.ts";
 import type { Protocol } from "./reading.ts";
 import { holdsValueApart, uniswapV4Shapes } from "./uniswap-v4.ts";
@@ -45,7 +45,7 @@ export function poolCreated(factories: ReadonlyMap<Address, Factory>, log: Log, 
   const { hooks } = values;
   if (typeof hooks === "string" && holdsValueApart(hooks) && !factory.caveats.includes("hook-holds-value"))
     return undefined;
-  return poolOfFactory(factory, address, tokens, block);
+  return poolOfFactory(factory, address, tokens, { block });
 }
 
 /** A pool as its factory's entry in the programme describes all of them. */
@@ -53,7 +53,7 @@ export function poolOfFactory(
   factory: Factory,
   address: Address,
   tokens: readonly [Address, Address],
-  block: number,
+  made: Omit<Discovered, "factory">,
 ): Pool {
   const { protocol, managers, caveats } = factory;
   const { form, singleton } = protocolOf(factory);
@@ -66,7 +66,7 @@ export function poolOfFactory(
     protocol,
     form,
     tokens: [first, second],
-    startBlock: block,
+    startBlock: made.block,
     contracts: singleton ? [factory.address] : [address],
     shareToken: form === "ticks" ? null : address,
     valuation: { by: "balances" },
@@ -74,6 +74,6 @@ export function poolOfFactory(
     managers: form === "ticks" ? managers : [],
     caveats,
     wrapperHomes: [],
-    discovered: { factory: factory.address, block },
+    discovered: { factory: factory.address, ...made },
   };
 }
