@@ -70,7 +70,7 @@ export const MUTANTS: readonly Mutant[] = [
   { name: "a fork that reaches no further than what is shared is repaired", file: converge, from: `if (common >= goal || `, to: `if (common > goal || `, test: "test/daemon/single-checks.test.ts" },
   { name: "a final block is stored whatever the next look sees there", file: converge, from: `sight.atPending?.hash === pending.hash ? pending`, to: `sight.atPending !== undefined ? pending`, test: "test/daemon/single-checks.test.ts" },
   { name: "a depth overrules a node that fell silent about finality", file: converge, from: `atFallbackDepth: silent ? null : atFallbackDepth`, to: `atFallbackDepth`, test: "test/daemon/guard.test.ts" },
-  { name: "settling goes on after a redo", file: settle, from: `if (redone) return true; // And compared again.`, to: `if (redone) continue;`, test: "test/daemon/single-checks.test.ts" },
+  { name: "settling goes on after a redo", file: settle, from: `if (redone) return "more"; // And compared again.`, to: `if (redone) continue;`, test: "test/daemon/single-checks.test.ts" },
   { name: "blocks of another fork in a second reading are not seen", file: settle, from: `return ours !== undefined && ours.hash !== block.hash;`, to: `return false;`, test: "test/daemon/single-checks.test.ts" },
   { name: "a range's parent is not compared with the tip", file: "src/daemon/range-order.ts", from: `from !== tip.number + 1 || parentHash !== tip.hash`, to: `from !== tip.number + 1`, test: "test/daemon/guard.test.ts" },
   { name: "a range's last header is not read again", file: node, from: `const numbers = moving ? [to, from] : [];`, to: `const numbers = moving ? [from] : [];`, test: "test/daemon/guard.test.ts" },
