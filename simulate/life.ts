@@ -1,13 +1,16 @@
 import { copyFileSync, existsSync, rmSync, statSync, truncateSync } from "node:fs";
 import { FollowedChain } from "../src/chain/followed-chain.ts";
+import { packOf, unpacked } from "../src/chain/packed.ts";
 import { RANGE_LIMITS } from "../src/chain/ranges.ts";
 import type { Rpc } from "../src/chain/rpc.ts";
 import { blockContent, sha256 } from "../src/cli/platform.ts";
 import { expectedOf } from "../src/cli/wiring.ts";
+import type { Range } from "../src/core/chain.ts";
 import { toHash } from "../src/core/hex.ts";
 import type { Programme } from "../src/core/programme.ts";
 import { adoptProgramme } from "../src/daemon/adopt.ts";
 import { Bookkeeper } from "../src/daemon/bookkeeper.ts";
+import type { ChainPort } from "../src/daemon/chain-port.ts";
 import { withDiscovered } from "../src/daemon/followed.ts";
 import { run } from "../src/daemon/run.ts";
 import { type OpenDatabase, openForWriting } from "../src/store/open.ts";
@@ -64,7 +67,7 @@ export class Life {
 
   async #live(): Promise<void> {
     const { time, rpcs, programme, random, settleMin, acceptDeepReorg, onTold } = this.#plan;
-    const chain = new FollowedChain(rpcs, withDiscovered(this.store, programme), {
+    const followed = new FollowedChain(rpcs, withDiscovered(this.store, programme), {
       clock: time,
       random,
       contentOf: blockContent,
@@ -75,7 +78,7 @@ export class Life {
     });
     const keeper = new Bookkeeper(this.store, programme, sha256);
     try {
-      await run(keeper, chain, time, this.#stop.signal, {
+      await run(keeper, asFromThread(followed), time, this.#stop.signal, {
         pollIntervalMs: () => 2_000,
         giveUpMs: () => 120_000,
         stallMs: () => 60_000,
@@ -87,7 +90,7 @@ export class Life {
         },
         onRetry: (error) => onTold(`${error.message} ${JSON.stringify(error.facts)}`),
       });
-      onTold(JSON.stringify(chain.health()));
+      onTold(JSON.stringify(followed.health()));
     } finally {
       if (!this.#killed) this.#opened.close();
     }
@@ -157,6 +160,22 @@ export class Life {
     copyFileSync(this.#plan.path, image);
     if (existsSync(`${this.#plan.path}-wal`)) copyFileSync(`${this.#plan.path}-wal`, `${image}-wal`);
   }
+}
+
+/** The chain as it is for a daemon that has it in another thread: what it hands out was copied on the way. */
+function asFromThread(chain: FollowedChain): ChainPort {
+  return new Proxy<ChainPort>(chain, {
+    get: (_, name: keyof FollowedChain) => {
+      const own = chain[name];
+      const bound = typeof own === "function" ? (own.bind(chain) as (...args: unknown[]) => unknown) : own;
+      if (name !== "ranges" && name !== "reread") return bound;
+      return (...args: unknown[]) => copied((bound as (...all: unknown[]) => AsyncGenerator<Range>)(...args));
+    },
+  });
+}
+
+async function* copied(ranges: AsyncGenerator<Range>): AsyncGenerator<Range> {
+  for await (const range of ranges) yield unpacked(structuredClone(packOf(range)), () => range.release?.());
 }
 
 /** Takes the newest commits away, as a loss of power may: the write-ahead log ends somewhere. */

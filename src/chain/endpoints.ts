@@ -125,10 +125,10 @@ export class Endpoints {
     return soonest;
   }
 
-  /** Another endpoint than one (the current one unless told), for a second opinion; the current one where there is no other. */
-  async other(signal: AbortSignal, than = this.#current.rpc.id): Promise<Endpoint> {
+  /** Another endpoint than that of an origin (the current one unless told), for a second opinion; the current one where there is no other. */
+  async other(signal: AbortSignal, than = this.#current.rpc.origin): Promise<Endpoint> {
     for (const each of this.#all) {
-      if (each.rpc.id === than || this.#isBenched(each)) continue;
+      if (each.rpc.origin === than || this.#isBenched(each)) continue;
       if (await this.#agrees(each, signal)) return each;
     }
     return this.#current;

@@ -13,6 +13,7 @@ import { type Endpoint, Endpoints, type EndpointsTold, type Expected } from "./e
 import { HeaderCheck } from "./header-check.ts";
 import { Watch } from "./logs.ts";
 import { ChainNode, type Sight } from "./node.ts";
+import { saying } from "./packed.ts";
 import { type RangeLimits, Ranges } from "./ranges.ts";
 import type { Rpc } from "./rpc.ts";
 
@@ -126,8 +127,8 @@ export class FollowedChain {
         throw new LpLedgerError("transient", "NODE_BEHIND", `the node ${other.rpc.id} lacks block ${to}`);
       // What is final costs one request a range, and one header for each block with logs.
       for await (const range of other.ranges.read(from, to, { head, finalTo }, signal, checked)) {
-        const isByFirst = range.isProven !== true && other.rpc.id === firstBy && this.#endpoints.areSeveral;
-        yield isByFirst ? { ...range, isByFirst } : range;
+        const isByFirst = range.isProven !== true && other.rpc.origin === firstBy && this.#endpoints.areSeveral;
+        yield isByFirst ? saying(range, { isByFirst }) : range;
       }
     } catch (error) {
       if (!signal.aborted) this.#endpoints.failed(other, error);

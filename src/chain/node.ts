@@ -169,7 +169,7 @@ export class ChainNode {
     blocks.sort(byNumber);
     requireRisingTime([start, ...blocks, end]);
     const isProven = [...headers.values()].every(({ isAuthentic }) => isAuthentic);
-    return { from, parentHash: start.parentHash, end, blocks, by: this.#rpc.id, watched, headers: read, isProven };
+    return { from, parentHash: start.parentHash, end, blocks, by: this.#rpc.origin, watched, headers: read, isProven };
   }
 
   /**
@@ -223,7 +223,7 @@ export class ChainNode {
       parentHash: block.parentHash,
       end: block,
       blocks,
-      by: this.#rpc.id,
+      by: this.#rpc.origin,
       watched: this.#watch.size,
       isProven: block.isAuthentic,
     };

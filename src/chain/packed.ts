@@ -49,6 +49,14 @@ export function packOf(range: Range): PackedRange {
   return pack;
 }
 
+/** The same compact range with more said of it, also where it travels. */
+export function saying(range: Range, more: Pick<Range, "isByFirst">): Range {
+  const pack = packOf(range);
+  const told = { ...range, ...more };
+  packs.set(told, { ...pack, range: { ...pack.range, ...more } });
+  return told;
+}
+
 /** How many logs a compact range holds; none of them is made for it. */
 export function logCountOf(range: Range): number {
   return packOf(range).logs.length / LOG_CELLS;

@@ -25,6 +25,8 @@ export type Fetch = (url: string, init: HttpRequest) => Promise<HttpAnswer>;
 export interface Endpoint {
   /** What logs, errors and metrics call it; never its URL. */
   readonly id: string;
+  /** By which a later run knows the same endpoint, whatever it is called then; never its URL. Its id unless given. */
+  readonly origin?: string;
   readonly url: string;
   /** Passed in, so that tests can own it. */
   readonly fetch: Fetch;
@@ -70,6 +72,10 @@ export class Rpc {
 
   get id(): string {
     return this.#endpoint.id;
+  }
+
+  get origin(): string {
+    return this.#endpoint.origin ?? this.#endpoint.id;
   }
 
   /** Requests a second that the endpoint bears; infinite while it never refused one for its rate. */

@@ -3,7 +3,7 @@ import { FollowedChain } from "../chain/followed-chain.ts";
 import type { ChainPlan } from "../chain/messages.ts";
 import { RANGE_LIMITS } from "../chain/ranges.ts";
 import { type Fetch, Rpc } from "../chain/rpc.ts";
-import { blockContent, systemClock } from "./platform.ts";
+import { blockContent, sha256, systemClock } from "./platform.ts";
 
 /** What of the settings belongs to the nodes. */
 export interface NodeSettings {
@@ -15,7 +15,14 @@ export interface NodeSettings {
 /** The endpoints in order of preference. */
 export function endpointsOf({ endpoints, rpcTimeoutMs, rpcBodyBytesMax }: NodeSettings, fetch: Fetch): readonly Rpc[] {
   const common = { fetch, clock: systemClock, timeoutMs: rpcTimeoutMs, bodyBytesMax: rpcBodyBytesMax };
-  return endpoints.map(({ id, url }) => new Rpc({ id, url, ...common }));
+  return endpoints.map(({ id, url }) => new Rpc({ id, origin: originOf(url), url, ...common }));
+}
+
+/** So little of a hash tells endpoints apart, and nothing of the keys in their URLs. */
+const ORIGIN_DIGITS = 8;
+
+function originOf(url: string): string {
+  return sha256(url).slice(0, ORIGIN_DIGITS);
 }
 
 /** The chain of a plan behind these endpoints; without `expected` they need only serve the programme's chain. */

@@ -54,7 +54,7 @@ export interface Range {
   readonly end: Omit<Block, "parentHash"> & { readonly parentHash: Hash | null };
   /** Only blocks that have logs, ascending. */
   readonly blocks: readonly LogBlock[];
-  /** Id of the endpoint that answered. */
+  /** Origin of the endpoint that answered: who it was also in another run. */
   readonly by?: string;
   /** Headers that were read besides those of blocks with logs, ascending. */
   readonly headers?: readonly Block[];

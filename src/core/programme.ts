@@ -181,16 +181,26 @@ export function aggregatorsOf({ prices }: Pick<Programme, "prices">): readonly A
 
 /** Every address whose logs the ledger reads: pools, their managers and wrappers, factories and feeds, ascending. */
 export function addressesOf(programme: Programme): readonly Address[] {
-  const all = new Set<Address>();
-  for (const pool of programme.pools) for (const each of [...pool.contracts, ...pool.managers]) all.add(each);
-  for (const { address, managers } of programme.factories) for (const each of [address, ...managers]) all.add(each);
-  for (const { address } of [...programme.wrappers, ...aggregatorsOf(programme)]) all.add(address);
+  const all = contractsOf(programme);
+  for (const { address } of aggregatorsOf(programme)) all.add(address);
   return [...all].sort();
 }
 
-/** Addresses that keep accounts but are never providers: zero, one, pools, position managers and wrappers. */
+/**
+ * Addresses that keep accounts but are never providers: zero, one, pools, position managers and wrappers. A feed's aggregator
+ * holds nothing for others: it comes and goes with the feed's phases, and who was paid must not depend on that.
+ */
 export function specialAddresses(programme: Programme): Set<Address> {
-  return new Set<Address>([ZERO_ADDRESS, ONE_ADDRESS, ...addressesOf(programme)]);
+  return contractsOf(programme).add(ZERO_ADDRESS).add(ONE_ADDRESS);
+}
+
+/** Pools, their managers and wrappers, and factories. */
+function contractsOf({ pools, factories, wrappers }: Programme): Set<Address> {
+  const all = new Set<Address>();
+  for (const pool of pools) for (const each of [...pool.contracts, ...pool.managers]) all.add(each);
+  for (const { address, managers } of factories) for (const each of [address, ...managers]) all.add(each);
+  for (const { address } of wrappers) all.add(address);
+  return all;
 }
 
 /** Whether the users of a wrapper are credited for what they have in a pool; "" for nobody in between. */

@@ -4,7 +4,6 @@ import type { Store } from "../store/store.ts";
 import { daysEnding } from "./cut-by-days.ts";
 import { closeDay } from "./days.ts";
 import type { Followed } from "./followed.ts";
-import { recordFrozen } from "./frozen.ts";
 
 /** Closes days as blocks past their ends come in. What it remembers is forgotten with the working copies. */
 export class DayCloser {
@@ -44,7 +43,6 @@ export class DayCloser {
     for (let days = 0; endSec <= timestampSec && days < daysMax; days++) {
       const day = dayOf(endSec - 1);
       closeDay(this.#store, this.#followed.programme, this.#followed.special, day, blockNumber);
-      recordFrozen(this.#store, day);
       endSec = dayEndSec(nextDay(day));
       this.#dayEndSec = endSec;
     }

@@ -5,6 +5,7 @@ import { pricesOfDay } from "../core/price.ts";
 import { creditedBy, type Discovered, type Pool, type Programme, specialAddresses } from "../core/programme.ts";
 import { valueOfShare } from "../core/value.ts";
 import type { Store } from "../store/store.ts";
+import { recordFrozen } from "./frozen.ts";
 import { keepStandings } from "./tiers.ts";
 
 /**
@@ -47,6 +48,7 @@ export function closeDay(
     insertShare(store, programme, { pool, day, share: poolDay.end() }, priceOf);
   }
   keepStandings(store, programme, day);
+  recordFrozen(store, day);
 }
 
 /**

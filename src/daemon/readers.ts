@@ -3,7 +3,7 @@ import type { Store } from "../store/store.ts";
 
 // Which endpoint read what is not settled yet, so that the second reading is another one's. Callers hold the transaction.
 
-/** Who read a block first, and the last block of that stretch; no id where nobody knows any more. */
+/** Who read a block first, by its origin, and the last block of that stretch; none where nobody knows any more. */
 export function firstReader(
   { config }: Store,
   block: number,

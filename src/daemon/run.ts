@@ -30,13 +30,15 @@ export interface RunOptions extends ConvergeOptions {
 }
 
 const STALLED = "STALLED";
+const UNSETTLED = "UNSETTLED";
 export const SETTLING_WAITS =
   "nothing settles: no hash proves the times of the next blocks, and no other endpoint does well than the one that read them " +
   "first; mend another one or name it, or take out of RPC_URLS what is gone for good";
 /** Transient, but not for this process: a supervisor starts it again. */
-const ENDINGS: ReadonlySet<string> = new Set([STALLED, "CHAIN_THREAD"]);
+const ENDINGS: ReadonlySet<string> = new Set([STALLED, UNSETTLED, "CHAIN_THREAD"]);
 /** A next range is nearly always there: a backfill reads ahead. */
 const SOON_MS = 20;
+const SETTLE_AGAIN_MS = 60_000;
 /** Also after a look that took long: so much of the interval is rested. */
 const REST_SHARE_MIN = 0.5;
 
@@ -54,36 +56,39 @@ export async function run(
   let wasSound: boolean | undefined;
   let lastSuccessMs = clock.nowMs();
   const late = new LateValues(keeper.store, (days) => options.onValued?.(days));
+  const { settle: settles, ...rest } = options;
+  const settling = new SettlingRests(settles);
   const watchdog = new Watchdog(chain, clock, options.stallMs?.() ?? Number.POSITIVE_INFINITY);
   while (!signal.aborted) {
     const lookedMs = clock.nowMs();
     try {
       if (!identified) await requireChain(keeper, chain, signal);
       identified = true;
-      const step = await converge(keeper, chain, signal, {
-        ...options,
-        turn: (waiting) => clock.sleep(0, waiting),
-        soon: (waiting) => clock.sleep(SOON_MS, waiting).catch(() => {}),
-        onCommit: (committed, head) => {
-          lastSuccessMs = clock.nowMs(); // A backfill may take days: each commit is a success.
-          failures = 0;
-          watchdog.progressed();
-          options.onCommit?.(committed, head);
-        },
-      });
-      // Whoever waits for the end of it waits as for a node.
-      const waits = options.once && step.settling === "waits";
-      if (!waits) {
-        failures = 0;
-        lastSuccessMs = clock.nowMs();
-      }
+      const step = await settling.step(lookedMs, (settle) =>
+        converge(keeper, chain, signal, {
+          ...rest,
+          ...settle,
+          turn: (waiting) => clock.sleep(0, waiting),
+          soon: (waiting) => clock.sleep(SOON_MS, waiting).catch(() => {}),
+          onCommit: (committed, head) => {
+            lastSuccessMs = clock.nowMs(); // A backfill may take days: each commit is a success.
+            failures = 0;
+            watchdog.progressed();
+            options.onCommit?.(committed, head);
+          },
+        }),
+      );
+      failures = 0;
+      lastSuccessMs = clock.nowMs();
       clearHalt(keeper, step);
       watchdog.look(step, keeper.store.blocks.tip()?.number);
       options.onLook?.();
       if (!step.more) await readRates(keeper, chain, signal);
       late.tick(keeper.programme);
       options.onStep?.(step);
-      if (waits) throw new LpLedgerError("transient", "TIMES_UNPROVEN", SETTLING_WAITS);
+      // Whoever waits for the end of it waits as long as for a node.
+      if (options.once && settling.waitedMs(lastSuccessMs) >= options.giveUpMs())
+        throw new LpLedgerError("transient", UNSETTLED, SETTLING_WAITS);
       // A look that falls behind says nothing of what is final, and the ones before it do not count with it.
       const isSound = step.verdict === "known" || step.verdict === "extends";
       const isThere = reached(keeper, step, options.until);
@@ -92,7 +97,8 @@ export async function run(
       wasSound = isSound;
       // The second look at the head is what finds out how much of the ledger is final.
       if (options.once && looksAtHead === 2) return;
-      const goOn = step.settling === "more" || step.more || (options.once && (looksAtHead === 1 || step.finalPending));
+      const isHurried = options.once && step.settling !== "waits";
+      const goOn = step.settling === "more" || step.more || (isHurried && (looksAtHead === 1 || step.finalPending));
       if (step.verdict !== "forked" && !goOn) {
         const restMs = restMsOf(options.pollIntervalMs(), clock.nowMs() - lookedMs);
         await (options.rest?.(restMs, signal) ?? clock.sleep(restMs, signal));
@@ -122,6 +128,32 @@ async function readRates({ store, programme }: Bookkeeper, chain: ChainPort, sig
   if (chain.ask === undefined) return;
   const ask = chain.ask.bind(chain);
   await readShareRates(store, programme, { blocksAt: (...args) => chain.blocksAt(...args), ask }, signal);
+}
+
+/** Settling that waits for another endpoint is tried again now and then: each try asks for all there is to settle next. */
+class SettlingRests {
+  readonly #options: Pick<ConvergeOptions, "settle">;
+  #sinceMs: number | undefined;
+  #triedMs = Number.NEGATIVE_INFINITY;
+
+  constructor(settle: ConvergeOptions["settle"]) {
+    this.#options = settle === undefined ? {} : { settle };
+  }
+
+  /** Makes a step with settling, or without where that rests. */
+  async step(nowMs: number, make: (settle: Pick<ConvergeOptions, "settle">) => Promise<Step>): Promise<Step> {
+    if (this.#sinceMs !== undefined && nowMs - this.#triedMs < SETTLE_AGAIN_MS)
+      return { ...(await make({})), settling: "waits" };
+    const step = await make(this.#options);
+    this.#sinceMs = step.settling === "waits" ? (this.#sinceMs ?? nowMs) : undefined;
+    this.#triedMs = nowMs;
+    return step;
+  }
+
+  /** For how long nothing could be settled. */
+  waitedMs(nowMs: number): number {
+    return this.#sinceMs === undefined ? 0 : nowMs - this.#sinceMs;
+  }
 }
 
 /** Sees a head that moves while nothing is committed: looks that succeed and bring nothing are no health. */

@@ -203,6 +203,12 @@ async function redo(
     const sameLogs = block.logs.length === 0 ? before === undefined : before?.hash === keeper.contentOf(block);
     const isEarly = read.timestampSec < (early?.get(number) ?? 0);
     const same = sameLogs && !isEarly && (before?.blockHash ?? store.blocks.at(number)?.hash ?? hash) === hash;
+    const isMore = block.logs.length > (before?.logCount ?? 0);
+    if (!same && !isMore && range.isProven !== true && store.contents.isRepaired(hash)) {
+      // Of nodes that say now this and now that without a proof, no word is the last.
+      const what = `block ${number} was repaired already, and is said to be otherwise again`;
+      throw doubted(chain, "READINGS_DIFFER", what);
+    }
     if (!same)
       repairs.push({
         blockNumber: number,

@@ -15,7 +15,7 @@ export interface LargeHolder extends AddressFacts {
   readonly shareBp: number;
 }
 
-/** `address_facts`: what stands behind providers' addresses, as the chain said it last; part of no digest. */
+/** `address_facts`: what stands behind the addresses of providers, as the chain said it last; part of no digest. */
 export class AddressFactsTable {
   readonly #db: Database;
 
@@ -23,12 +23,12 @@ export class AddressFactsTable {
     this.#db = db;
   }
 
-  /** Some providers that were not asked about yet, or, of wallets, not since a time: code may come later. */
+  /** Some addresses that provide or were given rewards and were not asked about yet, or, of wallets, not since a time: code may come later. */
   unknown(limit: number, sinceIso: string): readonly Address[] {
     return this.#db
       .prepare<[string, number], string>(`
         select provider_address
-        from provider_balances
+        from (select provider_address from provider_balances union select provider_address from rewards)
         left join address_facts using (provider_address)
         where kind is null or (kind <> 'contract' and observed_at < ?)
         order by observed_at, provider_address

@@ -1,4 +1,5 @@
 import type { Database } from "better-sqlite3";
+import { type Day, nextDay } from "../core/day.ts";
 import { tierChanges } from "./derivation.ts";
 import { creditedIn } from "./read.ts";
 
@@ -133,24 +134,37 @@ export interface ProviderStatus {
   readonly days: readonly { readonly date: string; readonly value: bigint | null }[];
 }
 
+interface BalanceRow {
+  readonly total_liquidity: bigint | null;
+  readonly weighted_liquidity: bigint | null;
+  readonly current_tier: bigint | null;
+  readonly first_seen_date: string;
+  readonly last_updated: string;
+}
+
+/** A provider on days before its address became a pool's: nothing counts for it any more. */
+function formerProvider(db: Database, provider: string): BalanceRow | undefined {
+  const row = db
+    .prepare<[string], { first: Day | null; last: Day | null }>(`
+      select min(date) as first, max(date) as last
+      from days cross join daily_balances using (date)
+      where provider_address = ?`)
+    .get(provider);
+  if (row?.first == null || row.last === null) return undefined;
+  const nothing = { total_liquidity: 0n, weighted_liquidity: 0n, current_tier: 0n };
+  return { ...nothing, first_seen_date: row.first, last_updated: `${nextDay(row.last)}T00:00:00Z` };
+}
+
 /** One provider, read in one snapshot; undefined where it never held anything. */
 export function providerStatus(db: Database, provider: string, days: number): ProviderStatus | undefined {
   return db.transaction((): ProviderStatus | undefined => {
-    const row = db
-      .prepare<
-        [string],
-        {
-          total_liquidity: bigint | null;
-          weighted_liquidity: bigint | null;
-          current_tier: bigint | null;
-          first_seen_date: string;
-          last_updated: string;
-        }
-      >("select * from provider_balances where provider_address = ?")
+    const present = db
+      .prepare<[string], BalanceRow>("select * from provider_balances where provider_address = ?")
       .safeIntegers()
       .get(provider);
+    const row = present ?? formerProvider(db, provider);
     if (row === undefined) return undefined;
-    const isCredited = creditedIn(db);
+    const isCredited = present === undefined ? () => false : creditedIn(db);
     const positions = db
       .prepare<[string], Omit<ProviderStatus["positions"][number], "credited">>(`
         select pool_address as pool, nullif(position_id, '') as position, tick_lower as tickLower, tick_upper as tickUpper, liquidity, nullif(via_address, '') as via

@@ -3,17 +3,20 @@ import { FollowedChain } from "../../src/chain/followed-chain.ts";
 import { HeaderCheck } from "../../src/chain/header-check.ts";
 import { RANGE_LIMITS } from "../../src/chain/ranges.ts";
 import { type Fetch, Rpc } from "../../src/chain/rpc.ts";
+import { endpointsOf } from "../../src/cli/following.ts";
 import { blockContent } from "../../src/cli/platform.ts";
 import type { Clock, Range } from "../../src/core/chain.ts";
 import { LpLedgerError } from "../../src/core/errors.ts";
 import { toHash } from "../../src/core/hex.ts";
 import { keccakOfText } from "../../src/core/keccak.ts";
+import { converge } from "../../src/daemon/converge.ts";
 import { cutByDays } from "../../src/daemon/cut-by-days.ts";
 import { run } from "../../src/daemon/run.ts";
 import type { Settling } from "../../src/daemon/settle.ts";
 import { FakeChain } from "../support/fake-chain.ts";
 import { TestLedger, testProgramme } from "../support/ledger.ts";
 import { stillClock } from "../support/port.ts";
+import { remote } from "../support/remote.ts";
 
 const SETTLE = { blocksMin: 1, rangesMax: 5 };
 const HOURS = 3_600;
@@ -301,6 +304,74 @@ describe("a header", () => {
     }
   });
 
+  it("that proves no time is not compared with its own endpoint's word where that is called otherwise since", async () => {
+    const [dead, liar, third] = [grown(false), grown(false), grown(false)];
+    [dead.fault, third.fault] = [away, away];
+    shifted(liar, "both", (number) => (number >= 30 ? 11 * HOURS : 0));
+    const byUrl = new Map([dead, liar, third].map((chain, i) => [`http://127.0.0.1:${i + 1}/`, chain]));
+    const fetch: Fetch = (url, init) => (byUrl.get(url) as FakeChain).fetch(url, init);
+    const ledger = new TestLedger(dead.fetch, { programme });
+    /** The endpoints are called by their places. */
+    const settlingWith = async (urls: readonly string[]): Promise<Settling | undefined> => {
+      const endpoints = urls.map((url, i) => ({ id: `rpc-${i + 1}`, url }));
+      const rpcs = endpointsOf({ endpoints, rpcTimeoutMs: 1000, rpcBodyBytesMax: 2 ** 24 }, fetch);
+      const limits = { ...RANGE_LIMITS, blocksStart: 20 };
+      const options = { clock: stillClock, random: () => 0.5, contentOf: blockContent, limits };
+      const port = new FollowedChain(rpcs, programme, options);
+      let settling: Settling | undefined;
+      for (let i = 0; i < 12; i++) {
+        const step = converge(ledger.keeper, port, new AbortController().signal, { settle: SETTLE });
+        settling = (await step.catch(() => undefined))?.settling ?? settling;
+      }
+      return settling;
+    };
+    const [first, second, last] = [...byUrl.keys()] as [string, string, string];
+    expect([await settlingWith([first, second, last]), ledger.store.config.get("settled_block")]).toEqual(["waits", 0]);
+    expect([await settlingWith([second, last]), ledger.store.config.get("settled_block")]).toEqual(["waits", 0]);
+    expect(JSON.stringify(ledger.store.config.get("read_by"))).not.toContain("127.0.0.1");
+  });
+
+  it("that proves no time says that it waits behind a thread, too", async () => {
+    const [one, other] = [grown(false), grown(false)];
+    other.fault = away;
+    const { ledger, port } = ledgerOf(one, other);
+    const { chain, close } = remote(() => port);
+    try {
+      const step = () => converge(ledger.keeper, chain, new AbortController().signal, { settle: SETTLE });
+      for (let i = 0; i < 6; i++) await step();
+      expect([(await step()).settling, ledger.store.blocks.tip()?.number]).toEqual(["waits", 70]);
+    } finally {
+      close();
+    }
+  });
+
+  it.each([
+    [-600, 30, 45],
+    [-600, 30, 70],
+    [3600, 30, 99],
+    [-1800, 40, 40],
+  ])(
+    "that says now this and now that of its times (%i s, blocks %i to %i) has no block undone twice, and waits",
+    async (shift, from, to) => {
+      for (const several of [false, true]) {
+        const [one, other] = [grown(false), grown(false)];
+        other.fault = away;
+        let requests = 0;
+        const isWrong = () => Math.floor(requests / 9) % 2 === 1;
+        shifted(one, "both", (number) => (isWrong() && number >= from && number <= to ? shift : 0));
+        const fault = one.fault;
+        one.fault = (...args) => {
+          requests += 1;
+          return fault?.(...args);
+        };
+        const { ledger, steps } = several ? ledgerOf(one, other) : ledgerOf(one);
+        await steps(60);
+        const repeated = ledger.store.db.prepare("select 1 from repairs group by block_hash having count(*) > 1").all();
+        expect([several, repeated]).toEqual([several, []]);
+      }
+    },
+  );
+
   it("that proves no time has what it left out repaired by its own second word while another one is away", async () => {
     const [one, other] = [grown(false), grown(false)];
     const expected = await straight(one);
@@ -324,17 +395,30 @@ describe("a header", () => {
     expect([ledger.dump(), settled(), settling.at(-1)]).toEqual([expected, 60, "done"]);
   });
 
-  it("that proves no time ends a run to the end with code 75 while another one is away", async () => {
-    const [one, other] = [grown(false), grown(false)];
-    other.fault = away;
-    const { ledger, port, clock } = ledgerOf(one, other);
-    const options = { pollIntervalMs: () => 2_000, giveUpMs: () => 60_000, once: true, settle: SETTLE };
-    await expect(run(ledger.keeper, port, clock, new AbortController().signal, options)).rejects.toMatchObject({
-      exitCode: 75,
-      message: expect.stringMatching(/nothing settles: .*take out of RPC_URLS what is gone for good/),
-    });
-    expect(ledger.store.blocks.tip()?.number).toBe(70);
-  });
+  it.each([0, 1])(
+    "that proves no time ends a run to the end with code 75 while another one is away, on a chain that grows by %i blocks a look",
+    async (grows) => {
+      const [one, other] = [grown(false), grown(false)];
+      other.fault = away;
+      const { ledger, port, clock: still } = ledgerOf(one, other);
+      const clock: Clock = {
+        ...still,
+        sleep: async (ms, signal) => {
+          if (ms > 1_000) one.grow(grows, 3);
+          await still.sleep(ms, signal);
+        },
+      };
+      const options = { pollIntervalMs: () => 2_000, giveUpMs: () => 60_000, once: true, settle: SETTLE };
+      await expect(run(ledger.keeper, port, clock, new AbortController().signal, options)).rejects.toMatchObject({
+        exitCode: 75,
+        message: expect.stringMatching(/nothing settles: .*take out of RPC_URLS what is gone for good/),
+      });
+      expect(ledger.store.blocks.tip()?.number).toBeGreaterThanOrEqual(70);
+      const { requests } = one;
+      // What waits is not asked for at every look.
+      expect(requests).toBeLessThan(grows === 0 ? 60 : 150);
+    },
+  );
 
   it("is asked for again where the only endpoint failed once in the middle of a dispute about the tip", async () => {
     const chain = grown(false);
