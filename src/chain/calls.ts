@@ -174,6 +174,11 @@ function callOf(question: Question): ViewCall {
       return view(question.manager, tokenAbi as Abi, "getPositionLiquidity", [BigInt(question.tokenId)], String);
     case "token-liquidity":
       return view(question.manager, managerAbi as Abi, "positions", [BigInt(question.tokenId)], field(7));
+    case "token-place":
+      return view(question.manager, managerAbi as Abi, "positions", [BigInt(question.tokenId)], (position) => {
+        const [, , token0, token1, , tickLower, tickUpper] = position as readonly unknown[];
+        return [toAddress(token0), toAddress(token1), tickLower, tickUpper].join(" ");
+      });
     case "staked-for":
       return view(question.staker, stakerAbi as Abi, "deposits", [BigInt(question.tokenId)], (deposit) =>
         toAddress((deposit as readonly unknown[])[0]),

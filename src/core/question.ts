@@ -31,6 +31,8 @@ export type Question =
     }
   | { readonly kind: "singleton-token"; readonly manager: Address; readonly tokenId: string }
   | { readonly kind: "token-liquidity"; readonly manager: Address; readonly tokenId: string }
+  /** The two tokens and the range of a position NFT. */
+  | { readonly kind: "token-place"; readonly manager: Address; readonly tokenId: string }
   | { readonly kind: "token-owner"; readonly manager: Address; readonly tokenId: string }
   /** For whom a staker holds a position NFT; zero for nobody. */
   | { readonly kind: "staked-for"; readonly staker: Address; readonly tokenId: string };
@@ -64,6 +66,8 @@ export function questionText(question: Question): string {
       return `${question.manager} getPositionLiquidity(${question.tokenId})`;
     case "token-liquidity":
       return `${question.manager} positions(${question.tokenId})`;
+    case "token-place":
+      return `${question.manager} positions(${question.tokenId}).token0, token1, tickLower, tickUpper`;
     case "token-owner":
       return `${question.manager} ownerOf(${question.tokenId})`;
     case "staked-for":

@@ -52,6 +52,7 @@ export function expectationsOf(
     ...owedExpectations(store, pool, at),
     ...rangeExpectations(pool, holders),
     ...tokenExpectations(pool, holders, stakers),
+    ...placeExpectations(pool, holders),
   ];
 }
 
@@ -149,6 +150,16 @@ function tokenExpectations(
       },
       { question: { kind: "token-owner" as const, manager, tokenId }, expected: owner, subject: key },
     ];
+  });
+}
+
+/** Of which tokens and range a position NFT is: its liquidity and its owner are right of a token of another pool, too. */
+function placeExpectations({ tokens }: Pool, holders: readonly HeldAccount[]): readonly Expectation[] {
+  return holders.flatMap(({ custodian: manager, tokenId, range }): readonly Expectation[] => {
+    if (tokenId === null || range === null) return [];
+    const place = [...tokens.map(({ address }) => address), range.tickLower, range.tickUpper];
+    const question = { kind: "token-place" as const, manager, tokenId };
+    return [{ question, expected: place.join(" "), subject: `${manager} ${tokenId}` }];
   });
 }
 

@@ -38,6 +38,9 @@ const sent = (manager: string, from: string, to: string, tokenId: bigint) =>
 const deposited = (tokenId: bigint, newOwner: string) =>
   encodeLog(stakerAbi, STAKER, "DepositTransferred", { tokenId, oldOwner: ZERO, newOwner });
 
+/** A log of a contract that nobody follows. */
+const NOT_HEARD: Draft = { address: addressOf(0xdead), topics: [`0x${"d".repeat(64)}`], data: "0x" };
+
 const programme = parseProgramme(
   {
     chainId: 31337,
@@ -125,6 +128,47 @@ describe("a position NFT", () => {
     expect(shareOf(thief)).toBe(0);
     expect(shareOf(victim) / 1e6).toBeCloseTo(68_400 / 127_800, 4);
   });
+
+  // A manager that calls out before it logs lets the caller do anything in between, also with tokens of pools that nobody
+  // follows: of those only the manager's own logs are heard.
+  const increased = (tokenId: bigint, liquidity: bigint) => {
+    const [amount0, amount1] = amountsOf(liquidity, RANGE, PRICE, "up");
+    return draft("manager", MANAGER, "IncreaseLiquidity", { tokenId, liquidity, amount0, amount1 });
+  };
+
+  it.each([2n * E18, 5n])(
+    "keeps its liquidity from one of another pool that is minted in between, of %i units of liquidity",
+    (liquidity) => {
+      // The victim buys the token. Of as much liquidity, the foreign one took all of it: thief 575,756, victim nothing. Of any other,
+      // the ledger stopped for good.
+      const foreign = [sent(MANAGER, ZERO, thief, 2n), increased(2n, liquidity)];
+      const { shareOf } = paidFor([
+        // The foreign pool's own log lies before its token's.
+        mint(MANAGER, thief, 1n, 2n * E18, [NOT_HEARD, ...foreign]),
+        [sent(MANAGER, thief, victim, 1n)],
+        mint(MANAGER, honest, 3n, 2n * E18),
+      ]);
+      expect(shareOf(thief) / 1e6).toBeCloseTo(9_000 / 118_800, 4);
+      expect(shareOf(victim) / 1e6).toBeCloseTo(59_400 / 118_800, 4);
+    },
+  );
+
+  it.each([E18, 5n])(
+    "keeps what is added to it from one of another pool that is minted or added to in between, of %i units",
+    (liquidity) => {
+      const [amount0, amount1] = amountsOf(E18, RANGE, PRICE, "up");
+      const change = { sender: MANAGER, owner: MANAGER, ...RANGE, amount: E18, amount0, amount1 };
+      const added = draft("pool", POOL, "Mint", change);
+      const { store } = paidFor([
+        [NOT_HEARD, sent(MANAGER, ZERO, thief, 4n), increased(4n, 7n)],
+        mint(MANAGER, victim, 1n, E18, [increased(4n, liquidity)]),
+        [added, NOT_HEARD, sent(MANAGER, ZERO, thief, 2n), increased(2n, liquidity), increased(1n, E18)],
+        [added, increased(4n, liquidity), increased(1n, E18)],
+      ]);
+      const held = accountsAt(store.db, 20).filter(({ kind, balance }) => kind === "holder" && balance > 0n);
+      expect(held.map(({ provider, balance }) => [provider, balance])).toEqual([[victim, 3n * E18]]);
+    },
+  );
 
   it("that is staked before its liquidity is logged counts for who staked it", () => {
     const staked = [sent(MANAGER, victim, STAKER, 1n), deposited(1n, victim)];

@@ -28,6 +28,10 @@ function answerOf(world: World, question: Question): string | null {
       return `${10n ** 30n}`; // Fees, too, are owed, as much as there may be.
     case "token-liquidity":
       return `${world.nfts.find(({ id }) => `${id}` === question.tokenId)?.liquidity}`;
+    case "token-place": {
+      const nft = world.nfts.find(({ id }) => `${id}` === question.tokenId);
+      return nft === undefined ? null : [...TOKENS, nft.tickLower, nft.tickUpper].join(" ");
+    }
     case "token-owner":
       return world.nfts.find(({ id }) => `${id}` === question.tokenId)?.owner ?? null;
     default:
@@ -70,6 +74,7 @@ describe("verify", () => {
       "shares",
       "token-liquidity",
       "token-owner",
+      "token-place",
     ]);
   });
 

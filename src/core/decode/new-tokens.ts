@@ -21,6 +21,10 @@ export class NewTokens implements UnboundTokens {
     else this.#logs.get(key)?.push(heard);
   }
 
+  mintedAt(manager: Address, tokenId: bigint): number | undefined {
+    return this.#logs.get(`${manager}|${tokenId}`)?.[0]?.log.logIndex;
+  }
+
   /**
    * Binds a token to its pool and range: everything that happened to it so far becomes events, in order.
    * @returns undefined where its mint was not seen

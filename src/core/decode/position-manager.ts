@@ -4,10 +4,11 @@ import type { Log } from "../chain.ts";
 import { broken, invariant } from "../errors.ts";
 import { type Address, ZERO_ADDRESS } from "../hex.ts";
 import { eventOf, holderOf, movementOf } from "../ledger.ts";
+import { topicOf } from "../log-bytes.ts";
 import type { Pool } from "../programme.ts";
 import { rangeId, type TickRange } from "../ticks.ts";
 import type { Emit, Heard, Place, Reading } from "./reading.ts";
-import { eventShapes, losslessJson, type Values } from "./words.ts";
+import { decodeWords, eventShapes, losslessJson, type Values } from "./words.ts";
 
 /** The events of the NonfungiblePositionManager, by topic0. */
 export const managerShapes = eventShapes(abi, ["IncreaseLiquidity", "DecreaseLiquidity", "Collect", "Transfer"]);
@@ -44,14 +45,17 @@ interface Unmatched {
   readonly pool: Pool;
   readonly log: Log;
   readonly change: LiquidityChange;
+  /** The new token that it was minted for. */
+  tokenId?: bigint;
 }
 
 const MATCH = { IncreaseLiquidity: "Mint", DecreaseLiquidity: "Burn" } as const;
 
 /**
  * The position-manager logs of one transaction (Uniswap v3-periphery, NonfungiblePositionManager). A pool names the
- * manager as owner; whose liquidity it is follows in the manager's own log. Pool logs wait on a stack, and each
- * manager log takes the newest: forks may call out in between, so a queue would not do.
+ * manager as owner; whose liquidity it is follows in the manager's own log. Forks call out in between, and what is done there
+ * may be of pools that nobody follows, of which only the manager's logs are heard. So a new token belongs to the pool log right
+ * before its mint, a known one to the newest of its own pool and range, and no other token's log takes what is theirs.
  */
 export class ManagerLogs {
   readonly #books: Books;
@@ -110,6 +114,7 @@ export class ManagerLogs {
     const { log, values } = heard;
     if (token === undefined) {
       this.#reading.newTokens.note(log.address, tokenId, heard);
+      if (from === ZERO_ADDRESS) this.#pair(log, tokenId);
       return;
     }
     const pool = this.#poolOf(token);
@@ -128,7 +133,7 @@ export class ManagerLogs {
   }
 
   #change(log: Log, values: Values, change: TokenChange, token: PositionToken | undefined): void {
-    const found = this.#takeNewest(log.address, MATCH[change.name]);
+    const found = token === undefined ? this.#takeForNew(log, change) : this.#takeOf(token, log, change);
     if (found === undefined) {
       if (token === undefined) return; // A token of a pool that the programme does not follow.
       const why = `${change.name} of token ${change.tokenId} has no pool log to match`;
@@ -141,9 +146,54 @@ export class ManagerLogs {
     this.#emit(eventOf(found.pool, log, losslessJson(values), { ...bound, name: change.name, provider, movement }));
   }
 
-  #takeNewest(manager: Address, name: LiquidityChange["name"]): Unmatched | undefined {
-    const index = this.#waiting.findLastIndex(({ change }) => change.owner === manager && change.name === name);
-    return index < 0 ? undefined : this.#waiting.splice(index, 1)[0];
+  /** A manager calls nobody between a pool's mint and the token's: a pool log right before it is the token's own. */
+  #pair(log: Log, tokenId: bigint): void {
+    const last = this.#waiting.at(-1);
+    const isOwn = last?.change.owner === log.address && last.change.name === "Mint";
+    if (isOwn && last.log.logIndex === log.logIndex - 1) last.tokenId = tokenId;
+  }
+
+  /** The newest pool log of a known token's pool and range; where there is none, the newest that is nobody's, which will not match. */
+  #takeOf(token: PositionToken, { address }: Log, { name }: TokenChange): Unmatched | undefined {
+    const waiting = this.#waiting.filter((each) => each.tokenId === undefined && isBy(each, address, name));
+    return this.#take(waiting.findLast((each) => isPlaceOf(token, each)) ?? waiting.at(-1));
+  }
+
+  /**
+   * The pool log of a token that has no pool yet: the one it was paired with, else the newest with the same amounts that no known
+   * token will take. Undefined for a token of a pool that nobody follows.
+   */
+  #takeForNew(log: Log, change: TokenChange): Unmatched | undefined {
+    const { address } = log;
+    const waiting = this.#waiting.filter((each) => isBy(each, address, change.name));
+    const paired = waiting.find(({ tokenId }) => tokenId === change.tokenId);
+    if (paired !== undefined) return this.#take(paired);
+    const before = this.#reading.newTokens.mintedAt(address, change.tokenId) ?? log.logIndex;
+    const free = waiting.filter((each) => each.tokenId === undefined && amountsText(each.change) === sumsText(change));
+    for (const { token, change: later } of this.#laterOfKnown(log)) {
+      const at = free.findLastIndex((each) => isPlaceOf(token, each) && amountsText(each.change) === sumsText(later));
+      if (at >= 0) free.splice(at, 1);
+    }
+    return this.#take(free.findLast((each) => each.log.logIndex < before));
+  }
+
+  /** The same manager's changes of tokens whose pool is known, later in the transaction. */
+  *#laterOfKnown({
+    address,
+    logIndex,
+  }: Log): Generator<{ readonly token: PositionToken; readonly change: TokenChange }> {
+    for (const log of this.#reading.logs) {
+      const shape = log.address === address && log.logIndex > logIndex && managerShapes.get(topicOf(log) ?? "");
+      if (!shape || (shape.name !== "IncreaseLiquidity" && shape.name !== "DecreaseLiquidity")) continue;
+      const change = { name: shape.name, ...decodeWords(shape, log) } as unknown as TokenChange;
+      const token = this.#books.token(address, change.tokenId.toString());
+      if (token !== undefined) yield { token, change };
+    }
+  }
+
+  #take(found: Unmatched | undefined): Unmatched | undefined {
+    if (found !== undefined) this.#waiting.splice(this.#waiting.indexOf(found), 1);
+    return found;
   }
 
   /** V3-5: manager and pool say the same, and a token never changes its pool or range. */
@@ -153,8 +203,7 @@ export class ManagerLogs {
     token: PositionToken | undefined,
     { pool, log: poolLog, change: made }: Unmatched,
   ): void {
-    const expected = [made.amount, made.amount0, made.amount1].join(", ");
-    const actual = [change.liquidity, change.amount0, change.amount1].join(", ");
+    const [expected, actual] = [amountsText(made), sumsText(change)];
     if (expected !== actual) {
       const why = `${change.name} of token ${change.tokenId} does not match the pool's log ${poolLog.logIndex}`;
       throw broken("V3-5", pool, this.#place, log, expected, actual, why);
@@ -184,6 +233,18 @@ export class ManagerLogs {
     return pool;
   }
 }
+
+function isBy({ change }: Unmatched, manager: Address, name: TokenChange["name"]): boolean {
+  return change.owner === manager && change.name === MATCH[name];
+}
+
+function isPlaceOf(token: PositionToken, { pool, change }: Unmatched): boolean {
+  return token.pool === pool.address && rangeId(token.range) === rangeId(change);
+}
+
+/** What the pool says, and what its manager says of the same. */
+const amountsText = ({ amount, amount0, amount1 }: LiquidityChange): string => [amount, amount0, amount1].join(", ");
+const sumsText = ({ liquidity, amount0, amount1 }: TokenChange): string => [liquidity, amount0, amount1].join(", ");
 
 /** The range alone. */
 export function rangeOf({ tickLower, tickUpper }: TickRange): TickRange {

@@ -20,6 +20,8 @@ export interface Reading {
   readonly books: Books;
   readonly place: Place;
   readonly emit: Emit;
+  /** All of them, in order. */
+  readonly logs: readonly Log[];
   poolOf(address: Address): Pool | undefined;
   /** What happened to position NFTs that were minted in this transaction and have no pool yet. */
   readonly newTokens: UnboundTokens;
@@ -28,6 +30,8 @@ export interface Reading {
 /** See `NewTokens`. */
 export interface UnboundTokens {
   note(manager: Address, tokenId: bigint, heard: Heard): void;
+  /** Where a token was minted in this transaction. */
+  mintedAt(manager: Address, tokenId: bigint): number | undefined;
   bind(reading: Reading, pool: Pool, manager: Address, id: bigint, range: TickRange): PositionToken | undefined;
 }
 

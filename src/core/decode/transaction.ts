@@ -108,7 +108,7 @@ export function applyTransaction(books: Books, routes: Routes, logs: readonly Lo
     pools.add(event.pool);
   };
   const poolOf = (address: Address): Pool | undefined => routes.pools.get(address);
-  const reading: Reading = { books, place, emit, poolOf, newTokens: new NewTokens() };
+  const reading: Reading = { books, place, emit, logs, poolOf, newTokens: new NewTokens() };
   let claims: WrapperLogs | undefined;
   const readers: { readonly begin: BeginReader; readonly reader: Reader }[] = [];
   const readerOf = ({ begin }: Protocol): Reader => {
