@@ -8,7 +8,7 @@ import type { ContractReader, ViewCall } from "./calls.ts";
 interface ViewFunction {
   readonly name: string;
   readonly inputs?: readonly string[];
-  readonly output: "address" | "uint256" | "string" | "bytes32";
+  readonly output: "address" | "uint256" | "string" | "bytes32" | "bool";
 }
 
 /** What a question is called where nobody answers it: as it stands in the programme's `confirmed`. */
@@ -39,6 +39,12 @@ interface Signs {
   readonly silent: readonly string[];
 }
 
+/** Of these functions, which are not answered though they should be, and which are though they should not. */
+export interface SignsSeen {
+  readonly unanswered: readonly string[];
+  readonly contradicting: readonly string[];
+}
+
 // biome-ignore format: a table, one protocol a line
 const SIGNS: ReadonlyMap<ProtocolName, Signs> = new Map([
   ["uniswap-v2", { answers: ["getReserves"], silent: ["slot0", "stable"] }],
@@ -52,12 +58,26 @@ const SIGNS: ReadonlyMap<ProtocolName, Signs> = new Map([
   ["erc4626", { answers: ["asset", "totalSupply"], silent: ["getReserves"] }],
 ]);
 
-/** What a factory of a protocol answers; a singleton is known by its pools' first logs. */
-const FACTORY_SIGNS: ReadonlyMap<ProtocolName, ViewFunction> = new Map([
-  ["uniswap-v2", { name: "allPairsLength", output: "uint256" }],
-  ["uniswap-v3", { name: "feeAmountTickSpacing", inputs: ["uint24"], output: "uint256" }],
-  ["pancake-v3", { name: "feeAmountTickSpacing", inputs: ["uint24"], output: "uint256" }],
+/** The same of factories; a singleton is known by its pools' first logs. */
+const FACTORY_SIGNS: ReadonlyMap<ProtocolName, Signs> = new Map([
+  ["uniswap-v2", { answers: ["allPairsLength"], silent: [] }],
+  ["uniswap-v3", { answers: ["feeAmountTickSpacing"], silent: ["poolDeployer"] }],
+  ["pancake-v3", { answers: ["feeAmountTickSpacing", "poolDeployer"], silent: [] }],
 ]);
+/** What signs are asked with: the spacing of the fee of 0.05 %. */
+const SIGN_INPUTS: Readonly<Record<string, { readonly inputs: readonly string[]; readonly args: readonly unknown[] }>> =
+  {
+    feeAmountTickSpacing: { inputs: ["uint24"], args: [500n] },
+  };
+
+/** The same of wrappers that name what they hold by the same function: Curve's first gauges are no tokens themselves. */
+const WRAPPER_SIGNS: ReadonlyMap<WrapperKind, Signs> = new Map([
+  ["curve-gauge-v1", { answers: [], silent: ["decimals"] }],
+  ["curve-gauge", { answers: ["decimals"], silent: [] }],
+]);
+
+/** ERC-165's number of the interface of ERC-721. */
+const NFT_INTERFACE = "0x80ac58cd";
 
 /** Which function of a wrapper names the token it holds. */
 const HELD_BY: Readonly<Record<WrapperKind, ViewFunction>> = {
@@ -114,15 +134,35 @@ export class ContractFacts {
   }
 
   /** Which functions that a protocol's contracts have are not answered, and which are that they do not have. */
-  async signs(
-    address: Address,
-    protocol: ProtocolName,
-    signal: AbortSignal,
-  ): Promise<{ readonly unanswered: readonly string[]; readonly contradicting: readonly string[] }> {
-    const { answers, silent } = SIGNS.get(protocol) ?? { answers: [], silent: [] };
+  async signs(address: Address, protocol: ProtocolName, signal: AbortSignal): Promise<SignsSeen> {
+    return await this.#signs(address, SIGNS.get(protocol), signal);
+  }
+
+  /** The same of a factory. */
+  async factorySigns(address: Address, protocol: ProtocolName, signal: AbortSignal): Promise<SignsSeen> {
+    return await this.#signs(address, FACTORY_SIGNS.get(protocol), signal);
+  }
+
+  /** The same of a wrapper. */
+  async wrapperSigns({ address, kind }: Wrapper, signal: AbortSignal): Promise<SignsSeen> {
+    return await this.#signs(address, WRAPPER_SIGNS.get(kind), signal);
+  }
+
+  /** Whether a contract says that its tokens are NFTs. */
+  async isNftContract(address: Address, signal: AbortSignal): Promise<boolean | null> {
+    const supports: ViewFunction = { name: "supportsInterface", inputs: ["bytes4"], output: "bool" };
+    const [answer] = await this.#views([call(address, supports, [NFT_INTERFACE])], signal);
+    return answer == null ? null : answer === "true";
+  }
+
+  async #signs(address: Address, signs: Signs | undefined, signal: AbortSignal): Promise<SignsSeen> {
+    const { answers, silent } = signs ?? { answers: [], silent: [] };
     const asked = [...answers, ...silent];
     const said = await this.#views(
-      asked.map((name) => call(address, { name, output: "uint256" })),
+      asked.map((name) => {
+        const { inputs = [], args = [] } = SIGN_INPUTS[name] ?? {};
+        return call(address, { name, inputs, output: "uint256" }, args);
+      }),
       signal,
     );
     const isAnswered = (name: string): boolean => said[asked.indexOf(name)] != null;
@@ -130,18 +170,6 @@ export class ContractFacts {
       unanswered: answers.filter((name) => !isAnswered(name)),
       contradicting: silent.filter(isAnswered),
     };
-  }
-
-  /** The function by which a factory of a protocol is known, and whether it is answered. */
-  async factorySign(
-    address: Address,
-    protocol: ProtocolName,
-    signal: AbortSignal,
-  ): Promise<{ readonly name: string; readonly isAnswered: boolean } | undefined> {
-    const sign = FACTORY_SIGNS.get(protocol);
-    if (sign === undefined) return undefined;
-    const [answer] = await this.#views([call(address, sign, sign.inputs === undefined ? [] : [500n])], signal);
-    return { name: sign.name, isAnswered: answer != null };
   }
 
   /** What a function without arguments answers with an address. */

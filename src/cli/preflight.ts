@@ -1,5 +1,5 @@
 import type { ContractReader } from "../chain/calls.ts";
-import { ContractFacts, questionName } from "../chain/contract-facts.ts";
+import { ContractFacts, questionName, type SignsSeen } from "../chain/contract-facts.ts";
 import type { Problem } from "../config/problems.ts";
 import { protocolOf } from "../core/decode/protocols.ts";
 import { type Address, ZERO_ADDRESS } from "../core/hex.ts";
@@ -118,11 +118,15 @@ class Preflight implements PreflightReport {
   /** Each protocol's contracts answer what no other's do. */
   async #protocol({ address, protocol, salted }: Pool, field: string): Promise<void> {
     if (salted) return;
-    const { unanswered, contradicting } = await patiently(() => this.#facts.signs(address, protocol, this.#signal));
+    const signs = await patiently(() => this.#facts.signs(address, protocol, this.#signal));
+    this.#compareSigns(signs, `${field}.protocol`, address, protocol);
+  }
+
+  #compareSigns({ unanswered, contradicting }: SignsSeen, field: string, address: Address, kind: string): void {
     for (const name of contradicting)
-      this.#problem(`${field}.protocol`, `another protocol: its contract answers ${name}()`, protocol);
+      this.#problem(field, `another ${field.split(".").at(-1)}: its contract answers ${name}()`, kind);
     for (const name of contradicting.length > 0 ? [] : unanswered)
-      this.#unanswered(`${field}.protocol`, address, name, `a contract of ${protocol}, which answers ${name}()`);
+      this.#unanswered(field, address, name, `a contract of ${kind}, which answers ${name}()`);
   }
 
   /** A share token of its own is minted by its pool. */
@@ -158,7 +162,15 @@ class Preflight implements PreflightReport {
           `position managers of ${of ?? "the pool's factory, which it does not name"}`,
           `${manager}, which is one of ${own}`,
         );
+      else await this.#isManager(manager, field);
     }
+  }
+
+  /** Pools, routers and stakers name the factory, too, but their tokens are no NFTs. */
+  async #isManager(manager: Address, field: string): Promise<void> {
+    const isNft = await patiently(() => this.#facts.isNftContract(manager, this.#signal));
+    if (isNft === null) this.#unanswered(field, manager, "supportsInterface", "a position manager");
+    else if (!isNft) this.#problem(field, "position managers, whose tokens are NFTs", manager);
   }
 
   async #factory(factory: Factory): Promise<void> {
@@ -171,14 +183,8 @@ class Preflight implements PreflightReport {
       this.#problem("factories", "contracts", `no code at ${address}`);
       return;
     }
-    const sign = await patiently(() => this.#facts.factorySign(address, protocol, this.#signal));
-    if (sign?.isAnswered === false)
-      this.#unanswered(
-        `${field}.protocol`,
-        address,
-        sign.name,
-        `a factory of ${protocol}, which answers ${sign.name}()`,
-      );
+    const signs = await patiently(() => this.#facts.factorySigns(address, protocol, this.#signal));
+    this.#compareSigns(signs, `${field}.protocol`, address, protocol);
     await this.#managers(factory, `${field}.managers`, address);
     if (startBlock > 0) this.notes.push(`${address}: pools it made before block ${startBlock} are not followed`);
   }
@@ -193,6 +199,8 @@ class Preflight implements PreflightReport {
     const shares = this.#programme.pools.find((each) => each.address === pool)?.shareToken;
     const expected = manager ?? inside ?? shares;
     const field = `wrappers.${address}.${manager !== null ? "manager" : inside !== null ? "inside" : "pool"}`;
+    const signs = await patiently(() => this.#facts.wrapperSigns(wrapper, this.#signal));
+    this.#compareSigns(signs, `wrappers.${address}.kind`, address, kind);
     const { name, token } = await patiently(() => this.#facts.heldBy(wrapper, this.#signal));
     if (token === null) this.#unanswered(field, address, name, `a ${kind}, which answers ${name}()`);
     else if (token !== expected) this.#problem(field, `${token}, which ${name}() names`, `${expected}`);
