@@ -2,9 +2,11 @@ import { describe, expect, it } from "vitest";
 import { sha256 } from "../../src/cli/platform.ts";
 import { parseProgramme } from "../../src/config.ts";
 import { toAddress } from "../../src/core/hex.ts";
+import { adoptProgramme } from "../../src/daemon/adopt.ts";
 import { snapshotAt } from "../../src/daemon/history.ts";
 import { rebuild } from "../../src/daemon/rebuild.ts";
 import { finalise, requireSame, rewardingOf } from "../../src/daemon/rewards.ts";
+import { providerStatus } from "../../src/store/query.ts";
 import { FACTORY, pairCreated } from "../models/factory.ts";
 import { dumpOf } from "../support/dump.ts";
 import { addressOf, type Draft, draft } from "../support/logs.ts";
@@ -18,24 +20,22 @@ const LATER = addressOf(0xfa02);
 const E18 = 10n ** 18n;
 
 const tokens = TOKENS.map((address, i) => ({ address, symbol: `T${i}`, decimals: 18 }));
-const programme = parseProgramme(
-  {
-    chainId: 31337,
-    quote: { symbol: "USD" },
-    finality: { fallbackDepth: 0, minDepth: 0 },
-    pools: [],
-    factories: [{ protocol: "uniswap-v2", address: FACTORY, startBlock: 1, tokens }],
-    prices: { [TOKENS[0]]: { fixed: "1" }, [TOKENS[1]]: { fixed: "1" } },
-    schedule: { start: "2026-01-01", days: 3 },
-    tiers: { minimum: "0", levels: [{ week: 1, multiplierBp: 10_000 }] },
-    rewards: {
-      tokens: [{ address: addressOf(0xcc), symbol: "RWD", decimals: 6, budget: "3" }],
-      epochs: { days: 1 },
-      discoveredPools: true,
-    },
+const FILE = {
+  chainId: 31337,
+  quote: { symbol: "USD" },
+  finality: { fallbackDepth: 0, minDepth: 0 },
+  pools: [],
+  factories: [{ protocol: "uniswap-v2", address: FACTORY, startBlock: 1, tokens }],
+  prices: { [TOKENS[0]]: { fixed: "1" }, [TOKENS[1]]: { fixed: "1" } },
+  schedule: { start: "2026-01-01", days: 3 },
+  tiers: { minimum: "0", levels: [{ week: 1, multiplierBp: 10_000 }] },
+  rewards: {
+    tokens: [{ address: addressOf(0xcc), symbol: "RWD", decimals: 6, budget: "3" }],
+    epochs: { days: 1 },
+    discoveredPools: true,
   },
-  "a factory whose pools are rewarded",
-);
+};
+const programme = parseProgramme(FILE, "a factory whose pools are rewarded");
 
 const sent = (from: string, to: string, value: bigint): Draft => draft("pair", FIRST, "Transfer", { from, to, value });
 
@@ -55,8 +55,8 @@ const quiet = (blocks: number): readonly (readonly Draft[])[] => Array.from({ le
 const made = [pairCreated(LATER, true)];
 
 /** One block a transaction; the first day is over with block 10, and its epoch made final. */
-function followed(transactions: readonly (readonly Draft[])[]): Process {
-  const process = new Process(programme);
+function followed(transactions: readonly (readonly Draft[])[], of = programme): Process {
+  const process = new Process(of);
   const { store } = process;
   for (const range of rangesOf(transactions)) {
     process.keeper.commitAll([range]);
@@ -64,7 +64,7 @@ function followed(transactions: readonly (readonly Draft[])[]): Process {
     store.write(() => {
       for (const key of ["final_block", "settled_block"] as const) store.config.set(key, 12, store.nowIso());
     });
-    store.write(() => finalise(store, rewardingOf(programme), sha256, 1));
+    store.write(() => finalise(store, rewardingOf(of), sha256, 1));
   }
   return process;
 }
@@ -111,11 +111,58 @@ describe("an address of a pool that a factory makes later", () => {
     expect(dumpOf(store)).toBe(dumpOf(straight.store));
   });
 
+  it("is still told of, and asked about, since it was paid", () => {
+    const { store } = followed([...BEFORE, ...quiet(10), made, ...quiet(8)]);
+    expect(store.addressFacts.unknown(50, "9999")).toContain(LATER);
+    const status = providerStatus(store.db, LATER, 3);
+    expect(status).toMatchObject({ totalLiquidity: 0n, tier: 0, firstSeen: "2026-01-01" });
+    expect(status?.days.map(({ date }) => date)).toEqual(["2026-01-01"]);
+    expect(status?.positions.every(({ credited }) => !credited)).toBe(true);
+    expect(providerStatus(store.db, addressOf(0x9999), 3)).toBeUndefined();
+  });
+
   it("is one in what is told of a block or a day before it", () => {
     const { store } = followed([...BEFORE, ...quiet(10), made, ...quiet(8)]);
     const has = (moment: Parameters<typeof snapshotAt>[2]): boolean =>
       snapshotAt(store, programme, moment).balances.some(({ provider }) => provider === toAddress(LATER));
     expect([has({ block: 4 }), has({ block: 14 }), has({ block: 15 })]).toEqual([true, true, false]);
     expect([has({ date: "2026-01-01" as never }), has({ date: "2026-01-02" as never })]).toEqual([true, false]);
+  });
+});
+
+describe("an address of a price feed's aggregator", () => {
+  const feed = {
+    chainlink: { aggregators: [{ address: LATER, fromBlock: 15 }], decimals: 8, staleAfterSeconds: 86_400 },
+  };
+  const prices = { ...FILE.prices, [TOKENS[1]]: [{ fixed: "1" }, feed] };
+  const withFeed = parseProgramme({ ...FILE, prices }, "with a feed");
+
+  it.each([
+    ["comes", programme, withFeed],
+    ["goes", withFeed, programme],
+  ])("is a provider like any other, where the feed %s", (_, before, after) => {
+    const process = followed([...BEFORE, ...quiet(10)], before);
+    const { store } = process;
+    const [paid] = store.rewards.epochs();
+    expect(store.db.prepare("select count(*) from rewards where provider_address = ?").pluck().get(LATER)).toBe(1);
+    store.write(() => {
+      adoptProgramme(store, after, sha256);
+      rebuild(store, after, sha256);
+    });
+    expect(() => requireSame(store, rewardingOf(after), sha256, paid as never)).not.toThrow();
+    expect(store.findings.open()).toEqual([]);
+  });
+});
+
+describe("a rebuild beneath a final epoch", () => {
+  it("records what it makes otherwise as a finding", () => {
+    const { store } = followed([...BEFORE, ...quiet(10)]);
+    // As if a version had valued the days by another rule.
+    const halved = parseProgramme(
+      { ...FILE, tiers: { minimum: "0", levels: [{ week: 1, multiplierBp: 5_000 }] } },
+      "halved",
+    );
+    store.write(() => rebuild(store, halved, sha256));
+    expect(store.findings.open().map(({ identity }) => identity)).toEqual(["R-1"]);
   });
 });
