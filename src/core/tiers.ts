@@ -1,6 +1,7 @@
 import type { Address } from "./hex.ts";
 import type { ProviderWeight } from "./rewards.ts";
 import type { TierRules } from "./rules.ts";
+import { VALUE_MAX } from "./value.ts";
 
 /** How a provider stands at the end of a day; null where a value that is not known yet decides it. */
 export interface Standing {
@@ -59,6 +60,13 @@ export function* epochWeights(
     last = day;
   }
   if (last !== undefined) yield* weightOf(last);
+}
+
+/** What a value counts with a multiplier, floored; null where either is not known, or it is more than the database's sums bear. */
+export function weightedValue(value: bigint | null, multiplierBp: number | null): bigint | null {
+  if (value === null || multiplierBp === null) return null;
+  const weighted = (value * BigInt(multiplierBp)) / 10_000n;
+  return weighted > VALUE_MAX ? null : weighted;
 }
 
 /** Week of a streak, counted from 1: days 1 to 7 are week 1. */

@@ -5,8 +5,8 @@ import { groupBy } from "../core/group.ts";
 import type { Address } from "../core/hex.ts";
 import type { PoolState } from "../core/pool-state.ts";
 import { creditedBy, type Programme } from "../core/programme.ts";
-import type { Standing } from "../core/tiers.ts";
-import { VALUE_MAX, valueOfAccounts } from "../core/value.ts";
+import { type Standing, weightedValue } from "../core/tiers.ts";
+import { valueOfAccounts } from "../core/value.ts";
 import type { OpenAccount } from "../store/balances.ts";
 import type { Store } from "../store/store.ts";
 import type { AppliedBlock } from "./postings.ts";
@@ -171,8 +171,7 @@ class Refreshing {
     invariant(lastUpdated !== undefined, "BLOCK_MISSING", `block ${touched} has postings but no row`);
     const total = valueOfAccounts(this.#programme, accounts, this.#stateOf, this.#priceOf);
     const { tier, multiplierBp } = this.#standingOf?.(provider) ?? NO_TIERS;
-    const exact = total === null || multiplierBp === null ? null : (total * BigInt(multiplierBp)) / 10_000n;
-    const weighted = exact === null || exact > VALUE_MAX ? null : exact;
+    const weighted = weightedValue(total, multiplierBp);
     balances.put({ provider, total, weighted, tier, lastUpdated });
   }
 
