@@ -88,7 +88,7 @@ export class Life {
         onStep: ({ settling }) => {
           if (settling !== "done") this.settlingWaits = settling === "waits";
         },
-        onRetry: (error) => onTold(`${error.message} ${JSON.stringify(error.facts)}`),
+        onRetry: (error) => onTold(`${error.message} ${JSON.stringify(error.facts)} ${error.hint ?? ""}`),
       });
       onTold(JSON.stringify(followed.health()));
     } finally {

@@ -210,12 +210,13 @@ class Simulation {
   }
 
   /**
-   * Where no hash proves the times, one endpoint of several that is gone holds up what settles: the daemon says so, and its
-   * operator takes that endpoint out of the configuration.
+   * Where no hash proves the times, one endpoint of several that is gone holds up what settles, and what its word for the tip's
+   * time is compared with: the daemon says so, and its operator takes that endpoint out of the configuration.
    */
   #takeOutWhatIsGone(): void {
     const isGone = this.#nodes[0]?.traits.down === true && this.#rpcs[0]?.id === "n1";
-    if (!isGone || this.#isProvable || this.#life?.settlingWaits !== true) return;
+    const waits = this.#life?.settlingWaits === true || this.#lately.at(-1)?.includes("take out of RPC_URLS");
+    if (!isGone || this.#isProvable || !waits) return;
     this.#count("an endpoint that is gone was taken out");
     this.#rpcs.shift();
     this.#life?.end();
@@ -439,7 +440,7 @@ class Simulation {
   }
 
   #told(text: string): void {
-    this.#lately.push(`${Math.round((this.#time.nowMs() - this.#startMs) / 1000)} s: ${text.slice(0, 250)}`);
+    this.#lately.push(`${Math.round((this.#time.nowMs() - this.#startMs) / 1000)} s: ${text.slice(0, 400)}`);
     if (this.#lately.length > 12) this.#lately.shift();
     if (text.includes(SECRET)) throw new Error(`a secret was told: ${text}`);
   }

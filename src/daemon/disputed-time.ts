@@ -11,6 +11,10 @@ const ANCESTOR_PAGE = 64;
 const SETTLED_WRONG =
   "where this goes on, a wrong time was settled: stop the daemon, put back a backup from before it (lp-ledger backup list, lp-ledger restore), or begin a new DATABASE";
 
+/** Where nothing proves times, two endpoints of several have to say the same. */
+const ALONE =
+  "it goes on once two endpoints agree: mend another one or name it, or take out of RPC_URLS what is gone for good";
+
 /**
  * The node has our tip by its hash, and says another time of it than we stored. What its hash proves or two readings agree on
  * wins: where that is not ours, blocks are undone down to the last one whose time stands, and read again, once for a hash.
@@ -35,7 +39,7 @@ export async function resolveTipTime(
       "transient",
       "TIME_DISPUTED",
       `${ours}, and the node in use says ${there.timestampSec}: ${why}`,
-      isSettled && agreed !== null && agreed !== tip.timestampSec ? { hint: SETTLED_WRONG } : {},
+      agreed === null ? { hint: ALONE } : isSettled && agreed !== tip.timestampSec ? { hint: SETTLED_WRONG } : {},
     );
     chain.rotate?.(error.message);
     throw error;
