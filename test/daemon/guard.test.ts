@@ -232,6 +232,10 @@ describe("the guard", () => {
     expect(await commit({ parentHash: toHash(`0x${"5".repeat(64)}`) })).toBe("CHAIN_MOVED");
     expect(await commit({ from: number + 1 })).toBe("CHAIN_MOVED");
     expect(await commit({ end: { ...end, timestampSec: tip.timestampSec - 1 } })).toBe("TIME_RUNS_BACK");
+    // Put together of several answers: a block that is said to be later than the one after it.
+    const blocks = [{ ...end, number, timestampSec: end.timestampSec + 2, logs: [] }];
+    const last = { ...end, number: number + 1, timestampSec: end.timestampSec + 1 };
+    expect(await commit({ blocks, end: last })).toBe("TIME_RUNS_BACK");
     expect(await commit({})).toBe("nothing thrown");
   });
 
