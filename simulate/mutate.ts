@@ -14,6 +14,10 @@ const { values } = parseArgs({
   options: { seeds: { type: "string", default: "2000" }, only: { type: "string" } },
 });
 let [passed, failed] = [0, 0];
+const COPIED = [
+  ...["src", "simulate", "test", "demo", "migrations", "abi", "config", "docs", "dashboard"],
+  ...["package.json", "tsconfig.json", "tsconfig.build.json"],
+];
 /** Tests that pass on the source as it is: only then does a failure notice anything. */
 const sound = new Set<string>();
 for (const mutant of MUTANTS.filter(({ name }) => values.only === undefined || name.includes(values.only))) {
@@ -46,8 +50,7 @@ async function noticedBy({ file, from, to, name, test }: Mutant): Promise<string
 async function inCopy<T>(work: (copy: string) => Promise<T>): Promise<T> {
   const copy = mkdtempSync(join(tmpdir(), "lp-ledger-mutant-"));
   try {
-    for (const folder of ["src", "simulate", "test", "demo", "migrations", "abi", "config", "docs", "package.json"])
-      cpSync(join(ROOT, folder), join(copy, folder), { recursive: true });
+    for (const each of COPIED) cpSync(join(ROOT, each), join(copy, each), { recursive: true });
     symlinkSync(join(ROOT, "node_modules"), join(copy, "node_modules"));
     return await work(copy);
   } finally {
@@ -63,7 +66,13 @@ async function seedThatFails(copy: string): Promise<string | null> {
 }
 
 async function failureOf(copy: string, test: string): Promise<string | null> {
-  // Nothing is built: the tests that are named run the source.
+  // Some tests run the built program: a bug is built whether or not its types fit.
+  const built = await ended(
+    [join(ROOT, "node_modules/typescript/bin/tsc"), "-p", "tsconfig.build.json", "--noCheck"],
+    copy,
+  );
+  if (built.code !== 0) throw new Error(`the copy does not build: ${built.talk}`);
+  cpSync(join(copy, "migrations"), join(copy, "dist/migrations"), { recursive: true });
   writeFileSync(join(copy, "vitest.config.ts"), "export default { test: { testTimeout: 300_000 } };\n");
   const { code } = await ended([join(ROOT, "node_modules/vitest/vitest.mjs"), "run", test], copy);
   return code === 0 ? null : "its test";
