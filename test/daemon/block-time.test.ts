@@ -195,6 +195,28 @@ describe("a node that is wrong about the time", () => {
     await steps(14);
     expect([ledger.dump(), settled()]).toEqual([expected, 61]);
   });
+
+  it("that closes a day too early at a range's end, and runs back before no later block, is found out when it is settled", async () => {
+    const chain = new FakeChain({ isProvable: false });
+    chain.grow(19, 11);
+    chain.growEmpty(1);
+    chain.pauseSec = 72 * HOURS;
+    chain.grow(1, 12);
+    chain.pauseSec = 0;
+    chain.grow(50, 13);
+    const closings = ({ store }: TestLedger) => store.db.prepare("select date, closed_block from days").raw().all();
+    const honest = ledgerOf(chain);
+    await honest.steps(14);
+    const { ledger, steps, settled } = ledgerOf(chain);
+    // Ranges are of 20 blocks: the header of the last one ends the first.
+    shifted(chain, "headers", (number) => (number === 20 ? 30 * HOURS : 0));
+    await ledger.step();
+    expect(closings(ledger)).not.toEqual(closings(honest.ledger));
+    chain.fault = undefined;
+    await steps(14);
+    expect([closings(ledger), settled()]).toEqual([closings(honest.ledger), honest.settled()]);
+    expect(ledger.dump()).toBe(honest.ledger.dump());
+  });
 });
 
 describe("a header", () => {
