@@ -30,7 +30,7 @@ process.stdout.write(`${passed} passed, ${failed} failed\n`);
 if (failed > 0) process.exitCode = 1;
 
 /** The seed or the test that notices a bug; null where none does. */
-async function noticedBy({ file, from, to, name, test }: Mutant): Promise<string | null> {
+async function noticedBy({ file, from, to, name, test, seed }: Mutant): Promise<string | null> {
   if (test !== undefined && !sound.has(test)) {
     if ((await inCopy((copy) => failureOf(copy, test))) !== null) throw new Error(`${test} fails without any bug`);
     sound.add(test);
@@ -43,7 +43,9 @@ async function noticedBy({ file, from, to, name, test }: Mutant): Promise<string
       join(copy, file),
       source.replace(from, () => to),
     );
-    return test === undefined ? await seedThatFails(copy) : await failureOf(copy, test);
+    if (test !== undefined) return await failureOf(copy, test);
+    const first = seed === undefined ? null : await seedThatFails(copy, ["--from", `${seed}`, "--seeds", "1"]);
+    return first ?? (await seedThatFails(copy, ["--seeds", values.seeds]));
   });
 }
 
@@ -58,8 +60,8 @@ async function inCopy<T>(work: (copy: string) => Promise<T>): Promise<T> {
   }
 }
 
-async function seedThatFails(copy: string): Promise<string | null> {
-  const argv = ["--import", "tsx", join(copy, "simulate/main.ts"), "--stop-early", "--seeds", values.seeds];
+async function seedThatFails(copy: string, which: readonly string[]): Promise<string | null> {
+  const argv = ["--import", "tsx", join(copy, "simulate/main.ts"), "--stop-early", ...which];
   const { talk } = await ended(argv, copy);
   const seed = /^seed (\d+): /m.exec(talk)?.[1];
   return seed === undefined ? null : `seed ${seed}`;
