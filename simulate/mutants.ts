@@ -45,7 +45,7 @@ export const MUTANTS: readonly Mutant[] = [
   { name: "a block is left out between two ranges", file: ranges, from: `this.#trial = first;\n        next = last + 1;`, to: `this.#trial = first;\n        next = last + 2;` },
   { name: "ranges are taken as they arrive, not in order", file: ranges, from: `(await ahead.shift())`, to: `(await ahead.pop())`, seed: 3 },
   { name: "null counts as no logs", file: logs, from: `if (!isList(answer)) throw`, to: `if (answer === null) return [];\n  if (!isList(answer)) throw`, seed: 428 },
-  { name: "the hash of a range's end is not compared", file: node, from: `if (known !== undefined && known !== end.hash) throw`, to: `if (false) throw` },
+  { name: "the hash of a range's end is not compared", file: node, from: `if (known !== undefined && known !== end.hash) throw`, to: `if (false) throw`, test: "test/daemon/guard.test.ts" },
   { name: "the hashes of logs are not compared with headers", file: headers, from: `if (header !== undefined && header.hash !== hash)`, to: `if (false)` },
   { name: "removed logs are kept", file: logs, from: `each["removed"] === true || `, to: "" },
   { name: "logs are not sorted", file: logs, from: `isInOrder ? placed : placed.sort(byPlace)`, to: `placed` },

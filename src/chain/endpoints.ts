@@ -95,7 +95,7 @@ export class Endpoints {
 
   /** Whether there is more than one that may serve our chain, however they do at present. */
   get areSeveral(): boolean {
-    return this.#all.filter(({ disagrees }) => !disagrees).length > 1;
+    return new Set(this.#all.filter(({ disagrees }) => !disagrees).map(({ rpc }) => rpc.origin)).size > 1;
   }
 
   /** Chooses the endpoint for the next unit of work. */

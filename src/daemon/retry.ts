@@ -14,7 +14,7 @@ export function gaveUp(error: LpLedgerError, silentMs: number): LpLedgerError {
   const seconds = Math.round(silentMs / 1000);
   return new LpLedgerError("transient", "GAVE_UP", `nothing could be read for ${seconds} s: ${error.message}`, {
     facts: error.facts,
-    hint: `${error.hint ?? "check the node, then start again"}: nothing is lost, the ledger goes on from its last commit`,
+    hint: error.hint ?? "check the node, then start again: nothing is lost, the ledger goes on from its last commit",
   });
 }
 

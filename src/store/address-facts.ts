@@ -23,12 +23,16 @@ export class AddressFactsTable {
     this.#db = db;
   }
 
-  /** Some addresses that provide or were given rewards and were not asked about yet, or, of wallets, not since a time: code may come later. */
+  /** Some addresses that provide or were given rewards by the last epochs and were not asked about yet, or, of wallets, not since a time: code may come later. */
   unknown(limit: number, sinceIso: string): readonly Address[] {
     return this.#db
       .prepare<[string, number], string>(`
         select provider_address
-        from (select provider_address from provider_balances union select provider_address from rewards)
+        from (
+          select provider_address from provider_balances
+          union
+          select provider_address from rewards where epoch >= (select max(epoch) - 1 from reward_epochs)
+        )
         left join address_facts using (provider_address)
         where kind is null or (kind <> 'contract' and observed_at < ?)
         order by observed_at, provider_address

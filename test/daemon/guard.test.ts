@@ -358,6 +358,28 @@ describe("the guard", () => {
     }
   });
 
+  it("keeps nothing of a batch whose logs, of which there were none, were answered before a reorg that brought some", async () => {
+    for (let seed = 1; seed <= 10; seed++) {
+      const chain = new FakeChain();
+      chain.grow(3, seed);
+      const ledger = new TestLedger(chain.fetch);
+      await ledger.settle();
+      chain.growEmpty(6);
+      const old = chain.blocks.slice();
+      chain.fault = (method, [filter], result) => {
+        if (method !== "eth_getLogs" || Object.hasOwn(filter as object, "blockHash") || chain.blocks[5] !== old[5])
+          return result;
+        chain.reorg(4, 4, seed + 1000);
+        chain.growEmpty(1);
+        return result;
+      };
+      for (let i = 0; i < 4; i++) await ledger.step().catch(() => undefined);
+      chain.fault = undefined;
+      await ledger.settle();
+      await expectStraight(ledger, chain);
+    }
+  });
+
   it("keeps nothing of a batch whose last header was answered before a reorg, and all else after it", async () => {
     for (let seed = 1; seed <= 20; seed++) {
       const chain = new FakeChain();

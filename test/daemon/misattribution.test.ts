@@ -170,6 +170,21 @@ describe("a position NFT", () => {
     },
   );
 
+  it("may be added to before its own mint is logged, or another one be minted before what is added is logged", () => {
+    const minted = (liquidity: bigint) => {
+      const [amount0, amount1] = amountsOf(liquidity, RANGE, PRICE, "up");
+      const change = { sender: MANAGER, owner: MANAGER, ...RANGE, amount: liquidity, amount0, amount1 };
+      return draft("pool", POOL, "Mint", change);
+    };
+    const L = E18;
+    const { store } = paidFor([
+      [minted(L), sent(MANAGER, ZERO, victim, 1n), minted(2n * L), increased(1n, 2n * L), increased(1n, L)],
+      [minted(L), sent(MANAGER, ZERO, thief, 5n), increased(1n, L)],
+    ]);
+    const held = accountsAt(store.db, 20).filter(({ kind, balance }) => kind === "holder" && balance > 0n);
+    expect(held.map(({ provider, balance }) => [provider, balance])).toEqual([[victim, 4n * L]]);
+  });
+
   it("that is staked before its liquidity is logged counts for who staked it", () => {
     const staked = [sent(MANAGER, victim, STAKER, 1n), deposited(1n, victim)];
     const { shareOf } = paidFor([mint(MANAGER, victim, 1n, 2n * E18, staked), mint(MANAGER, honest, 2n, 2n * E18)]);

@@ -154,9 +154,13 @@ export class ManagerLogs {
   }
 
   /** The newest pool log of a known token's pool and range; where there is none, the newest that is nobody's, which will not match. */
-  #takeOf(token: PositionToken, { address }: Log, { name }: TokenChange): Unmatched | undefined {
-    const waiting = this.#waiting.filter((each) => each.tokenId === undefined && isBy(each, address, name));
-    return this.#take(waiting.findLast((each) => isPlaceOf(token, each)) ?? waiting.at(-1));
+  #takeOf(token: PositionToken, { address }: Log, change: TokenChange): Unmatched | undefined {
+    const waiting = this.#waiting.filter((each) => isBy(each, address, change.name));
+    const isOwn = ({ tokenId }: Unmatched) => tokenId === undefined || tokenId.toString() === token.tokenId;
+    const here = waiting.filter((each) => isPlaceOf(token, each));
+    const same = here.filter((each) => amountsText(each.change) === sumsText(change));
+    // One that lies right before another token's mint is that token's, unless nothing else is as much.
+    return this.#take(same.findLast(isOwn) ?? same.at(-1) ?? here.findLast(isOwn) ?? waiting.at(-1));
   }
 
   /**
@@ -166,11 +170,19 @@ export class ManagerLogs {
   #takeForNew(log: Log, change: TokenChange): Unmatched | undefined {
     const { address } = log;
     const waiting = this.#waiting.filter((each) => isBy(each, address, change.name));
+    const same = waiting.filter((each) => amountsText(each.change) === sumsText(change));
     const paired = waiting.find(({ tokenId }) => tokenId === change.tokenId);
-    if (paired !== undefined) return this.#take(paired);
+    if (paired !== undefined) {
+      // It may be added to before its own mint is logged.
+      const isThere = ({ pool, change: made }: Unmatched) =>
+        pool === paired.pool && rangeId(made) === rangeId(paired.change);
+      const added = same.findLast((each) => each.tokenId === undefined && isThere(each));
+      return this.#take(same.includes(paired) ? paired : (added ?? paired));
+    }
     const before = this.#reading.newTokens.mintedAt(address, change.tokenId) ?? log.logIndex;
-    const free = waiting.filter((each) => each.tokenId === undefined && amountsText(each.change) === sumsText(change));
-    for (const { token, change: later } of this.#laterOfKnown(log)) {
+    const free = same.filter(({ tokenId }) => tokenId === undefined);
+    if (free.length === 0) return undefined;
+    for (const { token, change: later } of this.#laterOfKnown(log, change.name)) {
       const at = free.findLastIndex((each) => isPlaceOf(token, each) && amountsText(each.change) === sumsText(later));
       if (at >= 0) free.splice(at, 1);
     }
@@ -178,13 +190,13 @@ export class ManagerLogs {
   }
 
   /** The same manager's changes of tokens whose pool is known, later in the transaction. */
-  *#laterOfKnown({
-    address,
-    logIndex,
-  }: Log): Generator<{ readonly token: PositionToken; readonly change: TokenChange }> {
+  *#laterOfKnown(
+    { address, logIndex }: Log,
+    name: TokenChange["name"],
+  ): Generator<{ readonly token: PositionToken; readonly change: TokenChange }> {
     for (const log of this.#reading.logs) {
       const shape = log.address === address && log.logIndex > logIndex && managerShapes.get(topicOf(log) ?? "");
-      if (!shape || (shape.name !== "IncreaseLiquidity" && shape.name !== "DecreaseLiquidity")) continue;
+      if (!shape || shape.name !== name) continue;
       const change = { name: shape.name, ...decodeWords(shape, log) } as unknown as TokenChange;
       const token = this.#books.token(address, change.tokenId.toString());
       if (token !== undefined) yield { token, change };
