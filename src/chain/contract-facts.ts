@@ -64,6 +64,7 @@ const FACTORY_SIGNS: ReadonlyMap<ProtocolName, Signs> = new Map([
   ["uniswap-v3", { answers: ["feeAmountTickSpacing"], silent: ["poolDeployer"] }],
   ["pancake-v3", { answers: ["feeAmountTickSpacing", "poolDeployer"], silent: [] }],
 ]);
+
 /** What signs are asked with: the spacing of the fee of 0.05 %. */
 const SIGN_INPUTS: Readonly<Record<string, { readonly inputs: readonly string[]; readonly args: readonly unknown[] }>> =
   {

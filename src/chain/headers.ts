@@ -1,4 +1,4 @@
-import type { Block, LogBlock } from "../core/chain.ts";
+import { type Block, type LogBlock, runningBack } from "../core/chain.ts";
 import { LpLedgerError } from "../core/errors.ts";
 import { TableBlock } from "./log-table.ts";
 import { inconsistent, isList, type LogFilter, type PlacedBlock } from "./logs.ts";
@@ -31,15 +31,13 @@ export function behind(from: number, to: number): LpLedgerError {
 }
 
 /** Time never runs back from block to block; days would be closed by a time that does. */
-export function requireRisingTime(blocks: readonly { readonly number: number; readonly timestampSec: number }[]): void {
-  let before = blocks[0];
-  for (const block of blocks) {
-    if (before !== undefined && before.timestampSec > block.timestampSec)
-      throw inconsistent(
-        `block ${block.number} is said to be of the time ${block.timestampSec}, before that of block ${before.number}, ${before.timestampSec}${unitHint(before.timestampSec, block.timestampSec)}`,
-      );
-    before = block;
-  }
+export function requireRisingTime(blocks: readonly Pick<Block, "number" | "timestampSec">[]): void {
+  const found = runningBack(blocks);
+  if (found === undefined) return;
+  const [before, block] = found;
+  throw inconsistent(
+    `block ${block.number} is said to be of the time ${block.timestampSec}, before that of block ${before.number}, ${before.timestampSec}${unitHint(before.timestampSec, block.timestampSec)}`,
+  );
 }
 
 /** A block with what its header tells, where there is one. */

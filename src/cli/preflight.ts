@@ -119,12 +119,16 @@ class Preflight implements PreflightReport {
   async #protocol({ address, protocol, salted }: Pool, field: string): Promise<void> {
     if (salted) return;
     const signs = await patiently(() => this.#facts.signs(address, protocol, this.#signal));
-    this.#compareSigns(signs, `${field}.protocol`, address, protocol);
+    this.#compareSigns(signs, field, { key: "protocol", kind: protocol, address });
   }
 
-  #compareSigns({ unanswered, contradicting }: SignsSeen, field: string, address: Address, kind: string): void {
-    for (const name of contradicting)
-      this.#problem(field, `another ${field.split(".").at(-1)}: its contract answers ${name}()`, kind);
+  #compareSigns(
+    { unanswered, contradicting }: SignsSeen,
+    of: string,
+    { key, kind, address }: { readonly key: "protocol" | "kind"; readonly kind: string; readonly address: Address },
+  ): void {
+    const field = `${of}.${key}`;
+    for (const name of contradicting) this.#problem(field, `another ${key}: its contract answers ${name}()`, kind);
     for (const name of contradicting.length > 0 ? [] : unanswered)
       this.#unanswered(field, address, name, `a contract of ${kind}, which answers ${name}()`);
   }
@@ -184,7 +188,7 @@ class Preflight implements PreflightReport {
       return;
     }
     const signs = await patiently(() => this.#facts.factorySigns(address, protocol, this.#signal));
-    this.#compareSigns(signs, `${field}.protocol`, address, protocol);
+    this.#compareSigns(signs, field, { key: "protocol", kind: protocol, address });
     await this.#managers(factory, `${field}.managers`, address);
     if (startBlock > 0) this.notes.push(`${address}: pools it made before block ${startBlock} are not followed`);
   }
@@ -200,7 +204,7 @@ class Preflight implements PreflightReport {
     const expected = manager ?? inside ?? shares;
     const field = `wrappers.${address}.${manager !== null ? "manager" : inside !== null ? "inside" : "pool"}`;
     const signs = await patiently(() => this.#facts.wrapperSigns(wrapper, this.#signal));
-    this.#compareSigns(signs, `wrappers.${address}.kind`, address, kind);
+    this.#compareSigns(signs, `wrappers.${address}`, { key: "kind", kind, address });
     const { name, token } = await patiently(() => this.#facts.heldBy(wrapper, this.#signal));
     if (token === null) this.#unanswered(field, address, name, `a ${kind}, which answers ${name}()`);
     else if (token !== expected) this.#problem(field, `${token}, which ${name}() names`, `${expected}`);

@@ -68,6 +68,18 @@ export interface Range {
   release?(): void;
 }
 
+/** The first of some blocks, in order, that is said to be earlier than the one before it, after that one. Time never runs back. */
+export function runningBack<B extends Pick<Block, "number" | "timestampSec">>(
+  blocks: readonly B[],
+): readonly [before: B, block: B] | undefined {
+  let before = blocks[0];
+  for (const block of blocks) {
+    if (before !== undefined && before.timestampSec > block.timestampSec) return [before, block];
+    before = block;
+  }
+  return undefined;
+}
+
 /** Ranges are of a size that is right for a request; so many make a commit. */
 export const RANGES_TOGETHER = 14;
 

@@ -33,9 +33,8 @@ export class Followed {
   discover({ logs, number, timestampSec }: LogBlock): void {
     if (this.routes.factories.size === 0) return;
     for (const log of logs) {
-      const made = poolCreated(this.routes.factories, log, number);
-      if (made === undefined || this.routes.pools.has(made.address)) continue;
-      const pool = { ...made, discovered: made.discovered && { ...made.discovered, timeSec: timestampSec } };
+      const pool = poolCreated(this.routes.factories, log, number, timestampSec);
+      if (pool === undefined || this.routes.pools.has(pool.address)) continue;
       this.#store.putPool(pool);
       this.#store.balances.remove(pool.contracts);
       this.programme = withPool(this.programme, pool);

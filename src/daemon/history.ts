@@ -2,7 +2,7 @@ import { type Day, dayEndSec, dayOf, isoOf } from "../core/day.ts";
 import { LpLedgerError } from "../core/errors.ts";
 import { groupBy } from "../core/group.ts";
 import type { Address } from "../core/hex.ts";
-import { creditedBy, type Programme, specialAddresses } from "../core/programme.ts";
+import { creditedBy, type Discovered, type Programme, specialAddresses } from "../core/programme.ts";
 import { valueOfAccounts } from "../core/value.ts";
 import { accountsAt, type HeldAccount } from "../store/read.ts";
 import type { Store } from "../store/store.ts";
@@ -47,16 +47,9 @@ function readSnapshot(store: Store, named: Programme, moment: Moment): Snapshot 
       endSec === null ? store.states.atOrBelow(address, last) : store.states.before(address, above, endSec),
     ]),
   );
-  const special =
-    "date" in moment
-      ? specialOn(store, programme, specialAddresses(programme), moment.date)
-      : specialOn(
-          store,
-          programme,
-          specialAddresses(programme),
-          dayOf(block?.timestampSec ?? 0),
-          (made) => made.block <= last,
-        );
+  const day = "date" in moment ? moment.date : dayOf(block?.timestampSec ?? 0);
+  const isMade = "date" in moment ? undefined : (made: Discovered): boolean => made.block <= last;
+  const special = specialOn(store, programme, specialAddresses(programme), day, isMade);
   const isCredited = creditedBy(programme);
   const credited = positions.filter(({ pool, via }) => isCredited(pool, via));
   const balances = [...groupBy(credited, (each) => each.provider)]

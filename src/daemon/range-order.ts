@@ -1,4 +1,4 @@
-import type { LogBlock, Range } from "../core/chain.ts";
+import { type Range, runningBack } from "../core/chain.ts";
 import { LpLedgerError } from "../core/errors.ts";
 import type { ProcessedBlock } from "../store/blocks.ts";
 
@@ -27,14 +27,12 @@ export function requireFollowing(tip: ProcessedBlock | undefined, range: Range):
 
 /** Blocks of a range may come from several answers. @throws TIME_RUNS_BACK where these do not go together */
 function requireAscending({ blocks, end }: Range): void {
-  let before: Pick<LogBlock, "number" | "timestampSec"> | undefined;
-  for (const block of [...blocks, end]) {
-    if (before !== undefined && block.timestampSec < before.timestampSec)
-      throw new LpLedgerError(
-        "transient",
-        "TIME_RUNS_BACK",
-        `block ${block.number} is said to be of ${block.timestampSec}, and block ${before.number} of ${before.timestampSec}`,
-      );
-    before = block;
-  }
+  const found = runningBack([...blocks, end]);
+  if (found === undefined) return;
+  const [before, block] = found;
+  throw new LpLedgerError(
+    "transient",
+    "TIME_RUNS_BACK",
+    `block ${block.number} is said to be of ${block.timestampSec}, and block ${before.number} of ${before.timestampSec}`,
+  );
 }

@@ -56,7 +56,7 @@ export async function run(
   let wasSound: boolean | undefined;
   let lastSuccessMs = clock.nowMs();
   const late = new LateValues(keeper.store, (days) => options.onValued?.(days));
-  const { settle: settles, ...rest } = options;
+  const { settle: settles, ...others } = options;
   const settling = new SettlingRests(settles);
   const watchdog = new Watchdog(chain, clock, options.stallMs?.() ?? Number.POSITIVE_INFINITY);
   while (!signal.aborted) {
@@ -66,7 +66,7 @@ export async function run(
       identified = true;
       const step = await settling.step(lookedMs, (settle) =>
         converge(keeper, chain, signal, {
-          ...rest,
+          ...others,
           ...settle,
           turn: (waiting) => clock.sleep(0, waiting),
           soon: (waiting) => clock.sleep(SOON_MS, waiting).catch(() => {}),

@@ -15,7 +15,7 @@ import { run } from "../../src/daemon/run.ts";
 import type { Settling } from "../../src/daemon/settle.ts";
 import { FakeChain } from "../support/fake-chain.ts";
 import { TestLedger, testProgramme } from "../support/ledger.ts";
-import { stillClock } from "../support/port.ts";
+import { OwnClock, stillClock } from "../support/port.ts";
 import { remote } from "../support/remote.ts";
 
 const SETTLE = { blocksMin: 1, rangesMax: 5 };
@@ -52,14 +52,7 @@ function shifted(chain: FakeChain, where: "headers" | "logs" | "both", shift: Sh
 }
 
 function ledgerOf(...chains: readonly FakeChain[]) {
-  let passedMs = 0;
-  const clock: Clock = {
-    ...stillClock,
-    nowMs: () => stillClock.nowMs() + passedMs,
-    sleep: async (ms) => {
-      passedMs += ms;
-    },
-  };
+  const clock = new OwnClock();
   const refused: string[] = [];
   const settling: Settling[] = [];
   const rpcs = chains.map((chain, i) => {
@@ -412,7 +405,7 @@ describe("a header", () => {
     expect(ledger.dump()).toBe(expected);
     // It settles once somebody else says the same.
     other.fault = undefined;
-    await clock.sleep(600_000, new AbortController().signal);
+    clock.ms += 600_000;
     await steps(6);
     expect([ledger.dump(), settled(), settling.at(-1)]).toEqual([expected, 60, "done"]);
   });

@@ -39,6 +39,14 @@ async function expectStraight(ledger: TestLedger, chain: FakeChain): Promise<voi
   expect(openPositions(ledger.store)).toEqual(chain.head.world.openPositions());
 }
 
+/** Steps through a fault of the node, whatever that refuses; once it is over, the ledger is what the chain makes. */
+async function expectOver(ledger: TestLedger, chain: FakeChain): Promise<void> {
+  for (let i = 0; i < 4; i++) await ledger.step().catch(() => undefined);
+  chain.fault = undefined;
+  await ledger.settle();
+  await expectStraight(ledger, chain);
+}
+
 describe("the verdict", () => {
   const block = (number: number, hash: string) => ({
     number,
@@ -351,10 +359,7 @@ describe("the guard", () => {
         chain.reorg(4, 7, seed + 1000);
         return result;
       };
-      for (let i = 0; i < 4; i++) await ledger.step().catch(() => undefined);
-      chain.fault = undefined;
-      await ledger.settle();
-      await expectStraight(ledger, chain);
+      await expectOver(ledger, chain);
     }
   });
 
@@ -376,10 +381,7 @@ describe("the guard", () => {
         chain.growEmpty(1);
         return result;
       };
-      for (let i = 0; i < 4; i++) await ledger.step().catch(() => undefined);
-      chain.fault = undefined;
-      await ledger.settle();
-      await expectStraight(ledger, chain);
+      await expectOver(ledger, chain);
     }
   });
 
@@ -406,13 +408,10 @@ describe("the guard", () => {
         chain.growEmpty(2);
         return result;
       };
-      for (let i = 0; i < 4; i++) await ledger.step().catch(() => undefined);
+      await expectOver(ledger, chain);
       expect(headers).toBeGreaterThan(1);
-      chain.fault = undefined;
-      await ledger.settle();
       // No block was ever committed that is not of the chain.
       expect(ledger.store.db.prepare("select count(*) from reorgs").pluck().get()).toBe(0);
-      await expectStraight(ledger, chain);
     }
   });
 

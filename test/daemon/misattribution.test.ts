@@ -23,13 +23,22 @@ const E18 = 10n ** 18n;
 const PRICE = { sqrtPriceX96: sqrtRatioAtTick(0), tick: 0 };
 const RANGE = { tickLower: -60, tickUpper: 60 };
 
-function mint(manager: string, owner: string, tokenId: bigint, liquidity: bigint, between: readonly Draft[] = []) {
+const amounts = (liquidity: bigint) => {
   const [amount0, amount1] = amountsOf(liquidity, RANGE, PRICE, "up");
+  return { amount0, amount1 };
+};
+/** What the pool logs of liquidity that a manager mints, and what the manager logs of it. */
+const minted = (liquidity: bigint, manager: string = MANAGER) =>
+  draft("pool", POOL, "Mint", { sender: manager, owner: manager, ...RANGE, amount: liquidity, ...amounts(liquidity) });
+const increased = (tokenId: bigint, liquidity: bigint, manager: string = MANAGER) =>
+  draft("manager", manager, "IncreaseLiquidity", { tokenId, liquidity, ...amounts(liquidity) });
+
+function mint(manager: string, owner: string, tokenId: bigint, liquidity: bigint, between: readonly Draft[] = []) {
   return [
-    draft("pool", POOL, "Mint", { sender: manager, owner: manager, ...RANGE, amount: liquidity, amount0, amount1 }),
+    minted(liquidity, manager),
     sent(manager, ZERO, owner, tokenId),
     ...between,
-    draft("manager", manager, "IncreaseLiquidity", { tokenId, liquidity, amount0, amount1 }),
+    increased(tokenId, liquidity, manager),
   ];
 }
 
@@ -131,11 +140,6 @@ describe("a position NFT", () => {
 
   // A manager that calls out before it logs lets the caller do anything in between, also with tokens of pools that nobody
   // follows: of those only the manager's own logs are heard.
-  const increased = (tokenId: bigint, liquidity: bigint) => {
-    const [amount0, amount1] = amountsOf(liquidity, RANGE, PRICE, "up");
-    return draft("manager", MANAGER, "IncreaseLiquidity", { tokenId, liquidity, amount0, amount1 });
-  };
-
   it.each([2n * E18, 5n])(
     "keeps its liquidity from one of another pool that is minted in between, of %i units of liquidity",
     (liquidity) => {
@@ -156,14 +160,11 @@ describe("a position NFT", () => {
   it.each([E18, 5n])(
     "keeps what is added to it from one of another pool that is minted or added to in between, of %i units",
     (liquidity) => {
-      const [amount0, amount1] = amountsOf(E18, RANGE, PRICE, "up");
-      const change = { sender: MANAGER, owner: MANAGER, ...RANGE, amount: E18, amount0, amount1 };
-      const added = draft("pool", POOL, "Mint", change);
       const { store } = paidFor([
         [NOT_HEARD, sent(MANAGER, ZERO, thief, 4n), increased(4n, 7n)],
         mint(MANAGER, victim, 1n, E18, [increased(4n, liquidity)]),
-        [added, NOT_HEARD, sent(MANAGER, ZERO, thief, 2n), increased(2n, liquidity), increased(1n, E18)],
-        [added, increased(4n, liquidity), increased(1n, E18)],
+        [minted(E18), NOT_HEARD, sent(MANAGER, ZERO, thief, 2n), increased(2n, liquidity), increased(1n, E18)],
+        [minted(E18), increased(4n, liquidity), increased(1n, E18)],
       ]);
       const held = accountsAt(store.db, 20).filter(({ kind, balance }) => kind === "holder" && balance > 0n);
       expect(held.map(({ provider, balance }) => [provider, balance])).toEqual([[victim, 3n * E18]]);
@@ -171,11 +172,6 @@ describe("a position NFT", () => {
   );
 
   it("may be added to before its own mint is logged, or another one be minted before what is added is logged", () => {
-    const minted = (liquidity: bigint) => {
-      const [amount0, amount1] = amountsOf(liquidity, RANGE, PRICE, "up");
-      const change = { sender: MANAGER, owner: MANAGER, ...RANGE, amount: liquidity, amount0, amount1 };
-      return draft("pool", POOL, "Mint", change);
-    };
     const L = E18;
     const { store } = paidFor([
       [minted(L), sent(MANAGER, ZERO, victim, 1n), minted(2n * L), increased(1n, 2n * L), increased(1n, L)],

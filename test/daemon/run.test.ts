@@ -6,18 +6,7 @@ import type { ChainPort } from "../../src/daemon/chain-port.ts";
 import { type RunOptions, run } from "../../src/daemon/run.ts";
 import { FakeChain } from "../support/fake-chain.ts";
 import { openPositions, TestLedger } from "../support/ledger.ts";
-import { stillClock } from "../support/port.ts";
-
-/** A clock that moves only when somebody sleeps, or is told to. */
-class OwnClock implements Clock {
-  ms = 1_800_000_000_000;
-  nowMs = (): number => this.ms;
-  sleep = async (ms: number, signal: AbortSignal): Promise<void> => {
-    signal.throwIfAborted();
-    this.ms += ms;
-  };
-  deadline = stillClock.deadline;
-}
+import { OwnClock, stillClock } from "../support/port.ts";
 
 const OPTIONS: RunOptions = { pollIntervalMs: () => 2000, giveUpMs: () => 600_000, once: true };
 const signal = new AbortController().signal;

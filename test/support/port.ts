@@ -13,6 +13,17 @@ export const stillClock: Clock = {
   deadline: () => ({ signal: new AbortController().signal, clear: () => {} }),
 };
 
+/** A clock that moves only when somebody sleeps, or is told to. */
+export class OwnClock implements Clock {
+  ms = stillClock.nowMs();
+  nowMs = (): number => this.ms;
+  sleep = async (ms: number, signal: AbortSignal): Promise<void> => {
+    signal.throwIfAborted();
+    this.ms += ms;
+  };
+  deadline = stillClock.deadline;
+}
+
 /** A chain served by any `fetch`. */
 export function chainPort(fetch: Fetch, programme: Programme, limits: Partial<RangeLimits> = {}): FollowedChain {
   const url = "http://127.0.0.1:1/";

@@ -23,8 +23,13 @@ export function factoryShapes(factory: Factory): Shapes {
   return protocol.form === "shares" ? new Map() : CREATED[protocol.form];
 }
 
-/** The pool that a factory's log tells of, if it is one's and the programme wants pools like it. */
-export function poolCreated(factories: ReadonlyMap<Address, Factory>, log: Log, block: number): Pool | undefined {
+/** The pool that a factory's log tells of, if it is one's and the programme wants pools like it. `timeSec`: where it is to be known. */
+export function poolCreated(
+  factories: ReadonlyMap<Address, Factory>,
+  log: Log,
+  block: number,
+  timeSec?: number,
+): Pool | undefined {
   const factory = factories.get(log.address);
   if (factory === undefined) return undefined;
   const shape = factoryShapes(factory).get(topicOf(log) ?? "");
@@ -45,7 +50,7 @@ export function poolCreated(factories: ReadonlyMap<Address, Factory>, log: Log, 
   const { hooks } = values;
   if (typeof hooks === "string" && holdsValueApart(hooks) && !factory.caveats.includes("hook-holds-value"))
     return undefined;
-  return poolOfFactory(factory, address, tokens, { block });
+  return poolOfFactory(factory, address, tokens, { block, ...(timeSec === undefined ? {} : { timeSec }) });
 }
 
 /** A pool as its factory's entry in the programme describes all of them. */

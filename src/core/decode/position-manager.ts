@@ -4,11 +4,10 @@ import type { Log } from "../chain.ts";
 import { broken, invariant } from "../errors.ts";
 import { type Address, ZERO_ADDRESS } from "../hex.ts";
 import { eventOf, holderOf, movementOf } from "../ledger.ts";
-import { topicOf } from "../log-bytes.ts";
 import type { Pool } from "../programme.ts";
 import { rangeId, type TickRange } from "../ticks.ts";
-import type { Emit, Heard, Place, Reading } from "./reading.ts";
-import { decodeWords, eventShapes, losslessJson, type Values } from "./words.ts";
+import { type Emit, type Heard, heardIn, type Place, type Reading } from "./reading.ts";
+import { eventShapes, losslessJson, type Values } from "./words.ts";
 
 /** The events of the NonfungiblePositionManager, by topic0. */
 export const managerShapes = eventShapes(abi, ["IncreaseLiquidity", "DecreaseLiquidity", "Collect", "Transfer"]);
@@ -174,9 +173,8 @@ export class ManagerLogs {
     const paired = waiting.find(({ tokenId }) => tokenId === change.tokenId);
     if (paired !== undefined) {
       // It may be added to before its own mint is logged.
-      const isThere = ({ pool, change: made }: Unmatched) =>
-        pool === paired.pool && rangeId(made) === rangeId(paired.change);
-      const added = same.findLast((each) => each.tokenId === undefined && isThere(each));
+      const place = { pool: paired.pool.address, range: paired.change };
+      const added = same.findLast((each) => each.tokenId === undefined && isPlaceOf(place, each));
       return this.#take(same.includes(paired) ? paired : (added ?? paired));
     }
     const before = this.#reading.newTokens.mintedAt(address, change.tokenId) ?? log.logIndex;
@@ -195,9 +193,9 @@ export class ManagerLogs {
     name: TokenChange["name"],
   ): Generator<{ readonly token: PositionToken; readonly change: TokenChange }> {
     for (const log of this.#reading.logs) {
-      const shape = log.address === address && log.logIndex > logIndex && managerShapes.get(topicOf(log) ?? "");
-      if (!shape || shape.name !== name) continue;
-      const change = { name: shape.name, ...decodeWords(shape, log) } as unknown as TokenChange;
+      const heard = log.address === address && log.logIndex > logIndex ? heardIn(managerShapes, log) : undefined;
+      if (heard?.name !== name) continue;
+      const change = { name, ...heard.values } as unknown as TokenChange;
       const token = this.#books.token(address, change.tokenId.toString());
       if (token !== undefined) yield { token, change };
     }
@@ -250,8 +248,8 @@ function isBy({ change }: Unmatched, manager: Address, name: TokenChange["name"]
   return change.owner === manager && change.name === MATCH[name];
 }
 
-function isPlaceOf(token: PositionToken, { pool, change }: Unmatched): boolean {
-  return token.pool === pool.address && rangeId(token.range) === rangeId(change);
+function isPlaceOf(place: Pick<PositionToken, "pool" | "range">, { pool, change }: Unmatched): boolean {
+  return place.pool === pool.address && rangeId(place.range) === rangeId(change);
 }
 
 /** What the pool says, and what its manager says of the same. */

@@ -2,9 +2,10 @@ import type { Books, PositionToken } from "../books.ts";
 import type { Log } from "../chain.ts";
 import type { Address } from "../hex.ts";
 import type { LedgerEvent } from "../ledger.ts";
+import { topicOf } from "../log-bytes.ts";
 import type { Caveat, Pool, PoolForm, ProtocolName } from "../programme.ts";
 import type { TickRange } from "../ticks.ts";
-import type { Shapes, Values } from "./words.ts";
+import { decodeWords, type Shapes, type Values } from "./words.ts";
 
 /** Where in the chain a log stands, as far as findings need it. */
 export interface Place {
@@ -40,6 +41,12 @@ export interface Heard {
   readonly log: Log;
   readonly name: string;
   readonly values: Values;
+}
+
+/** A log read by the events of its contract; undefined for any other. */
+export function heardIn(shapes: Shapes, log: Log): Heard | undefined {
+  const shape = shapes.get(topicOf(log) ?? "");
+  return shape && { log, name: shape.name, values: decodeWords(shape, log) };
 }
 
 /** Reads the logs of one transaction that are of one family of protocols, in their order. */

@@ -11,8 +11,16 @@ import { aggregatorsOf, type Factory, type Pool, type Programme, type Wrapper } 
 import { factoryShapes } from "./factories.ts";
 import { NewTokens } from "./new-tokens.ts";
 import { protocolOf } from "./protocols.ts";
-import type { BeginReader, Emit, Heard, Place, Protocol, Reader, Reading } from "./reading.ts";
-import { decodeWords, type Shapes } from "./words.ts";
+import {
+  type BeginReader,
+  type Emit,
+  heardIn,
+  type Place,
+  type Protocol,
+  type Reader,
+  type Reading,
+} from "./reading.ts";
+import type { Shapes } from "./words.ts";
 import { WRAPPERS, WrapperLogs } from "./wrappers.ts";
 
 /** What one transaction did to the ledger; events and postings in log order. */
@@ -174,9 +182,4 @@ function inOrder(made: AppliedTransaction["postings"]): AppliedTransaction["post
     balances.set(posting.account, balanceAfter);
     return { event, posting: { ...posting, balanceAfter } };
   });
-}
-
-function heardIn(shapes: Shapes, log: Log): Heard | undefined {
-  const shape = shapes.get(topicOf(log) ?? "");
-  return shape && { log, name: shape.name, values: decodeWords(shape, log) };
 }
