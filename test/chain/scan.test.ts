@@ -1,9 +1,10 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { readLogs } from "../../src/chain/logs.ts";
+import { mergeLogs, readLogs } from "../../src/chain/logs.ts";
 import { PackedLog, plainLog } from "../../src/chain/packed-log.ts";
 import { Rpc } from "../../src/chain/rpc.ts";
 import { scanLogs } from "../../src/chain/scan.ts";
+import { addressOf, logsOf } from "../support/logs.ts";
 import { stillClock } from "../support/port.ts";
 
 const ADDRESSES = [`0x${"a1".repeat(20)}`, `0x${"b2".repeat(20)}`];
@@ -173,5 +174,21 @@ describe("logs taken out of an answer before it is parsed", () => {
     expect(outcomeOf(await transported(twice))).toMatch(/not ours/);
     const inError = `{"jsonrpc":"2.0","id":1,"result":null,"more":{"result":${list}}}`;
     expect(outcomeOf(await transported(inError))).toMatch(/where none were asked for/);
+  });
+});
+
+describe("two answers about one block", () => {
+  const [a, b, c, other] = logsOf(
+    [1, 2, 3, 4].map((n) => ({ address: addressOf(n), topics: [], data: "0x" })) as never,
+  );
+
+  it("are put together in order, with what both bring once", () => {
+    expect(mergeLogs(7, [a, c] as never, [b, c] as never)).toEqual([a, b, c]);
+    expect(mergeLogs(7, [], [b, a] as never)).toEqual([a, b]);
+  });
+
+  it("are refused where two logs claim one place", () => {
+    const claims = { ...other, logIndex: c?.logIndex };
+    expect(() => mergeLogs(7, [a, c] as never, [claims] as never)).toThrow(/two logs of the index 2/);
   });
 });

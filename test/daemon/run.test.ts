@@ -38,6 +38,24 @@ describe("the run", () => {
     expect(retried.length).toBeGreaterThan(5);
   });
 
+  it("goes on through answers that are none, asking again", async () => {
+    const chain = new FakeChain();
+    chain.grow(120, 9);
+    const retried: string[] = [];
+    let requests = 0;
+    const fetch: Fetch = async (url, init) => {
+      requests += 1;
+      return requests % 7 === 0 ? new Response("{}") : chain.fetch(url, init);
+    };
+    const ledger = new TestLedger(fetch, { limits: { blocksStart: 5, blocksMax: 5, attemptsMax: 1, inFlightMax: 1 } });
+    await run(ledger.keeper, ledger.chain, new OwnClock(), signal, {
+      ...OPTIONS,
+      onRetry: (error) => retried.push(error.code),
+    });
+    expect(openPositions(ledger.store)).toEqual(chain.head.world.openPositions());
+    expect(new Set(retried)).toEqual(new Set(["RPC_SHAPE"]));
+  });
+
   it.each([2, 3, 4, 5, 6])(
     "ends with `once` when all is final and settled, also where look %i is a block behind",
     async (behind) => {

@@ -7,8 +7,10 @@ import type { Block, LogBlock, Range } from "../../src/core/chain.ts";
 import { applyTransaction, routesOf } from "../../src/core/decode/transaction.ts";
 import type { LpLedgerError } from "../../src/core/errors.ts";
 import { toAddress, toHash } from "../../src/core/hex.ts";
+import { finalOf } from "../../src/core/verdict.ts";
 import type { ChainPort } from "../../src/daemon/chain-port.ts";
 import { converge } from "../../src/daemon/converge.ts";
+import { commonBlock } from "../../src/daemon/fork.ts";
 import { settle } from "../../src/daemon/settle.ts";
 import { emptyBooks } from "../support/empty-books.ts";
 import { encodeLog } from "../support/encode.ts";
@@ -92,6 +94,28 @@ const codeOf = async (run: Promise<unknown>): Promise<string> =>
     () => "nothing thrown",
     (error: LpLedgerError) => error.code,
   );
+
+describe("what a node says of its chain", () => {
+  it("never takes finality back, nor tells the same final block again", () => {
+    const at = (number: number) => ({ tagged: blockAt(number), atMinDepth: blockAt(4), atFallbackDepth: null });
+    const final = { number: 2, hash: blockAt(2).hash };
+    expect([1, 2, 3].map((number) => finalOf(final, at(number))?.number)).toEqual([undefined, undefined, 3]);
+  });
+
+  it("says nothing of a fork where a block is missing: it is asked again, and no more is undone than the fork", async () => {
+    const { process, honest } = followed();
+    const fork = toHash(`0x${"f".repeat(64)}`);
+    const told = (missing: readonly number[]) => ({
+      ...honest,
+      blocksAt: async (numbers: readonly number[]) =>
+        numbers.map((number) =>
+          missing.includes(number) ? null : number === 4 ? { ...blockAt(4), hash: fork } : blockAt(number),
+        ),
+    });
+    expect(await commonBlock(process.keeper, told([]), 4, signal)).toBe(3);
+    expect(await codeOf(commonBlock(process.keeper, told([3]), 4, signal))).toBe("NODE_BEHIND");
+  });
+});
 
 describe("settling", () => {
   it("takes no repair that ends in another final block than ours, be it the very last block", async () => {
