@@ -102,6 +102,8 @@ export const MUTANTS: readonly Mutant[] = [
   { name: "whatever names the factory passes as a position manager", file: "src/cli/preflight.ts", from: `else await this.#isManager(manager, field);`, to: "", test: "test/cli/preflight.test.ts" },
   { name: "one endpoint of several is compared with itself where nothing proves times", file: settle, from: `if (range.isByFirst === true) return "waits";`, to: "", test: "test/daemon/block-time.test.ts" },
   { name: "an added pool's own address was never a provider", file: "src/daemon/days.ts", from: `if (then.has(each.provider) ||`, to: `if (special.has(each.provider) ||`, test: "test/daemon/added-pool.test.ts" },
+  { name: "headers that are kept may run back", file: "src/daemon/range-order.ts", from: `[...blocks, ...headers, end];`, to: `[...blocks, end];`, test: "test/daemon/block-time.test.ts" },
+  { name: "the time of what a fork shares with ours is not compared", file: converge, from: `there?.hash === ours.hash && there.timestampSec !== ours.timestampSec`, to: `there?.hash !== ours.hash`, test: "test/daemon/block-time.test.ts" },
   { name: "a time may be ahead of the clock", file: "src/chain/header-check.ts", from: `if (timestampSec <= latest) return;`, to: `return;`, test: "test/daemon/single-checks.test.ts" },
   { name: "the tip's time is not compared", file: converge, from: `const isDisputed = atTip?.hash === tip.hash && atTip.timestampSec !== tip.timestampSec;`, to: `const isDisputed = false as boolean && atTip?.hash === tip.hash;`, test: "test/daemon/block-time.test.ts" },
   { name: "days closed ahead of a block that did not come stay closed", file: bookkeeper, from: `if (!this.days.isAheadOfAnother(range?.end.hash)) return;`, to: `return;`, test: "test/daemon/block-time.test.ts" },

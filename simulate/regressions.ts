@@ -28,4 +28,8 @@ export const REGRESSIONS: ReadonlyMap<number, string> = new Map([
     1090,
     "the tip's time is disputed between an endpoint that is gone and the one that is left, and nothing said how to go on",
   ],
+  [
+    6348,
+    "a fork shared a block whose time was wrong when it was read, in a header that was kept unseen: nothing could replace what came after",
+  ],
 ]);

@@ -24,10 +24,10 @@ export interface Committed {
   readonly tip: number;
 }
 
-/** A fork below the final block that the operator agreed to, and the final block's hash on the new chain. */
-export interface AcceptedFork {
+/** A fork that is taken over with a redo; below the final block, where the operator agreed to it, with that one's hash on the new chain. */
+export interface TakenFork {
   readonly common: number;
-  readonly finalHash: Hash;
+  readonly finalHash: Hash | undefined;
 }
 
 /**
@@ -119,14 +119,14 @@ export class Bookkeeper {
 
   /**
    * Undoes everything above `commonBlock`, which is settled, and commits what a second reading brought, in one
-   * transaction; `repairs` are recorded, and so is a fork that the operator accepted.
+   * transaction; `repairs` are recorded, and so is a fork that goes with it.
    */
-  redo(commonBlock: number, ranges: readonly Range[], repairs: readonly Repair[], fork?: AcceptedFork): Committed {
+  redo(commonBlock: number, ranges: readonly Range[], repairs: readonly Repair[], fork?: TakenFork): Committed {
     return this.#write(() => {
       const { config, blocks } = this.store;
       if (fork !== undefined) {
         this.#recordFork(fork.common, ranges);
-        config.set("final_hash", fork.finalHash, this.store.nowIso());
+        if (fork.finalHash !== undefined) config.set("final_hash", fork.finalHash, this.store.nowIso());
       }
       const final = blocks.at(config.get("final_block") ?? -1);
       const committed = this.#replaceAbove(commonBlock, ranges);

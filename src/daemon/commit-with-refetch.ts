@@ -1,6 +1,6 @@
 import type { Range, RangeBounds } from "../core/chain.ts";
 import { type Finding, findingOf, invariant, LpLedgerError } from "../core/errors.ts";
-import type { AcceptedFork, Bookkeeper, Committed } from "./bookkeeper.ts";
+import type { Bookkeeper, Committed, TakenFork } from "./bookkeeper.ts";
 import type { ChainPort } from "./chain-port.ts";
 import { recheck } from "./settle.ts";
 
@@ -17,7 +17,7 @@ export async function commitWithRefetch(
   base: number,
   signal: AbortSignal,
   attempt: (ranges: readonly Range[]) => Committed,
-  accepted?: AcceptedFork,
+  accepted?: TakenFork,
 ): Promise<Committed> {
   const reads = [
     async () => ranges,

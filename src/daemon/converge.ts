@@ -7,7 +7,7 @@ import type { Bookkeeper, Committed } from "./bookkeeper.ts";
 import type { ChainPort } from "./chain-port.ts";
 import { commitWithRefetch } from "./commit-with-refetch.ts";
 import { cutByDays } from "./cut-by-days.ts";
-import { resolveTipTime } from "./disputed-time.ts";
+import { resolveTime } from "./disputed-time.ts";
 import { commonBlock, refuseDeep, storedFinal } from "./fork.ts";
 import { type SettleOptions, type Settling, settle } from "./settle.ts";
 import { together } from "./together.ts";
@@ -108,7 +108,7 @@ export async function converge(
   if (verdict === "forked") await repair(keeper, chain, sight, signal, options);
   const { atTip } = sight;
   const isDisputed = atTip?.hash === tip.hash && atTip.timestampSec !== tip.timestampSec;
-  if (isDisputed) await resolveTipTime(keeper, chain, tip, atTip, signal);
+  if (isDisputed) await resolveTime(keeper, chain, tip, atTip, signal);
   // Only a chain that carries our tip may say what is final.
   const sound = verdict === "known" || verdict === "extends";
   if (!sound) keeper.pendingFinal = undefined;
@@ -225,6 +225,14 @@ async function repair(
   // The chain came back while we searched, or it is shorter now than what it shares with ours: nothing replaces ours.
   if (common >= goal || common === keeper.store.blocks.tip()?.number)
     throw new LpLedgerError("transient", "CHAIN_MOVED", `the fork after block ${common} was gone when it was read`);
+  const fork = { common, finalHash: acceptedFinal };
+  const ours = keeper.store.blocks.at(common);
+  const [there = null] = ours === undefined ? [] : await chain.blocksAt([common], signal);
+  if (ours !== undefined && there?.hash === ours.hash && there.timestampSec !== ours.timestampSec) {
+    // What replaces ours would run back before it. What comes after it is followed at the next look.
+    await resolveTime(keeper, chain, ours, there, signal, fork);
+    return;
+  }
   const ranges: Range[] = [];
   let logs = 0;
   const bounds = boundsOf(keeper, sight);
@@ -233,7 +241,7 @@ async function repair(
     logs += range.blocks.reduce((sum, block) => sum + block.logs.length, 0);
     if (logs > REPLACEMENT_LOGS_MAX) break;
   }
-  const accepted = acceptedFinal && { common, finalHash: acceptedFinal };
+  const accepted = acceptedFinal === undefined ? undefined : fork;
   const attempt = (each: readonly Range[]): Committed => keeper.replace(common, each, acceptedFinal);
   const committed = await commitWithRefetch(keeper, chain, bounds, ranges, common, signal, attempt, accepted);
   options.onCommit?.(committed, sight.head.number);

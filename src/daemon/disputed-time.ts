@@ -2,52 +2,50 @@ import type { Block } from "../core/chain.ts";
 import { LpLedgerError } from "../core/errors.ts";
 import { toHash } from "../core/hex.ts";
 import type { ProcessedBlock } from "../store/blocks.ts";
-import type { Bookkeeper } from "./bookkeeper.ts";
+import type { Bookkeeper, TakenFork } from "./bookkeeper.ts";
 import type { ChainPort } from "./chain-port.ts";
+import { SETTLED_WRONG } from "./range-order.ts";
 import { refetchAbove } from "./refetch.ts";
 
 const ANCESTOR_PAGE = 64;
-/** What is left to do where a time was settled that nobody says any more: nothing that is settled is undone. */
-const SETTLED_WRONG =
-  "where this goes on, a wrong time was settled: stop the daemon, put back a backup from before it (lp-ledger backup list, lp-ledger restore), or begin a new DATABASE";
-
 /** Where nothing proves times, two endpoints of several have to say the same. */
 const ALONE =
   "it goes on once two endpoints agree: mend another one or name it, or take out of RPC_URLS what is gone for good";
 
 /**
- * The node has our tip by its hash, and says another time of it than we stored. What its hash proves or two readings agree on
- * wins: where that is not ours, blocks are undone down to the last one whose time stands, and read again, once for a hash.
+ * The node has a block of ours by its hash, our tip or the last one that a fork shares with us, and says another time of it than
+ * we stored. What its hash proves or two readings agree on wins: where that is not ours, blocks are undone down to the last one
+ * whose time stands, and read again up to that block, once for a hash. `fork` is recorded where one goes with it.
  * @throws TIME_DISPUTED where nobody agrees, where the node at hand is wrong, or where that did not help
  */
-export async function resolveTipTime(
+export async function resolveTime(
   keeper: Bookkeeper,
   chain: ChainPort,
-  tip: ProcessedBlock,
+  { number, hash, timestampSec }: ProcessedBlock,
   there: Block,
   signal: AbortSignal,
+  fork?: TakenFork,
 ): Promise<void> {
   const { store } = keeper;
-  const ours = `block ${tip.number} has the time ${tip.timestampSec} in the ledger`;
-  const agreed = await chain.blockTime(toHash(tip.hash), tip.number, signal);
-  const isUndone = store.contents.isRepaired(tip.hash);
-  const isSettled = tip.number <= (store.config.get("settled_block") ?? -1);
-  if (agreed === null || agreed === tip.timestampSec || isUndone || isSettled) {
-    const why =
-      agreed === null ? "no two readings agree" : agreed === tip.timestampSec ? "others say ours" : "ours stands";
+  const ours = `block ${number} has the time ${timestampSec} in the ledger`;
+  const agreed = await chain.blockTime(toHash(hash), number, signal);
+  const isUndone = store.contents.isRepaired(hash);
+  const isSettled = number <= (store.config.get("settled_block") ?? -1);
+  if (agreed === null || agreed === timestampSec || isUndone || isSettled) {
+    const why = agreed === null ? "no two readings agree" : agreed === timestampSec ? "others say ours" : "ours stands";
     const error = new LpLedgerError(
       "transient",
       "TIME_DISPUTED",
       `${ours}, and the node in use says ${there.timestampSec}: ${why}`,
-      agreed === null ? { hint: ALONE } : isSettled && agreed !== tip.timestampSec ? { hint: SETTLED_WRONG } : {},
+      agreed === null ? { hint: ALONE } : isSettled && agreed !== timestampSec ? { hint: SETTLED_WRONG } : {},
     );
     chain.rotate?.(error.message);
     throw error;
   }
-  const common = await lastTimed(keeper, chain, tip.number, signal);
-  const ranges = await refetchAbove(keeper, chain, common, tip.number, signal);
-  const logs = store.contents.between(tip.number, tip.number)[0]?.logCount ?? 0;
-  keeper.redo(common, ranges, [{ blockNumber: tip.number, blockHash: tip.hash, storedLogs: logs, foundLogs: logs }]);
+  const common = await lastTimed(keeper, chain, number, signal);
+  const ranges = await refetchAbove(keeper, chain, common, number, signal);
+  const logs = store.contents.between(number, number)[0]?.logCount ?? 0;
+  keeper.redo(common, ranges, [{ blockNumber: number, blockHash: hash, storedLogs: logs, foundLogs: logs }], fork);
 }
 
 /** The highest stored block that the node has by the same hash and time; not below what is settled. */

@@ -1,6 +1,10 @@
-import { type Range, runningBack } from "../core/chain.ts";
+import { type Block, type Range, runningBack } from "../core/chain.ts";
 import { LpLedgerError } from "../core/errors.ts";
 import type { ProcessedBlock } from "../store/blocks.ts";
+
+/** What is left to do where a time was settled that nobody says any more: nothing that is settled is undone. */
+export const SETTLED_WRONG =
+  "where every node goes on saying so, a wrong time was settled: stop the daemon, put back a backup from before it (lp-ledger backup list, lp-ledger restore), or begin a new DATABASE";
 
 /** Whether a range is what comes after our tip, in order. @throws CHAIN_MOVED, TIME_RUNS_BACK where it is not: it may be, read again */
 export function requireFollowing(tip: ProcessedBlock | undefined, range: Range): void {
@@ -20,14 +24,15 @@ export function requireFollowing(tip: ProcessedBlock | undefined, range: Range):
       "TIME_RUNS_BACK",
       `block ${from} is said to be of an earlier time than our tip: ${firstSec}, before ${tip.timestampSec}`,
       {
-        hint: "where every node goes on saying so, the tip's own time was wrong when it was read, and settled since: put back a backup from before it (lp-ledger backup list, lp-ledger restore), or begin a new DATABASE",
+        hint: SETTLED_WRONG,
       },
     );
 }
 
-/** Blocks of a range may come from several answers. @throws TIME_RUNS_BACK where these do not go together */
-function requireAscending({ blocks, end }: Range): void {
-  const found = runningBack([...blocks, end]);
+/** Blocks and headers of a range may come from several answers. @throws TIME_RUNS_BACK where these do not go together */
+function requireAscending({ blocks, headers = [], end }: Range): void {
+  const told: readonly Pick<Block, "number" | "timestampSec">[] = [...blocks, ...headers, end];
+  const found = runningBack(headers.length === 0 ? told : [...told].sort((a, b) => a.number - b.number));
   if (found === undefined) return;
   const [before, block] = found;
   throw new LpLedgerError(

@@ -3,7 +3,7 @@ import { type Day, dayEndSec } from "../core/day.ts";
 import { findingOf, LpLedgerError } from "../core/errors.ts";
 import type { Address } from "../core/hex.ts";
 import type { Content, Repair } from "../store/contents.ts";
-import type { AcceptedFork, Bookkeeper } from "./bookkeeper.ts";
+import type { Bookkeeper, TakenFork } from "./bookkeeper.ts";
 import type { ChainPort } from "./chain-port.ts";
 import { headerAt } from "./header-at.ts";
 import { firstReader } from "./readers.ts";
@@ -73,7 +73,7 @@ export async function recheck(
   chain: ChainPort,
   to: number,
   signal: AbortSignal,
-  accepted?: AcceptedFork,
+  accepted?: TakenFork,
 ): Promise<boolean> {
   const { config } = keeper.store;
   const settled = config.get("settled_block");
@@ -166,7 +166,7 @@ async function redo(
   differing: readonly number[],
   signal: AbortSignal,
   options: Pick<SettleOptions, "onRepair"> & {
-    readonly accepted?: AcceptedFork | undefined;
+    readonly accepted?: TakenFork | undefined;
     readonly early?: ReadonlyMap<number, number>;
   },
 ): Promise<boolean> {
@@ -251,7 +251,7 @@ function redoAll(
   common: number,
   ranges: readonly Range[],
   repairs: readonly Repair[],
-  accepted?: AcceptedFork,
+  accepted?: TakenFork,
 ): void {
   try {
     keeper.redo(common, ranges, repairs, accepted);
@@ -263,12 +263,7 @@ function redoAll(
 }
 
 /** What replaces final blocks must end in our final block: a reading of another fork must not come in by a repair. */
-function requireFinal(
-  { store }: Bookkeeper,
-  chain: ChainPort,
-  ranges: readonly Range[],
-  accepted?: AcceptedFork,
-): void {
+function requireFinal({ store }: Bookkeeper, chain: ChainPort, ranges: readonly Range[], accepted?: TakenFork): void {
   const [final, hash] = [store.config.get("final_block"), accepted?.finalHash ?? store.config.get("final_hash")];
   const at = ranges.find(({ end }) => end.number === final);
   if (final === undefined || final < (ranges[0]?.from ?? 0) || (ranges.at(-1)?.end.number ?? 0) < final) return;

@@ -171,6 +171,39 @@ describe("a node that is wrong about the time", () => {
     }
   });
 
+  it("of blocks that a fork shares with ours is told from its own later word, though nothing follows them by it", async () => {
+    const chain = grown(false);
+    const { ledger, steps, settled } = ledgerOf(chain);
+    await ledger.step({ until: 66 });
+    // All that came last is half a day late, and goes together.
+    shifted(chain, "both", (number) => (number > 66 ? 11 * HOURS : 0));
+    await steps(2);
+    expect(ledger.store.blocks.tip()?.number).toBe(70);
+    chain.fault = undefined;
+    chain.reorg(68, 3, 77);
+    const expected = await straight(chain);
+    await steps(10);
+    expect([ledger.dump(), settled()]).toEqual([expected, 61]);
+    const reorgs = ledger.store.db.prepare("select common_block, depth, old_tip_hash from reorgs").all();
+    expect(reorgs).toMatchObject([{ common_block: 68, depth: 2 }]);
+  });
+
+  it("in the header of a block without logs, which is kept, is refused where the next one is earlier", async () => {
+    const chain = new FakeChain({ isProvable: false });
+    chain.grow(60, 11);
+    chain.growEmpty(3);
+    chain.grow(7, 12);
+    const expected = await straight(chain);
+    const { ledger, steps, refused, settled } = ledgerOf(chain);
+    shifted(chain, "headers", (number) => (number === 62 ? 11 * HOURS : 0));
+    await steps(4);
+    expect(refused.at(-1)).toMatch(/^TIME_RUNS_BACK block \d+ is said to be of \d+, and block 62 of \d+$/);
+    expect(ledger.store.blocks.at(62)).toBeUndefined();
+    chain.fault = undefined;
+    await steps(8);
+    expect([ledger.dump(), settled()]).toEqual([expected, 60]);
+  });
+
   it("that closes a day too early by a block without logs is found out when it is settled", async () => {
     const chain = new FakeChain({ isProvable: false });
     chain.grow(20, 11);
