@@ -32,4 +32,5 @@ export const REGRESSIONS: ReadonlyMap<number, string> = new Map([
     6348,
     "a fork shared a block whose time was wrong when it was read, in a header that was kept unseen: nothing could replace what came after",
   ],
+  [8748, "a fork shared a block whose wrong time was settled, and was not followed though nothing ran back"],
 ]);

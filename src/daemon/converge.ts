@@ -3,12 +3,13 @@ import { findingOf, LpLedgerError } from "../core/errors.ts";
 import type { Hash } from "../core/hex.ts";
 import { startBlockOf } from "../core/programme.ts";
 import { type FinalitySight, finalOf, judge, type KnownBlock, type Verdict } from "../core/verdict.ts";
-import type { Bookkeeper, Committed } from "./bookkeeper.ts";
+import type { Bookkeeper, Committed, TakenFork } from "./bookkeeper.ts";
 import type { ChainPort } from "./chain-port.ts";
 import { commitWithRefetch } from "./commit-with-refetch.ts";
 import { cutByDays } from "./cut-by-days.ts";
 import { resolveTime } from "./disputed-time.ts";
 import { commonBlock, refuseDeep, storedFinal } from "./fork.ts";
+import { beginSecOf } from "./range-order.ts";
 import { type SettleOptions, type Settling, settle } from "./settle.ts";
 import { together } from "./together.ts";
 
@@ -209,6 +210,25 @@ function keepFinal(keeper: Bookkeeper, sight: Look): number | null {
   return final?.number ?? before?.number ?? null;
 }
 
+/**
+ * What replaces ours may run back before the last block that both share: then the time of that one was wrong when it was read.
+ * @returns whether that is resolved, with the fork; what comes after it is followed at the next look
+ */
+async function resolvesShared(
+  keeper: Bookkeeper,
+  chain: ChainPort,
+  fork: TakenFork,
+  first: Range | undefined,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const ours = keeper.store.blocks.at(fork.common);
+  if (ours === undefined || first === undefined || beginSecOf(first) >= ours.timestampSec) return false;
+  const [there = null] = await chain.blocksAt([fork.common], signal);
+  if (there?.hash !== ours.hash || there.timestampSec === ours.timestampSec) return false;
+  await resolveTime(keeper, chain, ours, there, signal, fork);
+  return true;
+}
+
 /** Undoes a fork to its root and commits the replacement: fetched first, then undone and redone in one transaction. */
 async function repair(
   keeper: Bookkeeper,
@@ -225,14 +245,6 @@ async function repair(
   // The chain came back while we searched, or it is shorter now than what it shares with ours: nothing replaces ours.
   if (common >= goal || common === keeper.store.blocks.tip()?.number)
     throw new LpLedgerError("transient", "CHAIN_MOVED", `the fork after block ${common} was gone when it was read`);
-  const fork = { common, finalHash: acceptedFinal };
-  const ours = keeper.store.blocks.at(common);
-  const [there = null] = ours === undefined ? [] : await chain.blocksAt([common], signal);
-  if (ours !== undefined && there?.hash === ours.hash && there.timestampSec !== ours.timestampSec) {
-    // What replaces ours would run back before it. What comes after it is followed at the next look.
-    await resolveTime(keeper, chain, ours, there, signal, fork);
-    return;
-  }
   const ranges: Range[] = [];
   let logs = 0;
   const bounds = boundsOf(keeper, sight);
@@ -241,6 +253,8 @@ async function repair(
     logs += range.blocks.reduce((sum, block) => sum + block.logs.length, 0);
     if (logs > REPLACEMENT_LOGS_MAX) break;
   }
+  const fork = { common, finalHash: acceptedFinal };
+  if (await resolvesShared(keeper, chain, fork, ranges[0], signal)) return;
   const accepted = acceptedFinal === undefined ? undefined : fork;
   const attempt = (each: readonly Range[]): Committed => keeper.replace(common, each, acceptedFinal);
   const committed = await commitWithRefetch(keeper, chain, bounds, ranges, common, signal, attempt, accepted);

@@ -10,14 +10,14 @@ export const SETTLED_WRONG =
 export function requireFollowing(tip: ProcessedBlock | undefined, range: Range): void {
   requireAscending(range);
   if (tip === undefined) return;
-  const { from, parentHash, blocks, end } = range;
+  const { from, parentHash } = range;
   if (from !== tip.number + 1 || parentHash !== tip.hash)
     throw new LpLedgerError(
       "transient",
       "CHAIN_MOVED",
       `block ${from} does not follow our tip ${tip.number}: the chain moved while it was read`,
     );
-  const firstSec = blocks[0]?.timestampSec ?? end.timestampSec;
+  const firstSec = beginSecOf(range);
   if (firstSec < tip.timestampSec)
     throw new LpLedgerError(
       "transient",
@@ -27,6 +27,11 @@ export function requireFollowing(tip: ProcessedBlock | undefined, range: Range):
         hint: SETTLED_WRONG,
       },
     );
+}
+
+/** The time of the first block of a range that is known of it; later ones are not earlier. */
+export function beginSecOf({ blocks, headers = [], end }: Range): number {
+  return Math.min(blocks[0]?.timestampSec ?? end.timestampSec, headers[0]?.timestampSec ?? end.timestampSec);
 }
 
 /** Blocks and headers of a range may come from several answers. @throws TIME_RUNS_BACK where these do not go together */
