@@ -134,12 +134,14 @@ export class Endpoints {
     return this.#current;
   }
 
-  /** Every endpoint that does well and serves our chain, in order of preference; the only one is never left alone. */
-  async usable(signal: AbortSignal): Promise<readonly Endpoint[]> {
+  /** Every endpoint that serves our chain, those that do well first: one that was left alone may be needed to agree. */
+  async serving(signal: AbortSignal): Promise<readonly Endpoint[]> {
     if (this.#all.length === 1) return this.#all;
-    const usable: Known[] = [];
-    for (const each of this.#all) if (!this.#isBenched(each) && (await this.#agrees(each, signal))) usable.push(each);
-    return usable;
+    const serving: Known[] = [];
+    const benched = this.#all.filter((each) => this.#isBenched(each));
+    for (const each of new Set([...this.#all.filter((one) => !benched.includes(one)), ...benched]))
+      if (await this.#agrees(each, signal)) serving.push(each);
+    return serving;
   }
 
   /** Runs a call on an endpoint, and remembers how it went. */

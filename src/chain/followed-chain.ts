@@ -177,7 +177,7 @@ export class FollowedChain {
       said.push({ endpoint, timestampSec });
       return null;
     };
-    for (const endpoint of await this.#endpoints.usable(signal)) {
+    for (const endpoint of await this.#endpoints.serving(signal)) {
       const agreed = await ask(endpoint);
       if (agreed !== null) return agreed;
     }

@@ -39,7 +39,7 @@ function unfinalOf(from: number, to: number, { finalTo }: RangeBounds): readonly
   return to - from >= KEPT_HEADERS_MAX ? [] : Array.from({ length: Math.max(0, to - first + 1) }, (_, i) => first + i);
 }
 
-const byNumber = (a: LogBlock, b: LogBlock): number => a.number - b.number;
+const byNumber = (a: { readonly number: number }, b: { readonly number: number }): number => a.number - b.number;
 
 /** One node's chain, read with as few requests as the question allows. */
 export class ChainNode {
@@ -167,7 +167,8 @@ export class ChainNode {
     const silent = [...headers.values()].filter(({ number }) => number >= from && number <= to && !loud.has(number));
     blocks.push(...(await this.#suspected(silent, signal)));
     blocks.sort(byNumber);
-    requireRisingTime([start, ...blocks, end]);
+    const timed = read.length === 0 ? blocks : [...blocks, ...read].sort(byNumber);
+    requireRisingTime([start, ...timed, end]);
     const isProven = [...headers.values()].every(({ isAuthentic }) => isAuthentic);
     return { from, parentHash: start.parentHash, end, blocks, by: this.#rpc.origin, watched, headers: read, isProven };
   }

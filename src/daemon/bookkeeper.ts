@@ -74,7 +74,7 @@ export class Bookkeeper {
     if (!this.days.isLongUntil(next.timestampSec, daysMax)) return false;
     this.#write(() => {
       this.#reopenDaysAhead(range);
-      requireFollowing(this.store.blocks.tip(), range);
+      requireFollowing(this.store.blocks.tip(), range, this.store.config.get("settled_block"));
       this.#books ??= this.store.books();
       this.days.closeUpTo(this.#books, next.timestampSec, next.number, daysMax);
     });
@@ -131,7 +131,8 @@ export class Bookkeeper {
       const final = blocks.at(config.get("final_block") ?? -1);
       const committed = this.#replaceAbove(commonBlock, ranges);
       // The final block stays a row of its own when the blocks around it are redone.
-      if (final !== undefined) this.keepRow({ ...final, hash: config.get("final_hash") ?? final.hash });
+      if (final !== undefined && final.number <= committed.tip)
+        this.keepRow({ ...final, hash: config.get("final_hash") ?? final.hash });
       for (const repair of repairs) this.store.contents.insertRepair(repair, this.store.nowIso());
       if (repairs.length === 0) config.set("contents_from", commonBlock, this.store.nowIso());
       return committed;
@@ -214,7 +215,7 @@ export class Bookkeeper {
 
   #apply(range: Range, touched: Touched): Committed {
     const tip = this.store.blocks.tip();
-    requireFollowing(tip, range);
+    requireFollowing(tip, range, this.store.config.get("settled_block"));
     if (tip === undefined) {
       this.store.config.set("anchor", { number: range.from - 1, hash: range.parentHash }, this.store.nowIso());
       for (const key of ["settled_block", "settled_from", "contents_from"] as const)

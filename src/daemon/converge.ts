@@ -3,11 +3,11 @@ import { findingOf, LpLedgerError } from "../core/errors.ts";
 import type { Hash } from "../core/hex.ts";
 import { startBlockOf } from "../core/programme.ts";
 import { type FinalitySight, finalOf, judge, type KnownBlock, type Verdict } from "../core/verdict.ts";
-import type { Bookkeeper, Committed, TakenFork } from "./bookkeeper.ts";
+import type { Bookkeeper, Committed } from "./bookkeeper.ts";
 import type { ChainPort } from "./chain-port.ts";
 import { commitWithRefetch } from "./commit-with-refetch.ts";
 import { cutByDays } from "./cut-by-days.ts";
-import { resolveTime } from "./disputed-time.ts";
+import { type Retimed, retimed } from "./disputed-time.ts";
 import { commonBlock, refuseDeep, storedFinal } from "./fork.ts";
 import { beginSecOf } from "./range-order.ts";
 import { type SettleOptions, type Settling, settle } from "./settle.ts";
@@ -55,6 +55,21 @@ export async function converge(
   chain: ChainPort,
   signal: AbortSignal,
   options: ConvergeOptions = {},
+): Promise<Step> {
+  try {
+    return await step(keeper, chain, signal, options);
+  } catch (error) {
+    // Of the node in use and what we hold, one is wrong about a time: another node may know.
+    if (error instanceof LpLedgerError && error.code === "TIME_RUNS_BACK") chain.rotate?.(error.message);
+    throw error;
+  }
+}
+
+async function step(
+  keeper: Bookkeeper,
+  chain: ChainPort,
+  signal: AbortSignal,
+  options: ConvergeOptions,
 ): Promise<Step> {
   const { blocks } = keeper.store;
   const tip = blocks.tip();
@@ -109,7 +124,10 @@ export async function converge(
   if (verdict === "forked") await repair(keeper, chain, sight, signal, options);
   const { atTip } = sight;
   const isDisputed = atTip?.hash === tip.hash && atTip.timestampSec !== tip.timestampSec;
-  if (isDisputed) await resolveTime(keeper, chain, tip, atTip, signal);
+  if (isDisputed) {
+    const { above, ranges: again, repairs } = await retimed(keeper, chain, tip, atTip, signal);
+    keeper.redo(above, again, repairs);
+  }
   // Only a chain that carries our tip may say what is final.
   const sound = verdict === "known" || verdict === "extends";
   if (!sound) keeper.pendingFinal = undefined;
@@ -210,23 +228,19 @@ function keepFinal(keeper: Bookkeeper, sight: Look): number | null {
   return final?.number ?? before?.number ?? null;
 }
 
-/**
- * What replaces ours may run back before the last block that both share: then the time of that one was wrong when it was read.
- * @returns whether that is resolved, with the fork; what comes after it is followed at the next look
- */
-async function resolvesShared(
+/** What replaces ours may run back before the last block that both share: then the time of that one was wrong when it was read. */
+async function retimedShared(
   keeper: Bookkeeper,
   chain: ChainPort,
-  fork: TakenFork,
+  common: number,
   first: Range | undefined,
   signal: AbortSignal,
-): Promise<boolean> {
-  const ours = keeper.store.blocks.at(fork.common);
-  if (ours === undefined || first === undefined || beginSecOf(first) >= ours.timestampSec) return false;
-  const [there = null] = await chain.blocksAt([fork.common], signal);
-  if (there?.hash !== ours.hash || there.timestampSec === ours.timestampSec) return false;
-  await resolveTime(keeper, chain, ours, there, signal, fork);
-  return true;
+): Promise<Retimed | undefined> {
+  const ours = keeper.store.blocks.at(common);
+  if (ours === undefined || first === undefined || beginSecOf(first) >= ours.timestampSec) return undefined;
+  const [there = null] = await chain.blocksAt([common], signal);
+  if (there?.hash !== ours.hash || there.timestampSec === ours.timestampSec) return undefined;
+  return await retimed(keeper, chain, ours, there, signal);
 }
 
 /** Undoes a fork to its root and commits the replacement: fetched first, then undone and redone in one transaction. */
@@ -254,9 +268,12 @@ async function repair(
     if (logs > REPLACEMENT_LOGS_MAX) break;
   }
   const fork = { common, finalHash: acceptedFinal };
-  if (await resolvesShared(keeper, chain, fork, ranges[0], signal)) return;
   const accepted = acceptedFinal === undefined ? undefined : fork;
-  const attempt = (each: readonly Range[]): Committed => keeper.replace(common, each, acceptedFinal);
+  const again = await retimedShared(keeper, chain, common, ranges[0], signal);
+  const attempt = (each: readonly Range[]): Committed =>
+    again === undefined
+      ? keeper.replace(common, each, acceptedFinal)
+      : keeper.redo(again.above, [...again.ranges, ...each], again.repairs, fork);
   const committed = await commitWithRefetch(keeper, chain, bounds, ranges, common, signal, attempt, accepted);
   options.onCommit?.(committed, sight.head.number);
 }

@@ -1,31 +1,39 @@
-import type { Block } from "../core/chain.ts";
+import type { Block, Range } from "../core/chain.ts";
 import { LpLedgerError } from "../core/errors.ts";
 import { toHash } from "../core/hex.ts";
 import type { ProcessedBlock } from "../store/blocks.ts";
-import type { Bookkeeper, TakenFork } from "./bookkeeper.ts";
+import type { Repair } from "../store/contents.ts";
+import type { Bookkeeper } from "./bookkeeper.ts";
 import type { ChainPort } from "./chain-port.ts";
 import { SETTLED_WRONG } from "./range-order.ts";
 import { refetchAbove } from "./refetch.ts";
+import { requireFinal } from "./settle.ts";
 
 const ANCESTOR_PAGE = 64;
 /** Where nothing proves times, two endpoints of several have to say the same. */
 const ALONE =
   "it goes on once two endpoints agree: mend another one or name it, or take out of RPC_URLS what is gone for good";
 
+/** What is read again in place of blocks whose times were wrong: everything above one block, up to the one in dispute. */
+export interface Retimed {
+  readonly above: number;
+  readonly ranges: readonly Range[];
+  readonly repairs: readonly Repair[];
+}
+
 /**
  * The node has a block of ours by its hash, our tip or the last one that a fork shares with us, and says another time of it than
- * we stored. What its hash proves or two readings agree on wins: where that is not ours, blocks are undone down to the last one
- * whose time stands, and read again up to that block, once for a hash. `fork` is recorded where one goes with it.
+ * we stored. What its hash proves or two readings agree on wins: where that is not ours, blocks are to be undone down to the last
+ * one whose time stands, and done again, once for a hash.
  * @throws TIME_DISPUTED where nobody agrees, where the node at hand is wrong, or where that did not help
  */
-export async function resolveTime(
+export async function retimed(
   keeper: Bookkeeper,
   chain: ChainPort,
   { number, hash, timestampSec }: ProcessedBlock,
   there: Block,
   signal: AbortSignal,
-  fork?: TakenFork,
-): Promise<void> {
+): Promise<Retimed> {
   const { store } = keeper;
   const ours = `block ${number} has the time ${timestampSec} in the ledger`;
   const agreed = await chain.blockTime(toHash(hash), number, signal);
@@ -42,10 +50,22 @@ export async function resolveTime(
     chain.rotate?.(error.message);
     throw error;
   }
-  const common = await lastTimed(keeper, chain, number, signal);
-  const ranges = await refetchAbove(keeper, chain, common, number, signal);
+  const above = await lastTimed(keeper, chain, number, signal);
+  const ranges = await refetchAbove(keeper, chain, above, number, signal);
+  const end = ranges.at(-1)?.end;
+  if (end?.hash !== hash || end.timestampSec !== agreed) {
+    // It may have moved, or say a third time: what it brought is not what two agree on.
+    const error = new LpLedgerError(
+      "transient",
+      "TIME_DISPUTED",
+      `${ours}, two say ${agreed}, and the node in use does not`,
+    );
+    chain.rotate?.(error.message);
+    throw error;
+  }
+  requireFinal(keeper, chain, ranges);
   const logs = store.contents.between(number, number)[0]?.logCount ?? 0;
-  keeper.redo(common, ranges, [{ blockNumber: number, blockHash: hash, storedLogs: logs, foundLogs: logs }], fork);
+  return { above, ranges, repairs: [{ blockNumber: number, blockHash: hash, storedLogs: logs, foundLogs: logs }] };
 }
 
 /** The highest stored block that the node has by the same hash and time; not below what is settled. */

@@ -5,9 +5,11 @@ import type { ProcessedBlock } from "../store/blocks.ts";
 /** What is left to do where a time was settled that nobody says any more: nothing that is settled is undone. */
 export const SETTLED_WRONG =
   "where every node goes on saying so, a wrong time was settled: stop the daemon, put back a backup from before it (lp-ledger backup list, lp-ledger restore), or begin a new DATABASE";
+const SAID_WRONG =
+  "another endpoint is asked next; where there is none that says otherwise, name another one in RPC_URLS";
 
 /** Whether a range is what comes after our tip, in order. @throws CHAIN_MOVED, TIME_RUNS_BACK where it is not: it may be, read again */
-export function requireFollowing(tip: ProcessedBlock | undefined, range: Range): void {
+export function requireFollowing(tip: ProcessedBlock | undefined, range: Range, settled: number | undefined): void {
   requireAscending(range);
   if (tip === undefined) return;
   const { from, parentHash } = range;
@@ -23,9 +25,7 @@ export function requireFollowing(tip: ProcessedBlock | undefined, range: Range):
       "transient",
       "TIME_RUNS_BACK",
       `block ${from} is said to be of an earlier time than our tip: ${firstSec}, before ${tip.timestampSec}`,
-      {
-        hint: SETTLED_WRONG,
-      },
+      { hint: tip.number <= (settled ?? -1) ? SETTLED_WRONG : SAID_WRONG },
     );
 }
 

@@ -49,6 +49,7 @@ export async function settle(
     const differing = differences(keeper, range, [
       ...(await foreignBlocks(keeper, chain, range, signal)),
       ...early.keys(),
+      ...timedOtherwise(keeper, range),
     ]);
     if (differing.length > 0) {
       const redone = await redo(keeper, chain, range, differing, signal, { ...options, early });
@@ -129,6 +130,15 @@ async function foreignBlocks(
   );
 }
 
+/** Blocks that are rows of ours by the same hash and another time than the second reading says: ends of ranges, and others without logs. */
+function timedOtherwise({ store }: Bookkeeper, { headers = [], end }: Range): readonly number[] {
+  const differ = ({ number, hash, timestampSec }: typeof end): boolean => {
+    const ours = store.blocks.at(number);
+    return ours !== undefined && ours.hash === hash && ours.timestampSec !== timestampSec;
+  };
+  return [...headers, end].filter(differ).map(({ number }) => number);
+}
+
 /** Blocks that closed a day before its end, by the second reading's word for their time, and when that day ends. */
 function closedEarly(
   { headers = [] }: Range,
@@ -182,7 +192,7 @@ async function redo(
     return true;
   }
   const stored = storedContents(keeper, range);
-  const confirmed = new Map<number, Range["blocks"][number]>();
+  const confirmed = new Map<number, LogBlock>();
   const repairs: Repair[] = [];
   for (const number of differing) {
     const hash =
@@ -202,7 +212,9 @@ async function redo(
     }
     const sameLogs = block.logs.length === 0 ? before === undefined : before?.hash === keeper.contentOf(block);
     const isEarly = read.timestampSec < (early?.get(number) ?? 0);
-    const same = sameLogs && !isEarly && (before?.blockHash ?? store.blocks.at(number)?.hash ?? hash) === hash;
+    const row = store.blocks.at(number);
+    const isTimed = row === undefined || row.hash !== hash || row.timestampSec === read.timestampSec;
+    const same = sameLogs && isTimed && !isEarly && (before?.blockHash ?? row?.hash ?? hash) === hash;
     const isMore = block.logs.length > (before?.logCount ?? 0);
     if (!same && !isMore && range.isProven !== true && store.contents.isRepaired(hash)) {
       // Of nodes that say now this and now that without a proof, no word is the last.
@@ -218,7 +230,7 @@ async function redo(
       });
   }
   if (repairs.length === 0) return false;
-  const corrected = { ...range, blocks: withConfirmed(range, confirmed) };
+  const corrected = correctedBy(range, confirmed);
   const before = await refetchAbove(keeper, chain, common, range.from - 1, signal);
   const after = await refetchAbove(keeper, chain, range.end.number, tip, signal);
   const ranges = [...before, corrected, ...after];
@@ -235,13 +247,17 @@ function bornBefore(keeper: Bookkeeper, block: LogBlock, number: number): readon
   return [...born];
 }
 
-function withConfirmed(range: Range, confirmed: ReadonlyMap<number, Range["blocks"][number]>): Range["blocks"] {
+/** A second reading with what was confirmed of it; other headers than of its end are one node's word, and are not kept. */
+function correctedBy({ headers: _, ...range }: Range, confirmed: ReadonlyMap<number, LogBlock>): Range {
+  const { end } = range;
+  const timestampSec = confirmed.get(end.number)?.timestampSec ?? end.timestampSec;
   const numbers = new Set([...range.blocks.map((block) => block.number), ...confirmed.keys()]);
   const read = new Map(range.blocks.map((block) => [block.number, block]));
-  return [...numbers]
+  const blocks = [...numbers]
     .sort((a, b) => a - b)
     .flatMap((number) => confirmed.get(number) ?? read.get(number) ?? [])
     .filter((block) => block.logs.length > 0);
+  return { ...range, end: { ...end, timestampSec }, blocks };
 }
 
 /** Undoes and redoes; readings that break an identity together are no repair, and the next one may be better. */
@@ -256,14 +272,19 @@ function redoAll(
   try {
     keeper.redo(common, ranges, repairs, accepted);
   } catch (error) {
-    const finding = findingOf(error);
-    if (finding === undefined) throw error;
+    const isRunningBack = error instanceof LpLedgerError && error.code === "TIME_RUNS_BACK";
+    if (findingOf(error) === undefined && !isRunningBack) throw error;
     throw doubted(chain, "READINGS_DIFFER", `two readings do not make one chain: ${(error as Error).message}`);
   }
 }
 
 /** What replaces final blocks must end in our final block: a reading of another fork must not come in by a repair. */
-function requireFinal({ store }: Bookkeeper, chain: ChainPort, ranges: readonly Range[], accepted?: TakenFork): void {
+export function requireFinal(
+  { store }: Bookkeeper,
+  chain: ChainPort,
+  ranges: readonly Range[],
+  accepted?: TakenFork,
+): void {
   const [final, hash] = [store.config.get("final_block"), accepted?.finalHash ?? store.config.get("final_hash")];
   const at = ranges.find(({ end }) => end.number === final);
   if (final === undefined || final < (ranges[0]?.from ?? 0) || (ranges.at(-1)?.end.number ?? 0) < final) return;

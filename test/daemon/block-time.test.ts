@@ -2,11 +2,10 @@ import { describe, expect, it } from "vitest";
 import { FollowedChain } from "../../src/chain/followed-chain.ts";
 import { HeaderCheck } from "../../src/chain/header-check.ts";
 import { RANGE_LIMITS } from "../../src/chain/ranges.ts";
-import { type Fetch, Rpc } from "../../src/chain/rpc.ts";
+import type { Fetch } from "../../src/chain/rpc.ts";
 import { endpointsOf } from "../../src/cli/following.ts";
 import { blockContent } from "../../src/cli/platform.ts";
 import type { Clock, Range } from "../../src/core/chain.ts";
-import { LpLedgerError } from "../../src/core/errors.ts";
 import { toHash } from "../../src/core/hex.ts";
 import { keccakOfText } from "../../src/core/keccak.ts";
 import { converge } from "../../src/daemon/converge.ts";
@@ -14,80 +13,12 @@ import { cutByDays } from "../../src/daemon/cut-by-days.ts";
 import { run } from "../../src/daemon/run.ts";
 import type { Settling } from "../../src/daemon/settle.ts";
 import { FakeChain } from "../support/fake-chain.ts";
-import { TestLedger, testProgramme } from "../support/ledger.ts";
-import { OwnClock, stillClock } from "../support/port.ts";
+import { TestLedger } from "../support/ledger.ts";
+import { stillClock } from "../support/port.ts";
 import { remote } from "../support/remote.ts";
+import { away, grown, HOURS, ledgerOf, programme, SETTLE, shifted, straight } from "../support/timed-ledger.ts";
 
-const SETTLE = { blocksMin: 1, rangesMax: 5 };
-const HOURS = 3_600;
 const SWAP = keccakOfText("Swap(address,address,int256,int256,uint160,uint128,int24)");
-const away = (): never => {
-  throw new Error("busy");
-};
-const programme = testProgramme({ finality: { fallbackDepth: 10, minDepth: 0 } });
-
-function grown(isProvable: boolean, seed = 11): FakeChain {
-  const chain = new FakeChain({ isProvable });
-  chain.grow(70, seed);
-  return chain;
-}
-
-type Shift = (blockNumber: number) => number;
-
-/** The node adds something to the times of its blocks, in headers, in logs or in both. */
-function shifted(chain: FakeChain, where: "headers" | "logs" | "both", shift: Shift): void {
-  const later = (time: string, number: string): string => `0x${(Number(time) + shift(Number(number))).toString(16)}`;
-  chain.fault = (method, _params, result) => {
-    if (result === null || typeof result !== "object") return result;
-    if (method.startsWith("eth_getBlockBy") && where !== "logs") {
-      const header = result as { timestamp: string; number: string };
-      return { ...header, timestamp: later(header.timestamp, header.number) };
-    }
-    if (method !== "eth_getLogs" || where === "headers") return result;
-    return (result as { blockTimestamp: string; blockNumber: string }[]).map((log) => ({
-      ...log,
-      blockTimestamp: later(log.blockTimestamp, log.blockNumber),
-    }));
-  };
-}
-
-function ledgerOf(...chains: readonly FakeChain[]) {
-  const clock = new OwnClock();
-  const refused: string[] = [];
-  const settling: Settling[] = [];
-  const rpcs = chains.map((chain, i) => {
-    const fetch: Fetch = (url, init) => chain.fetch(url, init);
-    const common = { clock, timeoutMs: 1000, bodyBytesMax: 2 ** 24 };
-    return new Rpc({ id: `n${i + 1}`, url: "http://127.0.0.1:1/", fetch, ...common });
-  });
-  const warned: string[] = [];
-  const port = new FollowedChain(rpcs, programme, {
-    clock,
-    random: () => 0.5,
-    contentOf: blockContent,
-    limits: { ...RANGE_LIMITS, blocksStart: 20 },
-    onUnauthenticated: (id, why) => warned.push(`${id}: ${why}`),
-  });
-  const ledger = new TestLedger((chains[0] as FakeChain).fetch, { chain: port, programme });
-  /** Steps on, whatever the nodes do; only what is transient is borne. */
-  const steps = async (count: number): Promise<void> => {
-    for (let i = 0; i < count; i++) {
-      const step = await ledger.step({ settle: SETTLE }).catch((error: unknown) => {
-        if (!(error instanceof LpLedgerError) || error.kind !== "transient") throw error;
-        refused.push(`${error.code} ${error.message}`);
-      });
-      if (step !== undefined) settling.push(step.settling);
-    }
-  };
-  const settled = (): number | undefined => ledger.store.config.get("settled_block");
-  return { ledger, port, clock, steps, refused, settling, warned, settled, health: () => port.health() };
-}
-
-async function straight(chain: FakeChain): Promise<string> {
-  const { ledger, steps } = ledgerOf(chain);
-  await steps(6);
-  return ledger.dump();
-}
 
 describe("a node that is wrong about the time", () => {
   it("is refused where block hashes recompute, with what the header hashes to", async () => {
@@ -197,7 +128,9 @@ describe("a node that is wrong about the time", () => {
     const { ledger, steps, refused, settled } = ledgerOf(chain);
     shifted(chain, "headers", (number) => (number === 62 ? 11 * HOURS : 0));
     await steps(4);
-    expect(refused.at(-1)).toMatch(/^TIME_RUNS_BACK block \d+ is said to be of \d+, and block 62 of \d+$/);
+    expect(refused.at(-1)).toMatch(
+      /^LOGS_INCONSISTENT block 63 is said to be of the time \d+, before that of block 62/,
+    );
     expect(ledger.store.blocks.at(62)).toBeUndefined();
     chain.fault = undefined;
     await steps(8);
