@@ -33,4 +33,8 @@ export const REGRESSIONS: ReadonlyMap<number, string> = new Map([
     "a fork shared a block whose time was wrong when it was read, in a header that was kept unseen: nothing could replace what came after",
   ],
   [8748, "a fork shared a block whose wrong time was settled, and was not followed though nothing ran back"],
+  [
+    13600,
+    "the end of a range was settled with one answer's wrong time, and a log that was missing right above it ran back",
+  ],
 ]);

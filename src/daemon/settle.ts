@@ -1,5 +1,4 @@
 import type { LogBlock, Range } from "../core/chain.ts";
-import { type Day, dayEndSec } from "../core/day.ts";
 import { findingOf, LpLedgerError } from "../core/errors.ts";
 import type { Address } from "../core/hex.ts";
 import type { Content, Repair } from "../store/contents.ts";
@@ -8,6 +7,7 @@ import type { ChainPort } from "./chain-port.ts";
 import { headerAt } from "./header-at.ts";
 import { firstReader } from "./readers.ts";
 import { cutAtFinal, refetchAbove } from "./refetch.ts";
+import { agreedEnd, closedEarly, timedOtherwise } from "./settled-times.ts";
 
 /**
  * Whether final blocks are left to settle, and whether that has to wait: no hash proves the times of the next ones, and no other
@@ -57,7 +57,9 @@ export async function settle(
     }
     range.release?.();
     if (range.isByFirst === true) return "waits";
-    keeper.settleUpTo(range.end);
+    const end = await agreedEnd(keeper, chain, range, signal);
+    if (end === null) return "waits";
+    keeper.settleUpTo(end);
     ranges += 1;
     if (ranges >= options.rangesMax) break;
   }
@@ -128,25 +130,6 @@ async function foreignBlocks(
     "SETTLE_FORKED",
     `a second reading has another block ${first.number} than the ledger and the node in use`,
   );
-}
-
-/** Blocks that are rows of ours by the same hash and another time than the second reading says: ends of ranges, and others without logs. */
-function timedOtherwise({ store }: Bookkeeper, { headers = [], end }: Range): readonly number[] {
-  const differ = ({ number, hash, timestampSec }: typeof end): boolean => {
-    const ours = store.blocks.at(number);
-    return ours !== undefined && ours.hash === hash && ours.timestampSec !== timestampSec;
-  };
-  return [...headers, end].filter(differ).map(({ number }) => number);
-}
-
-/** Blocks that closed a day before its end, by the second reading's word for their time, and when that day ends. */
-function closedEarly(
-  { headers = [] }: Range,
-  closings: readonly { readonly block: number; readonly date: Day }[],
-): ReadonlyMap<number, number> {
-  const ends = new Map(closings.map(({ block, date }) => [block, dayEndSec(date)]));
-  const early = headers.filter(({ number, timestampSec }) => timestampSec < (ends.get(number) ?? 0));
-  return new Map(early.map(({ number }) => [number, ends.get(number) ?? 0]));
 }
 
 /** What the first readings of a range's blocks brought, by block number. */

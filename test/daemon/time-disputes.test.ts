@@ -97,6 +97,27 @@ describe("the time of a block without logs", () => {
     expect([tipOf(told), told.settled()]).toEqual([72, 62]);
   });
 
+  it("is not settled by one reading's word for it, where the first reading had no row of it", async () => {
+    const [chain] = chainsOf(1, { quiet: 60, more: 10, pauseSec: 72 * HOURS }) as [FakeChain];
+    const told = ledgerOf(chain);
+    await told.ledger.step();
+    // As where ranges are long: only events and ends are rows.
+    told.ledger.store.db.exec("delete from processed_blocks where block_number = 60 and event_count = 0");
+    let asked = 0;
+    const lie = 3 * HOURS;
+    chain.fault = (method, params, result) => {
+      const header = result as { number: string; timestamp: string } | null;
+      if (!method.startsWith("eth_getBlockBy") || Number(header?.number) !== 60 || params[0] === "finalized")
+        return result;
+      asked += 1;
+      // Once, where it is read a second time.
+      return asked === 3 ? { ...header, timestamp: `0x${(Number(header?.timestamp) + lie).toString(16)}` } : result;
+    };
+    await watch(told, 12);
+    expect([told.settled(), lateBy(told, 60, chain)]).toEqual([60, 0]);
+    expect(asked).toBeGreaterThan(3);
+  });
+
   it("is compared where the chain is final at once", async () => {
     const all = chainsOf(2);
     for (const each of all) each.finalized = 70;
