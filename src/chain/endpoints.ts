@@ -138,9 +138,8 @@ export class Endpoints {
   async serving(signal: AbortSignal): Promise<readonly Endpoint[]> {
     if (this.#all.length === 1) return this.#all;
     const serving: Known[] = [];
-    const benched = this.#all.filter((each) => this.#isBenched(each));
-    for (const each of new Set([...this.#all.filter((one) => !benched.includes(one)), ...benched]))
-      if (await this.#agrees(each, signal)) serving.push(each);
+    const well = this.#all.filter((each) => !this.#isBenched(each));
+    for (const each of new Set([...well, ...this.#all])) if (await this.#agrees(each, signal)) serving.push(each);
     return serving;
   }
 
