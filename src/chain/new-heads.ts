@@ -16,6 +16,7 @@ export async function wakeOnNewHeads(url: string, wake: () => void, clock: Clock
         value
           ?.subscribe({ params: ["newHeads"], onData: wake, onError: reject })
           .then(({ unsubscribe }) => {
+            wake(); // A head may have come while nobody listened.
             signal.addEventListener("abort", () => void unsubscribe().catch(() => {}), { once: true });
           })
           .catch(reject);
