@@ -74,7 +74,7 @@ export class Bookkeeper {
     if (!this.days.isLongUntil(next.timestampSec, daysMax)) return false;
     this.#write(() => {
       this.#reopenDaysAhead(range);
-      requireFollowing(this.store.blocks.tip(), range, this.store.config.get("settled_block"));
+      requireFollowing(this.store, this.store.blocks.tip(), range);
       this.#books ??= this.store.books();
       this.days.closeUpTo(this.#books, next.timestampSec, next.number, daysMax);
     });
@@ -215,7 +215,7 @@ export class Bookkeeper {
 
   #apply(range: Range, touched: Touched): Committed {
     const tip = this.store.blocks.tip();
-    requireFollowing(tip, range, this.store.config.get("settled_block"));
+    requireFollowing(this.store, tip, range);
     if (tip === undefined) {
       this.store.config.set("anchor", { number: range.from - 1, hash: range.parentHash }, this.store.nowIso());
       for (const key of ["settled_block", "settled_from", "contents_from"] as const)

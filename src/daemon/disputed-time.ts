@@ -41,31 +41,24 @@ export async function retimed(
   const isSettled = number <= (store.config.get("settled_block") ?? -1);
   if (agreed === null || agreed === timestampSec || isUndone || isSettled) {
     const why = agreed === null ? "no two readings agree" : agreed === timestampSec ? "others say ours" : "ours stands";
-    const error = new LpLedgerError(
-      "transient",
-      "TIME_DISPUTED",
-      `${ours}, and the node in use says ${there.timestampSec}: ${why}`,
-      agreed === null ? { hint: ALONE } : isSettled && agreed !== timestampSec ? { hint: SETTLED_WRONG } : {},
-    );
-    chain.rotate?.(error.message);
-    throw error;
+    const hint = agreed === null ? ALONE : isSettled && agreed !== timestampSec ? SETTLED_WRONG : undefined;
+    throw disputed(chain, `${ours}, and the node in use says ${there.timestampSec}: ${why}`, hint);
   }
   const above = await lastTimed(keeper, chain, number, signal);
   const ranges = await refetchAbove(keeper, chain, above, number, signal);
   const end = ranges.at(-1)?.end;
-  if (end?.hash !== hash || end.timestampSec !== agreed) {
-    // It may have moved, or say a third time: what it brought is not what two agree on.
-    const error = new LpLedgerError(
-      "transient",
-      "TIME_DISPUTED",
-      `${ours}, two say ${agreed}, and the node in use does not`,
-    );
-    chain.rotate?.(error.message);
-    throw error;
-  }
+  // It may have moved, or say a third time: what it brought is not what two agree on.
+  if (end?.hash !== hash || end.timestampSec !== agreed)
+    throw disputed(chain, `${ours}, two say ${agreed}, and the node in use does not`);
   requireFinal(keeper, chain, ranges);
   const logs = store.contents.between(number, number)[0]?.logCount ?? 0;
   return { above, ranges, repairs: [{ blockNumber: number, blockHash: hash, storedLogs: logs, foundLogs: logs }] };
+}
+
+/** The error of a dispute that nobody ends now; the node in use is left for another one. */
+function disputed(chain: ChainPort, message: string, hint?: string): LpLedgerError {
+  chain.rotate?.(message);
+  return new LpLedgerError("transient", "TIME_DISPUTED", message, hint === undefined ? {} : { hint });
 }
 
 /** The highest stored block that the node has by the same hash and time; not below what is settled. */

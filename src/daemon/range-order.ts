@@ -1,6 +1,7 @@
 import { type Block, type Range, runningBack } from "../core/chain.ts";
 import { LpLedgerError } from "../core/errors.ts";
 import type { ProcessedBlock } from "../store/blocks.ts";
+import type { Store } from "../store/store.ts";
 
 /** What is left to do where a time was settled that nobody says any more: nothing that is settled is undone. */
 export const SETTLED_WRONG =
@@ -9,7 +10,7 @@ const SAID_WRONG =
   "another endpoint is asked next; where there is none that says otherwise, name another one in RPC_URLS";
 
 /** Whether a range is what comes after our tip, in order. @throws CHAIN_MOVED, TIME_RUNS_BACK where it is not: it may be, read again */
-export function requireFollowing(tip: ProcessedBlock | undefined, range: Range, settled: number | undefined): void {
+export function requireFollowing({ config }: Store, tip: ProcessedBlock | undefined, range: Range): void {
   requireAscending(range);
   if (tip === undefined) return;
   const { from, parentHash } = range;
@@ -25,7 +26,7 @@ export function requireFollowing(tip: ProcessedBlock | undefined, range: Range, 
       "transient",
       "TIME_RUNS_BACK",
       `block ${from} is said to be of an earlier time than our tip: ${firstSec}, before ${tip.timestampSec}`,
-      { hint: tip.number <= (settled ?? -1) ? SETTLED_WRONG : SAID_WRONG },
+      { hint: tip.number <= (config.get("settled_block") ?? -1) ? SETTLED_WRONG : SAID_WRONG },
     );
 }
 
