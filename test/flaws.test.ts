@@ -169,7 +169,7 @@ describe("a flaw of the first programme that the ledger does not have", () => {
     const day = { startSec: 86_400, endSec: 172_800 };
     const at = (tick: number): TimedState => ({
       atSec: 0,
-      state: { kind: "ticks", tick },
+      state: { kind: "ticks", tick, sqrtPriceX96: sqrtRatioAtTick(tick), liquidity: 1n, amounts: null },
     });
     const held = { provider: ann, via: "", range: { tickLower: -60, tickUpper: 60 }, opening: E18, changes: [] };
     const [inside, below, above] = [0, -100, 100].map(

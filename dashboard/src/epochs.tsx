@@ -25,7 +25,7 @@ export function Epochs({ pulse }: { readonly pulse: number }) {
                     Allocated
                   </th>
                   <th scope="col" class="right">
-                    Paid
+                    To pay
                   </th>
                 </tr>
               </thead>
@@ -76,7 +76,8 @@ export function EpochPage({ of, pulse }: { readonly of: string; readonly pulse: 
               <section key={token.address}>
                 <h2>{token.symbol}</h2>
                 <p>
-                  Budget <Tokens units={token.budget} decimals={token.decimals} symbol={token.symbol} />, paid{" "}
+                  Budget <Tokens units={token.budget} decimals={token.decimals} symbol={token.symbol} />,{" "}
+                  {epoch.state === "final" ? "pays" : "would pay"}{" "}
                   <Tokens units={token.paid} decimals={token.decimals} symbol={token.symbol} />
                   {token.carriedOut === "0" ? "" : ", carried on "}
                   {token.carriedOut === "0" ? null : (
@@ -100,7 +101,7 @@ export function EpochPage({ of, pulse }: { readonly of: string; readonly pulse: 
                         Allocated
                       </th>
                       <th scope="col" class="right">
-                        Paid
+                        To pay
                       </th>
                     </tr>
                   </thead>

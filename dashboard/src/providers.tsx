@@ -277,7 +277,7 @@ function Rewards({ provider }: { readonly provider: Provider }) {
     <section>
       <h2>Rewards</h2>
       {rewards.length === 0 ? (
-        <p class="empty">No epoch has paid it anything yet.</p>
+        <p class="empty">No epoch gives it anything yet.</p>
       ) : (
         <Table name={`Rewards by epoch`}>
           <thead>
@@ -288,7 +288,7 @@ function Rewards({ provider }: { readonly provider: Provider }) {
                 Allocated
               </th>
               <th scope="col" class="right">
-                Paid
+                To pay
               </th>
               <th scope="col">Proof</th>
             </tr>

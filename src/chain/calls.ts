@@ -10,7 +10,7 @@ import stakerAbi from "../../abi/uniswap-v3-staker.json" with { type: "json" };
 import poolManagerAbi from "../../abi/uniswap-v4-pool-manager.json" with { type: "json" };
 import tokenAbi from "../../abi/uniswap-v4-position-manager.json" with { type: "json" };
 import { LpLedgerError, shown } from "../core/errors.ts";
-import { type Address, toAddress } from "../core/hex.ts";
+import { type Address, toAddress, ZERO_ADDRESS } from "../core/hex.ts";
 import { hexOf, keccakOfHex } from "../core/keccak.ts";
 import type { Pool } from "../core/programme.ts";
 import type { Question } from "../core/question.ts";
@@ -41,13 +41,21 @@ export class ContractReader {
     this.#rpc = rpc;
   }
 
-  /** Answers in the order of the questions, as of the end of a block; null where the call reverted. */
+  /** Answers in the order of the questions, as of the end of a block; null where the call reverted, or the node no longer has that state. */
   async ask(
     questions: readonly Question[],
     blockNumber: number,
     signal: AbortSignal,
   ): Promise<readonly (string | null)[]> {
-    return this.#callAll(questions.map(callOf), hex(blockNumber), signal);
+    const answers = await this.#callAll(questions.flatMap(callsOf), hex(blockNumber), signal);
+    let next = 0;
+    return questions.map(({ kind }) => {
+      const answer = answers[next++] ?? null;
+      if (kind !== "shares-held") return answer;
+      // A token whose zero address has no balance to tell keeps nothing there.
+      const atZero = answers[next++] ?? "0";
+      return answer === null ? null : `${BigInt(answer) - BigInt(atZero)}`;
+    });
   }
 
   /** What view functions answer at the head; null where a call reverted, or no contract answers so. */
@@ -118,7 +126,8 @@ function answerOf(
 ): string | null {
   if (outcome instanceof LpLedgerError) {
     const reverted = outcome.facts["code"] === 3 || REVERTED.test(String(outcome.facts["text"]));
-    if (reverted) return null;
+    // Nor does a node answer that no longer has the state of that block.
+    if (reverted || isPruned(outcome)) return null;
     throw outcome;
   }
   if (outcome.result === "0x") return null; // No contract there.
@@ -146,9 +155,16 @@ function tokenCalls({ address, protocol, form, salted, tokens }: Pool): readonly
   return [["token0", "token1"].map((name) => view(address, pairAbi as Abi, name, [], String))];
 }
 
+function callsOf(question: Question): readonly ViewCall[] {
+  if (question.kind !== "shares-held") return [callOf(question)];
+  const { token } = question;
+  return [callOf(question), callOf({ kind: "shares", token, holder: ZERO_ADDRESS })];
+}
+
 function callOf(question: Question): ViewCall {
   switch (question.kind) {
     case "share-supply":
+    case "shares-held":
       return view(question.token, erc20Abi as Abi, "totalSupply", [], String);
     case "shares":
       return view(question.token, erc20Abi as Abi, "balanceOf", [question.holder], String);

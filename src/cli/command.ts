@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError } from "commander";
 import { type Day, isDay } from "../core/day.ts";
-import { type Address, toAddress } from "../core/hex.ts";
+import { type Address, toAddress, toPoolId } from "../core/hex.ts";
 
 /** A command with the options that all have. */
 export function command(parent: Command, name: string, description: string, example: string): Command {
@@ -22,6 +22,12 @@ export function address(text: string): Address {
 /** Several of them. */
 export function addresses(text: string, before: readonly Address[] | undefined): readonly Address[] {
   return [...(before ?? []), address(text)];
+}
+
+/** Pools of an option that takes several: an address, or a Uniswap V4 pool's id. */
+export function poolIds(text: string, before: readonly Address[] | undefined): readonly Address[] {
+  const isId = /^0x[0-9a-fA-F]{64}$/.test(text);
+  return [...(before ?? []), isId ? toPoolId(text) : address(text)];
 }
 
 /** A UTC day on the command line. */

@@ -1,18 +1,18 @@
-import { type Day, dayStartSec } from "../core/day.ts";
+import { type Day, dayStartSec, nextDay } from "../core/day.ts";
 import { formatDecimal } from "../core/decimal.ts";
 import type { TokenSums } from "../core/epoch-record.ts";
 import type { Address } from "../core/hex.ts";
 import type { DayPrices } from "../core/price.ts";
 import type { Pool, Programme } from "../core/programme.ts";
 import { capOf, type Reward } from "../core/rewards.ts";
-import type { RewardRules, Rules } from "../core/rules.ts";
-import { weekOf } from "../core/tiers.ts";
+import type { RewardRules, Rules, TierRules } from "../core/rules.ts";
+import { earningDays, heldWeight, weekOf, weightOfDay } from "../core/tiers.ts";
 import { withDiscovered } from "../daemon/followed.ts";
 import { pastOf, type Rewarding, rewardingOf } from "../daemon/rewards.ts";
 import { uncountedOn } from "../daemon/tiers.ts";
 import { type DayPart, derivationOf, type PoolPart } from "../store/derivation.ts";
 import type { StoredEpoch } from "../store/rewards.ts";
-import { storedEpoch } from "./rewards.ts";
+import { paysText, storedEpoch } from "./rewards.ts";
 import { jsonAnswer, scaled } from "./table.ts";
 import { type CommonOptions, contextOf, type Io, withReader } from "./wiring.ts";
 
@@ -33,6 +33,12 @@ export async function rewardsExplain(io: Io, provider: Address, options: Explain
         ...day,
         prices: store.prices.ofDay(day.date),
         uncounted: new Set<string>(uncountedOn(store, followed, day.date)),
+        leftOut: new Map(
+          store.leftOut
+            .between(day.date, nextDay(day.date))
+            .filter((each) => each.provider === provider)
+            .map(({ pool, note }) => [pool, note]),
+        ),
       }));
       const rewards = stored.record.tokens.map(({ address }) =>
         store.rewards.rowsOf(options.epoch, address).find((row) => row.provider === provider),
@@ -44,8 +50,12 @@ export async function rewardsExplain(io: Io, provider: Address, options: Explain
   });
 }
 
-/** `uncounted`: pools that the day's value leaves out. */
-type ExplainedDay = DayPart & { readonly prices: DayPrices; readonly uncounted: ReadonlySet<string> };
+/** `uncounted`: pools that the day's value leaves out; `leftOut`: those without a value that count nothing, and what they may be worth. */
+type ExplainedDay = DayPart & {
+  readonly prices: DayPrices;
+  readonly uncounted: ReadonlySet<string>;
+  readonly leftOut: ReadonlyMap<string, string>;
+};
 
 interface Facts {
   readonly stored: StoredEpoch;
@@ -58,9 +68,13 @@ function jsonOf({ stored, days, rewards }: Facts): object {
   const { rules: _, ...epoch } = stored.record;
   return {
     epoch: { ...epoch, state: stored.state, resultHash: stored.resultHash },
-    days: days.map(({ prices, uncounted, ...day }) => ({
+    days: days.map(({ prices, uncounted, leftOut, ...day }) => ({
       ...day,
-      pools: day.pools.map((part) => ({ ...part, counts: !uncounted.has(part.pool) })),
+      pools: day.pools.map((part) => ({
+        ...part,
+        counts: !uncounted.has(part.pool) && !leftOut.has(part.pool),
+        leftOut: leftOut.get(part.pool) ?? null,
+      })),
       prices: [...prices].map(([token, { priceE18, source }]) => ({
         token,
         price: formatDecimal(priceE18, 18),
@@ -116,19 +130,44 @@ function dayLines(day: ExplainedDay, rules: Rules, rule: RewardRules, programme:
   );
   const counted = day.inRangeValue ?? day.value;
   if (rule.weighting === "in-range") lines.push(`  of it in range: ${money(counted)}`);
+  if (tiers.retroactive) return [...lines, `  counts ${counted}`];
+  if (tiers.basis === "held") return [...lines, ...heldLines(tiers, day, money)];
+  return [...lines, `  weighs ${counted} x ${day.multiplierBp} = ${counted * BigInt(day.multiplierBp)}`];
+}
+
+/** What each tier counts for, and what the day weighs by that. */
+function heldLines(tiers: TierRules, day: ExplainedDay, money: (value: bigint) => string): readonly string[] {
+  const { bases } = day;
+  const counting = tiers.levels.flatMap((level, i) => {
+    const { multiplierBp } = level;
+    const [base, next] = [bases[i] ?? 0n, bases[i + 1] ?? 0n];
+    return base === 0n ? [] : [{ tier: i + 1, days: earningDays(level), base, part: base - next, multiplierBp }];
+  });
+  const sum = counting.map(({ part, multiplierBp }) => `${part} x ${multiplierBp}`).join(" + ");
   return [
-    ...lines,
-    tiers.retroactive
-      ? `  counts ${counted}`
-      : `  weighs ${counted} x ${day.multiplierBp} = ${counted * BigInt(day.multiplierBp)}`,
+    ...counting.map(
+      ({ tier, days, base }) =>
+        `  tier ${tier} counts for ${money(base)}, ${days === 1 ? "the day's" : `the least of its last ${days} days`}`,
+    ),
+    `  weighs ${sum || "0"} = ${heldWeight(tiers, bases)}`,
   ];
 }
 
 /** A pool's part of a day: average amount x price of each token. */
-function poolLines(part: PoolPart, { prices, uncounted }: ExplainedDay, programme: Programme): readonly string[] {
+function poolLines(
+  part: PoolPart,
+  { prices, uncounted, leftOut }: ExplainedDay,
+  programme: Programme,
+): readonly string[] {
+  const out = leftOut.get(part.pool);
+  const why = uncounted.has(part.pool)
+    ? ", which does not count on this day"
+    : out === undefined
+      ? ""
+      : `, which has no value and counts nothing: ${out}`;
   const pool = programme.pools.find(({ address }) => address === part.pool);
   return [
-    `  pool ${part.pool} (${part.protocol}): ${scaled(part.value, programme)}${uncounted.has(part.pool) ? ", which does not count on this day" : ""}`,
+    `  pool ${part.pool} (${part.protocol}): ${scaled(part.value, programme)}${why}`,
     ...amountLines(pool, part.tokenSeconds, prices, ""),
     ...(part.inRangeTokenSeconds === null ? [] : amountLines(pool, part.inRangeTokenSeconds, prices, ", in range")),
   ];
@@ -159,15 +198,16 @@ function weightLines(
   const counting = days.filter(({ tier }) => tier !== null && tier > 0);
   if (counting.length === 0) return { lines: ["it weighs nothing in this epoch"], total: 0n };
   const values = counting.map((day) => (rule.weighting === "in-range" ? day.inRangeValue : null) ?? day.value ?? 0n);
-  const multipliers = counting.map(({ multiplierBp }) => BigInt(multiplierBp ?? 0));
   const unit = `in ${programme.quote.symbol} scaled by ${programme.quote.decimals} decimals x basis points`;
   if (tiers.retroactive) {
     const sum = values.reduce((total, value) => total + value, 0n);
-    const last = multipliers.at(-1) ?? 0n;
+    const last = BigInt(counting.at(-1)?.multiplierBp ?? 0);
     const text = `weight: (${values.join(" + ")}) x ${last}, the multiplier of its last day, = ${sum * last} (${unit})`;
     return { lines: [text], total: sum * last };
   }
-  const parts = values.map((value, i) => value * (multipliers[i] ?? 0n));
+  const parts = counting.map(({ multiplierBp, bases }, i) =>
+    weightOfDay(tiers, { value: values[i] ?? 0n, multiplierBp: multiplierBp ?? 0, bases }),
+  );
   const total = parts.reduce((sum, part) => sum + part, 0n);
   const text = `weight: ${parts.join(" + ")}${parts.length > 1 ? ` = ${total}` : ""} (${unit})`;
   return { lines: [text], total };
@@ -209,7 +249,8 @@ function tokenLines(
   lines.push(`  allocated: ${amount} = ${formatDecimal(amount, sums.decimals)} ${sums.symbol}`);
   if (carriedIn > 0n) lines.push(`  carried in from epochs before: ${carriedIn}`);
   const due = amount + carriedIn;
-  if (paid === due) return [...lines, `  paid: ${paid} = ${formatDecimal(paid, sums.decimals)} ${sums.symbol}`];
+  if (paid === due)
+    return [...lines, `  ${paysText(stored.state)} ${paid} = ${formatDecimal(paid, sums.decimals)} ${sums.symbol}`];
   return [
     ...lines,
     `  ${due} is below the minimum payout of ${token?.minimumPayout ?? "?"}: carried to its next epoch`,

@@ -1,11 +1,11 @@
 import { type Command, Option } from "commander";
 import type { Address } from "../core/hex.ts";
 import { FORMATS } from "../distribution/distribution.ts";
-import { address, command, day, wholeNumber } from "./command.ts";
+import { address, command, day, poolIds, wholeNumber } from "./command.ts";
 import { type ExplainOptions, rewardsExplain } from "./explain.ts";
 import { pricesImport, pricesMissing, pricesRevise, type ReviseOptions } from "./prices.ts";
 import { pricesFetch } from "./prices-fetch.ts";
-import { type EpochOptions, rewardsCalculate, rewardsFinalize, rewardsShow } from "./rewards.ts";
+import { type CalculateOptions, type EpochOptions, rewardsCalculate, rewardsFinalize, rewardsShow } from "./rewards.ts";
 import { type RewardsExportOptions, rewardsExport } from "./rewards-export.ts";
 import { tiers } from "./tiers.ts";
 import type { CommonOptions, Io } from "./wiring.ts";
@@ -73,7 +73,12 @@ export function rewardCommands(program: Command, io: Io): void {
     "lp-ledger rewards calculate --epoch 3",
   )
     .addOption(epoch())
-    .action((_: EpochOptions, self: Command) => rewardsCalculate(io, self.optsWithGlobals()));
+    .option(
+      "--leave-out <pools...>",
+      "pools that count nothing on days on which they cannot be valued, so that they hold up nobody else",
+      poolIds,
+    )
+    .action((_: CalculateOptions, self: Command) => rewardsCalculate(io, self.optsWithGlobals()));
   command(rewards, "show", "list the epochs, or one with all it gives", "lp-ledger rewards show --epoch 3")
     .addOption(epoch())
     .action((_: EpochOptions, self: Command) => rewardsShow(io, self.optsWithGlobals()));

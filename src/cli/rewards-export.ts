@@ -41,6 +41,16 @@ interface Written {
 
 /** Writes the distribution files of a final epoch, or of all up to it; every file is read again and proven before the folder appears. */
 export async function rewardsExport(io: Io, options: RewardsExportOptions): Promise<void> {
+  if (options.cumulative && options.format?.includes("safe"))
+    throw new LpLedgerError(
+      "usage",
+      "SAFE_CUMULATIVE",
+      "a Safe batch of cumulative totals would pay again what was paid before",
+      {
+        hint: "nothing was written: leave out --cumulative, and export each epoch for Safe; or leave out safe",
+        exitCode: 64,
+      },
+    );
   const { settings, programme } = contextOf(io, options);
   const { results, facts } = await withReader(settings, async (store) =>
     store.db.transaction(() => ({
@@ -80,7 +90,7 @@ export async function rewardsExport(io: Io, options: RewardsExportOptions): Prom
     sync(part);
     renameSync(part, folder);
     if (options.json) io.out(jsonAnswer({ path: folder, ...manifest }));
-    else io.out(textOf(folder, written, tokensOf(results)));
+    else io.out(textOf(folder, written, tokensOf(results), options));
   } catch (error) {
     rmSync(part, { recursive: true, force: true });
     throw error;
@@ -129,7 +139,12 @@ function writeToken(
   };
 }
 
-function textOf(folder: string, written: readonly Written[], tokens: readonly TokenSums[]): string {
+function textOf(
+  folder: string,
+  written: readonly Written[],
+  tokens: readonly TokenSums[],
+  { cumulative, format }: RewardsExportOptions,
+): string {
   const lines = written.flatMap((each, i) => {
     const whole = (amount: string): string => formatDecimal(BigInt(amount), tokens[i]?.decimals ?? 0);
     return [
@@ -143,5 +158,9 @@ function textOf(folder: string, written: readonly Written[], tokens: readonly To
       ...(each.recipients === 0 ? ["  nobody is paid: no file was written"] : []),
     ];
   });
-  return `${[folder, ...lines].join("\n")}\n`;
+  const left =
+    cumulative && format === undefined
+      ? ["no batch for Safe: of cumulative totals it would pay again what was paid before"]
+      : [];
+  return `${[folder, ...lines, ...left].join("\n")}\n`;
 }

@@ -1,10 +1,12 @@
 import { contractText } from "../core/address-facts.ts";
 import { formatDecimal } from "../core/decimal.ts";
-import type { EpochRecord, TokenSums } from "../core/epoch-record.ts";
+import type { TokenSums } from "../core/epoch-record.ts";
 import { LpLedgerError } from "../core/errors.ts";
+import type { Address } from "../core/hex.ts";
 import type { Programme } from "../core/programme.ts";
 import type { Reward } from "../core/rewards.ts";
 import { compareProgramme } from "../daemon/adopt.ts";
+import { leaveOutUpTo } from "../daemon/leave-out.ts";
 import {
   calculateUpTo,
   epochOf,
@@ -15,6 +17,7 @@ import {
   rewardingOf,
   waitingFor,
 } from "../daemon/rewards.ts";
+import type { LeftOut } from "../store/left-out.ts";
 import type { StoredEpoch } from "../store/rewards.ts";
 import type { Store } from "../store/store.ts";
 import { sha256 } from "./platform.ts";
@@ -25,14 +28,21 @@ export interface EpochOptions extends CommonOptions {
   readonly epoch?: number;
 }
 
+export interface CalculateOptions extends EpochOptions {
+  /** Pools that count nothing on days on which they cannot be valued. */
+  readonly leaveOut?: readonly Address[];
+}
+
 /** Calculates an epoch, or every one that can be, and keeps the result; one that is final is calculated again and compared. */
-export async function rewardsCalculate(io: Io, options: EpochOptions): Promise<void> {
+export async function rewardsCalculate(io: Io, options: CalculateOptions): Promise<void> {
   const { settings, programme } = contextOf(io, options);
   const rewarding = rewardingOf(programme);
   const stored = await withOperator(settings, async (store) => {
     const asked = (each: StoredEpoch): boolean => options.epoch === undefined || each.record.epoch === options.epoch;
     store.write(() => {
       requireFollowed(store, programme);
+      const asked = new Set(options.leaveOut);
+      leaveOutUpTo(store, programme, rewarding, options.epoch ?? rewarding.rewards.epochs.length, asked);
       const upTo = options.epoch ?? lastReady(store, rewarding);
       epochOf(rewarding, upTo);
       if (store.rewards.epoch(upTo)?.state !== "final")
@@ -44,10 +54,21 @@ export async function rewardsCalculate(io: Io, options: EpochOptions): Promise<v
         const frozen = store.rewards.epoch(record.epoch);
         if (frozen !== undefined) requireSame(store, rewarding, sha256, frozen);
       })();
-    return store.rewards.epochs().filter(asked);
+    return store.rewards
+      .epochs()
+      .filter(asked)
+      .map((each) => withLeftOut(store, each));
   });
   if (options.json) io.out(jsonAnswer(stored.map(answerOf)));
   else writeLines(io.out, stored, textOf);
+}
+
+/** An epoch, with what has no value in it and counts nothing. */
+type ShownEpoch = StoredEpoch & { readonly leftOut: readonly LeftOut[] };
+
+function withLeftOut(store: Store, stored: StoredEpoch): ShownEpoch {
+  const { first, end } = stored.record;
+  return { ...stored, leftOut: store.leftOut.between(first, end) };
 }
 
 /** The newest epoch that can be calculated. @throws why the first one cannot, where none can */
@@ -67,7 +88,7 @@ export async function rewardsShow(io: Io, options: EpochOptions): Promise<void> 
       showOne(io, store, storedEpoch(store, rewarding, options.epoch), options);
       return;
     }
-    const stored = store.rewards.epochs();
+    const stored = store.rewards.epochs().map((each) => withLeftOut(store, each));
     if (options.json) {
       io.out(jsonAnswer(stored.map(answerOf)));
       return;
@@ -87,7 +108,10 @@ export async function rewardsFinalize(io: Io, options: EpochOptions): Promise<vo
   const { epoch, isNew } = await withOperator(settings, async (store) =>
     store.write(() => {
       requireFollowed(store, programme);
-      return finalise(store, rewarding, sha256, options.epoch ?? firstOpen(store, rewarding));
+      const number = options.epoch ?? firstOpen(store, rewarding);
+      leaveOutUpTo(store, programme, rewarding, number, new Set());
+      const made = finalise(store, rewarding, sha256, number);
+      return { ...made, epoch: withLeftOut(store, made.epoch) };
     }),
   );
   if (options.json) io.out(jsonAnswer({ ...answerOf(epoch), isNew }));
@@ -122,20 +146,29 @@ export function storedEpoch(store: Store, rewarding: Rewarding, number: number):
   });
 }
 
-function answerOf({ record, state, resultHash }: StoredEpoch): object {
+function answerOf({ record, state, resultHash, leftOut }: ShownEpoch): object {
   const { rules: _, ...rest } = record;
-  return { ...rest, state, resultHash };
+  return { ...rest, state, resultHash, leftOut };
 }
 
-function textOf({ record, state, resultHash }: StoredEpoch): string {
+function textOf({ record, state, resultHash, leftOut }: ShownEpoch): string {
   return `${[
     `epoch ${record.epoch}  ${record.first} to before ${record.end}  ${state}`,
-    ...record.tokens.map((sums) => `  ${sumsText(sums)}`),
+    ...record.tokens.map((sums) => `  ${sumsText(sums, state)}`),
+    ...leftOut.map(
+      ({ date, pool, provider, note }) =>
+        `  ${date}: what ${provider} has in pool ${pool} has no value and counts nothing: ${note}`,
+    ),
     `  at block ${record.blockNumber} (${record.blockHash}), result ${resultHash}`,
   ].join("\n")}\n`;
 }
 
-function sumsText(sums: TokenSums): string {
+/** Nothing is paid by an epoch that is only calculated. */
+export function paysText(state: StoredEpoch["state"]): string {
+  return state === "final" ? "pays" : "would pay";
+}
+
+function sumsText(sums: TokenSums, state: StoredEpoch["state"]): string {
   const whole = (amount: string): string => `${formatDecimal(BigInt(amount), sums.decimals)} ${sums.symbol}`;
   const more: readonly (readonly [string, string])[] = [
     ["rolled in", sums.rolledIn],
@@ -146,12 +179,13 @@ function sumsText(sums: TokenSums): string {
   return [
     `budget ${whole(sums.budget)}`,
     `allocated ${whole(sums.allocated)}`,
-    `paid ${whole(sums.paid)}`,
+    `${paysText(state)} ${whole(sums.paid)}`,
     ...more.filter(([, amount]) => amount !== "0").map(([what, amount]) => `${what} ${whole(amount)}`),
   ].join(", ");
 }
 
-function showOne(io: Io, store: Store, stored: StoredEpoch, options: CommonOptions): void {
+function showOne(io: Io, store: Store, found: StoredEpoch, options: CommonOptions): void {
+  const stored = withLeftOut(store, found);
   const { record } = stored;
   const { rewards } = store.rewards.resultOf(stored);
   const facts = store.addressFacts.all();
@@ -165,19 +199,19 @@ function showOne(io: Io, store: Store, stored: StoredEpoch, options: CommonOptio
   }
   io.out(textOf(stored));
   for (const [i, sums] of record.tokens.entries())
-    writeLines(io.out, rewards[i] ?? [], (row) => rowText(row, sums, record, contractOf(row.provider)));
+    writeLines(io.out, rewards[i] ?? [], (row) => rowText(row, sums, stored, contractOf(row.provider)));
 }
 
 function rowText(
   row: ReturnType<Store["rewards"]["rowsOf"]>[number],
   { symbol, decimals }: TokenSums,
-  { totalWeight }: EpochRecord,
+  { record: { totalWeight }, state }: StoredEpoch,
   contract: string,
 ): string {
   const share = totalWeight === "0" ? 0n : (row.weight * 1_000_000n) / BigInt(totalWeight);
   const paid =
     row.paid === row.amount
       ? ""
-      : `  carried in ${formatDecimal(row.carriedIn, decimals)}, paid ${formatDecimal(row.paid, decimals)}`;
+      : `  carried in ${formatDecimal(row.carriedIn, decimals)}, ${paysText(state)} ${formatDecimal(row.paid, decimals)}`;
   return `${row.provider}  tier ${row.tier}  ${formatDecimal(share, 4).padStart(8)} %  ${formatDecimal(row.amount, decimals)} ${symbol}${paid}${contract === "" ? "" : `  ${contract}`}\n`;
 }

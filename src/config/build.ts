@@ -1,8 +1,9 @@
 import { protocolOf } from "../core/decode/protocols.ts";
 import { homeOf, WRAPPERS } from "../core/decode/wrappers.ts";
 import { type Address, toAddress, toPoolId } from "../core/hex.ts";
-import { parsePriceE18 } from "../core/price.ts";
+import { PRICED_SEC_MIN, parsePriceE18 } from "../core/price.ts";
 import type { Factory, Finality, Pool, PriceSource, Programme, Token, Wrapper } from "../core/programme.ts";
+import { RATE_RISE_BP, RATE_SAMPLES } from "../core/valuation/share-rate.ts";
 import { rulesOf } from "./rules.ts";
 import type { FactoryFile, PoolFile, PriceSourceFile, ProgrammeFile, TokenFile, WrapperFile } from "./schema.ts";
 
@@ -50,9 +51,15 @@ export function programmeOf(file: ProgrammeFile): Programme {
 
 function sourceOf(source: PriceSourceFile): PriceSource {
   if ("fixed" in source) return { kind: "fixed", priceE18: parsePriceE18(source.fixed) ?? 0n };
-  if ("pool" in source) return { kind: "pool", pool: toPoolId(source.pool) };
+  if ("pool" in source) {
+    const { pool, average = "median", minSeconds = PRICED_SEC_MIN } = source;
+    return { kind: "pool", pool: toPoolId(pool), average, minSeconds };
+  }
   if ("imported" in source) return { kind: "imported" };
-  if ("rate" in source) return { kind: "rate", asset: tokenOf(source.rate.asset) };
+  if ("rate" in source) {
+    const { asset, samples = RATE_SAMPLES, rateRisePerDayBp: risePerDayBp = RATE_RISE_BP } = source.rate;
+    return { kind: "rate", asset: tokenOf(asset), samples, risePerDayBp };
+  }
   if ("coingecko" in source) {
     const { id, maxDistanceSeconds: distanceSecMax = DISTANCE_SEC_MAX } = source.coingecko;
     return { kind: "coingecko", id, distanceSecMax };

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { type Day, daysAfter, isDay } from "../core/day.ts";
 import { parseDecimal } from "../core/decimal.ts";
 import { ONE_ADDRESS, toAddress, ZERO_ADDRESS } from "../core/hex.ts";
-import { BURN_ADDRESSES, type Epoch, type RewardRules, type Rules, telescoped } from "../core/rules.ts";
+import { BURN_ADDRESSES, type Epoch, NEGLIGIBLE_BP, type RewardRules, type Rules, telescoped } from "../core/rules.ts";
 import type { Problem } from "./problems.ts";
 import { address, decimalText, token } from "./shapes.ts";
 
@@ -44,6 +44,12 @@ const tiers = z.strictObject({
     .boolean()
     .optional()
     .describe("true: all days of an epoch count with the tier of the provider's last one, not each with its own"),
+  basis: z
+    .enum(["address", "held"])
+    .optional()
+    .describe(
+      "address (the default): a multiplier counts for all that an address has on a day; held: only for what it held on every day of the weeks that earn it, so that a streak of dust cannot be rented",
+    ),
 });
 
 const rewardToken = z.strictObject({
@@ -87,6 +93,14 @@ const rewards = z.strictObject({
     .boolean()
     .optional()
     .describe("whether pools that factories made count, too (default false: whoever makes a pool sets its price)"),
+  negligibleBp: z
+    .int()
+    .min(0)
+    .max(100)
+    .optional()
+    .describe(
+      "pools that cannot be valued on a day count nothing where they are worth at most so much of the epoch together, in hundredths of a percent (default 1)",
+    ),
 });
 
 /** The parts of the programme file that say how loyalty is measured and what it earns. */
@@ -115,6 +129,7 @@ export function rulesOf(file: RulesFile, chainId: number, quoteDecimals: number)
       minimum: value(tiered?.minimum),
       levels: tiered?.levels.map((level) => ({ ...level, value: value(level.value) })) ?? [PLAIN_LEVEL],
       retroactive: tiered?.retroactive ?? false,
+      basis: tiered?.basis ?? "address",
     },
     rewards: rewarded === undefined || said === undefined ? null : rewardRulesOf(rewarded, said, chainId),
   };
@@ -155,6 +170,7 @@ function rewardRulesOf(file: z.infer<typeof rewards>, said: z.infer<typeof sched
     undistributed: file.undistributed ?? "roll-over",
     atEnd: file.atEnd ?? "pay",
     discoveredPools: file.discoveredPools ?? false,
+    negligibleBp: file.negligibleBp ?? NEGLIGIBLE_BP,
   };
 }
 
@@ -193,6 +209,8 @@ export function ruleProblems(file: RulesFile, quoteDecimals: number): readonly P
     if (before !== undefined && week < before.week)
       problem(`tiers.levels.${i}.week`, `at least ${before.week}, as the tier before`, week);
   });
+  if (tiered?.basis === "held" && tiered.retroactive === true)
+    problem("tiers.basis", "address where tiers are retroactive: held counts each day by what stood behind it", "held");
   if (rewarded === undefined) return problems;
   if (said === undefined) problem("schedule", "the programme's first day and its days: rewards need them", undefined);
   rewarded.tokens.forEach(({ address: at, decimals, ...one }, i) => {

@@ -165,13 +165,39 @@ const priceSource = z.union([
       .describe("quote units per whole token"),
   }),
   z.strictObject({
-    pool: address.or(poolId).describe("a followed pool of this token: its time-weighted price of the day"),
+    pool: address.or(poolId).describe("a followed pool of this token: its own price of the day"),
+    average: z
+      .enum(["median", "mean"])
+      .optional()
+      .describe(
+        "median (the default): the price at or below which the pool stood for half of the time, which takes half of the day to move; mean: of its ticks, or of a pair's prices, which one block may move",
+      ),
+    minSeconds: z
+      .int()
+      .min(1)
+      .max(86_400)
+      .optional()
+      .describe("a day in which the pool had active liquidity for less is not priced by it (default 3600)"),
   }),
   z.strictObject({
     rate: z
-      .strictObject({ asset: token })
+      .strictObject({
+        asset: token,
+        samples: z
+          .union([1, 2, 3, 4, 6, 8, 12, 24].map((each) => z.literal(each)))
+          .optional()
+          .describe("how often a day it is asked for, evenly from midnight on (default 24): the median counts"),
+        rateRisePerDayBp: z
+          .int()
+          .min(0)
+          .max(10_000)
+          .optional()
+          .describe(
+            "how much it is believed to rise in a day, in hundredths of a percent (default 100); more waits, or is brought in by lp-ledger prices",
+          ),
+      })
       .describe(
-        "of an ERC-4626 share: what its contract converts it to at each day's last block; the asset needs a price",
+        "of an ERC-4626 share: what its contract converts it to, the median of samples through the day; the asset needs a price",
       ),
   }),
   z.strictObject({ imported: z.literal(true).describe("what lp-ledger prices import brought in for the day") }),

@@ -1,5 +1,5 @@
 import { protocolOf } from "./decode/protocols.ts";
-import { formatPriceE18 } from "./price.ts";
+import { formatPriceE18, PRICED_SEC_MIN } from "./price.ts";
 import {
   aggregatorsOf,
   creditedUnless,
@@ -8,7 +8,8 @@ import {
   type PriceSource,
   type Programme,
 } from "./programme.ts";
-import type { Rules } from "./rules.ts";
+import { NEGLIGIBLE_BP, type RewardRules, type Rules } from "./rules.ts";
+import { RATE_RISE_BP, RATE_SAMPLES } from "./valuation/share-rate.ts";
 
 /** A pool's part that its recorded history rests on. */
 export interface FollowedPool {
@@ -128,8 +129,22 @@ export function creditedByCanonical({ wrappers = [], valuation }: CanonicalProgr
 
 function sourceOf(source: PriceSource) {
   if (source.kind === "fixed") return { fixed: formatPriceE18(source.priceE18) };
-  if (source.kind === "rate") return { rate: source.asset.address };
-  if (source.kind === "pool") return { pool: source.pool };
+  if (source.kind === "rate") {
+    const { asset, samples, risePerDayBp } = source;
+    return {
+      rate: asset.address,
+      ...(samples === RATE_SAMPLES ? {} : { samples }),
+      ...(risePerDayBp === RATE_RISE_BP ? {} : { risePerDayBp }),
+    };
+  }
+  if (source.kind === "pool") {
+    const { pool, average, minSeconds } = source;
+    return {
+      pool,
+      ...(average === "median" ? {} : { average }),
+      ...(minSeconds === PRICED_SEC_MIN ? {} : { minSeconds }),
+    };
+  }
   if (source.kind === "imported") return { imported: true as const };
   if (source.kind === "chainlink") {
     const { asset, proxy: _, ...feed } = source.feed;
@@ -141,11 +156,20 @@ function sourceOf(source: PriceSource) {
 
 /** The rules as JSON values, amounts as text. */
 export function canonicalRules(rules: Rules): object {
-  const { rewards } = rules;
+  const { rewards, tiers } = rules;
+  const { basis, ...others } = tiers;
   return textual({
     ...rules,
-    rewards: rewards === null ? null : { ...rewards, excluded: [...rewards.excluded].sort() },
+    // Left out where it says what every programme said before there was another.
+    tiers: basis === "address" ? others : tiers,
+    rewards: rewards === null ? null : canonicalRewards(rewards),
   });
+}
+
+/** In the order in which it always was: what is hashed is its text. */
+function canonicalRewards({ negligibleBp, ...rewards }: RewardRules): object {
+  const known = { ...rewards, excluded: [...rewards.excluded].sort() };
+  return negligibleBp === NEGLIGIBLE_BP ? known : { ...known, negligibleBp };
 }
 
 /** The inverse of `canonicalRules`: the rules as they were when an epoch was made final. */
@@ -159,6 +183,7 @@ export function rulesFrom(canonical: object): Rules {
     schedule,
     tiers: {
       ...tiers,
+      basis: tiers.basis ?? "address",
       minimum: BigInt(tiers.minimum),
       levels: tiers.levels.map((level) => ({ ...level, value: BigInt(level.value) })),
     },
@@ -171,6 +196,7 @@ export function rulesFrom(canonical: object): Rules {
       })),
       epochs: rewards.epochs.map((epoch) => ({ ...epoch, budgets: epoch.budgets.map(BigInt) })),
       excluded: new Set(rewards.excluded),
+      negligibleBp: rewards.negligibleBp ?? NEGLIGIBLE_BP,
     },
   };
 }

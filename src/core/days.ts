@@ -1,13 +1,14 @@
-import { type Amounts, amountsOf } from "./amounts.ts";
+import type { Amounts } from "./amounts.ts";
 import { invariant } from "./errors.ts";
 import type { Address } from "./hex.ts";
 import { type Holding, integralOf, type Stretch, stretchesOf, unionOf, type Window } from "./holdings.ts";
-import { isShareValued, meansOf, type Span, spansOf, type TimedState } from "./means.ts";
+import { isShareValued, meansOf, spansOf, type TimedState } from "./means.ts";
 import type { PoolMeans } from "./price.ts";
 import type { Pool } from "./programme.ts";
-import { type TickSpan, TickTime } from "./tick-time.ts";
-import { sqrtRatioAtTick, type TickRange } from "./ticks.ts";
-import { E36, inOneToken } from "./value.ts";
+import type { TickRange } from "./ticks.ts";
+import type { HeldPath } from "./valuation/held-path.ts";
+import { loggedAmounts, type PoolPath, pathOf } from "./valuation/pool-path.ts";
+import type { PricePath } from "./valuation/price-path.ts";
 
 /** What one provider had in one pool during one day. */
 export interface DayShare {
@@ -37,10 +38,14 @@ interface Held {
  */
 export class PoolDay {
   readonly means: PoolMeans;
-  readonly #pool: Pool;
   readonly #day: Window;
-  readonly #time: TickTime;
+  readonly #path: PoolPath;
   readonly #inRange: boolean;
+  /** What the pool's logs say that it held, x seconds. */
+  readonly #logged: Amounts | null;
+  /** What all accounts held, before any floor and after. */
+  readonly #exact: bigint[];
+  readonly #floored: bigint[];
   /** Whose accounts are coming in. */
   #provider: Address | undefined;
   #held: Held[] = [];
@@ -52,10 +57,12 @@ export class PoolDay {
   constructor(pool: Pool, day: Window, states: readonly TimedState[], inRange = false) {
     const spans = spansOf(day, states);
     this.means = meansOf(pool, spans);
-    this.#pool = pool;
     this.#day = day;
-    this.#time = new TickTime(ticksOf(spans));
-    this.#inRange = inRange && pool.form === "ticks";
+    this.#path = pathOf(pool, day, spans);
+    this.#inRange = inRange;
+    this.#logged = loggedAmounts(pool, spans);
+    this.#exact = pool.tokens.map(() => 0n);
+    this.#floored = pool.tokens.map(() => 0n);
   }
 
   /**
@@ -80,50 +87,85 @@ export class PoolDay {
     return share;
   }
 
+  /** Takes an account that is nobody's: it counts in the pool's sums alone. */
+  addUncredited(holding: Holding): void {
+    const stretches = stretchesOf(holding, this.#day);
+    if (stretches.length > 0) this.#tokenSeconds([{ range: holding.range, stretches }]);
+  }
+
   /** What the provider of the last account had: all accounts are in. */
   end(): DayShare | undefined {
     const [provider, held] = [this.#provider, this.#held];
     if (provider === undefined || held.length === 0) return undefined;
     this.#held = [];
-    const inRangeTokenSeconds = this.#inRange ? inRangeOf(this.#pool, held, this.means, this.#time) : null;
-    return shareOf(this.#pool, { provider, held, inRangeTokenSeconds }, this.means, this.#time, this.#day);
+    const { prices } = this.#path;
+    let liquiditySeconds = 0n;
+    for (const { stretches } of held) liquiditySeconds += integralOf(stretches);
+    return {
+      provider,
+      liquiditySeconds,
+      tokenSeconds: this.#tokenSeconds(held),
+      valued: isShareValued(this.means),
+      secondsOpen: secondsOpen(held, this.#day),
+      secondsInRange: prices === null ? null : secondsInRange(held, prices),
+      inRangeTokenSeconds: prices === null || !this.#inRange ? null : floored(prices, exactSeconds(held, prices, true)),
+    };
+  }
+
+  #tokenSeconds(held: readonly Held[]): Amounts {
+    const exact = exactSeconds(held, this.#path.held, false);
+    const whole = floored(this.#path.held, exact);
+    for (const { range, stretches } of held) this.#path.count(range, stretches);
+    addAmounts(this.#exact, exact);
+    addAmounts(this.#floored, whole);
+    return whole;
+  }
+
+  /**
+   * Compares what all accounts held with what the pool did, once they are all in. D-2: before any floor it is what the pool's own
+   * figures say, to the last bit. D-1: after all floors it is not more than its logs leave in it.
+   * @returns the identity that does not hold, if there is one
+   */
+  audit(): BrokenDay | undefined {
+    const total = this.#path.total();
+    if (total === undefined) return { identity: "D-2", token: null, expected: 0n, actual: 0n };
+    const other = total.findIndex((each, i) => each !== this.#exact[i]);
+    if (other >= 0)
+      return { identity: "D-2", token: other, expected: total[other] ?? 0n, actual: this.#exact[other] ?? 0n };
+    const over = this.#logged?.findIndex((each, i) => (this.#floored[i] ?? 0n) > each) ?? -1;
+    if (over < 0) return undefined;
+    return { identity: "D-1", token: over, expected: this.#logged?.[over] ?? 0n, actual: this.#floored[over] ?? 0n };
   }
 }
 
-function ticksOf(spans: readonly Span[]): readonly TickSpan[] {
-  const ticks: TickSpan[] = [];
-  for (const { startSec, endSec, state } of spans)
-    if (state.kind === "ticks") ticks.push({ startSec, endSec, tick: state.tick });
-  return ticks;
+/** An identity of a pool's day that does not hold, in one of its tokens. */
+export interface BrokenDay {
+  readonly identity: "D-1" | "D-2";
+  /** Null where the liquidity of all accounts is not what the pool said was active. */
+  readonly token: number | null;
+  readonly expected: bigint;
+  readonly actual: bigint;
 }
 
-function shareOf(
-  pool: Pool,
-  {
-    provider,
-    held,
-    inRangeTokenSeconds,
-  }: { readonly provider: Address; readonly held: readonly Held[]; readonly inRangeTokenSeconds: Amounts | null },
-  means: PoolMeans,
-  time: TickTime,
-  day: Window,
-): DayShare {
-  let liquiditySeconds = 0n;
-  const tokenSeconds = pool.tokens.map(() => 0n);
+/** What positions held, each along the pool's path, before anything is floored. */
+function exactSeconds(held: readonly Held[], path: HeldPath, onlyInside: boolean): readonly bigint[] {
+  const [first] = held;
+  const [only] = first?.stretches ?? [];
+  if (held.length === 1 && first?.stretches.length === 1 && only !== undefined)
+    return path.perUnit(first.range, only, onlyInside).map((each) => only.balance * each);
+  const sums = path.shifts.map(() => 0n);
   for (const { range, stretches } of held) {
-    const integral = integralOf(stretches);
-    liquiditySeconds += integral;
-    addAmounts(tokenSeconds, tokenSecondsOf(pool, integral, range, means));
+    for (const stretch of stretches) {
+      const perUnit = path.perUnit(range, stretch, onlyInside);
+      for (let i = 0; i < sums.length; i++) sums[i] = (sums[i] ?? 0n) + stretch.balance * (perUnit[i] ?? 0n);
+    }
   }
-  return {
-    provider,
-    liquiditySeconds,
-    tokenSeconds,
-    valued: isShareValued(means),
-    secondsOpen: secondsOpen(held, day),
-    secondsInRange: means.kind === "ticks" ? secondsInRange(held, time) : null,
-    inRangeTokenSeconds,
-  };
+  return sums;
+}
+
+/** Whole unit-seconds: floored once a token, over all of a provider's positions together. */
+function floored({ shifts }: HeldPath, exact: readonly bigint[]): Amounts {
+  return exact.map((sum, i) => sum >> (shifts[i] ?? 0n));
 }
 
 function addAmounts(sums: bigint[], amounts: Amounts): void {
@@ -144,35 +186,6 @@ function secondsOpen(held: readonly Held[], { startSec, endSec }: Window): numbe
   return seconds;
 }
 
-/** Amounts x seconds behind an integral of liquidity: at the mean tick, its part of the mean reserves, or by a share's mean value. */
-function tokenSecondsOf(pool: Pool, integral: bigint, range: TickRange | null, means: PoolMeans): Amounts {
-  if (means.kind === "ticks") {
-    if (range === null || means.seconds === 0) return [0n, 0n];
-    return amountsOf(integral, range, { sqrtPriceX96: sqrtRatioAtTick(means.meanTick), tick: means.meanTick }, "down");
-  }
-  if (means.kind === "shares") {
-    const { seconds, supplySeconds, amountsSeconds, valueSecondsE36 } = means;
-    if (seconds === 0) return [];
-    if (pool.valuation.by === "balances") return amountsSeconds.map((each) => (integral * each) / supplySeconds);
-    return inOneToken(pool, pool.valuation.token, (integral * valueSecondsE36) / (BigInt(seconds) * E36));
-  }
-  if (means.supplySeconds === 0n) return [0n, 0n];
-  const { reserve0Seconds, reserve1Seconds, supplySeconds } = means;
-  return [(integral * reserve0Seconds) / supplySeconds, (integral * reserve1Seconds) / supplySeconds];
-}
-
-/** Amounts x seconds behind the integral of each position's liquidity over the seconds in which it was in range. */
-function inRangeOf(pool: Pool, held: readonly Held[], means: PoolMeans, time: TickTime): Amounts {
-  const amounts = pool.tokens.map(() => 0n);
-  for (const { range, stretches } of held) {
-    if (range === null) continue;
-    let integral = 0n;
-    for (const each of stretches) integral += each.balance * BigInt(time.secondsIn(range, each));
-    addAmounts(amounts, tokenSecondsOf(pool, integral, range, means));
-  }
-  return amounts;
-}
-
 /** A range while it was open. */
 interface Opened extends Window {
   readonly range: TickRange;
@@ -184,7 +197,11 @@ const byLowerTick = (a: Opened, b: Opened): number => a.range.tickLower - b.rang
  * The union over a provider's positions: between two changes one set of ranges is open. They are sorted once, so that each
  * set is merged in one pass: this is done for every provider and day.
  */
-function secondsInRange(held: readonly Held[], time: TickTime): number {
+function secondsInRange(held: readonly Held[], path: PricePath): number {
+  const [first] = held;
+  const [only] = first?.stretches ?? [];
+  if (held.length === 1 && first?.stretches.length === 1 && only !== undefined)
+    return first.range === null ? 0 : path.secondsIn(first.range, only);
   const open: Opened[] = [];
   const changes = new Set<number>();
   for (const { range, stretches } of held) {
@@ -198,7 +215,7 @@ function secondsInRange(held: readonly Held[], time: TickTime): number {
   let seconds = 0;
   let startSec: number | undefined;
   for (const endSec of Float64Array.from(changes).sort()) {
-    if (startSec !== undefined) seconds += secondsInAny(open, { startSec, endSec }, time);
+    if (startSec !== undefined) seconds += secondsInAny(open, { startSec, endSec }, path);
     startSec = endSec;
   }
   return seconds;
@@ -207,16 +224,16 @@ function secondsInRange(held: readonly Held[], time: TickTime): number {
 const BELOW_ANY_TICK = -(2 ** 30);
 
 /** Seconds of a window in which any of the ranges that are open throughout it was in range; by ascending lower tick. */
-function secondsInAny(open: readonly Opened[], window: Window, time: TickTime): number {
+function secondsInAny(open: readonly Opened[], window: Window, path: PricePath): number {
   let seconds = 0;
   let [tickLower, tickUpper] = [0, BELOW_ANY_TICK];
   for (const { range, startSec, endSec } of open) {
     if (startSec > window.startSec || endSec < window.endSec) continue;
     if (range.tickLower > tickUpper) {
-      if (tickUpper > tickLower) seconds += time.secondsIn({ tickLower, tickUpper }, window);
+      if (tickUpper > tickLower) seconds += path.secondsIn({ tickLower, tickUpper }, window);
       tickLower = range.tickLower;
       tickUpper = range.tickUpper;
     } else if (range.tickUpper > tickUpper) tickUpper = range.tickUpper;
   }
-  return tickUpper > tickLower ? seconds + time.secondsIn({ tickLower, tickUpper }, window) : seconds;
+  return tickUpper > tickLower ? seconds + path.secondsIn({ tickLower, tickUpper }, window) : seconds;
 }

@@ -1,10 +1,19 @@
+import type { Amounts, PoolPrice } from "./amounts.ts";
 import type { Window } from "./holdings.ts";
 import type { PoolState } from "./pool-state.ts";
-import { meanTickOf, type PoolMeans } from "./price.ts";
+import { meanTickOf, type PoolMeans, type Reserves } from "./price.ts";
 import type { Pool } from "./programme.ts";
 
-/** What a day needs to know of a state: of concentrated liquidity nothing but where the price stood. */
-type DayState = Exclude<PoolState, { kind: "ticks" }> | { readonly kind: "ticks"; readonly tick: number };
+/** What a day needs to know of a state: of concentrated liquidity only where the price stood, and whether it was one. */
+export type DayState =
+  | Exclude<PoolState, { kind: "ticks" }>
+  | ({
+      readonly kind: "ticks";
+      /** Without any that is active there is no price: moving it is free. */
+      readonly liquidity: bigint;
+      /** What the pool holds by its logs; null where they do not tell. */
+      readonly amounts: Amounts | null;
+    } & PoolPrice);
 
 /** A pool's state from `atSec` until the next one. */
 export interface TimedState {
@@ -44,12 +53,27 @@ export function isShareValued(means: PoolMeans): boolean {
 function tickMeans(spans: readonly Span[]): PoolMeans {
   let seconds = 0;
   let tickSeconds = 0n;
+  const byTick = new Map<number, number>();
   for (const { startSec, endSec, state } of spans) {
-    if (state.kind !== "ticks") continue;
-    seconds += endSec - startSec;
-    tickSeconds += BigInt(state.tick) * BigInt(endSec - startSec);
+    if (state.kind !== "ticks" || state.liquidity === 0n) continue;
+    const duration = endSec - startSec;
+    seconds += duration;
+    tickSeconds += BigInt(state.tick) * BigInt(duration);
+    byTick.set(state.tick, (byTick.get(state.tick) ?? 0) + duration);
   }
-  return { kind: "ticks", seconds, meanTick: seconds === 0 ? 0 : meanTickOf(tickSeconds, seconds) };
+  if (seconds === 0) return { kind: "ticks", seconds, meanTick: 0, medianTick: null };
+  const ticks = [...byTick].sort(([a], [b]) => a - b);
+  return { kind: "ticks", seconds, meanTick: meanTickOf(tickSeconds, seconds), medianTick: medianOf(ticks, seconds) };
+}
+
+/** The first of ascending values at or below which at least half of the seconds lie. */
+function medianOf<T>(values: readonly (readonly [T, number])[], seconds: number): T | null {
+  let sum = 0;
+  for (const [value, duration] of values) {
+    sum += duration;
+    if (2 * sum >= seconds) return value;
+  }
+  return null;
 }
 
 /** What a pool's states were on average. */
@@ -92,6 +116,7 @@ function reserveMeans(spans: readonly Span[]): PoolMeans {
     reserve1Seconds: 0n,
     supplySeconds: 0n,
   };
+  const priced: [Reserves, number][] = [];
   for (const { startSec, endSec, state } of spans) {
     if (state.kind !== "reserves") continue;
     const duration = BigInt(endSec - startSec);
@@ -100,8 +125,15 @@ function reserveMeans(spans: readonly Span[]): PoolMeans {
     sums.supplySeconds += state.supply * duration;
     if (state.reserve0 === 0n || state.reserve1 === 0n) continue;
     sums.seconds += endSec - startSec;
+    priced.push([{ reserve0: state.reserve0, reserve1: state.reserve1 }, endSec - startSec]);
     sums.price0Seconds += ((state.reserve1 << 112n) / state.reserve0) * duration;
     sums.price1Seconds += ((state.reserve0 << 112n) / state.reserve1) * duration;
   }
-  return { kind: "reserves", ...sums };
+  return { kind: "reserves", ...sums, median: medianOf(priced.sort(byPrice), sums.seconds) };
+}
+
+/** By the price of token0 in token1. */
+function byPrice([a]: readonly [Reserves, number], [b]: readonly [Reserves, number]): number {
+  const difference = a.reserve1 * b.reserve0 - b.reserve1 * a.reserve0;
+  return difference < 0n ? -1 : difference > 0n ? 1 : 0;
 }

@@ -4,13 +4,20 @@ import { LpLedgerError } from "./errors.ts";
 import type { Address } from "./hex.ts";
 import type { Feed, Pool, PriceSource, Programme } from "./programme.ts";
 import { sqrtRatioAtTick } from "./ticks.ts";
+import type { DayRate } from "./valuation/share-rate.ts";
 
 const Q192 = 1n << 192n;
 const Q112 = 1n << 112n;
 
-/** A pool's own means over the seconds of a day in which it had a price. */
+/** A pool's own averages of a day, over the seconds in which it had a price: those with active liquidity, or reserves. */
 export type PoolMeans =
-  | { readonly kind: "ticks"; readonly seconds: number; readonly meanTick: number }
+  | {
+      readonly kind: "ticks";
+      readonly seconds: number;
+      readonly meanTick: number;
+      /** The lowest tick at or below which the price stood for at least half of them; null of a day that an older version closed. */
+      readonly medianTick: number | null;
+    }
   | {
       readonly kind: "reserves";
       readonly seconds: number;
@@ -20,6 +27,8 @@ export type PoolMeans =
       readonly reserve0Seconds: bigint;
       readonly reserve1Seconds: bigint;
       readonly supplySeconds: bigint;
+      /** The reserves at the median price, token0 in token1; null without a price, and of a day that an older version closed. */
+      readonly median: Reserves | null;
     }
   | {
       readonly kind: "shares";
@@ -31,21 +40,46 @@ export type PoolMeans =
       readonly valueSecondsE36: bigint;
     };
 
+export interface Reserves {
+  readonly reserve0: bigint;
+  readonly reserve1: bigint;
+}
+
 /** The mean tick of a span, rounded towards minus infinity as Uniswap's OracleLibrary does. */
 export function meanTickOf(tickSeconds: bigint, seconds: number): number {
   return Number(divFloor(tickSeconds, BigInt(seconds)));
 }
 
-/** Whole units of the other token per whole unit of `side`'s token, scaled by 1e18 and floored; null without a price. */
-export function poolPriceE18(pool: Pool, side: 0 | 1, means: PoolMeans): bigint | null {
-  if (means.seconds === 0 || means.kind === "shares") return null;
+/** How a pool's states of a day become one price: by default the median, which takes half of its priced seconds to move. */
+export type Averaging = Pick<PriceSource & { readonly kind: "pool" }, "average" | "minSeconds">;
+
+/** So long a pool must have had a price in a day, where its source does not say otherwise: one block's price is anybody's. */
+export const PRICED_SEC_MIN = 3_600;
+
+/**
+ * Whole units of the other token per whole unit of `side`'s token, scaled by 1e18 and floored; null without a price for
+ * `minSeconds` at least. The two directions of a median follow from one state.
+ */
+export function poolPriceE18(
+  pool: Pool,
+  side: 0 | 1,
+  means: PoolMeans,
+  { average, minSeconds }: Averaging,
+): bigint | null {
+  if (means.seconds === 0 || means.seconds < minSeconds || means.kind === "shares") return null;
   const [base, quote] = [pool.tokens[side], pool.tokens[1 - side]];
   if (base?.decimals == null || quote?.decimals == null) return null;
   const scale = 10n ** BigInt(base.decimals) * E18;
   const unit = 10n ** BigInt(quote.decimals);
+  const isMedian = average === "median";
   if (means.kind === "ticks") {
-    const squared = sqrtRatioAtTick(means.meanTick) ** 2n;
+    const tick = (isMedian ? means.medianTick : null) ?? means.meanTick;
+    const squared = sqrtRatioAtTick(tick) ** 2n;
     return side === 0 ? (squared * scale) / (Q192 * unit) : (Q192 * scale) / (squared * unit);
+  }
+  if (isMedian && means.median !== null) {
+    const { reserve0, reserve1 } = means.median;
+    return side === 0 ? (reserve1 * scale) / (reserve0 * unit) : (reserve0 * scale) / (reserve1 * unit);
   }
   const sum = side === 0 ? means.price0Seconds : means.price1Seconds;
   return (sum * scale) / (Q112 * BigInt(means.seconds) * unit);
@@ -66,7 +100,7 @@ export type BroughtIn = "imported" | "coingecko" | "defillama" | "revised";
 export interface KnownPrices {
   broughtIn(token: Address, kind: BroughtIn): DayPrice | undefined;
   /** Base units of its asset that a whole share was worth; undefined while nobody has said. */
-  rateOf(token: Address): bigint | undefined;
+  rateOf(token: Address): DayRate | undefined;
   /** A feed's mean of the day, in what its answers are counted in. */
   feedOf(feed: Feed): DayPrice | undefined;
   /** Prices that the day has already: they stay as they are. */
@@ -92,15 +126,17 @@ export function pricesOfDay(
     if (source.kind === "rate") {
       const [rate, asset] = [rateOf(token), prices.get(source.asset.address)];
       if (rate === undefined || source.asset.decimals === null) return undefined;
-      const rateE18 = (rate * E18) / 10n ** BigInt(source.asset.decimals);
-      return inAsset(rateE18, asset, `rate in ${source.asset.address}`);
+      const unit = 10n ** BigInt(source.asset.decimals);
+      // What it may not rise to yet is named where the price is.
+      const held = rate.rate < rate.median ? `, held below ${formatPriceE18((rate.median * E18) / unit)}` : "";
+      return inAsset((rate.rate * E18) / unit, asset, `rate in ${source.asset.address}${held}`);
     }
     const pool = programme.pools.find((each) => each.address === source.pool);
     const means = pool && meansOf(pool);
     if (pool === undefined || means === undefined) return undefined;
     const side = pool.tokens[0].address === token ? 0 : 1;
     const other = prices.get(pool.tokens[1 - side]?.address ?? token);
-    const inOther = poolPriceE18(pool, side, means);
+    const inOther = poolPriceE18(pool, side, means, source);
     return inOther === null ? undefined : inAsset(inOther, other, `pool ${pool.address}`);
   };
   for (const { token, sources } of pricingOrder(programme)) {

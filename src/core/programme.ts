@@ -1,5 +1,6 @@
 import { type Address, ONE_ADDRESS, ZERO_ADDRESS } from "./hex.ts";
 import type { Rules } from "./rules.ts";
+import type { RateRules } from "./valuation/share-rate.ts";
 
 /** A name in the table of protocols (`core/decode/protocols.ts`). */
 export type ProtocolName = string;
@@ -99,7 +100,7 @@ export interface Factory {
 }
 
 /**
- * `fixed`: quote units per whole token, scaled by 1e18. `pool`: the pool's own time-weighted price in its other token.
+ * `fixed`: quote units per whole token, scaled by 1e18. `pool`: the pool's own price in its other token, averaged over a day.
  * `imported`: what an operator brought in for the day. `rate`: what the share's own contract converts a whole share to, in
  * an asset that has a price. `chainlink`: the time-weighted mean of what a feed answered. `coingecko`, `defillama`: what
  * these services were asked for once and answered.
@@ -107,7 +108,7 @@ export interface Factory {
 export type PriceSource =
   | { readonly kind: "fixed"; readonly priceE18: bigint }
   | { readonly kind: "imported" }
-  | { readonly kind: "rate"; readonly asset: Token }
+  | ({ readonly kind: "rate"; readonly asset: Token } & RateRules)
   | { readonly kind: "chainlink"; readonly feed: Feed }
   | { readonly kind: "coingecko"; readonly id: string; readonly distanceSecMax: number }
   | {
@@ -116,7 +117,13 @@ export type PriceSource =
       readonly distanceSecMax: number;
       readonly confidenceMinE18: bigint;
     }
-  | { readonly kind: "pool"; readonly pool: Address };
+  | {
+      readonly kind: "pool";
+      readonly pool: Address;
+      readonly average: "median" | "mean";
+      /** A day in which the pool had a price for less is not priced by it. */
+      readonly minSeconds: number;
+    };
 
 /** A Chainlink feed: who answered when, and how its answers are read. */
 export interface Feed {

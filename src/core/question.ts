@@ -4,6 +4,8 @@ import type { TickRange } from "./ticks.ts";
 /** One thing the chain itself can be asked about a position; the answer is decimal text, or an address. */
 export type Question =
   | { readonly kind: "share-supply"; readonly token: Address }
+  /** The supply without what the zero address has: some tokens keep in it what is sent there, others take it out. */
+  | { readonly kind: "shares-held"; readonly token: Address }
   | { readonly kind: "shares"; readonly token: Address; readonly holder: Address }
   | { readonly kind: "active-liquidity"; readonly pool: Address }
   | { readonly kind: "range-liquidity"; readonly pool: Address; readonly owner: Address; readonly range: TickRange }
@@ -41,6 +43,7 @@ export type Question =
 export function questionText(question: Question): string {
   switch (question.kind) {
     case "share-supply":
+    case "shares-held":
       return `${question.token} totalSupply()`;
     case "shares":
       return `${question.token} balanceOf(${question.holder})`;

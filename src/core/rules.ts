@@ -21,6 +21,8 @@ export interface TierRules {
   readonly levels: readonly Level[];
   /** Each day of an epoch counts with the tier of the provider's last day in it, not with its own. */
   readonly retroactive: boolean;
+  /** Whether a multiplier counts for all that an address has on a day, or only for what it held all the weeks that earn it. */
+  readonly basis: "address" | "held";
 }
 
 export interface Level {
@@ -46,7 +48,12 @@ export interface RewardRules {
   readonly atEnd: "pay" | "keep";
   /** Whether pools that factories made count: whoever makes one sets its price. */
   readonly discoveredPools: boolean;
+  /** What cannot be valued counts nothing where it is worth at most so much of the epoch, in basis points. */
+  readonly negligibleBp: number;
 }
+
+/** What is worth less of an epoch decides nothing. */
+export const NEGLIGIBLE_BP = 1;
 
 export interface RewardToken {
   readonly address: Address;

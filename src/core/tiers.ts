@@ -1,6 +1,6 @@
 import type { Address } from "./hex.ts";
 import type { ProviderWeight } from "./rewards.ts";
-import type { TierRules } from "./rules.ts";
+import type { Level, TierRules } from "./rules.ts";
 import { VALUE_MAX } from "./value.ts";
 
 /** How a provider stands at the end of a day; null where a value that is not known yet decides it. */
@@ -10,20 +10,72 @@ export interface Standing {
   /** 1 is the first tier, 0 none: the day was below the minimum. */
   readonly tier: number | null;
   readonly multiplierBp: number | null;
+  /** What each tier counts for; empty where multipliers count for all that an address has. */
+  readonly bases: readonly bigint[];
+}
+
+/** What counts of a day, and by tier the least that counted on the days before it that earn that tier; nothing where there are none. */
+export interface Counting {
+  readonly counted: bigint | null;
+  readonly leasts: readonly (bigint | undefined)[];
 }
 
 /**
  * Continues a provider's streak by one day. A day below the minimum ends it and counts nothing; a day without a value
  * leaves the streak unknown until it is priced, or until a later day ends it anyway.
  * @param before the streak at the end of the day before: 0 where there was no liquidity
+ * @param counting needed only where multipliers count for what was held
  */
-export function standingAfter(rules: TierRules, before: number | null, value: bigint | null): Standing {
-  if (value === null) return { streakDays: null, tier: null, multiplierBp: null };
-  if (value < rules.minimum) return { streakDays: 0, tier: 0, multiplierBp: 0 };
-  if (before === null) return { streakDays: null, tier: null, multiplierBp: null };
+export function standingAfter(
+  rules: TierRules,
+  before: number | null,
+  value: bigint | null,
+  { counted, leasts }: Counting = { counted: value, leasts: [] },
+): Standing {
+  const unknown: Standing = { streakDays: null, tier: null, multiplierBp: null, bases: [] };
+  if (value === null) return unknown;
+  if (value < rules.minimum) return { streakDays: 0, tier: 0, multiplierBp: 0, bases: [] };
+  if (before === null || counted === null) return unknown;
   const streakDays = before + 1;
-  const tier = tierOf(rules, streakDays, value);
-  return { streakDays, tier, multiplierBp: rules.levels[tier - 1]?.multiplierBp ?? 0 };
+  const bases = rules.basis === "held" ? basesOf(rules, streakDays, counted, leasts) : [];
+  const tier =
+    rules.basis === "held"
+      ? Math.max(1, bases.findLastIndex((base) => base > 0n) + 1)
+      : tierOf(rules, streakDays, value);
+  return { streakDays, tier, multiplierBp: rules.levels[tier - 1]?.multiplierBp ?? 0, bases };
+}
+
+/** So many days of a streak earn a level: its week's first day is the last of them. */
+export function earningDays({ week }: Level): number {
+  return 7 * (week - 1) + 1;
+}
+
+/**
+ * What each level counts for: the least value of the days that earn it, the day itself included; nothing where the streak is
+ * shorter or that is below the level's value, and never more than what the level before counts for.
+ */
+function basesOf(
+  { levels }: Pick<TierRules, "levels">,
+  streakDays: number,
+  counted: bigint,
+  leasts: Counting["leasts"],
+): readonly bigint[] {
+  let most = counted;
+  return levels.map((level, i) => {
+    const least = lower(counted, leasts[i]);
+    const isEarned = i === 0 || (streakDays >= earningDays(level) && least >= level.value);
+    most = isEarned ? lower(most, least) : 0n;
+    return most;
+  });
+}
+
+function lower(a: bigint, b: bigint | undefined): bigint {
+  return b === undefined || a < b ? a : b;
+}
+
+/** What a day weighs by the bases of its levels, in scaled quote units x basis points. */
+export function heldWeight({ levels }: Pick<TierRules, "levels">, bases: readonly bigint[]): bigint {
+  return bases.reduce((sum, base, i) => sum + (base - (bases[i + 1] ?? 0n)) * BigInt(levels[i]?.multiplierBp ?? 0), 0n);
 }
 
 /** A provider's day that has weight: its tier is known and not 0. */
@@ -33,6 +85,15 @@ export interface CountedDay {
   readonly multiplierBp: number;
   /** What counts of its value: in range, where that is what has weight. */
   readonly value: bigint;
+  readonly bases: readonly bigint[];
+}
+
+/** What a day weighs by itself, in scaled quote units x basis points. */
+export function weightOfDay(
+  rules: Pick<TierRules, "basis" | "levels">,
+  { value, multiplierBp, bases }: Omit<CountedDay, "provider" | "tier">,
+): bigint {
+  return rules.basis === "held" ? heldWeight(rules, bases) : value * BigInt(multiplierBp);
 }
 
 /**
@@ -41,13 +102,13 @@ export interface CountedDay {
  * that weigh nothing left out.
  */
 export function* epochWeights(
-  { retroactive }: Pick<TierRules, "retroactive">,
+  rules: Pick<TierRules, "retroactive" | "basis" | "levels">,
   days: Iterable<CountedDay>,
 ): Generator<ProviderWeight> {
   let [plain, weighted]: [bigint, bigint] = [0n, 0n];
   let last: CountedDay | undefined;
   const weightOf = ({ provider, tier, multiplierBp }: CountedDay): readonly ProviderWeight[] => {
-    const weight = retroactive ? plain * BigInt(multiplierBp) : weighted;
+    const weight = rules.retroactive ? plain * BigInt(multiplierBp) : weighted;
     return weight > 0n ? [{ provider, weight, tier }] : [];
   };
   for (const day of days) {
@@ -56,17 +117,23 @@ export function* epochWeights(
       [plain, weighted] = [0n, 0n];
     }
     plain += day.value;
-    weighted += day.value * BigInt(day.multiplierBp);
+    weighted += weightOfDay(rules, day);
     last = day;
   }
   if (last !== undefined) yield* weightOf(last);
 }
 
-/** What a value counts with a multiplier, floored; null where either is not known, or it is more than the database's sums bear. */
-export function weightedValue(value: bigint | null, multiplierBp: number | null): bigint | null {
+/** What a value counts with its multipliers, floored; null where it is not known, or more than the database's sums bear. */
+export function weightedValue(
+  rules: Pick<TierRules, "basis" | "levels"> | null,
+  value: bigint | null,
+  { multiplierBp, bases }: Standing,
+): bigint | null {
   if (value === null || multiplierBp === null) return null;
-  const weighted = (value * BigInt(multiplierBp)) / 10_000n;
-  return weighted > VALUE_MAX ? null : weighted;
+  // Less than was held at the day's end was not held for all that time either.
+  const now = bases.map((base, i) => (i === 0 ? value : lower(value, base)));
+  const weighted = rules?.basis === "held" && bases.length > 0 ? heldWeight(rules, now) : value * BigInt(multiplierBp);
+  return weighted / 10_000n > VALUE_MAX ? null : weighted / 10_000n;
 }
 
 /** Week of a streak, counted from 1: days 1 to 7 are week 1. */

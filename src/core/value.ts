@@ -8,28 +8,25 @@ import type { TickRange } from "./ticks.ts";
 /** A thousandth of what 63 bits hold: sums over a thousand absurd rows still fit. */
 export const VALUE_MAX = ((1n << 63n) - 1n) / 1000n;
 
-export interface TokenAmount {
-  readonly token: Token;
-  /** Base units, or base units x seconds where `per` says so. */
-  readonly amount: bigint;
-}
-
 /**
- * The value of token amounts in quote units scaled by 10^quoteDecimals, floored once at the end; null where a token
+ * The value of amounts of some tokens in quote units scaled by 10^quoteDecimals, floored once at the end; null where a token
  * with an amount has no price, or where the value is so large that sums of it would not fit the database's 63 bits: an absurd price of one pool must
- * leave rows visibly unpriced, not stop the ledger. `per` divides every amount (86,400 for amounts x seconds of a day).
+ * leave rows visibly unpriced, not stop the ledger. `amounts`: base units, or base units x seconds; `per` divides every amount (86,400 for
+ * amounts x seconds of a day).
  */
 export function valueOfAmounts(
-  amounts: readonly TokenAmount[],
+  tokens: readonly Token[],
+  amounts: Amounts,
   priceOf: (token: Address) => bigint | undefined,
   quoteDecimals: number,
   per = 1n,
 ): bigint | null {
   let decimalsMax = 0;
-  for (const { token } of amounts) decimalsMax = Math.max(decimalsMax, token.decimals ?? 0);
+  for (const { decimals } of tokens) decimalsMax = Math.max(decimalsMax, decimals ?? 0);
   let sum = 0n;
-  for (const { token, amount } of amounts) {
-    if (amount === 0n) continue;
+  for (let i = 0; i < tokens.length; i++) {
+    const [token, amount] = [tokens[i], amounts[i] ?? 0n];
+    if (token === undefined || amount === 0n) continue;
     const price = priceOf(token.address);
     if (price === undefined || token.decimals === null) return null;
     sum += amount * price * tenTo(decimalsMax - token.decimals);
@@ -69,8 +66,7 @@ export function valueOfDay(
   tokenSeconds: Amounts,
   priceOf: (token: Address) => bigint | undefined,
 ): bigint | null {
-  const amounts = pool.tokens.map((token, i) => ({ token, amount: tokenSeconds[i] ?? 0n }));
-  return valueOfAmounts(amounts, priceOf, programme.quote.decimals, 86_400n);
+  return valueOfAmounts(pool.tokens, tokenSeconds, priceOf, programme.quote.decimals, 86_400n);
 }
 
 /** What a provider's share of a pool's day consists of: base units x seconds, in range only where that is kept. */
@@ -126,7 +122,7 @@ export function valueOfAccounts(
 ): bigint | null {
   const pools = poolsOf(programme);
   // Neighbours are mostly of one pool: what they hold of its tokens is summed first.
-  const amounts: { token: Token; amount: bigint }[] = [];
+  const [tokens, amounts]: [Token[], bigint[]] = [[], []];
   let [last, first]: [Pool | undefined, number] = [undefined, 0];
   for (const { pool: address, balance, range } of accounts) {
     const [pool, state] = [pools.get(address), stateOf(address)];
@@ -135,12 +131,12 @@ export function valueOfAccounts(
     if (behind === null) return null;
     if (pool !== last) {
       [last, first] = [pool, amounts.length];
-      for (const token of pool.tokens) amounts.push({ token, amount: 0n });
+      for (const token of pool.tokens) {
+        tokens.push(token);
+        amounts.push(0n);
+      }
     }
-    for (let i = 0; i < pool.tokens.length; i++) {
-      const sum = amounts[first + i];
-      if (sum !== undefined) sum.amount += behind[i] ?? 0n;
-    }
+    for (let i = 0; i < pool.tokens.length; i++) amounts[first + i] = (amounts[first + i] ?? 0n) + (behind[i] ?? 0n);
   }
-  return valueOfAmounts(amounts, priceOf, programme.quote.decimals);
+  return valueOfAmounts(tokens, amounts, priceOf, programme.quote.decimals);
 }

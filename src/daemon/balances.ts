@@ -13,7 +13,7 @@ import type { AppliedBlock } from "./postings.ts";
 import { standingNow } from "./tiers.ts";
 
 /** In a programme without tiers everyone is in tier 1, whose multiplier is 1. */
-const NO_TIERS: Standing = { streakDays: null, tier: 1, multiplierBp: 10_000 };
+const NO_TIERS: Standing = { streakDays: null, tier: 1, multiplierBp: 10_000, bases: [] };
 
 /** What a commit knows of the providers whose balances it changed: when each changed last, and the pools' states then. */
 export class Touched {
@@ -170,9 +170,9 @@ class Refreshing {
         : isoOf(close.endSec);
     invariant(lastUpdated !== undefined, "BLOCK_MISSING", `block ${touched} has postings but no row`);
     const total = valueOfAccounts(this.#programme, accounts, this.#stateOf, this.#priceOf);
-    const { tier, multiplierBp } = this.#standingOf?.(provider) ?? NO_TIERS;
-    const weighted = weightedValue(total, multiplierBp);
-    balances.put({ provider, total, weighted, tier, lastUpdated });
+    const standing = this.#standingOf?.(provider) ?? NO_TIERS;
+    const weighted = weightedValue(this.#programme.rules?.tiers ?? null, total, standing);
+    balances.put({ provider, total, weighted, tier: standing.tier, lastUpdated });
   }
 
   #state(pool: Address): PoolState | undefined {

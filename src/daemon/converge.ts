@@ -80,6 +80,17 @@ async function step(
   let isCut = false;
   const onCommitted = (committed: Committed): void => options.onCommit?.(committed, head.number);
   const turn = options.turn ?? never;
+  const closedAhead = async (part: Range): Promise<boolean> => {
+    let more = true;
+    while (more) {
+      const close = (): void => {
+        more = keeper.closeDaysAhead(part, DAYS_MAX);
+      };
+      if (!holds(close, () => {}, isBroken)) return false;
+      if (more) await turn(signal);
+    }
+    return true;
+  };
   const follow = async (from: number): Promise<void> => {
     const bounds = boundsOf(keeper, sight);
     const read = (left: AbortSignal) => chain.ranges(from, goal, bounds, left);
@@ -90,8 +101,7 @@ async function step(
       // Where one cannot be committed, one by one: those before it are good, and a second look asks anew for what lies below
       // the range that shows a broken identity.
       for (const part of isWhole && holds(() => commit(group), onCommitted, isOurs) ? [] : parts) {
-        while (keeper.closeDaysAhead(part, DAYS_MAX)) await turn(signal);
-        if (holds(() => commit([part]), onCommitted, isBroken)) continue;
+        if ((await closedAhead(part)) && holds(() => commit([part]), onCommitted, isBroken)) continue;
         onCommitted(await commitWithRefetch(keeper, chain, bounds, [part], part.from - 1, signal, commit));
         // It may have told of pools that what was read after it knows nothing of.
         isCut = true;
@@ -149,12 +159,8 @@ const isOurs = (error: unknown): boolean => error instanceof LpLedgerError;
 const isBroken = (error: unknown): boolean => findingOf(error) !== undefined;
 
 /** Commits and tells; false where that failed in a way that is foreseen, and nothing was committed. */
-function holds(
-  commit: () => Committed,
-  told: (committed: Committed) => void,
-  isForeseen: (error: unknown) => boolean,
-): boolean {
-  let committed: Committed;
+function holds<T>(commit: () => T, told: (committed: T) => void, isForeseen: (error: unknown) => boolean): boolean {
+  let committed: T;
   try {
     committed = commit();
   } catch (error) {

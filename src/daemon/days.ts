@@ -1,16 +1,18 @@
 import { type Day, dayEndSec, dayStartSec } from "../core/day.ts";
 import { type DayShare, PoolDay } from "../core/days.ts";
+import { broken } from "../core/errors.ts";
 import type { Address } from "../core/hex.ts";
 import { pricesOfDay } from "../core/price.ts";
 import { creditedBy, type Discovered, type Pool, type Programme, specialAddresses } from "../core/programme.ts";
 import { valueOfShare } from "../core/value.ts";
+import type { EarlierValues } from "../store/earlier-values.ts";
 import type { Store } from "../store/store.ts";
 import { recordFrozen } from "./frozen.ts";
 import { keepStandings } from "./tiers.ts";
 
 /**
  * Closes one day: every pool's means, the day's prices, a row for every provider with seconds in it, and how it stands. The store
- * must stand at the day's end, with the books written back; the caller holds the transaction.
+ * must stand at the day's end, with the books written back; the caller holds the transaction. `earlier`: what goes before.
  */
 export function closeDay(
   store: Store,
@@ -18,6 +20,7 @@ export function closeDay(
   special: ReadonlySet<Address>,
   day: Day,
   closedBlock: number,
+  earlier?: EarlierValues,
 ): void {
   const firstBlock = store.days.last()?.closedBlock ?? 0;
   const window = { startSec: dayStartSec(day), endSec: dayEndSec(day) };
@@ -42,11 +45,15 @@ export function closeDay(
   for (const [pool, poolDay] of closed) {
     const { address } = pool;
     for (const each of store.days.holdings(pool, changed.get(address))) {
-      if (then.has(each.provider) || !isCredited(address, each.via)) continue;
-      insertShare(store, programme, { pool, day, share: poolDay.add(each) }, priceOf);
+      if (then.has(each.provider) || !isCredited(address, each.via)) poolDay.addUncredited(each);
+      else insertShare(store, programme, { pool, day, share: poolDay.add(each) }, priceOf);
     }
     insertShare(store, programme, { pool, day, share: poolDay.end() }, priceOf);
+    requireWhole(poolDay, pool, day, closedBlock);
   }
+  earlier?.putBack(day);
+  // What has no value is found out anew; what a final epoch was calculated without stays out of it.
+  if (day >= (store.rewards.finalUntil() ?? "")) store.leftOut.forget(day);
   keepStandings(store, programme, day);
   recordFrozen(store, day);
 }
@@ -71,6 +78,19 @@ export function specialOn(
   const pools = programme.pools.filter(isThere);
   const wrappers = programme.wrappers.filter(({ pool }) => pool === null || !isLate(pool));
   return specialAddresses({ ...programme, pools, wrappers });
+}
+
+/** @throws D-1, D-2 where what a pool's accounts held is not what it held itself. */
+function requireWhole(poolDay: PoolDay, pool: Pool, day: Day, blockNumber: number): void {
+  const wrong = poolDay.audit();
+  if (wrong === undefined) return;
+  const { identity, token, expected, actual } = wrong;
+  const what = `of ${token === null ? "liquidity" : pool.tokens[token]?.symbol}, times seconds and scaled,`;
+  const why =
+    identity === "D-2"
+      ? `what all accounts held ${what} on ${day} is not what the pool's liquidity and price say`
+      : `all accounts together held more ${what} on ${day} than the pool's logs leave in it`;
+  throw broken(identity, pool, { blockNumber }, { logIndex: 0 }, expected, actual, why);
 }
 
 function insertShare(

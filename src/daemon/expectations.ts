@@ -1,3 +1,4 @@
+import { protocolOf } from "../core/decode/protocols.ts";
 import { type Address, ZERO_ADDRESS } from "../core/hex.ts";
 import type { Pool, Programme } from "../core/programme.ts";
 import { type Question, questionText } from "../core/question.ts";
@@ -25,7 +26,9 @@ export function expectationsOf(
   const holders = accounts.filter((account) => account.kind === "holder");
   if (pool.shareToken !== null) {
     const issuance = accounts.find((account) => account.kind === "issuance")?.balance ?? 0n;
-    const question = { kind: "share-supply" as const, token: pool.shareToken };
+    // A transfer to the zero address is a burn where nothing else of the pool says what it is.
+    const kind = protocolOf(pool).burnsAtZero === true ? "shares-held" : "share-supply";
+    const question = { kind, token: pool.shareToken } as const;
     return [
       { question, expected: `${-issuance}`, subject: null },
       ...shareExpectations(pool, pool.shareToken, holders),

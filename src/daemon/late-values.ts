@@ -55,6 +55,8 @@ function value(store: Store, programme: Programme, day: Day, which: "all" | "unp
     const { value: worth, inRangeValue } = valueOfShare(programme, pool, row, isShareValued(known), priceOf);
     store.prices.setValue(day, row, worth, inRangeValue);
   }
+  // What a final epoch was calculated without stays out of it.
+  if (day >= (store.rewards.finalUntil() ?? "")) store.leftOut.forget(day);
   return true;
 }
 

@@ -6,6 +6,7 @@ import type { Address } from "../core/hex.ts";
 import { followToken, type LedgerEvent, post } from "../core/ledger.ts";
 import { type Programme, specialAddresses } from "../core/programme.ts";
 import { clearDerived, type DerivedSummary, summarise } from "../store/derived.ts";
+import { EarlierValues } from "../store/earlier-values.ts";
 import type { Store } from "../store/store.ts";
 import { Balances } from "./balances.ts";
 
@@ -34,6 +35,7 @@ export function rebuild(
 ): Rebuilt {
   const before = summarise(store.db);
   const programme = withDiscovered(store, named);
+  const earlier = new EarlierValues(store.db, store.rewards.finalUntil());
   clearDerived(store.db);
   const special = specialAddresses(programme);
   const pools = new Map<string, Programme["pools"][number]>(programme.pools.map((pool) => [pool.address, pool]));
@@ -57,7 +59,7 @@ export function rebuild(
     store.flush(books);
     for (; openEndSec <= block.timestampSec; totals.days++) {
       const day = dayOf(openEndSec - 1);
-      closeDay(store, programme, special, day, block.number);
+      closeDay(store, programme, special, day, block.number, earlier);
       openEndSec = dayEndSec(nextDay(day));
     }
     let eventCount = 0;
@@ -81,6 +83,7 @@ export function rebuild(
     "an event stands in a block that processed_blocks does not have",
   );
   store.flush(books);
+  earlier.end();
   new Balances(store, { programme, special }).refresh("all");
   requireSame(before, summarise(store.db), added);
   return { ...totals, stateDigest: store.blocks.tip()?.stateDigest ?? "" };

@@ -3,7 +3,7 @@ import { type Day, dayStartSec, daysAfter, isoOf } from "../core/day.ts";
 import type { Sha256 } from "../core/digest.ts";
 import { differencesOf, type EpochResult, resultText, sumsOf } from "../core/epoch-record.ts";
 import { invariant, LpLedgerError } from "../core/errors.ts";
-import { toAddress } from "../core/hex.ts";
+import { type Address, toAddress } from "../core/hex.ts";
 import type { Programme } from "../core/programme.ts";
 import { type Before, leftBy, NOTHING_BEFORE, rewardsOf } from "../core/rewards.ts";
 import type { Epoch, RewardRules, Rules } from "../core/rules.ts";
@@ -84,7 +84,10 @@ export function waitingFor(store: Store, { excluded }: RewardRules, epoch: Epoch
   const unknown = store.tiers
     .unknown(epoch.first, epoch.end)
     .filter(({ provider }) => !excluded.has(toAddress(provider)));
-  if (unknown.length > 0) return wait("EPOCH_UNPRICED", ...unpricedText(unknown));
+  if (unknown.length > 0) {
+    const pools = new Set(store.leftOut.unvalued(epoch.first, epoch.end).map(({ pool }) => pool));
+    return wait("EPOCH_UNPRICED", ...unpricedText(unknown, [...pools]));
+  }
   const revised = store.revisions.pending().filter(({ date }) => date < epoch.end);
   if (revised.length > 0)
     return wait(
@@ -103,7 +106,10 @@ export function waitingFor(store: Store, { excluded }: RewardRules, epoch: Epoch
 }
 
 /** What is not valued, and what may help. */
-function unpricedText(rows: ReturnType<Store["tiers"]["unknown"]>): readonly [string, string] {
+function unpricedText(
+  rows: ReturnType<Store["tiers"]["unknown"]>,
+  pools: readonly Address[],
+): readonly [string, string] {
   const unpriced = rows.filter((row) => row.unpriced);
   const [first] = unpriced.length > 0 ? unpriced : rows;
   const days = [...new Set(rows.map(({ date }) => date))].join(", ");
@@ -113,9 +119,9 @@ function unpricedText(rows: ReturnType<Store["tiers"]["unknown"]>): readonly [st
       "lp-ledger prices missing names the tokens of that day",
     ];
   return [
-    `has ${unpriced.length} days without a value, on ${days}, as that of ${first?.provider} on ${first?.date}`,
-    "lp-ledger prices missing names tokens without a price; where it names none, a pool's shares had no known value that day, or a value is " +
-      "too large for quote.decimals. What cannot be valued can be left out with rewards.exclude",
+    `has ${unpriced.length} days without a value, on ${days}, as that of ${first?.provider} on ${first?.date}, in pool ${pools.join(", ")}`,
+    "lp-ledger prices missing names tokens without a price; where it names none, a pool's shares had no known value that day. What is worth " +
+      "next to nothing is left out when the epoch is calculated; a pool of which no bound is known only by rewards calculate --leave-out POOL",
   ];
 }
 

@@ -7,7 +7,7 @@ import { type ConvergeOptions, converge, type Step } from "./converge.ts";
 import { requireChain } from "./identity.ts";
 import { LateValues } from "./late-values.ts";
 import { backoffMs, gaveUp } from "./retry.ts";
-import { readShareRates } from "./share-rates.ts";
+import { ShareRates } from "./share-rates.ts";
 
 export interface RunOptions extends ConvergeOptions {
   /** From the beginning of a look to the next one's. Asked each time: an operator may change it while the daemon runs. */
@@ -56,6 +56,7 @@ export async function run(
   let wasSound: boolean | undefined;
   let lastSuccessMs = clock.nowMs();
   const late = new LateValues(keeper.store, (days) => options.onValued?.(days));
+  const rates = new ShareRates(keeper.store, clock);
   const { settle: settles, ...others } = options;
   const settling = new SettlingRests(settles);
   const watchdog = new Watchdog(chain, clock, options.stallMs?.() ?? Number.POSITIVE_INFINITY);
@@ -83,7 +84,7 @@ export async function run(
       clearHalt(keeper, step);
       watchdog.look(step, keeper.store.blocks.tip()?.number);
       options.onLook?.();
-      if (!step.more) await readRates(keeper, chain, signal);
+      if (!step.more) await readRates(rates, keeper, chain, signal);
       late.tick(keeper.programme);
       options.onStep?.(step);
       // Whoever waits for the end of it waits as long as for a node.
@@ -124,10 +125,10 @@ function restMsOf(intervalMs: number, tookMs: number): number {
   return Math.max(intervalMs * REST_SHARE_MIN, intervalMs - Math.max(0, tookMs));
 }
 
-async function readRates({ store, programme }: Bookkeeper, chain: ChainPort, signal: AbortSignal): Promise<void> {
+async function readRates(rates: ShareRates, keeper: Bookkeeper, chain: ChainPort, signal: AbortSignal): Promise<void> {
   if (chain.ask === undefined) return;
   const ask = chain.ask.bind(chain);
-  await readShareRates(store, programme, { blocksAt: (...args) => chain.blocksAt(...args), ask }, signal);
+  await rates.tick(keeper.programme, { blocksAt: (...args) => chain.blocksAt(...args), ask }, signal);
 }
 
 /** Settling that waits for another endpoint is tried again now and then: each try asks for all there is to settle next. */

@@ -1,8 +1,8 @@
 import { type Day, daysAfter, nextDay } from "../core/day.ts";
 import type { Address } from "../core/hex.ts";
 import type { Programme } from "../core/programme.ts";
-import { isScheduled } from "../core/rules.ts";
-import { epochWeights, type Standing, standingAfter } from "../core/tiers.ts";
+import { isScheduled, type Level } from "../core/rules.ts";
+import { earningDays, epochWeights, type Standing, standingAfter } from "../core/tiers.ts";
 import { canBePriced } from "../core/value.ts";
 import type { Store } from "../store/store.ts";
 
@@ -14,14 +14,23 @@ export function keepStandings(store: Store, programme: Programme, day: Day): voi
   // A streak begins within the programme's days.
   const streaks = isScheduled(rules, before) ? store.tiers.streaksOf(before) : new Map<string, number | null>();
   const byRange = rules.rewards?.weighting === "in-range";
+  const leasts = rules.tiers.basis === "held" ? rules.tiers.levels.map((level) => leastBefore(store, day, level)) : [];
   for (const { inRangeValue, ...had } of store.tiers.valuesOf(day, uncountedOn(store, programme, day))) {
+    const inRange = byRange ? inRangeValue : null;
     const streak = streaks.get(had.provider);
-    const standing = standingAfter(rules.tiers, streak === undefined ? 0 : streak, had.value);
-    store.tiers.insert(day, { ...had, inRangeValue: byRange ? inRangeValue : null }, standing);
+    const counting = { counted: inRange ?? had.value, leasts: leasts.map((least) => least.get(had.provider)) };
+    const standing = standingAfter(rules.tiers, streak === undefined ? 0 : streak, had.value, counting);
+    store.tiers.insert(day, { ...had, inRangeValue: inRange }, standing);
   }
   const ended = rules.rewards?.epochs.find(({ end }) => end === nextDay(day));
   if (ended !== undefined)
     store.tiers.keepWeights(day, [...epochWeights(rules.tiers, store.tiers.countedDays(ended.first, ended.end))]);
+}
+
+/** By provider, the least that counted on the days before one that earn a level with it; a longer streak has them all. */
+function leastBefore(store: Store, day: Day, level: Level): ReadonlyMap<string, bigint> {
+  const days = earningDays(level) - 1;
+  return days === 0 ? new Map() : store.tiers.leastBetween(daysAfter(day, -days), day);
 }
 
 /** The same again for all closed days from one on: what a later value or another rule changes goes on to the end. */
@@ -57,6 +66,6 @@ export function standingNow(store: Store, programme: Programme): ((provider: Add
   const { rules } = programme;
   if (rules === null) return undefined;
   const last = store.days.lastScheduled(rules);
-  const none: Standing = { streakDays: 0, tier: 0, multiplierBp: 0 };
+  const none: Standing = { streakDays: 0, tier: 0, multiplierBp: 0, bases: [] };
   return (provider) => (last === undefined ? none : (store.tiers.standingOf(last, provider) ?? none));
 }

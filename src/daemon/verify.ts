@@ -35,6 +35,7 @@ export interface Verification {
 
 const POOL_WIDE: ReadonlySet<Question["kind"]> = new Set([
   "share-supply",
+  "shares-held",
   "active-liquidity",
   "singleton-active",
   "balance",

@@ -1,4 +1,5 @@
 import type { Database } from "better-sqlite3";
+import { exactSum, exactSumOf } from "./exact-sum.ts";
 
 /** A provider in the list of all, the largest first. */
 export interface RankedProvider {
@@ -65,17 +66,27 @@ export function dayTotals(
 ): readonly PoolDayTotal[] {
   const { from, to, after } = span;
   return db
-    .prepare<[Readonly<Record<string, string | number>>], PoolDayTotal>(`
+    .prepare<
+      [Readonly<Record<string, string | number>>],
+      Omit<PoolDayTotal, "value"> & { unpriced: bigint; valueHigh: bigint; valueLow: bigint }
+    >(`
       select
         date, pool_address as pool, count(*) as providers,
-        iif(count(*) = count(liquidity_amount), sum(liquidity_amount), null) as value
+        count(*) - count(liquidity_amount) as unpriced,
+        ${exactSum("liquidity_amount", "value")}
       from daily_balances
       where date >= @from and date <= @to and (date > @date or (date = @date and pool_address > @pool))
       group by date, pool_address
       order by date, pool_address
       limit @limit`)
     .safeIntegers()
-    .all({ from: from > after.date ? from : after.date, to, date: after.date, pool: after.pool, limit });
+    .all({ from: from > after.date ? from : after.date, to, date: after.date, pool: after.pool, limit })
+    .map(({ date, pool, providers, ...sums }) => ({
+      date,
+      pool,
+      providers,
+      value: sums.unpriced === 0n ? exactSumOf(sums, "value") : null,
+    }));
 }
 
 /** A followed pool with its newest state. */

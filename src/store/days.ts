@@ -1,4 +1,5 @@
 import type { Database } from "better-sqlite3";
+import type { Amounts } from "../core/amounts.ts";
 import { type Day, daysAfter, nextDay, secOf } from "../core/day.ts";
 import type { DayShare } from "../core/days.ts";
 import type { Address } from "../core/hex.ts";
@@ -96,12 +97,13 @@ export class DaysTable {
       where postings.block_number >= ? and accounts.kind = 'holder'
       order by postings.block_number, postings.log_index, postings.leg`)
       .raw();
-    this.#insertDay = db.prepare("insert into days (date, closed_block) values (?, ?)");
+    this.#insertDay = db.prepare("insert into days (date, closed_block, valued_by) values (?, ?, 'integrals')");
     this.#insertPoolDay = db.prepare(`
       insert into pool_days
         (pool_address, date, seconds_priced, mean_tick, price0_seconds, price1_seconds, reserve0_seconds,
-         reserve1_seconds, supply_seconds, amounts_seconds, share_value_seconds)
-      values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`);
+         reserve1_seconds, supply_seconds, amounts_seconds, share_value_seconds, median_tick, median_reserve0,
+         median_reserve1)
+      values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`);
     this.#insertBalance = db.prepare(`
       insert into daily_balances
         (provider_address, date, pool_address, protocol, liquidity_amount, token_amounts, token_seconds,
@@ -191,23 +193,25 @@ export class DaysTable {
       (reserves ?? shares)?.supplySeconds.toString() ?? null,
       shares === undefined ? null : JSON.stringify(shares.amountsSeconds.map(String)),
       shares?.valueSecondsE36.toString() ?? null,
+      ticks?.medianTick ?? null,
+      reserves?.median?.reserve0.toString() ?? null,
+      reserves?.median?.reserve1.toString() ?? null,
     );
   }
 
   insertBalance(day: Day, { pool, share, value, inRangeValue }: DailyBalance): void {
-    const amounts = share.tokenSeconds.map((each) => (each / 86_400n).toString());
     this.#insertBalance.run(
       share.provider,
       day,
       pool.address,
       pool.protocol,
       value,
-      JSON.stringify(amounts),
-      JSON.stringify(share.tokenSeconds.map(String)),
+      textOf(share.tokenSeconds, 86_400n),
+      textOf(share.tokenSeconds),
       share.liquiditySeconds.toString(),
       share.secondsOpen,
       share.secondsInRange,
-      share.inRangeTokenSeconds === null ? null : JSON.stringify(share.inRangeTokenSeconds.map(String)),
+      share.inRangeTokenSeconds === null ? null : textOf(share.inRangeTokenSeconds),
       inRangeValue,
     );
   }
@@ -253,4 +257,11 @@ export class DaysTable {
     const text = this.#newestPrice.get(token, before);
     return text === undefined ? undefined : parsePriceE18(text);
   }
+}
+
+/** A list of decimal texts as JSON, each divided and floored; by hand, since it is written for every account and day. */
+function textOf(amounts: Amounts, per = 1n): string {
+  let text = "";
+  for (const each of amounts) text += `${text === "" ? "[" : ","}"${per === 1n ? each : each / per}"`;
+  return text === "" ? "[]" : `${text}]`;
 }

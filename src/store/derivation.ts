@@ -1,6 +1,8 @@
 import type { Database } from "better-sqlite3";
 import type { Day } from "../core/day.ts";
 import { type Address, toPoolId } from "../core/hex.ts";
+import { exactSum, exactSumOf } from "./exact-sum.ts";
+import { basesIn } from "./tiers.ts";
 
 /** A provider's day in one pool: what its value was computed from. */
 export interface PoolPart {
@@ -21,6 +23,7 @@ export interface DayPart {
   readonly streakDays: number | null;
   readonly tier: number | null;
   readonly multiplierBp: number | null;
+  readonly bases: readonly bigint[];
   readonly pools: readonly PoolPart[];
 }
 
@@ -31,6 +34,7 @@ interface Row {
   readonly streak: bigint | null;
   readonly tier: bigint | null;
   readonly multiplier: bigint | null;
+  readonly bases: string | null;
 }
 
 interface PoolRow {
@@ -58,19 +62,20 @@ export function derivationOf(db: Database, provider: Address, first: Day, end: D
   return db
     .prepare<[string, string, string], Row>(`
       select
-        date, value, in_range_value as inRangeValue, streak_days as streak, tier, multiplier_bp as multiplier
+        date, value, in_range_value as inRangeValue, streak_days as streak, tier, multiplier_bp as multiplier, bases
       from days cross join provider_days using (date)
       where provider_address = ? and date >= ? and date < ?
       order by date`)
     .safeIntegers()
     .all(provider, first, end)
-    .map(({ date, value, inRangeValue, streak, tier, multiplier }) => ({
+    .map(({ date, value, inRangeValue, streak, tier, multiplier, bases }) => ({
       date,
       value,
       inRangeValue,
       streakDays: number(streak),
       tier: number(tier),
       multiplierBp: number(multiplier),
+      bases: basesIn(bases),
       pools: pools.all(date, provider).map((row) => ({
         ...row,
         pool: toPoolId(row.pool),
@@ -90,18 +95,18 @@ export interface TierCount {
 
 export function tierCounts(db: Database, day: Day): readonly TierCount[] {
   return db
-    .prepare<[string], { tier: bigint | null; providers: bigint; value: bigint | null }>(`
-      select tier, count(*) as providers, sum(value) as value
+    .prepare<[string], { tier: bigint | null; providers: bigint; valueHigh: bigint; valueLow: bigint }>(`
+      select tier, count(*) as providers, ${exactSum("value", "value")}
       from provider_days
       where date = ?
       group by tier
       order by tier`)
     .safeIntegers()
     .all(day)
-    .map(({ tier, providers, value }) => ({
+    .map(({ tier, providers, ...sums }) => ({
       tier: tier === null ? null : Number(tier),
       providers: Number(providers),
-      value: value ?? 0n,
+      value: exactSumOf(sums, "value"),
     }));
 }
 

@@ -13,6 +13,7 @@ import {
 import type { Pool } from "../core/programme.ts";
 import { firstOpenDay } from "./derived.ts";
 import type { FeedsTable } from "./feeds.ts";
+import type { ShareRatesTable } from "./share-rates.ts";
 
 /** A price that an operator brings in, or a service was asked for. */
 export interface ImportedPrice {
@@ -50,26 +51,27 @@ interface MeansRow {
   readonly supply_seconds: string | null;
   readonly amounts_seconds: string | null;
   readonly share_value_seconds: string | null;
+  readonly median_tick: number | null;
+  readonly median_reserve0: string | null;
+  readonly median_reserve1: string | null;
 }
 
 /** Imported prices, and days that were closed before all their prices were known. */
 export class PricesTable {
   readonly #db: Database;
   readonly #feeds;
+  readonly #shareRates;
   readonly #imported;
-  readonly #rate;
   readonly #means;
   readonly #setValue;
 
-  constructor(db: Database, feeds: FeedsTable) {
+  constructor(db: Database, feeds: FeedsTable, shareRates: ShareRatesTable) {
     this.#db = db;
     this.#feeds = feeds;
+    this.#shareRates = shareRates;
     this.#imported = db.prepare<[string, string, string], { price: string; source: string }>(
       "select price, source from imported_prices where token_address = ? and date = ? and kind = ?",
     );
-    this.#rate = db
-      .prepare<[string, string], string>("select rate from share_rates where token_address = ? and date = ?")
-      .pluck();
     this.#means = db.prepare<[string, string], MeansRow>("select * from pool_days where pool_address = ? and date = ?");
     this.#setValue = db.prepare(
       "update daily_balances set liquidity_amount = ?, in_range_amount = ? where date = ? and provider_address = ? and pool_address = ?",
@@ -86,7 +88,7 @@ export class PricesTable {
   knownOn(day: Day): KnownPrices {
     return {
       broughtIn: (token, kind) => this.broughtIn(token, day, kind),
-      rateOf: (token) => this.rateOf(token, day),
+      rateOf: (token) => this.#shareRates.rateOf(token, day),
       feedOf: (feed) => this.#feeds.priceOf(feed, day),
     };
   }
@@ -108,21 +110,6 @@ export class PricesTable {
       .run(service, request, status, body, nowIso);
   }
 
-  /** Base units of its asset that a whole share was worth at the end of a day. */
-  rateOf(token: Address, day: Day): bigint | undefined {
-    const rate = this.#rate.get(token, day);
-    return rate === undefined ? undefined : BigInt(rate);
-  }
-
-  addRate(token: Address, day: Day, rate: bigint, block: { number: number; hash: string }, nowIso: string): void {
-    this.#db
-      .prepare(`
-        insert into share_rates (token_address, date, rate, block_number, block_hash, observed_at)
-        values (?, ?, ?, ?, ?, ?)
-        on conflict do nothing`)
-      .run(token, day, rate.toString(), block.number, block.hash, nowIso);
-  }
-
   /** Changes whenever a price, a rate or a revision is brought in. */
   mark(): string {
     const sql = `
@@ -133,10 +120,14 @@ export class PricesTable {
     return String(this.#db.prepare(sql).pluck().get());
   }
 
-  /** Closed days with rows that have no value, ascending. */
-  unpricedDays(): readonly Day[] {
-    const sql = "select distinct date from daily_balances where liquidity_amount is null order by date";
-    return this.#db.prepare(sql).pluck().all() as Day[];
+  /** Closed days with rows that have no value, of any pool or of some, ascending. */
+  unpricedDays(pools?: readonly Address[]): readonly Day[] {
+    const of = pools === undefined ? "" : "and pool_address in (select value from json_each(?))";
+    const sql = `select distinct date from daily_balances where liquidity_amount is null ${of} order by date`;
+    return this.#db
+      .prepare(sql)
+      .pluck()
+      .all(...(pools === undefined ? [] : [JSON.stringify(pools)])) as Day[];
   }
 
   /** A closed day's rows, all or those without a value. */
@@ -197,7 +188,7 @@ export class PricesTable {
     if (row === undefined) return undefined;
     const seconds = row.seconds_priced;
     const sum = (text: string | null): bigint => BigInt(text ?? "0");
-    if (form === "ticks") return { kind: "ticks", seconds, meanTick: row.mean_tick ?? 0 };
+    if (form === "ticks") return { kind: "ticks", seconds, meanTick: row.mean_tick ?? 0, medianTick: row.median_tick };
     const supplySeconds = sum(row.supply_seconds);
     if (form === "shares") {
       const amountsSeconds = (JSON.parse(row.amounts_seconds ?? "[]") as string[]).map(BigInt);
@@ -211,6 +202,10 @@ export class PricesTable {
       price1Seconds: sum(row.price1_seconds),
       reserve0Seconds: sum(row.reserve0_seconds),
       reserve1Seconds: sum(row.reserve1_seconds),
+      median:
+        row.median_reserve0 === null || row.median_reserve1 === null
+          ? null
+          : { reserve0: BigInt(row.median_reserve0), reserve1: BigInt(row.median_reserve1) },
     };
   }
 }

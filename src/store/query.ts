@@ -1,6 +1,7 @@
 import type { Database } from "better-sqlite3";
 import { type Day, nextDay } from "../core/day.ts";
 import { tierChanges } from "./derivation.ts";
+import { exactSum, exactSumOf } from "./exact-sum.ts";
 import { creditedIn } from "./read.ts";
 
 /** One row of `daily_balances` as users read it; values are bigint, scaled by quote.decimals. */
@@ -77,14 +78,22 @@ export function statsOf(db: Database): Stats {
   const tiers = db
     .prepare<
       [],
-      { tier: bigint | null; providers: bigint; priced: bigint; total: bigint | null; weighted: bigint | null }
+      {
+        tier: bigint | null;
+        providers: bigint;
+        priced: bigint;
+        totalHigh: bigint;
+        totalLow: bigint;
+        weightedHigh: bigint;
+        weightedLow: bigint;
+      }
     >(`
       select
         current_tier as tier,
         count(*) as providers,
         count(total_liquidity) as priced,
-        sum(total_liquidity) as total,
-        sum(weighted_liquidity) as weighted
+        ${exactSum("total_liquidity", "total")},
+        ${exactSum("weighted_liquidity", "weighted")}
       from provider_balances
       group by current_tier
       order by current_tier`)
@@ -95,13 +104,13 @@ export function statsOf(db: Database): Stats {
   return {
     providers: Number(sum((row) => row.providers)),
     unpriced: Number(sum((row) => row.providers - row.priced)),
-    totalLiquidity: sum((row) => row.total ?? 0n),
-    weightedLiquidity: sum((row) => row.weighted ?? 0n),
+    totalLiquidity: sum((row) => exactSumOf(row, "total")),
+    weightedLiquidity: sum((row) => exactSumOf(row, "weighted")),
     tiers: tiers.map((row) => ({
       tier: row.tier === null ? null : Number(row.tier),
       providers: Number(row.providers),
-      totalLiquidity: row.total ?? 0n,
-      weightedLiquidity: row.weighted ?? 0n,
+      totalLiquidity: exactSumOf(row, "total"),
+      weightedLiquidity: exactSumOf(row, "weighted"),
     })),
   };
 }
@@ -174,15 +183,16 @@ export function providerStatus(db: Database, provider: string, days: number): Pr
       .all(provider)
       .map((each) => ({ ...each, credited: isCredited(each.pool, each.via ?? "") }));
     const history = db
-      .prepare<[string, number], { date: string; value: bigint | null }>(`
-        select date, iif(count(*) = count(liquidity_amount), sum(liquidity_amount), null) as value
+      .prepare<[string, number], { date: string; unpriced: bigint; valueHigh: bigint; valueLow: bigint }>(`
+        select date, count(*) - count(liquidity_amount) as unpriced, ${exactSum("liquidity_amount", "value")}
         from days cross join daily_balances using (date)
         where provider_address = ?
         group by date
         order by date desc
         limit ?`)
       .safeIntegers()
-      .all(provider, days);
+      .all(provider, days)
+      .map((day) => ({ date: day.date, value: day.unpriced === 0n ? exactSumOf(day, "value") : null }));
     return {
       provider,
       totalLiquidity: row.total_liquidity,

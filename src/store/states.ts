@@ -1,4 +1,5 @@
 import type { Database } from "better-sqlite3";
+import type { Amounts } from "../core/amounts.ts";
 import { isoOf, secOf } from "../core/day.ts";
 import { invariant } from "../core/errors.ts";
 import type { TimedState } from "../core/means.ts";
@@ -18,6 +19,15 @@ type Row = readonly [
   share_supply: string | null,
   amounts: string | null,
   share_value: string | null,
+];
+
+/** Of concentrated liquidity no more is asked for. */
+type TicksRow = readonly [
+  block_timestamp: string,
+  tick: number,
+  sqrt_price_x96: string,
+  liquidity: string,
+  amounts: string | null,
 ];
 
 const COLUMNS =
@@ -49,8 +59,8 @@ export class StatesTable {
       "block_number between ? and ? and block_timestamp > ? and block_timestamp < ? order by block_number";
     this.#between = rows<[string, number, number, string, string]>(between);
     this.#ticksBetween = db
-      .prepare<[string, number, number, string, string], readonly [blockTimestamp: string, tick: number]>(
-        `select block_timestamp, tick from pool_states where pool_address = ? and ${between}`,
+      .prepare<[string, number, number, string, string], TicksRow>(
+        `select block_timestamp, tick, sqrt_price_x96, liquidity, amounts from pool_states where pool_address = ? and ${between}`,
       )
       .raw();
     this.#first = db.prepare<[], string | null>("select min(block_timestamp) from pool_states").pluck();
@@ -105,19 +115,27 @@ export class StatesTable {
   ): readonly TimedState[] {
     const opening = this.#lastUpTo.get(address, closedBlock, isoOf(startSec));
     const window = [address, opening?.[0] ?? 0, closedBlock, isoOf(startSec), isoOf(endSec)] as const;
-    const led = opening === undefined ? [] : [{ atSec: secOf(opening[1]), state: stateOf(opening) }];
+    const led: TimedState[] = opening === undefined ? [] : [{ atSec: secOf(opening[1]), state: stateOf(opening) }];
     if (form !== "ticks") {
       const rows = this.#between.all(...window);
       return [...led, ...rows.map((row) => ({ atSec: secOf(row[1]), state: stateOf(row) }))];
     }
     const rows = this.#ticksBetween.all(...window);
-    return [...led, ...rows.map(([time, tick]) => ({ atSec: secOf(time), state: { kind: "ticks", tick } as const }))];
+    for (const [time, tick, price, liquidity, held] of rows) {
+      const state = { tick, sqrtPriceX96: BigInt(price), liquidity: BigInt(liquidity), amounts: amountsOf(held) };
+      led.push({ atSec: secOf(time), state: { kind: "ticks", ...state } });
+    }
+    return led;
   }
+}
+
+function amountsOf(held: string | null): Amounts | null {
+  return held === null ? null : (JSON.parse(held) as string[]).map(BigInt);
 }
 
 function stateOf(row: Row): PoolState {
   const [blockNumber, , price, tick, liquidity, reserve0, reserve1, supply, held, shareValue] = row;
-  const amounts = held === null ? null : (JSON.parse(held) as string[]).map(BigInt);
+  const amounts = amountsOf(held);
   if (tick !== null && price !== null && liquidity !== null) {
     return {
       kind: "ticks",

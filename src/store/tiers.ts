@@ -4,6 +4,7 @@ import { type Address, toAddress } from "../core/hex.ts";
 import type { ProviderWeight } from "../core/rewards.ts";
 import type { CountedDay, Standing } from "../core/tiers.ts";
 import { VALUE_MAX } from "../core/value.ts";
+import { exactSum, exactSumOf } from "./exact-sum.ts";
 
 /** What a provider had on a day over all pools that count; null until every needed price is known. */
 export interface ProviderValue {
@@ -15,8 +16,8 @@ export interface ProviderValue {
 interface ValueRow {
   readonly provider: string;
   readonly unpriced: bigint;
-  readonly high: bigint;
-  readonly low: bigint;
+  readonly valueHigh: bigint;
+  readonly valueLow: bigint;
   readonly inRangeHigh: bigint;
   readonly inRangeLow: bigint;
 }
@@ -25,6 +26,7 @@ interface StandingRow {
   readonly streak: bigint | null;
   readonly tier: bigint | null;
   readonly multiplier: bigint | null;
+  readonly bases: string | null;
 }
 
 /** `provider_days`: how each provider stood at the end of each of the programme's days. */
@@ -37,19 +39,25 @@ export class TiersTable {
 
   constructor(db: Database) {
     this.#db = db;
-    // A row of the day's pools that cannot be priced at all is left out; of the others one unknown value hides the sum.
+    // A row of the day's pools that cannot be priced at all is left out, one that counts nothing counts nothing; of all others one
+    // unknown value hides the sum.
     this.#values = db
       .prepare<[string, string], ValueRow>(`
+        with counted as (
+          select
+            daily_balances.provider_address,
+            iif(left_out.date is null, liquidity_amount, 0) as value,
+            iif(left_out.date is null, coalesce(in_range_amount, liquidity_amount), 0) as in_range
+          from daily_balances
+          left join left_out
+            on left_out.date = daily_balances.date and left_out.pool_address = daily_balances.pool_address
+            and left_out.provider_address = daily_balances.provider_address
+          where daily_balances.date = ? and daily_balances.pool_address not in (select value from json_each(?))
+        )
         select
-          provider_address as provider,
-          count(*) - count(liquidity_amount) as unpriced,
-          -- In two parts each, so that no sum overflows.
-          coalesce(sum(liquidity_amount >> 30), 0) as high,
-          coalesce(sum(liquidity_amount & 1073741823), 0) as low,
-          coalesce(sum(coalesce(in_range_amount, liquidity_amount) >> 30), 0) as inRangeHigh,
-          coalesce(sum(coalesce(in_range_amount, liquidity_amount) & 1073741823), 0) as inRangeLow
-        from daily_balances
-        where date = ? and pool_address not in (select value from json_each(?))
+          provider_address as provider, count(*) - count(value) as unpriced,
+          ${exactSum("value", "value")}, ${exactSum("in_range", "inRange")}
+        from counted
         group by provider_address
         order by provider_address`)
       .safeIntegers();
@@ -58,25 +66,22 @@ export class TiersTable {
     );
     this.#standing = db
       .prepare<[string, string], StandingRow>(
-        "select streak_days as streak, tier, multiplier_bp as multiplier from provider_days where date = ? and provider_address = ?",
+        "select streak_days as streak, tier, multiplier_bp as multiplier, bases from provider_days where date = ? and provider_address = ?",
       )
       .safeIntegers();
     this.#insert = db.prepare(`
-      insert into provider_days (date, provider_address, value, in_range_value, streak_days, tier, multiplier_bp)
-      values (?, ?, ?, ?, ?, ?, ?)`);
+      insert into provider_days (date, provider_address, value, in_range_value, streak_days, tier, multiplier_bp, bases)
+      values (?, ?, ?, ?, ?, ?, ?, ?)`);
   }
 
   /** What each provider had on a day, without pools that no price can value; ascending by address. */
   valuesOf(day: Day, uncounted: readonly Address[]): readonly ProviderValue[] {
     return this.#values.all(day, JSON.stringify(uncounted)).map((row) => {
-      const sum = (high: bigint, low: bigint): bigint | null => {
-        const value = (high << 30n) + low;
-        return row.unpriced === 0n && value <= VALUE_MAX ? value : null;
-      };
+      const known = (value: bigint): bigint | null => (row.unpriced === 0n && value <= VALUE_MAX ? value : null);
       return {
         provider: toAddress(row.provider),
-        value: sum(row.high, row.low),
-        inRangeValue: sum(row.inRangeHigh, row.inRangeLow),
+        value: known(exactSumOf(row, "value")),
+        inRangeValue: known(exactSumOf(row, "inRange")),
       };
     });
   }
@@ -86,16 +91,33 @@ export class TiersTable {
     return new Map(this.#streaks.all(day).map(({ provider, streak }) => [provider, streak]));
   }
 
+  /** By provider, the least that counted on any day of a span on which it had something. */
+  leastBetween(first: Day, end: Day): ReadonlyMap<string, bigint> {
+    const rows = this.#db
+      .prepare<[string, string], readonly [provider: string, least: bigint | null]>(`
+        select provider_address, min(coalesce(in_range_value, value))
+        from provider_days
+        where date >= ? and date < ?
+        group by provider_address`)
+      .safeIntegers()
+      .raw()
+      .all(first, end);
+    return new Map(rows.flatMap(([provider, least]) => (least === null ? [] : [[provider, least]])));
+  }
+
   /** How a provider stood at the end of a day; undefined where it had no liquidity. */
   standingOf(day: Day, provider: Address): Standing | undefined {
     const row = this.#standing.get(day, provider);
     const number = (cell: bigint | null): number | null => (cell === null ? null : Number(cell));
-    return row && { streakDays: number(row.streak), tier: number(row.tier), multiplierBp: number(row.multiplier) };
+    if (row === undefined) return undefined;
+    const { streak, tier, multiplier, bases } = row;
+    return { streakDays: number(streak), tier: number(tier), multiplierBp: number(multiplier), bases: basesIn(bases) };
   }
 
   insert(day: Day, { provider, value, inRangeValue }: ProviderValue, standing: Standing): void {
     const { streakDays, tier, multiplierBp } = standing;
-    this.#insert.run(day, provider, value, inRangeValue, streakDays, tier, multiplierBp);
+    const bases = standing.bases.length === 0 ? null : JSON.stringify(standing.bases.map(String));
+    this.#insert.run(day, provider, value, inRangeValue, streakDays, tier, multiplierBp, bases);
   }
 
   /** Forgets how providers stood from a day on, and what the epochs weigh that end with it or later. */
@@ -141,14 +163,25 @@ export class TiersTable {
   /** The days of a span that have weight, by provider ascending, and of each in order. */
   *countedDays(first: Day, end: Day): Generator<CountedDay> {
     const rows = this.#db
-      .prepare<[string, string], readonly [provider: string, tier: bigint, multiplierBp: bigint, value: bigint]>(`
-        select provider_address, tier, multiplier_bp, coalesce(in_range_value, value)
+      .prepare<[string, string], readonly [string, tier: bigint, bp: bigint, value: bigint, bases: string | null]>(`
+        select provider_address, tier, multiplier_bp, coalesce(in_range_value, value), bases
         from provider_days
         where date >= ? and date < ? and tier > 0
         order by provider_address, date`)
       .safeIntegers()
       .raw();
-    for (const [provider, tier, multiplierBp, value] of rows.all(first, end))
-      yield { provider: provider as Address, tier: Number(tier), multiplierBp: Number(multiplierBp), value };
+    for (const [provider, tier, bp, value, bases] of rows.all(first, end))
+      yield {
+        provider: provider as Address,
+        tier: Number(tier),
+        multiplierBp: Number(bp),
+        value,
+        bases: basesIn(bases),
+      };
   }
+}
+
+/** The column `bases`. */
+export function basesIn(text: string | null): readonly bigint[] {
+  return text === null ? [] : (JSON.parse(text) as readonly string[]).map(BigInt);
 }

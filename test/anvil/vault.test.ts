@@ -5,7 +5,7 @@ import { ContractReader } from "../../src/chain/calls.ts";
 import { Rpc } from "../../src/chain/rpc.ts";
 import { parseProgramme } from "../../src/config.ts";
 import { LateValues } from "../../src/daemon/late-values.ts";
-import { type RatesPort, readShareRates } from "../../src/daemon/share-rates.ts";
+import { type RatesPort, ShareRates } from "../../src/daemon/share-rates.ts";
 import { liveChain, START_SEC, verifyLive } from "../support/anvil.ts";
 import { TestLedger } from "../support/ledger.ts";
 import { stillClock } from "../support/port.ts";
@@ -60,7 +60,7 @@ function portOf(ledger: TestLedger): RatesPort & { asked: number } {
 }
 
 describe("a share whose value no log tells", () => {
-  it("is worth what its contract says at each day's last block, once that is final", async () => {
+  it("is worth what its contract says through the day, once that is final", async () => {
     const asset = { address: live().stage.tokens[0].address, symbol: "A", decimals: 18 };
     const share = { address: vault.address, symbol: "V", decimals: 18 };
     const programme = parseProgramme(
@@ -68,7 +68,7 @@ describe("a share whose value no log tells", () => {
         chainId: 31337,
         quote: { symbol: "USD" },
         pools: [{ protocol: "erc20", address: vault.address, tokens: [share], startBlock }],
-        prices: { [vault.address]: { rate: { asset } }, [asset.address]: { fixed: "2" } },
+        prices: { [vault.address]: { rate: { asset, rateRisePerDayBp: 1_000 } }, [asset.address]: { fixed: "2" } },
       },
       "the vault's programme",
     );
@@ -81,13 +81,19 @@ describe("a share whose value no log tells", () => {
     const port = portOf(ledger);
     const late = new LateValues(ledger.store);
     const { signal } = new AbortController();
-    let came = await readShareRates(ledger.store, programme, port, signal);
+    const rates = new ShareRates(ledger.store, stillClock);
+    const read = async (): Promise<number> => {
+      let came = 0;
+      for (let i = 0; i < 10; i++) came += await rates.tick(programme, port, signal);
+      return came;
+    };
+    let came = await read();
     expect(came).toBeGreaterThan(0);
     expect(came).toBeLessThan(values().length); // The newest day's closing block is not final yet.
     late.tick(programme);
     for (let i = 0; i < 80; i++) await live().life.block(60, []);
     await ledger.settle();
-    came += await readShareRates(ledger.store, programme, port, signal);
+    came += await read();
     expect(came).toBe(values().length);
     late.tick(programme);
     // 300 shares; by the end of day n they are worth 300 + 30 (n + 1) of the asset, each at two dollars.
@@ -103,18 +109,18 @@ describe("a share whose value no log tells", () => {
     expect(BigInt(first ?? 0)).toBeGreaterThan(0n);
     // What is known is not asked again, and stays through a rebuild of the days.
     const asked = port.asked;
-    expect(await readShareRates(ledger.store, programme, port, signal)).toBe(0);
+    expect(await read()).toBe(0);
     expect(port.asked).toBe(asked);
     expect((await verifyLive(live(), ledger)).differences).toEqual([]);
-    const blocks = ledger.store.db.prepare("select date, block_number from share_rates order by date").all() as {
-      date: string;
-      block_number: number;
-    }[];
-    for (const { date, block_number: number } of blocks) {
-      const [block, next] = await ledger.chain.blocksAt([number, number + 1], signal);
-      const end = Date.parse(`${date}T00:00:00Z`) / 1000 + DAY;
-      expect(block?.timestampSec).toBeLessThan(end);
-      expect(next?.timestampSec).toBeGreaterThanOrEqual(end);
+    const samples = ledger.store.db
+      .prepare("select sampled_at, block_number from share_rate_samples order by sampled_at")
+      .all() as { sampled_at: string; block_number: number }[];
+    expect(samples.length).toBeGreaterThanOrEqual(24 * DAYS);
+    for (const { sampled_at, block_number: number } of samples) {
+      const [before, block] = await ledger.chain.blocksAt([Math.max(0, number - 1), number], signal);
+      const moment = Date.parse(sampled_at) / 1000;
+      expect(block?.timestampSec).toBeGreaterThanOrEqual(moment);
+      if (number > startBlock + 1) expect(before?.timestampSec).toBeLessThan(moment);
     }
   });
 });

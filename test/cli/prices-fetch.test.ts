@@ -3,13 +3,13 @@ import { sha256 } from "../../src/cli/platform.ts";
 import { rebuild } from "../../src/daemon/rebuild.ts";
 import { priceService } from "../support/price-service.ts";
 import { programmeLedger } from "../support/programme-ledger.ts";
-import { POOL, TOKENS } from "../support/world.ts";
+import { PAIR, TOKENS } from "../support/world.ts";
 
 const [T0, T1] = TOKENS;
 const LLAMA = `ethereum:${T0}`;
 const PRICES = {
   [T0]: [{ coingecko: { id: "tbtc" } }, { defillama: { coin: LLAMA } }],
-  [T1]: { pool: POOL },
+  [T1]: { pool: PAIR },
 };
 const endOf = (day: string): number => Date.parse(`${day}T00:00:00Z`) / 1000 + 86_400;
 
@@ -155,7 +155,7 @@ describe("prices fetch", () => {
   ])("says so where a service answers with $it, and prices nothing", async ({ status, body, says, code }) => {
     const { fetch, ledger } = await ledgerWith(() => ({ status, body }), {
       [T0]: { coingecko: { id: "tbtc" } },
-      [T1]: { pool: POOL },
+      [T1]: { pool: PAIR },
     });
     const fetched = await fetch();
     expect([fetched.code, fetched.err.includes(says)]).toEqual([code, true]);

@@ -7,9 +7,9 @@ import { LateValues } from "../../src/daemon/late-values.ts";
 import { rebuild } from "../../src/daemon/rebuild.ts";
 import { FakeChain } from "../support/fake-chain.ts";
 import { TestLedger, temporaryFolder, testProgramme } from "../support/ledger.ts";
-import { POOL, TOKENS, worldProgramme } from "../support/world.ts";
+import { PAIR, TOKENS, worldProgramme } from "../support/world.ts";
 
-const PRICES = { [TOKENS[0]]: { imported: true }, [TOKENS[1]]: { pool: POOL } };
+const PRICES = { [TOKENS[0]]: { imported: true }, [TOKENS[1]]: { pool: PAIR } };
 
 /** A ledger of a week whose first token is priced by import alone, and a folder to run commands in. */
 async function unpriced() {
@@ -73,7 +73,7 @@ describe("a price that is brought in", () => {
     ledger.store.write(() => rebuild(ledger.store, programme, sha256));
     expect(ledger.dump()).toBe(dump);
     const sources = ledger.store.db.prepare("select distinct source from token_prices order by 1").pluck().all();
-    expect(sources).toEqual(["import last.json", "import some.csv", `pool ${POOL}`]);
+    expect(sources).toEqual(["import last.json", "import some.csv", `pool ${PAIR}`]);
   });
 
   it("changes no price that is there, and is refused whole with every mistake named", async () => {

@@ -200,7 +200,10 @@ describe("a programme's rewards", () => {
     expect((await run("rewards", "calculate", "--epoch", "1")).err).toContain("is not final");
     config.set("final_block", final, "");
     config.set("settled_block", settled, "");
-    ledger.store.db.exec("update provider_days set value = null, multiplier_bp = null where date = '2026-01-02'");
+    ledger.store.db.exec(`
+      update provider_days set value = null, multiplier_bp = null where date = '2026-01-02';
+      update daily_balances set liquidity_amount = null where date = '2026-01-02';
+      delete from token_prices where date = '2026-01-02'`);
     const unpriced = await run("rewards", "calculate", "--epoch", "1");
     expect([unpriced.code, unpriced.err.includes("2026-01-02")]).toEqual([75, true]);
     for (const epoch of ["9", "0"]) expect((await run("rewards", "calculate", "--epoch", epoch)).code).toBe(64);

@@ -4,14 +4,14 @@ import { amountsOf } from "../../src/core/amounts.ts";
 import { dayEndSec, dayOf, dayStartSec, isoOf, nextDay, secOf } from "../../src/core/day.ts";
 import { type Address, toAddress } from "../../src/core/hex.ts";
 import { type Holding, integralOf, stretchesOf } from "../../src/core/holdings.ts";
-import type { TimedState } from "../../src/core/means.ts";
-import type { PoolState } from "../../src/core/pool-state.ts";
+import type { DayState, TimedState } from "../../src/core/means.ts";
 import { sqrtRatioAtTick } from "../../src/core/ticks.ts";
 import { testProgramme } from "../support/ledger.ts";
 import { addressOf } from "../support/logs.ts";
 import { closePoolDay } from "../support/pool-day.ts";
 
-const DAY = { startSec: 86_400, endSec: 172_800 };
+const DAY_SEC = 86_400;
+const DAY = { startSec: DAY_SEC, endSec: 2 * DAY_SEC };
 const [pair, pool] = testProgramme().pools as [
   ReturnType<typeof testProgramme>["pools"][0],
   ReturnType<typeof testProgramme>["pools"][0],
@@ -21,7 +21,12 @@ const bob = toAddress(addressOf(0x1002));
 const RANGE = { tickLower: -10, tickUpper: 10 };
 const ticksAt = (atSec: number, tick: number): TimedState => ({
   atSec,
-  state: { kind: "ticks", tick },
+  state: { kind: "ticks", tick, sqrtPriceX96: sqrtRatioAtTick(tick), liquidity: 1n, amounts: null },
+});
+/** The same without anybody's liquidity: it has no price. */
+const unpriced = (each: TimedState): TimedState => ({
+  ...each,
+  state: { ...each.state, liquidity: 0n } as never,
 });
 const holding = (more: Partial<Holding>): Holding => ({
   provider: ann,
@@ -93,17 +98,107 @@ describe("a balance over a day", () => {
 describe("a V3 pool's day", () => {
   it("takes the mean tick over the seconds, rounded towards minus infinity, with the opening state carried in", () => {
     const states = [ticksAt(0, -1), ticksAt(DAY.startSec + 43_200, -2)];
-    expect(closePoolDay(pool, DAY, states, []).means).toEqual({ kind: "ticks", seconds: 86_400, meanTick: -2 });
+    expect(closePoolDay(pool, DAY, states, []).means).toMatchObject({ kind: "ticks", seconds: 86_400, meanTick: -2 });
     const late = closePoolDay(pool, DAY, [ticksAt(DAY.endSec - 100, 7)], []).means;
-    expect(late).toEqual({ kind: "ticks", seconds: 100, meanTick: 7 });
+    expect(late).toEqual({ kind: "ticks", seconds: 100, meanTick: 7, medianTick: 7 });
   });
 
-  it("values the day's integral at the mean tick", () => {
-    const day = closePoolDay(pool, DAY, [ticksAt(0, 0)], [holding({ opening: 10n ** 18n })]);
-    const expected = amountsOf(10n ** 18n * 86_400n, RANGE, { tick: 0, sqrtPriceX96: sqrtRatioAtTick(0) }, "down");
-    const [share] = day.shares;
-    expect(share?.tokenSeconds).toEqual(expected);
-    expect(share?.liquiditySeconds).toBe(10n ** 18n * 86_400n);
+  it("has as its median the lowest tick at or below which the price stood for half of the priced seconds", () => {
+    const medianOf = (...states: TimedState[]) => closePoolDay(pool, DAY, states, []).means;
+    const at = (hour: number, tick: number) => ticksAt(DAY.startSec + hour * 3_600, tick);
+    expect(medianOf(at(0, 5), at(12, 9))).toMatchObject({ medianTick: 5 }); // Exactly half is enough.
+    expect(medianOf(at(0, 9), at(12, 5))).toMatchObject({ medianTick: 5 });
+    expect(medianOf(at(0, 5), at(11, 9))).toMatchObject({ medianTick: 9 });
+    // However far somebody pushes the price for less than half of the day, it stays where the others saw it.
+    expect(medianOf(at(0, 5), at(1, 880_000), at(12, 6), at(23, -3))).toMatchObject({ medianTick: 6 });
+  });
+
+  it("has no price while nobody's liquidity is active: moving it is free", () => {
+    const states = [ticksAt(0, 3), unpriced(ticksAt(DAY.startSec + 7_200, 887_000))];
+    const { means } = closePoolDay(pool, DAY, states, []);
+    expect(means).toEqual({ kind: "ticks", seconds: 7_200, meanTick: 3, medianTick: 3 });
+    const never = closePoolDay(pool, DAY, states.map(unpriced), []).means;
+    expect(never).toEqual({ kind: "ticks", seconds: 0, meanTick: 0, medianTick: null });
+  });
+
+  it("values a position by what it held, half a day here and half a day there, never between the two", () => {
+    const liquidity = 10n ** 18n;
+    const states = [ticksAt(0, 0), ticksAt(DAY.startSec + 43_200, 20)];
+    const at = (tick: number) =>
+      amountsOf(liquidity * 43_200n, RANGE, { tick, sqrtPriceX96: sqrtRatioAtTick(tick) }, "down");
+    const [morning, evening] = [at(0), at(20)];
+    const [share] = closePoolDay(pool, DAY, states, [holding({ opening: liquidity })]).shares;
+    expect(share?.tokenSeconds).toEqual([morning[0], morning[1] + evening[1] + 1n]); // Two floors are one now.
+    expect(share?.liquiditySeconds).toBe(liquidity * 86_400n);
+  });
+
+  it.each([
+    [12, 1],
+    [600, 1.05],
+    [1_800, 1.46],
+    [3_600, 3.25],
+    [7_200, 20.17],
+  ])(
+    "gives nothing for %s seconds of a price at the end of the scale, which used to multiply a day by %s",
+    (away, was) => {
+      const liquidity = 10n ** 24n;
+      const range = { tickLower: -887_200, tickUpper: 887_200 };
+      const [leftSec, backSec] = [DAY.startSec + 40_000, DAY.startSec + 40_000 + away];
+      const states = [ticksAt(0, 0), unpriced(ticksAt(leftSec, 887_271)), ticksAt(backSec, 0)];
+      const changes = [
+        { atSec: leftSec, balance: 0n },
+        { atSec: backSec, balance: liquidity },
+      ];
+      const [share] = closePoolDay(pool, DAY, states, [holding({ range, opening: liquidity, changes })]).shares;
+      const worthOf = (amounts: readonly bigint[] | undefined): number =>
+        Number(amounts?.reduce((sum, each) => sum + each, 0n));
+      const held = worthOf(amountsOf(liquidity * BigInt(DAY_SEC - away), range, ticksAt(0, 0).state as never, "up"));
+      const meanTick = Math.floor((887_271 * away) / DAY_SEC);
+      const atMean = { tick: meanTick, sqrtPriceX96: sqrtRatioAtTick(meanTick) };
+      const before = worthOf(amountsOf(liquidity * BigInt(DAY_SEC - away), range, atMean, "down"));
+      expect(before / held).toBeCloseTo(was, 1);
+      const after = worthOf(share?.tokenSeconds);
+      expect(after).toBeLessThanOrEqual(held);
+      expect(after / held).toBeCloseTo(1, 12);
+    },
+  );
+
+  it("gives two addresses what one would have, but for a unit-second a token, in whatever order they come", () => {
+    const position = fc.record({
+      lower: fc.integer({ min: -30, max: 20 }),
+      width: fc.integer({ min: 1, max: 40 }),
+      balance: fc.bigInt({ min: 1n, max: 10n ** 30n }),
+      from: fc.integer({ min: DAY.startSec, max: DAY.endSec - 1 }),
+      cut: fc.integer({ min: 0, max: 100 }),
+    });
+    const move = fc.tuple(fc.integer({ min: DAY.startSec, max: DAY.endSec - 1 }), fc.integer({ min: -40, max: 40 }));
+    fc.assert(
+      fc.property(
+        fc.array(move, { maxLength: 200 }),
+        fc.array(position, { minLength: 1, maxLength: 8 }),
+        (moves, all) => {
+          const states = [ticksAt(0, 0), ...moves.sort(([a], [b]) => a - b).map(([at, to]) => ticksAt(at, to))];
+          const held = all.map(({ lower, width, balance, from, cut }) => {
+            const range = { tickLower: lower, tickUpper: lower + width };
+            const part = (balance * BigInt(cut)) / 100n;
+            const of = (provider: Address, amount: bigint) =>
+              holding({ provider, range, changes: [{ atSec: from, balance: amount }] });
+            return { whole: of(ann, balance), parts: [of(ann, part), of(bob, balance - part)] as const };
+          });
+          const sharesOf = (holdings: readonly Holding[]) => closePoolDay(pool, DAY, states, holdings, true).shares;
+          const [one] = sharesOf(held.map(({ whole }) => whole));
+          const [mine, others] = [held.map(({ parts }) => parts[0]), held.map(({ parts }) => parts[1])];
+          const split = sharesOf([...mine, ...others]);
+          for (const amounts of ["tokenSeconds", "inRangeTokenSeconds"] as const)
+            one?.[amounts]?.forEach((whole, i) => {
+              const sum = split.reduce((total, share) => total + (share[amounts]?.[i] ?? 0n), 0n);
+              expect([0n, 1n]).toContain(whole - sum);
+            });
+          expect(sharesOf([...mine.toReversed(), ...others.toReversed()])).toEqual(split);
+        },
+      ),
+      { numRuns: 100 },
+    );
   });
 
   it("counts seconds in range as the union over a provider's positions", () => {
@@ -149,7 +244,7 @@ describe("a V3 pool's day", () => {
           );
           let expected = 0;
           for (let now = day.startSec; now < day.endSec; now++) {
-            const state = states.filter((each) => each.atSec <= now).at(-1)?.state as PoolState & { kind: "ticks" };
+            const state = states.filter((each) => each.atSec <= now).at(-1)?.state as DayState & { kind: "ticks" };
             const inside = holdings.some(({ range, opening, changes }) => {
               const balance = changes.filter((each) => each.atSec <= now).at(-1)?.balance ?? opening;
               return balance > 0n && range !== null && range.tickLower <= state.tick && state.tick < range.tickUpper;
@@ -191,6 +286,27 @@ describe("a V2 pair's day", () => {
     expect(means).toMatchObject({ seconds: 86_400, reserve0Seconds: 750n * 86_400n, supplySeconds: 300n * 86_400n });
   });
 
+  it("values who came after a push by what was there then", () => {
+    // Ten times the reserves, and as many shares, for the first minute; then what there was before.
+    const states = [reserves(0, 6_000n, 6_000n, 600n), reserves(DAY.startSec + 60, 600n, 600n, 600n)];
+    const early = holding({ provider: ann, range: null, opening: 300n });
+    const late = holding({ provider: bob, range: null, changes: [{ atSec: DAY.startSec + 60, balance: 300n }] });
+    const [first, second] = closePoolDay(pair, DAY, states, [early, late]).shares;
+    expect(first?.tokenSeconds[0]).toBe(3_000n * 60n + 300n * 86_340n);
+    expect(second?.tokenSeconds[0]).toBe(300n * 86_340n);
+  });
+
+  it("has the median of its prices, both directions from one state", () => {
+    const day = (...states: TimedState[]) => closePoolDay(pair, DAY, states, []).means;
+    const at = (hour: number, reserve0: bigint, reserve1: bigint) =>
+      reserves(DAY.startSec + 3_600 * hour, reserve0, reserve1, 1n);
+    expect(day(at(0, 100n, 200n), at(4, 1n, 20_000n), at(5, 50n, 101n))).toMatchObject({
+      median: { reserve0: 50n, reserve1: 101n },
+    });
+    expect(day(at(0, 100n, 200n), at(12, 1n, 3n))).toMatchObject({ median: { reserve0: 100n, reserve1: 200n } });
+    expect(day(at(0, 0n, 0n))).toMatchObject({ seconds: 0, median: null });
+  });
+
   it("has all holders' integrals sum to the supply's, exactly", () => {
     const change = fc.tuple(
       fc.integer({ min: DAY.startSec, max: DAY.endSec - 1 }),
@@ -219,5 +335,50 @@ describe("a V2 pair's day", () => {
         expect(means.kind === "reserves" && means.supplySeconds).toBe(sum);
       }),
     );
+  });
+});
+
+describe("the identities of a day", () => {
+  const held = (liquidity: bigint, more: Partial<Holding> = {}) => holding({ opening: liquidity, ...more });
+  const within = ({ atSec, state }: TimedState, liquidity: bigint) =>
+    ({ atSec, state: { ...state, liquidity } }) as TimedState;
+  const states = [
+    within(ticksAt(0, 0), 10n ** 20n + 7n),
+    within(ticksAt(DAY.startSec + 1_000, 15), 0n),
+    within(ticksAt(DAY.startSec + 3_000, -12), 7n),
+    within(ticksAt(90_000, -12), 5n),
+  ];
+  const holdings = [
+    held(10n ** 20n),
+    held(7n, { provider: bob, range: { tickLower: -20, tickUpper: 15 }, changes: [{ atSec: 90_000, balance: 5n }] }),
+  ];
+
+  it("hold where each account has its part of what the pool held", () => {
+    expect(closePoolDay(pool, DAY, states, holdings).broken).toBeUndefined();
+  });
+
+  it("D-2 does not where an account is missing of what the pool says is active", () => {
+    for (const some of [holdings.slice(0, 1), holdings.slice(1), []])
+      expect(closePoolDay(pool, DAY, states, some).broken).toMatchObject({ identity: "D-2", token: null });
+  });
+
+  it("D-1 does not where all of them held more than the pool's logs leave in it, be it by one unit in one second", () => {
+    const amounts = (left: bigint) =>
+      states.map(({ atSec, state }) => ({ atSec, state: { ...state, amounts: [left, left] } }) as TimedState);
+    const all = closePoolDay(pool, DAY, states, holdings).shares;
+    const most = [0, 1].map((i) => all.reduce((sum, { tokenSeconds }) => sum + (tokenSeconds[i] ?? 0n), 0n));
+    const enough = (most[0] ?? 0n) > (most[1] ?? 0n) ? (most[0] ?? 0n) : (most[1] ?? 0n);
+    expect(closePoolDay(pool, DAY, amounts(enough / 86_400n + 1n), holdings).broken).toBeUndefined();
+    expect(closePoolDay(pool, DAY, amounts(enough / 86_400n - 1n), holdings).broken).toMatchObject({ identity: "D-1" });
+  });
+
+  it("D-2 does not where an account has a unit of a share that the supply does not", () => {
+    const pairStates: TimedState[] = [
+      { atSec: 0, state: { kind: "reserves", reserve0: 900n, reserve1: 500n, supply: 300n } },
+    ];
+    const share = (opening: bigint) => holding({ opening, range: null });
+    expect(closePoolDay(pair, DAY, pairStates, [share(300n)]).broken).toBeUndefined();
+    expect(closePoolDay(pair, DAY, pairStates, [share(301n)]).broken).toMatchObject({ identity: "D-2", token: 0 });
+    expect(closePoolDay(pair, DAY, pairStates, [share(299n)]).broken).toMatchObject({ identity: "D-2", token: 0 });
   });
 });

@@ -152,6 +152,12 @@ before the life ended. What is not caught is found by settling, which reads ever
 wallet to another that is missing breaks nothing until its receiver spends it. The same test that writes this table
 fails when it changes.
 
+Two more are checked of each pool when a day is closed. **D-2**: before anything is floored, what all accounts held of each
+token, second by second, is to the last bit what the pool's own figures say: of concentrated liquidity the net liquidity at
+each tick, walked along the path of the price; of shares supply x value. **D-1**: after flooring, all accounts together held
+no more than the pool's logs leave in it, uncollected fees included; not of values in one token, nor where a log does not
+tell.
+
 | model | log | caught | by |
 |---|---|---|---|`;
 

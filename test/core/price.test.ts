@@ -11,7 +11,8 @@ const [pair, pool] = programme.pools;
 const tokens = pool?.tokens as unknown as readonly [Token, Token];
 if (pair === undefined || pool === undefined) throw new Error("the test programme has two pools");
 const NOTHING = { broughtIn: () => undefined, rateOf: () => undefined, feedOf: () => undefined };
-const means = (meanTick: number) => ({ kind: "ticks" as const, seconds: 100, meanTick });
+const MEDIAN = { average: "median", minSeconds: 1 } as const;
+const means = (medianTick: number) => ({ kind: "ticks" as const, seconds: 3_600, meanTick: -5_000, medianTick });
 
 describe("a price", () => {
   it.each(["0", "1", "1.5", "0.000000000000000001", "123456789.123456789012345678"])(
@@ -27,10 +28,10 @@ describe("a price", () => {
     expect(parsePriceE18(text)).toBeUndefined();
   });
 
-  it("of a V3 pool follows from its mean tick, in both directions", () => {
-    expect(poolPriceE18(pool, 0, means(0))).toBe(E18);
-    const up = poolPriceE18(pool, 0, means(6932)) ?? 0n; // 1.0001^6932 is a little more than 2.
-    const down = poolPriceE18(pool, 1, means(6932)) ?? 0n;
+  it("of a V3 pool follows from its median tick, in both directions", () => {
+    expect(poolPriceE18(pool, 0, means(0), MEDIAN)).toBe(E18);
+    const up = poolPriceE18(pool, 0, means(6932), MEDIAN) ?? 0n; // 1.0001^6932 is a little more than 2.
+    const down = poolPriceE18(pool, 1, means(6932), MEDIAN) ?? 0n;
     expect(up).toBeGreaterThan(2n * E18);
     expect(up).toBeLessThan((20001n * E18) / 10000n);
     expect((up * down) / E18).toBeGreaterThan(E18 - 10n);
@@ -42,22 +43,32 @@ describe("a price", () => {
       { ...tokens[1], decimals: 6 },
     ];
     const mixed = { ...pool, tokens: [wide, narrow] as const };
-    expect(poolPriceE18(mixed, 0, means(0))).toBe(10n ** 30n);
-    expect(poolPriceE18(mixed, 1, means(0))).toBe(10n ** 6n);
+    expect(poolPriceE18(mixed, 0, means(0), MEDIAN)).toBe(10n ** 30n);
+    expect(poolPriceE18(mixed, 1, means(0), MEDIAN)).toBe(10n ** 6n);
   });
 
-  it("of a V2 pair is the mean of the priced token's own direction", () => {
+  it("of a V2 pair follows from the reserves at its median, or is the mean of the priced token's own direction", () => {
     const half = {
       kind: "reserves" as const,
-      seconds: 10,
-      price0Seconds: 5n * (1n << 112n),
-      price1Seconds: 20n * (1n << 112n),
+      seconds: 3_600,
+      price0Seconds: 1_800n * (1n << 112n),
+      price1Seconds: 7_200n * (1n << 112n),
       reserve0Seconds: 0n,
       reserve1Seconds: 0n,
       supplySeconds: 0n,
+      median: { reserve0: 300n, reserve1: 900n },
     };
-    expect(poolPriceE18(pair, 0, half)).toBe(E18 / 2n);
-    expect(poolPriceE18(pair, 1, half)).toBe(2n * E18);
+    const MEAN = { average: "mean", minSeconds: 1 } as const;
+    expect([0, 1].map((side) => poolPriceE18(pair, side as 0 | 1, half, MEAN))).toEqual([E18 / 2n, 2n * E18]);
+    expect([0, 1].map((side) => poolPriceE18(pair, side as 0 | 1, half, MEDIAN))).toEqual([3n * E18, E18 / 3n]);
+    // A day that an older version closed has no median.
+    expect(poolPriceE18(pair, 0, { ...half, median: null }, MEDIAN)).toBe(E18 / 2n);
+    expect(poolPriceE18(pool, 0, { kind: "ticks", seconds: 9, meanTick: 0, medianTick: null }, MEDIAN)).toBe(E18);
+  });
+
+  it("is none of a pool that had one for too short a time", () => {
+    expect(poolPriceE18(pool, 0, means(0), { average: "median", minSeconds: 3_601 })).toBeNull();
+    expect(poolPriceE18(pool, 0, means(0), { average: "mean", minSeconds: 3_600 })).not.toBeNull();
   });
 
   it("of a day chains through pools and is missing, never zero, where a pool had none", () => {
@@ -104,30 +115,17 @@ describe("a value", () => {
     token === a.address ? 3n * E18 : token === b.address ? E18 / 3n : undefined;
 
   it("is floored once, after everything was added: two parts below a unit can make one", () => {
-    const amounts = [
-      { token: a, amount: 1n },
-      { token: b, amount: 10n ** 18n },
-    ];
-    expect(valueOfAmounts(amounts, priceOf, 6)).toBe(333_333n);
-    expect(
-      valueOfAmounts(
-        [
-          { token: b, amount: 3n * 10n ** 18n },
-          { token: a, amount: 1n },
-        ],
-        priceOf,
-        6,
-      ),
-    ).toBe(1_000_000n);
+    expect(valueOfAmounts([a, b], [1n, 10n ** 18n], priceOf, 6)).toBe(333_333n);
+    expect(valueOfAmounts([b, a], [3n * 10n ** 18n, 1n], priceOf, 6)).toBe(1_000_000n);
   });
 
   it("is unknown as soon as one needed price is", () => {
-    expect(valueOfAmounts([{ token: a, amount: 5n }], () => undefined, 6)).toBeNull();
-    expect(valueOfAmounts([{ token: a, amount: 0n }], () => undefined, 6)).toBe(0n);
+    expect(valueOfAmounts([a], [5n], () => undefined, 6)).toBeNull();
+    expect(valueOfAmounts([a], [0n], () => undefined, 6)).toBe(0n);
   });
 
   it("that does not fit the database is unknown, never a wrong number, and never a stop", () => {
-    expect(valueOfAmounts([{ token: a, amount: 10n ** 40n }], priceOf, 6)).toBeNull();
+    expect(valueOfAmounts([a], [10n ** 40n], priceOf, 6)).toBeNull();
   });
 
   it("never rests on a price of zero: a price too small to tell is none", () => {

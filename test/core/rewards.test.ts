@@ -40,6 +40,7 @@ function rulesWith(epochs: readonly bigint[], more: Partial<RewardRules> = {}): 
     undistributed: "roll-over",
     atEnd: "pay",
     discoveredPools: false,
+    negligibleBp: 1,
     ...more,
   };
 }

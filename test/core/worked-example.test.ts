@@ -32,43 +32,50 @@ function table(heading: string): readonly (readonly string[])[] {
 
 const WHO = [addressOf(0x11), addressOf(0x12), addressOf(0x13)];
 
-/** What a ledger makes of the values on the page. */
-function play(retroactive: boolean) {
+/** Days of a table's first cell: one, or "1 to 13". */
+function daysIn(cell: string): readonly number[] {
+  const [first = 0, last = first] = cell.split(" to ").map(Number);
+  return Array.from({ length: last - first + 1 }, (_, i) => first + i);
+}
+
+/** What a ledger makes of the values on the page, by the page's rules but for what `tiers` says otherwise. */
+function play(tiers: object = {}, heading = "| day | Ann | Bob |") {
+  const ruled = testProgramme({ ...rules, tiers: { ...(rules["tiers"] as unknown as object), ...tiers } });
+  const by = ruled.rules?.tiers;
+  if (by === undefined) throw new Error("the example has no tiers");
   const { store } = openStore(join(temporaryFolder(), "ledger.sqlite"));
   const insert = store.db.prepare(`
     insert into daily_balances
       (provider_address, date, pool_address, protocol, liquidity_amount, token_amounts, token_seconds, liquidity_seconds, seconds_open)
     values (?, ?, ?, 'uniswap-v3', ?, '[]', '[]', '1', 86400)`);
   store.write(() => {
-    adoptProgramme(store, programme, sha256);
-    for (const [day, ...values] of table("| day | Ann")) {
-      const date = daysAfter("2026-01-01" as Day, Number(day) - 1);
-      store.days.insertDay(date, Number(day));
-      for (const [i, value] of values.entries()) if (value !== "") insert.run(WHO[i], date, POOL, Number(value) * 1e6);
-      keepStandings(store, programme, date);
-    }
+    adoptProgramme(store, ruled, sha256);
+    for (const [cell = "", ...values] of table(heading))
+      for (const day of daysIn(cell)) {
+        const date = daysAfter("2026-01-01" as Day, day - 1);
+        store.days.insertDay(date, day);
+        for (const [i, value] of values.entries())
+          if (value !== "") insert.run(WHO[i], date, POOL, Number(value) * 1e6);
+        keepStandings(store, ruled, date);
+      }
   });
   let before: readonly Before[] = [];
   return (rewards?.epochs ?? []).map((epoch) => {
     const given =
       rewards === undefined || rewards === null
         ? []
-        : rewardsOf(
-            rewards,
-            epoch,
-            [...epochWeights({ retroactive }, store.tiers.countedDays(epoch.first, epoch.end))],
-            before,
-          );
+        : rewardsOf(rewards, epoch, [...epochWeights(by, store.tiers.countedDays(epoch.first, epoch.end))], before);
     before = given.map(leftBy);
     return given[0]?.rows ?? [];
   });
 }
 
+const cents = (text: string): string => text.padEnd(text.includes(".") ? text.indexOf(".") + 3 : 0, "0");
+
 describe("the example in the documentation", () => {
   it("comes out of the ledger as the page says", () => {
-    const epochs = play(false).map((rows) => WHO.map((who) => rows.find(({ provider }) => provider === who)));
-    const said = table("| epoch | Ann").map(([, ...cells]) => cells);
-    const cents = (text: string): string => text.padEnd(text.includes(".") ? text.indexOf(".") + 3 : 0, "0");
+    const epochs = play().map((rows) => WHO.map((who) => rows.find(({ provider }) => provider === who)));
+    const said = table("| epoch | Ann | Bob |").map(([, ...cells]) => cells);
     expect(
       epochs.map((rows) => rows.map((row) => (row === undefined ? "" : cents(formatDecimal(row.paid, 2))))),
     ).toEqual(said);
@@ -81,6 +88,23 @@ describe("the example in the documentation", () => {
   });
 
   it("counts a whole epoch by its last day where the tiers are retroactive", () => {
-    expect(play(true)[1]?.map(({ weight }) => Number(weight) / 1e10)).toEqual([840, 1680, 300]);
+    expect(play({ retroactive: true })[1]?.map(({ weight }) => Number(weight) / 1e10)).toEqual([840, 1680, 300]);
+  });
+
+  it("counts a rented streak by what was held in it", () => {
+    const rented = "| day | Ann | Dan |";
+    const [byAddress, held] = [{}, { basis: "held" }].map((tiers) => {
+      const rows = play(tiers, rented)[1] ?? [];
+      const weights = rows.map(({ weight }) => Number(weight) / 1e10);
+      return { weights, paid: rows.map(({ paid }) => cents(formatDecimal(paid, 2))) };
+    });
+    expect([byAddress?.weights, held?.weights]).toEqual([
+      [840, 672],
+      [840, 574],
+    ]);
+    expect(table("| `tiers.basis` | Ann | Dan |")).toEqual([
+      ["`address`", ...(byAddress?.paid ?? [])],
+      ["`held`", ...(held?.paid ?? [])],
+    ]);
   });
 });

@@ -6,7 +6,7 @@ import { RANGE_LIMITS } from "../../src/chain/ranges.ts";
 import type { Fetch } from "../../src/chain/rpc.ts";
 import { Rpc } from "../../src/chain/rpc.ts";
 import { blockContent, sha256 } from "../../src/cli/platform.ts";
-import { LpLedgerError } from "../../src/core/errors.ts";
+import { findingOf, LpLedgerError } from "../../src/core/errors.ts";
 import type { Repair } from "../../src/store/contents.ts";
 import { problemsOf } from "../../src/store/inspect.ts";
 import { FakeChain } from "../support/fake-chain.ts";
@@ -91,6 +91,45 @@ describe("settling", () => {
     expect(ledger.store.contents.repairs()).toMatchObject({ count: 1, lastBlock: block });
     expect(ledger.store.config.get("settled_block")).toBe(30);
     expect(problemsOf(ledger.store.db, sha256)).toEqual([]);
+  });
+
+  it("repairs at once what a first reading changed, where a day that is closed ahead does not add up by it", async () => {
+    const chain = new FakeChain();
+    chain.grow(16, 1);
+    chain.pauseSec = 100 * 86_400;
+    chain.grow(5, 12);
+    const expected = await straightDump(chain);
+    const [broken, ended]: [string[], string[]] = [[], []];
+    for (const { number, logs } of chain.blocks) {
+      // What came in of token0 is not the first reading's word.
+      const swap = logs.find(({ topics, data }) => topics[0]?.startsWith("0xc42079f9") && data.startsWith("0x00"));
+      if (swap === undefined) continue;
+      lieAbout(chain, number, 1, (all) =>
+        all.map((log) =>
+          log.data === swap.data ? { ...log, data: log.data.replace(/^0x.{64}/, `0x${"0".repeat(63)}1`) } : log,
+        ),
+      );
+      const ledger = new TestLedger(chain.fetch, { limits: { blocksStart: 60, blocksMax: 60 } });
+      const { keeper } = ledger;
+      const ahead = keeper.closeDaysAhead.bind(keeper);
+      keeper.closeDaysAhead = (range, daysMax) => {
+        try {
+          return ahead(range, daysMax);
+        } catch (error) {
+          broken.push(findingOf(error)?.identity ?? "another");
+          throw error;
+        }
+      };
+      const left = broken.length;
+      await ledger.step().catch((error: unknown) => {
+        if (!(error instanceof LpLedgerError)) throw error;
+        ended.push(error.code);
+      });
+      if (broken.length === left) continue;
+      await settleAll(ledger);
+      expect(ledger.dump()).toBe(expected);
+    }
+    expect([...new Set(broken), ...new Set(ended)]).toEqual(["D-1", "REPAIRED_BELOW"]);
   });
 
   it.each([

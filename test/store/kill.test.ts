@@ -20,7 +20,7 @@ import { FakeChain } from "../support/fake-chain.ts";
 import { openStore, TestLedger, temporaryFolder } from "../support/ledger.ts";
 
 const RUNNER = fileURLToPath(new URL("../support/kill-at-step.ts", import.meta.url));
-const STEPS_MAX = 160;
+const STEPS_MAX = 220;
 
 interface Trial {
   readonly mode: "restore" | "migrate" | "backup-by-writer" | "backup-from-outside";

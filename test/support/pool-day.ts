@@ -1,4 +1,4 @@
-import { type DayShare, PoolDay } from "../../src/core/days.ts";
+import { type BrokenDay, type DayShare, PoolDay } from "../../src/core/days.ts";
 import type { Holding, Window } from "../../src/core/holdings.ts";
 import type { TimedState } from "../../src/core/means.ts";
 import type { Pool } from "../../src/core/programme.ts";
@@ -9,8 +9,9 @@ export function closePoolDay(
   day: Window,
   states: readonly TimedState[],
   holdings: readonly Holding[],
-): { readonly means: PoolDay["means"]; readonly shares: readonly DayShare[] } {
-  const poolDay = new PoolDay(pool, day, states);
+  inRange = false,
+): { readonly means: PoolDay["means"]; readonly shares: readonly DayShare[]; readonly broken: BrokenDay | undefined } {
+  const poolDay = new PoolDay(pool, day, states, inRange);
   const shares = [...holdings.map((each) => poolDay.add(each)), poolDay.end()].filter((each) => each !== undefined);
-  return { means: poolDay.means, shares };
+  return { means: poolDay.means, shares, broken: poolDay.audit() };
 }

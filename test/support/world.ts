@@ -29,7 +29,7 @@ export function worldProgramme(more: Readonly<Record<string, unknown>> = {}): Re
       { protocol: "uniswap-v2", address: PAIR, tokens, startBlock: 1 },
       { protocol: "uniswap-v3", address: POOL, tokens, startBlock: 1, managers: [MANAGER] },
     ],
-    prices: { [TOKENS[0]]: { fixed: "2" }, [TOKENS[1]]: { pool: POOL } },
+    prices: { [TOKENS[0]]: { fixed: "2" }, [TOKENS[1]]: [{ pool: POOL }, { pool: PAIR }] },
     ...more,
   };
 }
@@ -94,16 +94,18 @@ export class World {
     return made.length === 0 ? this.swap(random) : made;
   }
 
-  /** Moves the V3 price a little; the log tells the liquidity in range afterwards. */
+  /** Moves the V3 price a little, for what the liquidity on the way takes and gives; the log tells the liquidity in range afterwards. */
   swap(random: () => number): readonly Draft[] {
     const tick = Math.max(-3000, Math.min(3000, (this.tick ?? 0) + Math.floor(random() * 121) - 60));
     const [low, high] = [sqrtRatioAtTick(tick), sqrtRatioAtTick(tick + 1)];
+    const before = this.#principal("down");
     this.tick = tick;
     this.sqrtPriceX96 = low + ((high - low) * BigInt(Math.floor(random() * 1000))) / 1000n;
+    const [after0, after1] = this.#principal("up");
     const values = {
       sender: ROUTER,
       recipient: ROUTER,
-      ...this.#paid([5n, -4n]),
+      ...this.#paid([after0 - before[0] + 5n, after1 - before[1]]),
       sqrtPriceX96: this.sqrtPriceX96,
       liquidity: this.active(),
       tick,
@@ -117,19 +119,34 @@ export class World {
     ];
   }
 
-  /** Moves tokens in or out of the V3 pool; nothing leaves that is not there. */
-  #paid(amounts: readonly [bigint, bigint]): { amount0: bigint; amount1: bigint } {
-    const [amount0, amount1] = this.amounts.map((held, i) => {
-      const amount = amounts[i] ?? 0n;
-      return amount < -held ? -held : amount;
-    }) as [bigint, bigint];
+  /** What all the liquidity of the V3 pool is at its price. */
+  #principal(rounding: "down" | "up"): readonly [bigint, bigint] {
+    const price = { sqrtPriceX96: this.sqrtPriceX96, tick: this.tick ?? 0 };
+    let [sum0, sum1] = [0n, 0n];
+    for (const each of [...this.nfts, ...this.direct.values()]) {
+      if (each.liquidity === 0n) continue;
+      const [amount0, amount1] = amountsOf(each.liquidity, each, price, rounding);
+      sum0 += amount0;
+      sum1 += amount1;
+    }
+    return [sum0, sum1];
+  }
+
+  /** Moves tokens in or out of the V3 pool. */
+  #paid([amount0, amount1]: readonly [bigint, bigint]): { amount0: bigint; amount1: bigint } {
     this.amounts = [this.amounts[0] + amount0, this.amounts[1] + amount1];
     return { amount0, amount1 };
   }
 
-  #taken([wanted0, wanted1]: readonly [bigint, bigint]): { amount0: bigint; amount1: bigint } {
-    const { amount0, amount1 } = this.#paid([-wanted0, -wanted1]);
-    return { amount0: -amount0, amount1: -amount1 };
+  /** Takes what fees and burns left: nothing that the liquidity stands for. */
+  #taken(wanted: readonly [bigint, bigint]): { amount0: bigint; amount1: bigint } {
+    const principal = this.#principal("up");
+    const [amount0, amount1] = this.amounts.map((held, i) => {
+      const [free, asked] = [held - (principal[i] ?? 0n), wanted[i] ?? 0n];
+      return free < asked ? free : asked;
+    }) as [bigint, bigint];
+    this.#paid([-amount0, -amount1]);
+    return { amount0, amount1 };
   }
 
   #paidFlash(paid0: bigint): { paid0: bigint } {

@@ -38,8 +38,8 @@ const TABLE: readonly Protocol[] = [
   { name: "uniswap-v4", ...V3, begin: singleton, singleton: true, shapes: uniswapV4Shapes, managers: uniswapV4TokenShapes, prices: true, factories: true, caveats: ["hook-holds-value"] },
   { name: "curve-ng", form: "shares", tokens: [2, 8], begin: curve, shapes: curveNgShapes, valuations: ["share-value", "balances"], caveats: ["share-value-may-fall"] },
   { name: "curve", form: "shares", tokens: [2, 4], begin: curve, shapes: curveShapes, ownShareToken: true, valuations: ["share-value"], caveats: ["share-value-may-fall"] },
-  { name: "erc20", form: "shares", tokens: [1, 1], begin: shares, shapes: erc20Shapes, valuations: ["share-value"], caveats: [] },
-  { name: "erc4626", form: "shares", tokens: [1, 1], begin: shares, shapes: erc4626Shapes, valuations: ["share-value"], caveats: ["other-share-flow"] },
+  { name: "erc20", form: "shares", burnsAtZero: true, tokens: [1, 1], begin: shares, shapes: erc20Shapes, valuations: ["share-value"], caveats: [] },
+  { name: "erc4626", form: "shares", burnsAtZero: true, tokens: [1, 1], begin: shares, shapes: erc4626Shapes, valuations: ["share-value"], caveats: ["other-share-flow"] },
 ];
 
 export const PROTOCOLS: ReadonlyMap<ProtocolName, Protocol> = new Map(TABLE.map((line) => [line.name, line]));

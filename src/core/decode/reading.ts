@@ -83,6 +83,8 @@ export interface Protocol {
   readonly singleton?: true;
   /** The share token is a contract of its own. */
   readonly ownShareToken?: true;
+  /** Shares that are sent to the zero address are burned: none of its logs says whether they stay in the supply. */
+  readonly burnsAtZero?: true;
   /** A factory tells of its pools by the logs that Uniswap's do. */
   readonly factories?: true;
   /** Its state says what one token is worth in the other. */

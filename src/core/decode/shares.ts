@@ -77,6 +77,8 @@ export class ShareLogs implements Reader {
     if (heard.name === "Transfer") {
       const { from, to, value } = heard.values as unknown as ShareTransfer;
       postTransfer(this.#reading, pool, heard, to === ZERO_ADDRESS);
+      // What was redeemed last says nothing of what comes in next.
+      if (book.supply === 0n && pool.protocol !== "erc20") book.shareValueE36 = null;
       if (from === ZERO_ADDRESS) this.#moved.push(`${pool.address} ${to} ${value}`);
       else if (to === ZERO_ADDRESS) this.#moved.push(`${pool.address} ${from} ${-value}`);
       return;
@@ -88,8 +90,8 @@ export class ShareLogs implements Reader {
     this.#reading.emit(eventOf(pool, log, losslessJson(values), meaning));
     const key = `${pool.address} ${provider} ${name === "Deposit" ? shares : -shares}`;
     if (shares > 0n && !pool.caveats.includes("other-share-flow")) this.#said.push({ key, pool, log });
-    // A sample of few units says little: rounding would be most of it.
-    if (shares >= SAMPLE_MIN && assets >= SAMPLE_MIN) book.shareValueE36 = (assets * E36) / shares;
+    // A sample of few units says little: rounding would be most of it. Nor does a vault that is empty by now.
+    if (shares >= SAMPLE_MIN && assets >= SAMPLE_MIN && book.supply > 0n) book.shareValueE36 = (assets * E36) / shares;
   }
 
   /** S-1: the shares of a deposit are issued in its transaction, and those of a withdrawal redeemed. */
