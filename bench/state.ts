@@ -21,6 +21,7 @@ import { type Phase, USUAL } from "./chain.ts";
 import { ended, MAIN, Served } from "./served.ts";
 
 const HOURS = 24;
+const BUSY_SPANS = 21_600;
 
 /** One figure: what was measured, how often, and its median (or what `note` says). */
 export interface Figure {
@@ -37,12 +38,19 @@ export async function measureState(accounts: number, days: number): Promise<read
     { events: accounts + 1, logsPerBlock: 50, secondsPerBlock: 1, mix: { ...churn, new: 1, mint: 0 } },
     { events: Math.max(0, 500_000 - accounts), logsPerBlock: 50, secondsPerBlock: 1, mix: churn },
     { events: days * HOURS, logsPerBlock: 1, secondsPerBlock: 86_400 / HOURS, mix: { ...churn, mint: 0, swap: 1 } },
+    // Whole days with a state every four seconds.
+    {
+      events: 3 * BUSY_SPANS,
+      logsPerBlock: 1,
+      secondsPerBlock: 86_400 / BUSY_SPANS,
+      mix: { ...churn, mint: 0, swap: 1 },
+    },
     { events: 600_000, logsPerBlock: 50, secondsPerBlock: 1, mix: USUAL },
   ];
   const chain = { phases, protocol: "uniswap-v3", pools: 1, owners: accounts, timestamps: true } as const;
   const served = await Served.begin(chain);
   served.fresh();
-  const [, filledBlock = 0, daysBlock = 0, lastBlock = 0] = (await served.ask("bench_ask")).phaseEnds;
+  const [, filledBlock = 0, daysBlock = 0, busyBlock = 0, lastBlock = 0] = (await served.ask("bench_ask")).phaseEnds;
   const figures: Figure[] = [];
   const tell = (what: string, value: number, unit: string, note: string): void => {
     figures.push({ what, value: Math.round(value * 100) / 100, unit, note });
@@ -55,12 +63,21 @@ export async function measureState(accounts: number, days: number): Promise<read
     tell("fill: LP events per second", 500_000 / seconds, "events/s", `${accounts} accounts, two postings an event`);
 
     await served.ask("bench_setHead", [daysBlock]);
-    const closes = await closeDays(served);
+    const closes = await closeDays(served, HOURS);
     tell(
       "close a day",
       median(closes),
       "ms",
       `${accounts} open accounts, worst of ${closes.length}: ${max(closes)} ms`,
+    );
+    await served.ask("bench_setHead", [busyBlock]);
+    const busy = await closeDays(served, BUSY_SPANS / 40);
+    // Forty commits a day, one of which closes it.
+    tell(
+      "close a day of many swaps",
+      max(busy),
+      "ms",
+      `${accounts} open accounts, ${BUSY_SPANS} swaps; with ${BUSY_SPANS / 40} of them`,
     );
 
     const reader = openForReading(served.database);
@@ -90,7 +107,7 @@ export async function measureState(accounts: number, days: number): Promise<read
     reader.close();
 
     await served.ask("bench_setHead", [lastBlock]);
-    const [quiet, backed] = await backupStall(served, daysBlock, lastBlock);
+    const [quiet, backed] = await backupStall(served, busyBlock, lastBlock);
     tell("longest wait between commits, no backup", max(quiet.gaps), "ms", `${quiet.gaps.length} commits`);
     tell(
       "longest wait between commits, with a backup",
@@ -121,9 +138,9 @@ const USUAL_QUERIES = {
   "total by day": "select date, sum(liquidity_amount) from daily_balances group by date order by date",
 } as const;
 
-/** In this process, so that each commit can be timed: one commit a day. */
-async function closeDays(served: Served): Promise<readonly number[]> {
-  const { keeper, chain, close } = writer(served, HOURS);
+/** In this process, so that each commit can be timed: one commit for so many blocks. */
+async function closeDays(served: Served, blocks: number): Promise<readonly number[]> {
+  const { keeper, chain, close } = writer(served, blocks);
   const times: number[] = [];
   let last = performance.now();
   await converge(keeper, chain, new AbortController().signal, {

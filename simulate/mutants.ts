@@ -134,4 +134,12 @@ export const MUTANTS: readonly Mutant[] = [
   { name: "what is valued late stays left out", file: "src/daemon/late-values.ts", from: `store.leftOut.forget(day);`, to: "{}", test: "test/daemon/leave-out.test.ts" },
   { name: "a rebuild values days anew that were paid by means", file: "src/daemon/rebuild.ts", from: `new EarlierValues(store.db, store.rewards.finalUntil())`, to: `new EarlierValues(store.db, undefined)`, test: "test/daemon/earlier-values.test.ts" },
   { name: "a pool without active liquidity has a price", file: "src/core/means.ts", from: `state.kind !== "ticks" || state.liquidity === 0n`, to: `state.kind !== "ticks"`, test: "test/core/days.test.ts" },
+  { name: "who is dusted is in no sum that dust is measured by", file: "src/store/left-out.ts", from: `and liquidity_amount is not null\n`, to: `and provider_address not in (select provider_address from daily_balances where liquidity_amount is null)\n`, test: "test/daemon/leave-out.test.ts" },
+  { name: "what left a vault with more than came in bounds what is in it", file: "src/store/left-out.ts", from: `if (sum < 0n) return undefined;`, to: `if (sum < 0n) sum = 0n;`, test: "test/daemon/leave-out.test.ts" },
+  { name: "a day without what was left out ends a streak", file: "src/core/tiers.ts", from: `streakDays: isLeftOut ? before : 0`, to: `streakDays: isLeftOut ? 0 : 0`, test: "test/core/tiers.test.ts" },
+  { name: "what was in range decides what was held", file: "src/core/tiers.ts", from: `const least = lower(value, leasts[i]);`, to: `const least = lower(counted, leasts[i]);`, test: "test/core/tiers.test.ts" },
+  { name: "a rate of zero is believed", file: "src/daemon/share-rates.ts", from: `BigInt(answer) === 0n || `, to: "", test: "test/daemon/share-rates.test.ts" },
+  { name: "an operator's price is no rate to go on from", file: "src/daemon/share-rates.ts", from: `if (brought === undefined || (last`, to: `if (brought !== undefined || (last`, test: "test/daemon/share-rates.test.ts" },
+  { name: "only the endpoint in use is asked for an old state", file: "src/chain/followed-chain.ts", from: `other === current ? answers : await`, to: `other !== current ? answers : await`, test: "test/chain/endpoints.test.ts" },
+  { name: "a Curve pool is worth nothing known while its logs do not tell", file: "src/core/means.ts", from: `if (amounts !== null || known === undefined) return each;`, to: `if (amounts === null || known === undefined) return each;`, test: "test/daemon/vault-worth.test.ts" },
 ];

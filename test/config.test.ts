@@ -111,6 +111,11 @@ describe("a programme file", () => {
       { prices: { [TOKENS[0]]: { pool: addressOf(9) } } },
       `prices.${TOKENS[0]}.pool`,
     ],
+    [
+      "what was held and one multiplier for all days",
+      { tiers: { minimum: "1", levels: [{ week: 1, multiplierBp: 10_000 }], retroactive: true, basis: "held" } },
+      "tiers.basis",
+    ],
     ["a price with an exponent", { prices: { [TOKENS[0]]: { fixed: "1e3" } } }, `prices.${TOKENS[0]}`],
   ])("with %s names the field", (_name, more, field) => {
     expect(fieldsOf(parse(worldProgramme(more)))).toEqual(expect.arrayContaining([expect.stringContaining(field)]));

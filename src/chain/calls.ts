@@ -41,7 +41,7 @@ export class ContractReader {
     this.#rpc = rpc;
   }
 
-  /** Answers in the order of the questions, as of the end of a block; null where the call reverted, or the node no longer has that state. */
+  /** Answers in the order of the questions, as of the end of a block; null where the call reverted. */
   async ask(
     questions: readonly Question[],
     blockNumber: number,
@@ -126,8 +126,7 @@ function answerOf(
 ): string | null {
   if (outcome instanceof LpLedgerError) {
     const reverted = outcome.facts["code"] === 3 || REVERTED.test(String(outcome.facts["text"]));
-    // Nor does a node answer that no longer has the state of that block.
-    if (reverted || isPruned(outcome)) return null;
+    if (reverted) return null;
     throw outcome;
   }
   if (outcome.result === "0x") return null; // No contract there.

@@ -10,6 +10,7 @@ import { ContractReader } from "./calls.ts";
 import { ContractFacts } from "./contract-facts.ts";
 import type { EndpointHealth } from "./endpoint-health.ts";
 import { type Endpoint, Endpoints, type EndpointsTold, type Expected } from "./endpoints.ts";
+import { isPruned } from "./failures.ts";
 import { HeaderCheck } from "./header-check.ts";
 import { Watch } from "./logs.ts";
 import { ChainNode, type Sight } from "./node.ts";
@@ -189,10 +190,22 @@ export class FollowedChain {
     if (this.#second !== undefined) this.#endpoints.failed(this.#second, error);
   }
 
-  /** What contracts answer at a block; see `ContractReader`. */
-  ask(questions: readonly Question[], blockNumber: number, signal: AbortSignal): Promise<readonly (string | null)[]> {
+  /** What contracts answer at a block; see `ContractReader`. Where the endpoint in use no longer has that state, another one may. */
+  async ask(
+    questions: readonly Question[],
+    blockNumber: number,
+    signal: AbortSignal,
+  ): Promise<readonly (string | null)[]> {
     const { current } = this.#endpoints;
-    return this.#endpoints.on(current, () => new ContractReader(current.rpc).ask(questions, blockNumber, signal));
+    const askOf = ({ rpc }: Endpoint) =>
+      new ContractReader(rpc).ask(questions, blockNumber, signal).catch((error: unknown) => prunedOnly(error));
+    const answers = await this.#endpoints.on(current, () => askOf(current));
+    if (!(answers instanceof LpLedgerError)) return answers;
+    for (const other of await this.#endpoints.serving(signal)) {
+      const older = other === current ? answers : await askOf(other).catch(() => answers);
+      if (!(older instanceof LpLedgerError)) return older;
+    }
+    throw answers;
   }
 
   /** What stands behind some addresses; see `ContractFacts`. */
@@ -222,4 +235,10 @@ function fullest(answers: readonly LogBlock[]): LogBlock {
     "READINGS_DIFFER",
     `block ${most?.number} has logs in one answer that another one contradicts`,
   );
+}
+
+/** What an endpoint says that no longer has what it is asked for, which is no failure of it; every other error is thrown. */
+function prunedOnly(error: unknown): LpLedgerError {
+  if (error instanceof LpLedgerError && isPruned(error)) return error;
+  throw error;
 }

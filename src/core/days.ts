@@ -2,7 +2,7 @@ import type { Amounts } from "./amounts.ts";
 import { invariant } from "./errors.ts";
 import type { Address } from "./hex.ts";
 import { type Holding, integralOf, type Stretch, stretchesOf, unionOf, type Window } from "./holdings.ts";
-import { isShareValued, meansOf, spansOf, type TimedState } from "./means.ts";
+import { carried, isShareValued, meansOf, spansOf, type TimedState } from "./means.ts";
 import type { PoolMeans } from "./price.ts";
 import type { Pool } from "./programme.ts";
 import type { TickRange } from "./ticks.ts";
@@ -51,11 +51,11 @@ export class PoolDay {
   #held: Held[] = [];
 
   /**
-   * `states` begins with the state in force when the day began (at or before its start), if there was one, and goes on in
-   * order. `inRange`: value what stood in range, too.
+   * `states` begins with the state in force when the day began (at or before its start), if there was one, or with an earlier one that
+   * told more, and goes on in order. `inRange`: value what stood in range, too.
    */
   constructor(pool: Pool, day: Window, states: readonly TimedState[], inRange = false) {
-    const spans = spansOf(day, states);
+    const spans = spansOf(day, carried(states));
     this.means = meansOf(pool, spans);
     this.#day = day;
     this.#path = pathOf(pool, day, spans);

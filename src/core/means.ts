@@ -26,6 +26,20 @@ export interface Span extends Window {
   readonly state: DayState;
 }
 
+/** Where a pool's logs do not tell what it holds, its shares stand for what they did when the logs last told. */
+export function carried(states: readonly TimedState[]): readonly TimedState[] {
+  let known: { readonly amounts: Amounts; readonly supply: bigint } | undefined;
+  return states.map((each) => {
+    const { state } = each;
+    if (state.kind !== "shares") return each;
+    const { supply, amounts } = state;
+    if (amounts !== null && supply > 0n) known = { amounts, supply };
+    if (amounts !== null || known === undefined) return each;
+    const then = known;
+    return { ...each, state: { ...state, amounts: then.amounts.map((held) => (held * supply) / then.supply) } };
+  });
+}
+
 /** The states of a day, each for the part of the day in which it was in force; those of no duration are left out. */
 export function spansOf(day: Window, states: readonly TimedState[]): readonly Span[] {
   const spans: Span[] = [];

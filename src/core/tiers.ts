@@ -14,15 +14,20 @@ export interface Standing {
   readonly bases: readonly bigint[];
 }
 
-/** What counts of a day, and by tier the least that counted on the days before it that earn that tier; nothing where there are none. */
+/** What else decides how a day counts. */
 export interface Counting {
+  /** What counts of its value: all of it, or what was in range. */
   readonly counted: bigint | null;
+  /** By tier, the least value of the days before it that earn that tier; nothing where there are none. */
   readonly leasts: readonly (bigint | undefined)[];
+  /** Something of the day was left out, and nobody knows what it was worth. */
+  readonly isLeftOut: boolean;
 }
 
 /**
  * Continues a provider's streak by one day. A day below the minimum ends it and counts nothing; a day without a value
- * leaves the streak unknown until it is priced, or until a later day ends it anyway.
+ * leaves the streak unknown until it is priced, or until a later day ends it anyway. A day that is below the minimum only without what
+ * was left out of it neither continues the streak nor ends it.
  * @param before the streak at the end of the day before: 0 where there was no liquidity
  * @param counting needed only where multipliers count for what was held
  */
@@ -30,14 +35,14 @@ export function standingAfter(
   rules: TierRules,
   before: number | null,
   value: bigint | null,
-  { counted, leasts }: Counting = { counted: value, leasts: [] },
+  { counted, leasts, isLeftOut }: Counting = { counted: value, leasts: [], isLeftOut: false },
 ): Standing {
   const unknown: Standing = { streakDays: null, tier: null, multiplierBp: null, bases: [] };
   if (value === null) return unknown;
-  if (value < rules.minimum) return { streakDays: 0, tier: 0, multiplierBp: 0, bases: [] };
+  if (value < rules.minimum) return { streakDays: isLeftOut ? before : 0, tier: 0, multiplierBp: 0, bases: [] };
   if (before === null || counted === null) return unknown;
   const streakDays = before + 1;
-  const bases = rules.basis === "held" ? basesOf(rules, streakDays, counted, leasts) : [];
+  const bases = rules.basis === "held" ? basesOf(rules, streakDays, { value, counted }, leasts) : [];
   const tier =
     rules.basis === "held"
       ? Math.max(1, bases.findLastIndex((base) => base > 0n) + 1)
@@ -52,17 +57,18 @@ export function earningDays({ week }: Level): number {
 
 /**
  * What each level counts for: the least value of the days that earn it, the day itself included; nothing where the streak is
- * shorter or that is below the level's value, and never more than what the level before counts for.
+ * shorter or that is below the level's value, and never more than what the level before counts for. The first one counts for what
+ * counts of the day.
  */
 function basesOf(
   { levels }: Pick<TierRules, "levels">,
   streakDays: number,
-  counted: bigint,
+  { value, counted }: { readonly value: bigint; readonly counted: bigint },
   leasts: Counting["leasts"],
 ): readonly bigint[] {
   let most = counted;
   return levels.map((level, i) => {
-    const least = lower(counted, leasts[i]);
+    const least = lower(value, leasts[i]);
     const isEarned = i === 0 || (streakDays >= earningDays(level) && least >= level.value);
     most = isEarned ? lower(most, least) : 0n;
     return most;

@@ -1,4 +1,4 @@
-import { type Day, dayEndSec, isoOf } from "../core/day.ts";
+import { type Day, dayEndSec, dayStartSec } from "../core/day.ts";
 import { formatDecimal } from "../core/decimal.ts";
 import { groupBy } from "../core/group.ts";
 import { type Address, toAddress } from "../core/hex.ts";
@@ -31,12 +31,14 @@ function unvaluedIn(
   { first, end }: Epoch,
   { negligibleBp, excluded, asked }: Leaving,
 ): readonly LeftOut[] {
-  const uncounted = new Map<Day, ReadonlySet<Address>>();
-  const isCounted = ({ date, pool, provider }: UnvaluedRow): boolean => {
-    const known = uncounted.get(date) ?? new Set(uncountedOn(store, programme, date));
+  const uncounted = new Map<Day, ReadonlySet<string>>();
+  const isCountedPool = (date: Day, pool: string): boolean => {
+    const known = uncounted.get(date) ?? new Set<string>(uncountedOn(store, programme, date));
     uncounted.set(date, known);
-    return !known.has(pool) && !excluded.has(toAddress(provider));
+    return !known.has(pool);
   };
+  const isCounted = ({ date, pool, provider }: UnvaluedRow): boolean =>
+    isCountedPool(date, pool) && !excluded.has(toAddress(provider));
   const unvalued = new Unvalued(store, programme, end);
   const large = store.leftOut
     .beyondSums(first, end)
@@ -55,14 +57,17 @@ function unvaluedIn(
       const note =
         bound === undefined
           ? "no bound is known"
-          : `all of them worth at most ${formatDecimal(bound, programme.quote.decimals)}`;
+          : `by its logs all of them are worth at most ${formatDecimal(bound, programme.quote.decimals)}`;
       for (const { provider } of others) ofPool.push({ date, pool: address, provider, reason, note });
       most = most === undefined || bound === undefined ? undefined : most + bound;
     }
     if (asked.has(address)) left.push(...ofPool);
     else if (ofPool.length > 0 && most !== undefined) open.push({ rows: ofPool, most });
   }
-  const whole = store.leftOut.knownValue(first, end, excluded);
+  const whole = store.leftOut
+    .knownValues(first, end, new Set([...excluded, ...large.map(({ provider }) => toAddress(provider))]))
+    .filter(({ date, pool }) => isCountedPool(date, pool))
+    .reduce((all, { value }) => all + value, 0n);
   let sum = 0n;
   for (const { rows, most } of open.sort((a, b) => (a.most < b.most ? -1 : a.most > b.most ? 1 : 0))) {
     sum += most;
@@ -140,10 +145,12 @@ class Unvalued {
       const sums = pool.tokens.map((_, i) => rows.reduce((sum, { tokenSeconds }) => sum + (tokenSeconds[i] ?? 0n), 0n));
       return valueOfAmounts(pool.tokens, sums, priceOf, decimals, 86_400n);
     }
-    // A vault that no deposit was large enough to sample: all of them together are in it at most.
+    // A vault that no deposit was large enough to sample: all of them together are in it at most. Not where shares come without a log.
     const [asset] = pool.tokens;
-    if (pool.protocol !== "erc4626") return null;
-    const amount = this.#store.leftOut.deposited(address, isoOf(dayEndSec(date)));
+    if (pool.protocol !== "erc4626" || pool.caveats.includes("other-share-flow")) return null;
+    const day = { startSec: dayStartSec(date), endSec: dayEndSec(date) };
+    const amount = this.#store.leftOut.mostDeposited(address, day);
+    if (amount === undefined) return null;
     return valueOfAmounts([asset], [amount], priceOf, decimals);
   }
 }

@@ -18,6 +18,7 @@ export interface RatesPort {
 /** A token that some source prices by what its contract says. */
 interface Share extends RateRules {
   readonly token: Token;
+  readonly asset: Token;
 }
 
 /** A share, the days that wait for its rate, and when the ledger begins. */
@@ -116,7 +117,8 @@ export class ShareRates {
       this.#store.write(() => {
         at.forEach((each, i) => {
           const answer = answers[i] ?? null;
-          if (answer === null || still?.hash !== block.hash) {
+          // A share that is worth nothing is one whose contract does not say what it is worth.
+          if (answer === null || BigInt(answer) === 0n || still?.hash !== block.hash) {
             this.#wasNotAnswered(each);
             return;
           }
@@ -177,7 +179,7 @@ export class ShareRates {
         if (!(await this.#areOfChain(share, samples, chain, signal))) continue;
         const [median, last] = [medianRate(day, samples), samples.at(-1)];
         if (median === undefined || last === undefined) continue;
-        const rate = believedRate(median, shareRates.lastBefore(address, day), day, share);
+        const rate = believedRate(median, this.#lastBefore(share, day), day, share);
         this.#store.write(() =>
           shareRates.add(address, day, { rate, median, samples: samples.length }, last, this.#store.nowIso()),
         );
@@ -185,6 +187,18 @@ export class ShareRates {
       }
     }
     return came;
+  }
+
+  /** The newest rate before a day: a day's own, or what an operator's price of it says. */
+  #lastBefore({ token, asset }: Share, day: Day): { readonly day: Day; readonly rate: bigint } | undefined {
+    const { shareRates, prices } = this.#store;
+    const last = shareRates.lastBefore(token.address, day);
+    const brought = prices.lastByOperator(token.address, day);
+    if (brought === undefined || (last !== undefined && last.day > brought)) return last;
+    const then = prices.ofDay(brought);
+    const [price, inQuote] = [then.get(token.address)?.priceE18, then.get(asset.address)?.priceE18];
+    if (price === undefined || inQuote === undefined) return last;
+    return { day: brought, rate: (price * 10n ** BigInt(asset.decimals ?? 0)) / inQuote };
   }
 
   /** Whether the blocks of samples stayed; those of others are forgotten, and asked for again. */
@@ -245,6 +259,6 @@ function sharesOf({ pools, prices }: Programme): readonly Share[] {
     const source = sources.find(({ kind }) => kind === "rate");
     const token = tokens.get(address);
     if (source?.kind !== "rate" || token === undefined) return [];
-    return [{ token, samples: source.samples, risePerDayBp: source.risePerDayBp }];
+    return [{ token, asset: source.asset, samples: source.samples, risePerDayBp: source.risePerDayBp }];
   });
 }

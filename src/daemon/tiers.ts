@@ -15,10 +15,11 @@ export function keepStandings(store: Store, programme: Programme, day: Day): voi
   const streaks = isScheduled(rules, before) ? store.tiers.streaksOf(before) : new Map<string, number | null>();
   const byRange = rules.rewards?.weighting === "in-range";
   const leasts = rules.tiers.basis === "held" ? rules.tiers.levels.map((level) => leastBefore(store, day, level)) : [];
-  for (const { inRangeValue, ...had } of store.tiers.valuesOf(day, uncountedOn(store, programme, day))) {
+  for (const { inRangeValue, isLeftOut, ...had } of store.tiers.valuesOf(day, uncountedOn(store, programme, day))) {
     const inRange = byRange ? inRangeValue : null;
     const streak = streaks.get(had.provider);
-    const counting = { counted: inRange ?? had.value, leasts: leasts.map((least) => least.get(had.provider)) };
+    const counted = inRange ?? had.value;
+    const counting = { counted, leasts: leasts.map((least) => least.get(had.provider)), isLeftOut };
     const standing = standingAfter(rules.tiers, streak === undefined ? 0 : streak, had.value, counting);
     store.tiers.insert(day, { ...had, inRangeValue: inRange }, standing);
   }
@@ -27,10 +28,10 @@ export function keepStandings(store: Store, programme: Programme, day: Day): voi
     store.tiers.keepWeights(day, [...epochWeights(rules.tiers, store.tiers.countedDays(ended.first, ended.end))]);
 }
 
-/** By provider, the least that counted on the days before one that earn a level with it; a longer streak has them all. */
+/** By provider, the least value of the days of its streak before a day that earn a level with it. */
 function leastBefore(store: Store, day: Day, level: Level): ReadonlyMap<string, bigint> {
   const days = earningDays(level) - 1;
-  return days === 0 ? new Map() : store.tiers.leastBetween(daysAfter(day, -days), day);
+  return days === 0 ? new Map() : store.tiers.leastOf(days, day);
 }
 
 /** The same again for all closed days from one on: what a later value or another rule changes goes on to the end. */

@@ -1,6 +1,7 @@
 import type { Database } from "better-sqlite3";
-import type { Day } from "../core/day.ts";
+import { type Day, isoOf } from "../core/day.ts";
 import { type Address, toPoolId } from "../core/hex.ts";
+import type { Window } from "../core/holdings.ts";
 import { exactSum, exactSumOf } from "./exact-sum.ts";
 
 /** A row of a closed day that has no value. */
@@ -48,16 +49,26 @@ export class LeftOutTable {
       }));
   }
 
-  /** The sum over a span of what everybody's days are worth, as far as that is known; without some providers. */
-  knownValue(first: Day, end: Day, without: ReadonlySet<Address>): bigint {
-    const row = this.#db
-      .prepare<[string, string, string], { valueHigh: bigint; valueLow: bigint }>(`
-        select ${exactSum("value", "value")}
-        from provider_days
-        where date >= ? and date < ? and provider_address not in (select value from json_each(?))`)
+  /**
+   * What is known to have been worth something, by day and pool, over all providers but some: of a provider with a row whose value is
+   * unknown, too, the other rows.
+   */
+  knownValues(
+    first: Day,
+    end: Day,
+    without: ReadonlySet<Address>,
+  ): readonly { readonly date: Day; readonly pool: string; readonly value: bigint }[] {
+    return this.#db
+      .prepare<[string, string, string], { date: Day; pool: string; valueHigh: bigint; valueLow: bigint }>(`
+        select date, pool_address as pool, ${exactSum("liquidity_amount", "value")}
+        from daily_balances
+        where date >= ? and date < ? and liquidity_amount is not null
+          and provider_address not in (select value from json_each(?))
+        group by date, pool_address
+        order by 1, 2`)
       .safeIntegers()
-      .get(first, end, JSON.stringify([...without]));
-    return row === undefined ? 0n : exactSumOf(row, "value");
+      .all(first, end, JSON.stringify([...without]))
+      .map((row) => ({ date: row.date, pool: row.pool, value: exactSumOf(row, "value") }));
   }
 
   /** Days on which somebody has more over several pools than any sum bears, each of which is valued; with those pools. */
@@ -79,18 +90,30 @@ export class LeftOutTable {
       .all(first, end);
   }
 
-  /** Base units of its asset that a vault's logs show to be in it when a day is over: what went in, less what came out. */
-  deposited(pool: Address, beforeIso: string): bigint {
+  /**
+   * The most base units of its asset that a vault's logs show to be in it at any moment of a day: what went in, less what came out, since
+   * nobody had any of it. Undefined where more came out than went in: what it earned or was given, no log tells.
+   */
+  mostDeposited(pool: Address, { startSec, endSec }: Window): bigint | undefined {
+    const [startIso, endIso] = [isoOf(startSec), isoOf(endSec)];
     const rows = this.#db
-      .prepare<[string, string], readonly [event: string, assets: string]>(`
-        select event, args ->> '$.assets'
+      .prepare<[string, string, string, string], readonly [event: string, assets: string, timeIso: string]>(`
+        select event, args ->> '$.assets', block_timestamp
         from lp_events
-        where pool_address = ? and event in ('Deposit', 'Withdraw') and block_timestamp < ?`)
+        where pool_address = ? and event in ('Deposit', 'Withdraw') and block_timestamp < ?
+          and block_number > coalesce((
+            select max(block_number) from pool_states
+            where pool_address = ? and share_supply = '0' and block_timestamp < ?), -1)
+        order by block_number, log_index`)
       .raw();
-    let sum = 0n;
-    for (const [event, assets] of rows.iterate(pool, beforeIso))
+    let [sum, most] = [0n, 0n];
+    for (const [event, assets, timeIso] of rows.iterate(pool, endIso, pool, startIso)) {
+      if (timeIso < startIso) most = 0n;
       sum += event === "Deposit" ? BigInt(assets) : -BigInt(assets);
-    return sum > 0n ? sum : 0n;
+      if (sum < 0n) return undefined;
+      if (sum > most) most = sum;
+    }
+    return most;
   }
 
   between(first: Day, end: Day): readonly LeftOut[] {

@@ -84,6 +84,19 @@ export class PricesTable {
     return row === undefined || priceE18 === undefined ? undefined : { priceE18, source: row.source };
   }
 
+  /** The newest day before one for which an operator brought in a price of a token. */
+  lastByOperator(token: Address, before: Day): Day | undefined {
+    return (
+      this.#db
+        .prepare<[string, string], Day | null>(`
+        select max(date)
+        from imported_prices
+        where token_address = ? and date < ? and kind in ('imported', 'revised')`)
+        .pluck()
+        .get(token, before) ?? undefined
+    );
+  }
+
   /** What a day can be priced with beside its pools' means. */
   knownOn(day: Day): KnownPrices {
     return {

@@ -42,7 +42,7 @@ export class ShareRatesTable {
   lastBefore(token: Address, day: Day): { readonly day: Day; readonly rate: bigint } | undefined {
     const row = this.#db
       .prepare<[string, string], { day: Day; rate: string }>(
-        "select date as day, rate from share_rates where token_address = ? and date < ? order by date desc limit 1",
+        "select date as day, rate from share_rates where token_address = ? and date < ? and rate <> '0' order by date desc limit 1",
       )
       .get(token, day);
     return row && { day: row.day, rate: BigInt(row.rate) };

@@ -39,6 +39,7 @@ export class StatesTable {
   readonly #last;
   readonly #lastBefore;
   readonly #lastUpTo;
+  readonly #lastTold;
   readonly #between;
   readonly #ticksBetween;
   readonly #first;
@@ -55,6 +56,9 @@ export class StatesTable {
     this.#last = rows<[string, number]>(`block_number <= ? ${newest}`);
     this.#lastBefore = rows<[string, number, string]>(`block_number <= ? and block_timestamp < ? ${newest}`);
     this.#lastUpTo = rows<[string, number, string]>(`block_number <= ? and block_timestamp <= ? ${newest}`);
+    this.#lastTold = rows<[string, number]>(
+      `block_number < ? and amounts is not null and share_supply <> '0' ${newest}`,
+    );
     const between =
       "block_number between ? and ? and block_timestamp > ? and block_timestamp < ? order by block_number";
     this.#between = rows<[string, number, number, string, string]>(between);
@@ -106,20 +110,25 @@ export class StatesTable {
     return row && stateOf(row);
   }
 
-  /** The states of a window in order, led by the one in force when it began. `closedBlock` is at or past its end. */
+  /**
+   * The states of a window in order, led by the one in force when it began, and where that does not tell what the pool held, by the last
+   * one that did. `closedBlock` is at or past its end.
+   */
   timeline(
-    { address, form }: Pick<Pool, "address" | "form">,
+    { address, form, valuation }: Pick<Pool, "address" | "form" | "valuation">,
     startSec: number,
     endSec: number,
     closedBlock: number,
   ): readonly TimedState[] {
     const opening = this.#lastUpTo.get(address, closedBlock, isoOf(startSec));
     const window = [address, opening?.[0] ?? 0, closedBlock, isoOf(startSec), isoOf(endSec)] as const;
-    const led: TimedState[] = opening === undefined ? [] : [{ atSec: secOf(opening[1]), state: stateOf(opening) }];
     if (form !== "ticks") {
-      const rows = this.#between.all(...window);
-      return [...led, ...rows.map((row) => ({ atSec: secOf(row[1]), state: stateOf(row) }))];
+      const tells = form !== "shares" || valuation.by !== "balances" || opening?.[8] !== null;
+      const told = tells || opening === undefined ? undefined : this.#lastTold.get(address, opening[0]);
+      const rows = [...(told === undefined ? [] : [told]), ...(opening === undefined ? [] : [opening])];
+      return [...rows, ...this.#between.all(...window)].map((row) => ({ atSec: secOf(row[1]), state: stateOf(row) }));
     }
+    const led: TimedState[] = opening === undefined ? [] : [{ atSec: secOf(opening[1]), state: stateOf(opening) }];
     const rows = this.#ticksBetween.all(...window);
     for (const [time, tick, price, liquidity, held] of rows) {
       const state = { tick, sqrtPriceX96: BigInt(price), liquidity: BigInt(liquidity), amounts: amountsOf(held) };

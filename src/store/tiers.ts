@@ -1,5 +1,5 @@
 import type { Database } from "better-sqlite3";
-import type { Day } from "../core/day.ts";
+import { type Day, daysAfter } from "../core/day.ts";
 import { type Address, toAddress } from "../core/hex.ts";
 import type { ProviderWeight } from "../core/rewards.ts";
 import type { CountedDay, Standing } from "../core/tiers.ts";
@@ -16,6 +16,7 @@ export interface ProviderValue {
 interface ValueRow {
   readonly provider: string;
   readonly unpriced: bigint;
+  readonly isLeftOut: bigint;
   readonly valueHigh: bigint;
   readonly valueLow: bigint;
   readonly inRangeHigh: bigint;
@@ -46,6 +47,7 @@ export class TiersTable {
         with counted as (
           select
             daily_balances.provider_address,
+            left_out.reason is not null and left_out.reason <> 'negligible' as is_left_out,
             iif(left_out.date is null, liquidity_amount, 0) as value,
             iif(left_out.date is null, coalesce(in_range_amount, liquidity_amount), 0) as in_range
           from daily_balances
@@ -55,7 +57,7 @@ export class TiersTable {
           where daily_balances.date = ? and daily_balances.pool_address not in (select value from json_each(?))
         )
         select
-          provider_address as provider, count(*) - count(value) as unpriced,
+          provider_address as provider, count(*) - count(value) as unpriced, max(is_left_out) as isLeftOut,
           ${exactSum("value", "value")}, ${exactSum("in_range", "inRange")}
         from counted
         group by provider_address
@@ -75,13 +77,20 @@ export class TiersTable {
   }
 
   /** What each provider had on a day, without pools that no price can value; ascending by address. */
-  valuesOf(day: Day, uncounted: readonly Address[]): readonly ProviderValue[] {
+  valuesOf(
+    day: Day,
+    uncounted: readonly Address[],
+  ): readonly (ProviderValue & {
+    /** Something of it was left out, and nobody knows what it was worth. */
+    readonly isLeftOut: boolean;
+  })[] {
     return this.#values.all(day, JSON.stringify(uncounted)).map((row) => {
       const known = (value: bigint): bigint | null => (row.unpriced === 0n && value <= VALUE_MAX ? value : null);
       return {
         provider: toAddress(row.provider),
         value: known(exactSumOf(row, "value")),
         inRangeValue: known(exactSumOf(row, "inRange")),
+        isLeftOut: row.isLeftOut === 1n,
       };
     });
   }
@@ -91,11 +100,24 @@ export class TiersTable {
     return new Map(this.#streaks.all(day).map(({ provider, streak }) => [provider, streak]));
   }
 
-  /** By provider, the least that counted on any day of a span on which it had something. */
-  leastBetween(first: Day, end: Day): ReadonlyMap<string, bigint> {
+  /**
+   * By provider, the least value of the last `days` days of its streak before a day. A day below the minimum that neither continued nor
+   * ended the streak is none of them.
+   */
+  leastOf(days: number, day: Day): ReadonlyMap<string, bigint> {
+    const left = this.#db
+      .prepare<[string], number>("select count(distinct date) from left_out where date < ? and reason <> 'negligible'")
+      .pluck()
+      .get(day);
+    return left === undefined || left === 0
+      ? this.#leastBetween(daysAfter(day, -days), day)
+      : this.#leastOfStreak(days, daysAfter(day, -days - left), day);
+  }
+
+  #leastBetween(first: Day, end: Day): ReadonlyMap<string, bigint> {
     const rows = this.#db
       .prepare<[string, string], readonly [provider: string, least: bigint | null]>(`
-        select provider_address, min(coalesce(in_range_value, value))
+        select provider_address, min(value)
         from provider_days
         where date >= ? and date < ?
         group by provider_address`)
@@ -103,6 +125,34 @@ export class TiersTable {
       .raw()
       .all(first, end);
     return new Map(rows.flatMap(([provider, least]) => (least === null ? [] : [[provider, least]])));
+  }
+
+  /** Walks back day by day, over those that are no part of the streak and do not end it. */
+  #leastOfStreak(days: number, first: Day, end: Day): ReadonlyMap<string, bigint> {
+    const rows = this.#db
+      .prepare<
+        [string, string],
+        readonly [string, date: Day, value: bigint | null, streak: bigint | null, tier: bigint | null]
+      >(`
+        select provider_address, date, value, streak_days, tier
+        from provider_days
+        where date >= ? and date < ?
+        order by provider_address, date desc`)
+      .safeIntegers()
+      .raw();
+    const leasts = new Map<string, bigint>();
+    let [walking, next, count]: [string, Day, number] = ["", end, 0];
+    for (const [provider, date, value, streak, tier] of rows.iterate(first, end)) {
+      if (provider !== walking) [walking, next, count] = [provider, end, 0];
+      // Where a day is missing, or ended the streak, nothing before it is of the streak.
+      if (date !== daysAfter(next, -1) || !streak || value === null) continue;
+      next = date;
+      if (tier === 0n || count === days) continue;
+      count += 1;
+      const least = leasts.get(provider);
+      if (least === undefined || value < least) leasts.set(provider, value);
+    }
+    return leasts;
   }
 
   /** How a provider stood at the end of a day; undefined where it had no liquidity. */

@@ -4,6 +4,7 @@ import { type Contract, compiled, deploy } from "../../demo/contracts.ts";
 import { programmeOf, SQRT_PRICE_ONE, UINT_MAX } from "../../demo/stage.ts";
 import { parseProgramme } from "../../src/config.ts";
 import { amountsOf } from "../../src/core/amounts.ts";
+import type { Pool } from "../../src/core/programme.ts";
 import { sqrtRatioAtTick } from "../../src/core/ticks.ts";
 import { liveChain, START_SEC, verifyLive } from "../support/anvil.ts";
 import { TestLedger } from "../support/ledger.ts";
@@ -108,6 +109,7 @@ const partOf = (own: number, others: number): number => own / (own + others);
 describe("who plays with a price", () => {
   it("gets nothing for a tick at which its liquidity never stood: 14 % of a pot before, for what had been 0.8 %", async () => {
     const { rowOf, meansOf, ledger } = await followed(() => [ONE_DOLLAR, ONE_DOLLAR, ONE_DOLLAR]);
+    const { programme } = ledger.keeper;
     const { stage } = live();
     const [ann, bob] = stage.actors as readonly [Hex, Hex];
     const pool = stage.pools[1].address;
@@ -115,7 +117,7 @@ describe("who plays with a price", () => {
     // As it was: the day's liquidity x seconds at the day's mean tick, over all the time in which the pool had a state.
     const range = { tickLower: WHOLE[0] * 10, tickUpper: WHOLE[1] * 10 };
     const states = ledger.store.states.timeline(
-      { address: pool as never, form: "ticks" },
+      programme.pools.find(({ address }) => address === pool) as Pool,
       START_SEC,
       START_SEC + DAY,
       Number.MAX_SAFE_INTEGER,

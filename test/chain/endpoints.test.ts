@@ -5,10 +5,11 @@ import type { Fetch } from "../../src/chain/rpc.ts";
 import { Rpc } from "../../src/chain/rpc.ts";
 import { blockContent } from "../../src/cli/platform.ts";
 import type { Clock } from "../../src/core/chain.ts";
-import { toHash } from "../../src/core/hex.ts";
+import { type Address, toHash } from "../../src/core/hex.ts";
 import { codeOf } from "../support/code-of.ts";
 import { FakeChain } from "../support/fake-chain.ts";
 import { TestLedger, testProgramme } from "../support/ledger.ts";
+import { addressOf } from "../support/logs.ts";
 
 const { signal } = new AbortController();
 
@@ -91,6 +92,29 @@ function grown(): FakeChain {
 }
 
 describe("several endpoints", () => {
+  it("are asked in turn for a state that the one in use no longer has, and none of them is left for that", async () => {
+    const [served, clock] = [grown(), movingClock()];
+    const gone = failing("missing trie node 1234 (path ) state 0x12 is not available");
+    let has = true;
+    const archive: Fetch = async (url, init) => {
+      if (!has) return await gone(url, init);
+      const { id } = JSON.parse(String(init.body)) as { id: number };
+      return refuse(200, { jsonrpc: "2.0", id, result: `0x${"7".padStart(64, "0")}` });
+    };
+    const calling =
+      (answer: Fetch): Fetch =>
+      (url, init) =>
+        String(init.body).includes("eth_call") ? answer(url, init) : served.fetch(url, init);
+    const { chain, switches } = follow([node(calling(gone)), node(calling(archive))], clock);
+    await chain.sight([], signal);
+    const question = { kind: "share-supply" as const, token: addressOf(0xb1) as Address };
+    expect(await chain.ask([question], 3, signal)).toEqual(["7"]);
+    // Where nobody has it, that is no answer, and never an answer of nothing.
+    has = false;
+    await expect(chain.ask([question], 3, signal)).rejects.toMatchObject({ kind: "transient" });
+    expect(switches).toEqual([]);
+  });
+
   it("are left when they fail, and the preferred one is taken up again once it does well", async () => {
     const [served, clock] = [grown(), movingClock()];
     let down = false;

@@ -5,7 +5,8 @@ import { describe, expect, it } from "vitest";
 import { sha256 } from "../../src/cli/platform.ts";
 import { readProgramme } from "../../src/config.ts";
 import { adoptRules } from "../../src/daemon/adopt.ts";
-import { programmeLedger, REWARD, REWARDS, SCHEDULE } from "../support/programme-ledger.ts";
+import { programmeLedger, REWARD, REWARDS, SCHEDULE, TIERS } from "../support/programme-ledger.ts";
+import { PAIR, POOL, TOKENS } from "../support/world.ts";
 
 type Json = Readonly<Record<string, never>>;
 const E18 = 10n ** 18n;
@@ -105,6 +106,53 @@ describe("a programme's rewards", () => {
       for (const [of, amount] of Object.entries(totals[i - 1] ?? {})) expect((later[of] ?? 0n) >= amount).toBe(true);
     expect(Object.values(totals[2] ?? {}).reduce((sum, each) => sum + each, 0n)).toBe(1000n * E18);
     expect((await run("rewards", "finalize")).err).toContain("all 3 epochs are final");
+  });
+
+  it("are not exported for Safe as cumulative totals, which would be paid twice", async () => {
+    const { run, folder } = await programmeLedger();
+    await run("rewards", "finalize");
+    const argv = ["rewards", "export", "--epoch", "1", "--cumulative", "--format", "safe", "--to", join(folder, "out")];
+    const refused = await run(...argv);
+    expect([refused.code, refused.err.includes("would pay again what was paid before")]).toEqual([64, true]);
+    expect(existsSync(join(folder, "out"))).toBe(false);
+  });
+
+  it("would be paid while they are only calculated, and are once they are final", async () => {
+    const { run } = await programmeLedger();
+    const calculated = (await run("rewards", "calculate", "--epoch", "1")).out;
+    expect([calculated.includes("would pay"), / pays | paid /.test(calculated)]).toEqual([true, false]);
+    const final = (await run("rewards", "finalize", "--epoch", "1")).out;
+    expect([final.includes("would pay"), final.includes(", pays ")]).toEqual([false, true]);
+  });
+
+  it("go on without pools that nobody can value, where an operator says so, and say it", async () => {
+    const { run, ledger } = await programmeLedger({
+      prices: { [TOKENS[0]]: { imported: true }, [TOKENS[1]]: { fixed: "1" } },
+    });
+    const waiting = await run("rewards", "calculate", "--epoch", "1");
+    expect([waiting.code, waiting.err.includes(POOL), waiting.err.includes("--leave-out")]).toEqual([75, true, true]);
+    const left = await run("rewards", "calculate", "--epoch", "1", "--leave-out", PAIR, "--leave-out", POOL);
+    expect([left.code, left.err]).toEqual([0, ""]);
+    expect(left.out).toContain(`in pool ${POOL} has no value and counts nothing: no bound is known`);
+    const provider = ledger.store.db.prepare("select provider_address from daily_balances limit 1").pluck().get();
+    const explained = await run("rewards", "explain", String(provider), "--epoch", "1");
+    expect(explained.out).toContain(", which has no value and counts nothing: no bound is known");
+  });
+
+  it("explain what each tier counts for where multipliers are for what was held", async () => {
+    const tiers = { ...TIERS, basis: "held", levels: [...TIERS.levels, { week: 2, multiplierBp: 12_000 }] };
+    const { run, ledger } = await programmeLedger({ tiers, schedule: { ...SCHEDULE, days: 10 } }, { blocks: 160 });
+    await run("rewards", "calculate");
+    const provider = ledger.store.db
+      .prepare("select provider_address from provider_days where date = '2026-01-10' and tier = 2")
+      .pluck()
+      .get();
+    const { out } = await run("rewards", "explain", String(provider), "--epoch", "5");
+    expect(out).toMatch(/tier 1 counts for [\d.]+ USD, the day's\n/);
+    expect(out).toMatch(/tier 2 counts for [\d.]+ USD, the least of its last 8 days\n/);
+    const [, sum = "", is] = /weighs ([^=]*) = (\d+)\n/.exec(out) ?? [];
+    const parts = sum.split(" + ").map((part) => part.split(" x ").map(BigInt));
+    expect(parts.reduce((total, [value = 0n, by = 0n]) => total + value * by, 0n)).toBe(BigInt(is ?? 0));
   });
 
   it("that are final give the same bytes when they are calculated again, or fail loudly", async () => {

@@ -153,7 +153,7 @@ wallet to another that is missing breaks nothing until its receiver spends it. T
 fails when it changes.
 
 Two more are checked of each pool when a day is closed. **D-2**: before anything is floored, what all accounts held of each
-token, second by second, is to the last bit what the pool's own figures say: of concentrated liquidity the net liquidity at
+token, second by second, is to the last bit what the pool itself did, counted another way: of concentrated liquidity the net liquidity at
 each tick, walked along the path of the price; of shares supply x value. **D-1**: after flooring, all accounts together held
 no more than the pool's logs leave in it, uncollected fees included; not of values in one token, nor where a log does not
 tell.

@@ -31,7 +31,7 @@ function standingsOf(values: readonly (bigint | null)[], by: TierRules = tiers) 
         undefined,
       );
     });
-    const standing = standingAfter(by, before, value, { counted: value, leasts });
+    const standing = standingAfter(by, before, value, { counted: value, leasts, isLeftOut: false });
     before = standing.streakDays;
     return standing;
   });
@@ -74,6 +74,13 @@ describe("a streak", () => {
     const standings = standingsOf([...days(3), null, ...days(2), 0n, ...days(1)]);
     expect(standings.map(({ streakDays }) => streakDays)).toEqual([1, 2, 3, null, null, null, 0, 1]);
     expect(standings.map(({ tier }) => tier)).toEqual([1, 1, 1, null, null, null, 0, 1]);
+  });
+
+  it("neither goes on nor ends with a day that is below the minimum only without what was left out of it", () => {
+    const left = { counted: 0n, leasts: [], isLeftOut: true };
+    expect(standingAfter(tiers, 30, 0n, left)).toEqual({ streakDays: 30, tier: 0, multiplierBp: 0, bases: [] });
+    expect(standingAfter(tiers, null, 0n, left).streakDays).toBeNull();
+    expect(standingAfter(tiers, 30, 10_000n, { ...left, counted: 10_000n }).streakDays).toBe(31);
   });
 
   it("names what the next tier asks for", () => {
@@ -143,6 +150,13 @@ describe("multipliers for what was held", () => {
     // A week later it has earned the second level, four weeks later everything.
     expect(weightOfLast([...rented, ...days(7, 100_000n)], rules)).toBe(99_940n * 12_000n + 60n * 20_000n);
     expect(weightOfLast([...rented, ...days(21, 100_000n)], rules)).toBe(100_000n * 20_000n);
+  });
+
+  it("of what was in range count for no more than that, and ask of the days before only that it was held", () => {
+    const counting = { counted: 30n, leasts: [undefined, 100n, 100n], isLeftOut: false };
+    expect(standingAfter(rules, 29, 100n, counting)).toMatchObject({ tier: 3, bases: [30n, 30n, 30n] });
+    // All day out of range: it weighs nothing, and takes nothing from the days after.
+    expect(standingAfter(rules, 29, 100n, { ...counting, counted: 0n }).bases).toEqual([0n, 0n, 0n]);
   });
 
   it("count a level for nothing while what was held is below its value, or the streak is too short", () => {

@@ -17,9 +17,10 @@ const [ZERO, SHARE, VAULT, ASSET, OTHER, ann, eve] = [0, 0xf1, 0xf3, 0xf2, 0xf4,
   ...`0x${string}`[],
 ] as `0x${string}`[];
 const E18 = 10n ** 18n;
+const DAY_SEC = 1_767_225_600;
 const token = (address: string | undefined, symbol: string) => ({ address, symbol, decimals: 18 });
 
-function programmeOf(prices: object = {}) {
+function programmeOf(prices: object = {}, caveats: readonly string[] = []) {
   return parseProgramme(
     {
       chainId: 31337,
@@ -27,7 +28,7 @@ function programmeOf(prices: object = {}) {
       finality: { fallbackDepth: 0, minDepth: 0 },
       pools: [
         { protocol: "erc20", address: SHARE, startBlock: 1, tokens: [token(SHARE, "S")] },
-        { protocol: "erc4626", address: VAULT, startBlock: 1, tokens: [token(ASSET, "A")] },
+        { protocol: "erc4626", address: VAULT, startBlock: 1, tokens: [token(ASSET, "A")], caveats },
         { protocol: "erc20", address: OTHER, startBlock: 1, tokens: [token(OTHER, "O")] },
       ],
       prices: {
@@ -53,9 +54,16 @@ const deposited = (owner: string, assets: bigint): readonly Draft[] => [
   encodeLog(erc4626Abi, VAULT ?? "", "Deposit", { sender: owner, owner, assets, shares: assets }),
 ];
 
+const redeemed = (owner: string, assets: bigint, shares: bigint): readonly Draft[] => [
+  encodeLog(erc20Abi, VAULT ?? "", "Transfer", { from: owner, to: ZERO ?? "", value: shares }),
+  encodeLog(erc4626Abi, VAULT ?? "", "Withdraw", { sender: owner, receiver: owner, owner, assets, shares }),
+];
+
 /** Two days, over, final and settled, with ann's 1,000 dollars and what else goes in with the first block. */
-function followed(...more: readonly Draft[]): Process {
-  const process = new Process(programme);
+const followed = (...more: readonly Draft[]): Process => followedBy(programme, ...more);
+
+function followedBy(by: typeof programme, ...more: readonly Draft[]): Process {
+  const process = new Process(by);
   const { store } = process;
   const first = [minted(SHARE ?? "", ann ?? "", 1_000n * E18), ...more];
   process.keeper.commitAll(rangesOf([first, ...Array.from({ length: 22 }, () => [])]));
@@ -82,7 +90,7 @@ describe("one unit in a vault that nobody sampled", () => {
         pool: VAULT,
         provider: eve,
         reason: "negligible",
-        note: "all of them worth at most 0.000001",
+        note: "by its logs all of them are worth at most 0.000001",
       },
       { date: "2026-01-02", pool: VAULT, reason: "negligible" },
     ]);
@@ -197,11 +205,30 @@ describe("dust that nobody can value", () => {
     expect(values.map(({ value }) => value)).toEqual([1_000_000_000n, 1_000_000_000n]);
   });
 
+  it("does not take away what else is known of those it is sent to, by which it is measured", () => {
+    const process = followed(...deposited(ann ?? "", 1n));
+    expect(leave(process)).toMatchObject([{ pool: VAULT, provider: ann }, { pool: VAULT }]);
+    final(process);
+    expect(paidTo(process)).toEqual([{ who: ann, amount: `${100n * E18}` }]);
+  });
+
+  it("has a bound only where the vault's logs tell all that is in it", () => {
+    const most = (...drafts: readonly Draft[]) =>
+      followed(...drafts).store.leftOut.mostDeposited(toAddress(VAULT), {
+        startSec: DAY_SEC,
+        endSec: DAY_SEC + 86_400,
+      });
+    expect(most(...deposited(eve ?? "", 900_000n), ...redeemed(eve ?? "", 800_000n, 800_000n))).toBe(900_000n);
+    expect(most(...deposited(eve ?? "", 900_000n), ...redeemed(eve ?? "", 950_000n, 800_000n))).toBeUndefined();
+    // Shares that come without a log of the vault's may be worth anything.
+    const flows = programmeOf({}, ["other-share-flow"]);
+    const process = followedBy(flows, minted(VAULT ?? "", eve ?? "", 1_000_000n * E18));
+    const left = process.store.write(() => leaveOutUpTo(process.store, flows, rewardingOf(flows), 1, new Set()));
+    expect(left).toEqual([]);
+  });
+
   it("cannot be made to look large by what went in and out again", () => {
-    const out = (owner: string, assets: bigint): readonly Draft[] => [
-      encodeLog(erc20Abi, VAULT ?? "", "Transfer", { from: owner, to: ZERO ?? "", value: assets }),
-      encodeLog(erc4626Abi, VAULT ?? "", "Withdraw", { sender: owner, receiver: owner, owner, assets, shares: assets }),
-    ];
+    const out = (owner: string, assets: bigint) => redeemed(owner, assets, assets);
     const many = Array.from({ length: 60 }, () => [
       ...deposited(eve ?? "", 999_999n),
       ...out(eve ?? "", 999_999n),

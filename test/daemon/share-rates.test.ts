@@ -159,4 +159,26 @@ describe("a share's rate", () => {
     const { read, ratesOf } = followed(30, () => null);
     expect([await read(), ratesOf()]).toEqual([0, []]);
   });
+
+  it("of a day on which its contract says zero is unknown, and holds nothing down after it", async () => {
+    const { read, ratesOf } = followed(40, (block) => (block > 9 && block < 20 ? 0n : E18));
+    await read();
+    expect(new Set(ratesOf().map(({ rate }) => rate))).toEqual(new Set([`${E18}`]));
+    expect(ratesOf().map(({ date }) => date)).not.toContain("2026-01-02");
+  });
+
+  it("goes on from what an operator brought in", async () => {
+    const { store, read, ratesOf } = followed(40, (block) => (block < 10 ? E18 : 3n * E18));
+    const brought = {
+      kind: "revised",
+      token: share,
+      date: "2026-01-02" as never,
+      priceE18: 3n * E18,
+      source: "import",
+    } as const;
+    store.prices.add(brought, store.nowIso());
+    new LateValues(store).tick(programme);
+    await read();
+    expect(ratesOf().find(({ date }) => date === "2026-01-03")).toMatchObject({ rate: `${3n * E18}` });
+  });
 });

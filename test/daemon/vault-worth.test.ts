@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import curveAbi from "../../abi/curve-stableswap-ng.json" with { type: "json" };
 import erc20Abi from "../../abi/erc20.json" with { type: "json" };
 import erc4626Abi from "../../abi/erc4626.json" with { type: "json" };
 import { parseProgramme } from "../../src/config.ts";
@@ -60,5 +61,50 @@ describe("a vault's share", () => {
     const [first, second] = daysOf([...left, ...quiet(25)]);
     // It was a million dollars, day after day.
     expect([first, second]).toEqual([0, null]);
+  });
+
+  it("is what its first deposit tells, also where that is logged before the shares are issued", () => {
+    const [transfer, said] = deposit(2_000n * E18, 1_000n * E18) as [Draft, Draft];
+    const [value] = daysOf([[said, transfer], ...quiet(12)]);
+    expect(value).toBeGreaterThan(0);
+    expect(value).toBe(daysOf([[transfer, said], ...quiet(12)])[0]);
+  });
+});
+
+describe("a Curve pool whose logs do not tell what it holds", () => {
+  const LP = addressOf(0xf5);
+  const coins = [0xb1, 0xb2].map((at) => ({ address: addressOf(at), symbol: "C", decimals: 18 }));
+  const pool = { protocol: "curve-ng", address: LP, startBlock: 1, tokens: coins, valuation: "balances" };
+  const curve = parseProgramme(
+    {
+      chainId: 31337,
+      quote: { symbol: "USD" },
+      pools: [pool],
+      prices: Object.fromEntries(coins.map(({ address }) => [address, { fixed: "1" }])),
+    },
+    "a Curve pool",
+  );
+
+  it("is worth what it was when they last told, day after day: one unit in an exchange beneath leaves nobody unpaid", () => {
+    const filled = [
+      encodeLog(erc20Abi, LP, "Transfer", { from: ZERO, to: eve, value: 1_000n * E18 }),
+      encodeLog(curveAbi, LP, "AddLiquidity", {
+        provider: eve,
+        token_amounts: [600n * E18, 400n * E18],
+        fees: [0n, 0n],
+        invariant: 1_000n * E18,
+        token_supply: 1_000n * E18,
+      }),
+    ];
+    const values = { buyer: eve, sold_id: 0n, tokens_sold: 1n, bought_id: 2n, tokens_bought: 1n };
+    const process = new Process(curve);
+    const exchange = encodeLog(curveAbi, LP, "TokenExchangeUnderlying", values);
+    process.keeper.commitAll(rangesOf([filled, [], [exchange], ...quiet(30)]));
+    const rows = process.store.db
+      .prepare("select liquidity_amount from daily_balances where provider_address = ? order by date")
+      .pluck()
+      .all(eve);
+    // A thousand dollars, but for what a share's value is floored.
+    expect(rows.slice(1)).toEqual([999_999_999, 999_999_999]);
   });
 });

@@ -90,8 +90,10 @@ export class ShareLogs implements Reader {
     this.#reading.emit(eventOf(pool, log, losslessJson(values), meaning));
     const key = `${pool.address} ${provider} ${name === "Deposit" ? shares : -shares}`;
     if (shares > 0n && !pool.caveats.includes("other-share-flow")) this.#said.push({ key, pool, log });
-    // A sample of few units says little: rounding would be most of it. Nor does a vault that is empty by now.
-    if (shares >= SAMPLE_MIN && assets >= SAMPLE_MIN && book.supply > 0n) book.shareValueE36 = (assets * E36) / shares;
+    // A sample of few units says little: rounding would be most of it. Nor does a vault that is empty by now; one that logs a deposit
+    // before it issues the shares is not.
+    const isEmpty = book.supply === 0n && name !== "Deposit";
+    if (shares >= SAMPLE_MIN && assets >= SAMPLE_MIN && !isEmpty) book.shareValueE36 = (assets * E36) / shares;
   }
 
   /** S-1: the shares of a deposit are issued in its transaction, and those of a withdrawal redeemed. */

@@ -36,7 +36,7 @@ export function areEnough(samples: number, wanted: number): boolean {
 
 /**
  * The time-weighted median: the least rate at or below which the share stood for at least half of the time; each sample stands
- * until the next one. What is given to a share's contract counts once it has lain there for half of the day.
+ * until the next one. What is given to a share's contract counts once it is there at half of the moments.
  */
 export function medianRate(day: Day, samples: readonly RateSample[]): bigint | undefined {
   const stood = samples.map(({ atSec, rate }, i) => ({

@@ -6,7 +6,7 @@ import { inverseOf, type PriceSpan } from "./price-path.ts";
 /** Net liquidity that is added to ticks at one moment. */
 type NetChanges = Map<number, bigint>;
 
-/** A stretch of a day with the liquidity that the pool itself said was active in it. */
+/** A stretch of a day with the liquidity that was active in it by the pool's state, which each swap's own word is compared with. */
 export interface LiquiditySpan extends PriceSpan {
   readonly liquidity: bigint;
 }
@@ -61,7 +61,7 @@ export class TicksTotal {
 
   /**
    * @returns token0 x seconds scaled by 2^192, token1 x seconds scaled by 2^96; undefined where the net liquidity below the price is not
-   * what the pool said was active.
+   * what was active by the pool's states.
    */
   over(spans: readonly LiquiditySpan[]): PerUnit | undefined {
     const [first] = spans;
