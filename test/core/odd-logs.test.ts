@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import oldAbi from "../../abi/curve-stableswap.json" with { type: "json" };
 import curveAbi from "../../abi/curve-stableswap-ng.json" with { type: "json" };
 import erc20Abi from "../../abi/erc20.json" with { type: "json" };
 import erc4626Abi from "../../abi/erc4626.json" with { type: "json" };
@@ -80,6 +81,33 @@ describe("a Curve pool", () => {
     expect(left).toBeGreaterThanOrEqual(249n * E18 - 2n);
     expect(left).toBeLessThanOrEqual(249n * E18 + 2n);
   });
+
+  it.each(["curve", "curve-ng"])(
+    "of the kind %s burns what it burned, whatever whom it pays moves before it logs",
+    (protocol) => {
+      const { play, book } = player({ protocol, ...(protocol === "curve" ? { shareToken: POOL } : {}) });
+      const topic = protocol === "curve" ? oldAbi : curveAbi;
+      const added = encodeLog(topic, POOL, "AddLiquidity", {
+        provider: ann,
+        token_amounts: [500n * E18, 500n * E18],
+        fees: [0n, 0n],
+        invariant: 1_000n * E18,
+        token_supply: 1_000n * E18,
+      });
+      play([move(ZERO, ann, 1_000n * E18), added]);
+      const removed = encodeLog(topic, POOL, "RemoveLiquidity", {
+        provider: ann,
+        token_amounts: [50n * E18, 50n * E18],
+        fees: [0n, 0n],
+        token_supply: 900n * E18,
+      });
+      // Burned, then the callback of the one who is paid in ETH: shares thrown away, as many as were burned, a gift, nothing.
+      const called = [move(ann, ZERO, 100n * E18), move(ann, ZERO, 7n), move(ann, bob, E18), move(ann, bob, 0n)];
+      play([move(ann, ZERO, 100n * E18), ...called, removed]);
+      expect(book().supply).toBe(900n * E18);
+      expect(() => play([move(bob, ann, E18)])).not.toThrow();
+    },
+  );
 
   it("takes a deposit so small that it buys nothing", () => {
     const { play, book } = player({ protocol: "curve-ng" });

@@ -75,6 +75,17 @@ export class CurveModel implements Model {
     return encodeLog(ngAbi, this.#token, "Transfer", { from, to, value });
   }
 
+  /** Old pools that pay ETH burn, call whom they pay, and then log: whatever it moves meanwhile stands in between. */
+  #callOut(paid: string): readonly Draft[] {
+    if (!this.#old) return [];
+    const held = this.holders.get(paid) ?? 0n;
+    return [
+      ...this.#transfer(paid, ROUTER, 0n),
+      ...this.#transfer(paid, ZERO, held / 1_000n),
+      ...this.#transfer(paid, ROUTER, held / 900n),
+    ];
+  }
+
   #credit(holder: string, value: bigint): void {
     this.holders.set(holder, (this.holders.get(holder) ?? 0n) + value);
   }
@@ -116,7 +127,7 @@ export class CurveModel implements Model {
     this.supply -= shares;
     const fees = this.#old ? [0n, 0n] : [];
     const values = { provider: from, token_amounts: amounts, fees, token_supply: this.supply };
-    return [this.#move(from, ZERO, shares), this.#log("RemoveLiquidity", values)];
+    return [this.#move(from, ZERO, shares), ...this.#callOut(from), this.#log("RemoveLiquidity", values)];
   }
 
   #removeOne(from: string, shares: bigint, coin: 0 | 1): readonly Draft[] {
@@ -127,7 +138,11 @@ export class CurveModel implements Model {
     this.supply -= shares;
     const values = { provider: from, token_amount: shares, coin_amount: paid };
     const more = this.#old ? {} : { token_id: BigInt(coin), token_supply: this.supply };
-    return [this.#move(from, ZERO, shares), this.#log("RemoveLiquidityOne", { ...values, ...more })];
+    return [
+      this.#move(from, ZERO, shares),
+      ...this.#callOut(from),
+      this.#log("RemoveLiquidityOne", { ...values, ...more }),
+    ];
   }
 
   #removeImbalance(from: string, amounts: [bigint, bigint]): readonly Draft[] {
@@ -150,6 +165,7 @@ export class CurveModel implements Model {
     this.supply -= burned;
     return [
       this.#move(from, ZERO, burned),
+      ...this.#callOut(from),
       this.#log("RemoveLiquidityImbalance", {
         provider: from,
         token_amounts: amounts,

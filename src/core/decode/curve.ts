@@ -52,8 +52,8 @@ const E18 = 10n ** 18n;
  */
 export class CurveLogs implements Reader {
   readonly #reading: Reading;
-  /** A transfer to the zero address whose meaning the next log of its pool tells. */
-  readonly #pending = new Map<Pool, Heard>();
+  /** Transfers to the zero address whose meaning a later log of their pool tells: a pool that pays calls out before it logs. */
+  readonly #pending = new Map<Pool, Heard[]>();
   /** The mint or burn that the pool's own log must report next, and the transfer that made it. */
   readonly #moved = new Map<Pool, { readonly sum: bigint; readonly log: Log }>();
 
@@ -64,10 +64,9 @@ export class CurveLogs implements Reader {
   read(pool: Pool, heard: Heard): void {
     const { name, values } = heard;
     if (name === "Transfer") {
-      this.#settle(pool, undefined);
       const { from, to, value } = values as unknown as ShareTransfer;
       if (to === ZERO_ADDRESS && from !== ZERO_ADDRESS && value > 0n) {
-        this.#pending.set(pool, heard);
+        this.#pending.set(pool, [...(this.#pending.get(pool) ?? []), heard]);
         return;
       }
       postTransfer(this.#reading, pool, heard, false);
@@ -94,7 +93,8 @@ export class CurveLogs implements Reader {
   }
 
   finish(): void {
-    for (const pool of [...this.#pending.keys()]) this.#settle(pool, undefined);
+    for (const [pool, pending] of this.#pending)
+      for (const heard of pending) postTransfer(this.#reading, pool, heard, false);
     for (const [pool, { sum, log }] of this.#moved) {
       if (sum === 0n) continue; // Anybody can have nothing transferred from the zero address.
       const why = "shares were issued or redeemed, and no log of the pool reports it";
@@ -106,26 +106,28 @@ export class CurveLogs implements Reader {
     this.#moved.set(pool, { sum: (this.#moved.get(pool)?.sum ?? 0n) + value, log });
   }
 
-  /** A transfer to the zero address is a burn where the pool's removal that follows agrees, else a transfer. */
-  #settle(pool: Pool, change: Change | undefined): void {
-    const heard = this.#pending.get(pool);
-    if (heard === undefined) return;
-    this.#pending.delete(pool);
-    const { from, value } = heard.values as unknown as ShareTransfer;
+  /** A transfer to the zero address is a burn where a removal of the pool that follows agrees, else a transfer. */
+  #burn(pool: Pool, change: Change): void {
+    if (change.name === "AddLiquidity") return;
     const { supply } = this.#reading.books.shares(pool);
-    const burned =
-      change !== undefined &&
-      change.name !== "AddLiquidity" &&
-      change.provider === from &&
-      (change.token_supply === undefined || change.token_supply === supply - value) &&
-      (change.token_amount === undefined || change.token_amount === value);
-    postTransfer(this.#reading, pool, heard, burned);
-    if (burned) this.#issue(pool, heard.log, -value);
+    const pending = this.#pending.get(pool) ?? [];
+    const heard = pending.find(({ values }) => {
+      const { from, value } = values as unknown as ShareTransfer;
+      return (
+        change.provider === from &&
+        (change.token_supply === undefined || change.token_supply === supply - value) &&
+        (change.token_amount === undefined || change.token_amount === value)
+      );
+    });
+    if (heard === undefined) return;
+    pending.splice(pending.indexOf(heard), 1);
+    postTransfer(this.#reading, pool, heard, true);
+    this.#issue(pool, heard.log, -(heard.values as unknown as ShareTransfer).value);
   }
 
   #change(pool: Pool, book: SharesBook, heard: Heard, change: Change): void {
     const { log, name } = heard;
-    this.#settle(pool, change);
+    this.#burn(pool, change);
     const said = this.#moved.has(pool);
     const moved = this.#moved.get(pool)?.sum ?? 0n;
     this.#moved.delete(pool);
