@@ -6,12 +6,13 @@ import { type ArchiveOptions, exportAll } from "./archive.ts";
 import { auditList, auditResolve, type ResolveOptions } from "./audit.ts";
 import { backup, listAll, prune, type RestoreOptions, restore, verifyBackups } from "./backup.ts";
 import { type CheckOptions, check } from "./check.ts";
-import { address, addresses, blockHash, command, day, wholeNumber } from "./command.ts";
+import { address, addresses, blockHash, command, day, poolIds, wholeNumber } from "./command.ts";
 import { configGet, configList, configSet, configUnset } from "./config.ts";
 import { exportPositions } from "./export.ts";
 import { type AtOptions, at, diff } from "./history.ts";
 import { type InitOptions, init } from "./init.ts";
 import { optimize } from "./optimize.ts";
+import { poolRefetch, type RefetchOptions } from "./pool.ts";
 import { priceCommands, rewardCommands } from "./programme-commands.ts";
 import { type DaysOptions, days, exportTable, type ProviderOptions, provider, stats } from "./query.ts";
 import { rebuild } from "./rebuild.ts";
@@ -131,6 +132,7 @@ function commandsOf(io: Io): Command {
 
   configCommands(program, io);
   auditCommands(program, io);
+  poolCommands(program, io);
   priceCommands(program, io);
   rewardCommands(program, io);
   queryCommands(program, io);
@@ -182,6 +184,22 @@ function auditCommands(program: Command, io: Io): void {
     .addOption(new Option("--identity <identity>", "its identity").makeOptionMandatory())
     .argument("<reason>", "why it is no error of the ledger; stays beside the finding")
     .action((reason: string, _: ResolveOptions, self: Command) => auditResolve(io, reason, self.optsWithGlobals()));
+}
+
+/** What can be done about one pool. */
+function poolCommands(program: Command, io: Io): void {
+  const pool = command(program, "pool", "what can be done about one pool", "lp-ledger pool refetch 0x1234…abcd");
+  command(
+    pool,
+    "refetch",
+    "have the history of pools fetched again, alone, by the next start; their entries, managers and wrappers in the programme file may be others then",
+    'lp-ledger pool refetch 0x1234…abcd --reason "its position manager was missing"',
+  )
+    .argument("<pools...>", "pools that the programme file names", poolIds)
+    .addOption(new Option("--reason <reason>", "why; stays in lp-ledger audit list").makeOptionMandatory())
+    .action((pools: readonly Address[], _: RefetchOptions, self: Command) =>
+      poolRefetch(io, pools, self.optsWithGlobals()),
+    );
 }
 
 /** The commands that read the ledger and nothing else. */

@@ -47,6 +47,7 @@ function textOf({ tip, lastReorg: reorg, findings, ...facts }: Facts): string {
     ...facts.endpoints.map(endpointLine),
     ...facts.largeHolders.map(holderLine),
     `state           ${facts.halted === null ? "ok" : `HALTED: ${facts.halted.message}`}`,
+    ...facts.refetching.map((pool) => `refetching      pool ${pool}: by the next lp-ledger start`),
     ...findings.map(
       (each) =>
         `finding         ${each.identity} at block ${each.blockNumber} log ${each.logIndex} of ${each.pool}: expected ${each.expected}, actual ${each.actual}`,

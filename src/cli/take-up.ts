@@ -40,7 +40,10 @@ export async function takeUp(
 ): Promise<void> {
   const adoption = compareProgramme(store, programme);
   const { kind, added, feeds } = adoption;
-  if (kind === "same") return;
+  if (kind === "same") {
+    store.config.unset("adding_after"); // What was to be added is not named any more.
+    return;
+  }
   if (kind === "ruled") {
     store.write(() => adoptRules(store, programme, sha256));
     log.info({}, "the changed rules of tiers and rewards hold from now on, for every day that is not of a final epoch");
@@ -52,10 +55,12 @@ export async function takeUp(
     kind === "new" ? programme.pools : programme.pools.filter((pool) => added.has(pool.address)),
     log,
   );
-  const tip = store.blocks.tip();
+  const [tip, again] = [store.blocks.tip(), store.refetches.waiting()];
   const past = (block: number): boolean => block <= (tip?.number ?? -1);
   const late = [
-    ...programme.pools.filter((pool) => added.has(pool.address) && past(pool.startBlock)),
+    ...programme.pools.filter(
+      ({ address, startBlock }) => added.has(address) && (past(startBlock) || again.has(address)),
+    ),
     ...aggregatorsOf(programme).filter((each) => feeds.has(each.address) && past(each.fromBlock)),
   ];
   if (kind === "new" || late.length === 0) {
@@ -67,7 +72,7 @@ export async function takeUp(
     });
     return;
   }
-  log.info({ pools: [...added], feeds: [...feeds] }, "fetching the history of added pools and price feeds");
+  log.info({ pools: [...added], feeds: [...feeds] }, "fetching the history of pools and price feeds");
   const path = `${settings.databasePath}.adding`;
   const plan = {
     main: new Bookkeeper(store, withoutAdded(programme, adoption), sha256),
@@ -80,7 +85,7 @@ export async function takeUp(
   };
   const rebuilt = await addPools(plan, programme);
   if (rebuilt === undefined) return;
-  log.info({ events: rebuilt.events, stateDigest: rebuilt.stateDigest }, "added and rebuilt");
+  log.info({ events: rebuilt.events, stateDigest: rebuilt.stateDigest }, "fetched and rebuilt");
 }
 
 /** A pool must be followed from its birth: one that already existed before its start block is refused. A node that fails is waited for. */

@@ -62,7 +62,8 @@ export function identityBroken(finding: Finding, why: string): LpLedgerError {
       facts: { finding },
       hint:
         "nothing of this was committed. If the history is incomplete, look at startBlock and managers; else compare the node with another one. " +
-        "Starting again reads the range again; if a log was lost further back, begin a new DATABASE: the chain is the source",
+        "Starting again reads the range again; if a log was lost further back, or the pool's entry has to be another one, have its history " +
+        `fetched again, alone: lp-ledger pool refetch ${pool}`,
     },
   );
 }

@@ -1,7 +1,8 @@
 import type { Sha256 } from "../core/digest.ts";
 import { LpLedgerError } from "../core/errors.ts";
+import type { Address } from "../core/hex.ts";
 import type { Programme } from "../core/programme.ts";
-import { attach, copyCanonical } from "../store/merge.ts";
+import { attach, copyCanonical, forgetPools } from "../store/merge.ts";
 import type { Store } from "../store/store.ts";
 import { Bookkeeper } from "./bookkeeper.ts";
 import { type Rebuilt, rebuild } from "./rebuild.ts";
@@ -32,12 +33,17 @@ export interface AddPoolsPlan {
 const ATTEMPTS_MAX = 10;
 
 /**
- * Adds pools to a ledger that has history: fetches only theirs, into a side ledger with all its checks and its own
+ * Adds pools to a ledger that has history, or fetches the history of some again: only theirs, into a side ledger with all its checks and its own
  * crash safety, up to the main tip; then copies it over and rebuilds, in one transaction.
  * @returns undefined when it was told to stop before that.
  */
 export async function addPools(plan: AddPoolsPlan, whole: Programme): Promise<Rebuilt | undefined> {
-  const closed = plan.main.store.days.last()?.date ?? "";
+  const { store: main } = plan.main;
+  // Days that close on the way, in however many starts, have to do without what is fetched.
+  const closed = main.config.get("adding_after") ?? main.days.last()?.date ?? "";
+  main.write(() => main.config.set("adding_after", closed, main.nowIso()));
+  // What was read with a pool that is fetched again is not what is read without it.
+  if (main.refetches.waiting().size > 0) main.write(() => unsettle(main, undefined));
   for (let attempt = 1; attempt <= ATTEMPTS_MAX; attempt++) {
     await plan.follow(plan.main, plan.main.programme);
     const tip = plan.main.store.blocks.tip();
@@ -69,17 +75,30 @@ function mergeSide(plan: AddPoolsPlan, whole: Programme, side: SideLedger, close
   let rebuilt: Rebuilt;
   try {
     rebuilt = store.write(() => {
+      const again = store.refetches.waiting();
+      const digests = new Map([...again].map((pool) => [pool, store.accounts.poolDigest(pool)]));
+      forgetPools(store.db, again);
       copyCanonical(store.db);
-      store.prices.forgetAfter(closed); // Days that closed on the way had to do without the new feeds.
+      store.prices.forgetAfter(closed);
+      store.config.unset("adding_after");
       plan.adopt();
       unsettle(store, ofSide);
-      return rebuild(store, whole, plan.sha256, new Set(plan.added.pools.map((pool) => pool.address)));
+      const made = rebuild(store, whole, plan.sha256, new Set(plan.added.pools.map((pool) => pool.address)));
+      for (const [pool, before] of digests) recordRefetch(store, pool, before);
+      return made;
     });
   } finally {
     attached.detach();
   }
   side.discard();
   return rebuilt;
+}
+
+/** A pool's history was fetched again: what did not hold in the old one is closed by that. */
+function recordRefetch(store: Store, pool: Address, digestBefore: string): void {
+  const tip = store.blocks.tip()?.number ?? 0;
+  store.refetches.done(pool, tip, digestBefore, store.accounts.poolDigest(pool));
+  store.findings.closePool(pool, tip, "the pool's history was fetched again");
 }
 
 /** Both are settled only as far as either is; above that, the blocks are read once more with the filter of both. */

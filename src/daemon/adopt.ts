@@ -18,7 +18,7 @@ import { keepStandingsFrom } from "./tiers.ts";
 /** How the programme file stands to what the ledger has followed so far. */
 export interface Adoption {
   readonly kind: "new" | "same" | "added" | "revalued" | "ruled";
-  /** Pools the ledger has not followed yet. */
+  /** Pools the ledger has not followed yet, and those whose history is to be fetched again. */
   readonly added: ReadonlySet<Address>;
   /** Aggregators of price feeds it has not listened to yet, or not from their first block. */
   readonly feeds: ReadonlySet<Address>;
@@ -28,7 +28,8 @@ export interface Adoption {
 
 /**
  * Compares the programme file with the one the ledger was built with.
- * @throws PROGRAMME_CHANGED when recorded history would no longer be true: a pool is gone or begins elsewhere.
+ * @throws PROGRAMME_CHANGED when recorded history would no longer be true: a pool is gone or begins elsewhere, and nobody ordered that
+ * its history be fetched again.
  */
 export function compareProgramme(store: Store, programme: Programme): Adoption {
   const stored = store.config.get("programme") as CanonicalProgramme | undefined;
@@ -39,10 +40,11 @@ export function compareProgramme(store: Store, programme: Programme): Adoption {
   const problems: string[] = [];
   if (stored.chainId !== undefined && stored.chainId !== now.chainId)
     problems.push(`the chain was ${stored.chainId}, now it is ${now.chainId}`);
+  const again: ReadonlySet<string> = store.refetches.waiting();
   for (const pool of stored.pools) {
     const here = now.pools.find((each) => each.address === pool.address);
     if (here === undefined) problems.push(`pool ${pool.address} is gone`);
-    else if (JSON.stringify(here) !== JSON.stringify(pool)) {
+    else if (!again.has(pool.address) && JSON.stringify(here) !== JSON.stringify(pool)) {
       problems.push(`pool ${pool.address} was ${JSON.stringify(pool)}, now it is ${JSON.stringify(here)}`);
     }
   }
@@ -59,10 +61,12 @@ export function compareProgramme(store: Store, programme: Programme): Adoption {
   if (symbol !== now.valuation.quote.symbol)
     problems.push(`prices were counted in ${symbol}, now they are in ${now.valuation.quote.symbol}`);
   // A pool that is added may come with wrappers of its own.
-  const before = stored.pools.map(({ address }) => address);
-  const kept = (now.wrappers ?? []).filter(({ pool }) => pool === null || before.includes(String(pool)));
-  if (JSON.stringify(withManagers(store, stored.wrappers ?? [], kept)) !== JSON.stringify(kept)) {
-    problems.push(`the wrappers were ${JSON.stringify(stored.wrappers ?? [])}, now they are ${JSON.stringify(kept)}`);
+  const known = new Set(stored.pools.map(({ address }) => address).filter((address) => !again.has(address)));
+  const ofKnown = (wrappers: CanonicalWrappers = []): CanonicalWrappers =>
+    wrappers.filter(({ pool }) => pool === null || known.has(String(pool)));
+  const [were, kept] = [ofKnown(stored.wrappers), ofKnown(now.wrappers)];
+  if (JSON.stringify(withManagers(store, were, kept)) !== JSON.stringify(kept)) {
+    problems.push(`the wrappers were ${JSON.stringify(were)}, now they are ${JSON.stringify(kept)}`);
   }
   if (problems.length > 0) {
     throw new LpLedgerError(
@@ -70,11 +74,13 @@ export function compareProgramme(store: Store, programme: Programme): Adoption {
       "PROGRAMME_CHANGED",
       `the programme file would change recorded history: ${problems.join("; ")}`,
       {
-        hint: "put the entry back as it was, or start a new DATABASE with this programme; pools can be added at any time, with the wrappers of their shares, and epochs after the final ones, each with budgets of its own",
+        hint:
+          "put the entry back as it was; or have a pool's history fetched again by its new entry, with its managers and wrappers: " +
+          "lp-ledger pool refetch POOL; or start a new DATABASE with this programme. Pools can be added at any time, with the wrappers of " +
+          "their shares, and epochs after the final ones, each with budgets of its own",
       },
     );
   }
-  const known = new Set<string>(stored.pools.map((pool) => pool.address));
   const added = new Set(programme.pools.map((pool) => pool.address).filter((address) => !known.has(address)));
   const heard = new Map((stored.feeds ?? []).map(({ address, fromBlock }) => [address, fromBlock]));
   const aggregators = aggregatorsOf(programme);

@@ -20,6 +20,8 @@ export interface ConfigValues {
   readonly settled_from: number;
   /** Up to this block no contents were kept: pools were added since, and a second reading has nothing to compare. */
   readonly contents_from: number;
+  /** The last closed day when the history of pools or feeds began to be fetched: days after it are closed without them until it is in. */
+  readonly adding_after: string;
   /** Which endpoint read what is not settled yet: each from its block on, ascending. */
   readonly read_by: readonly { readonly from: number; readonly by: string }[];
   /** Where `final` came from: the node's tag, or a depth of our own. */
@@ -68,6 +70,10 @@ export class ConfigTable {
 
   set<K extends keyof ConfigValues>(key: K, value: ConfigValues[K], nowIso: string): void {
     this.#set.run(key, JSON.stringify(value), nowIso);
+  }
+
+  unset(key: keyof ConfigValues): void {
+    this.#unset.run(key);
   }
 
   /** An operator's setting, as the JSON value that is stored now; undefined where none is. */

@@ -28,6 +28,7 @@ export function factsOf(store: Store, counts: Counts = countAll(store.db)) {
     halted: config.get("halted") ?? null,
     endpoints: config.get("endpoints") ?? [],
     findings: store.findings.open(),
+    refetching: [...store.refetches.waiting()],
     largeHolders: store.addressFacts.largeHolders(),
     unpricedDays: store.prices.unpricedDays(),
     epochs: store.rewards.epochs().map(({ record, state }) => ({ epoch: record.epoch, state })),

@@ -5,6 +5,7 @@ import type { Finding } from "../core/errors.ts";
 export class FindingsTable {
   readonly #insert;
   readonly #settle;
+  readonly #closePool;
   readonly #open;
   readonly #resolve;
   readonly #all;
@@ -19,6 +20,10 @@ export class FindingsTable {
       update audit_findings
       set resolution = ?
       where resolution is null and block_number <= ? and identity not in ('VERIFY', 'R-1')`);
+    this.#closePool = db.prepare(`
+      update audit_findings
+      set resolution = ?
+      where resolution is null and block_number <= ? and pool_address = ? and identity not in ('VERIFY', 'R-1')`);
     this.#resolve = db.prepare<[string, number, string]>(`
       update audit_findings
       set resolution = ?
@@ -49,6 +54,11 @@ export class FindingsTable {
   /** Closes findings up to a block that has since been applied with every identity intact; not what contracts denied, nor what was paid. */
   settleUpTo(blockNumber: number, resolution: string): number {
     return this.#settle.run(resolution, blockNumber).changes;
+  }
+
+  /** Closes what did not hold of one pool up to a block; not what contracts denied, nor what was paid. */
+  closePool(pool: string, blockNumber: number, resolution: string): void {
+    this.#closePool.run(resolution, blockNumber, pool);
   }
 
   /** Closes one finding with a person's reason. @returns how many that were. */

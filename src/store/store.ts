@@ -18,6 +18,7 @@ import { FeedsTable } from "./feeds.ts";
 import { FindingsTable } from "./findings.ts";
 import { LeftOutTable } from "./left-out.ts";
 import { PricesTable } from "./prices.ts";
+import { RefetchesTable } from "./refetches.ts";
 import { RevisionsTable } from "./revisions.ts";
 import { RewardsTable } from "./rewards.ts";
 import { ShareRatesTable } from "./share-rates.ts";
@@ -57,6 +58,7 @@ export class Store {
   readonly feeds: FeedsTable;
   readonly shareRates: ShareRatesTable;
   readonly leftOut: LeftOutTable;
+  readonly refetches: RefetchesTable;
   readonly prices: PricesTable;
   readonly revisions: RevisionsTable;
   readonly tiers: TiersTable;
@@ -89,6 +91,7 @@ export class Store {
     this.feeds = new FeedsTable(db);
     this.shareRates = new ShareRatesTable(db);
     this.leftOut = new LeftOutTable(db);
+    this.refetches = new RefetchesTable(db);
     this.prices = new PricesTable(db, this.feeds, this.shareRates);
     this.revisions = new RevisionsTable(db);
     this.tiers = new TiersTable(db);
@@ -110,6 +113,7 @@ export class Store {
       values (?, ?, ?, ?, ?)
       on conflict (pool_address) do update
       set
+        protocol = excluded.protocol,
         tokens = excluded.tokens,
         start_block = excluded.start_block,
         metadata = iif(

@@ -303,7 +303,7 @@ describe("adding a pool later", () => {
       true,
     ]);
     const added = await runCommand(place, ["start", "--once"]);
-    expect([added.code, added.err.includes("added and rebuilt")]).toEqual([0, true]);
+    expect([added.code, added.err.includes("fetched and rebuilt")]).toEqual([0, true]);
     expect((await status(place))["events"]).toBeGreaterThan(Number(events));
     expect(existsSync(`${place.database}.adding`)).toBe(false);
     expect((await runCommand(place, ["verify"])).code).toBe(0);
@@ -314,6 +314,29 @@ describe("adding a pool later", () => {
     const both = [db, straight.store.db].map((each) => each.prepare("select * from daily_balances").all());
     db.close();
     expect(both[0]).toEqual(both[1]);
+    expect((await status(place))["stateDigest"]).toBe(straight.store.blocks.tip()?.stateDigest);
+  });
+
+  it("or fetching it again gives a pool another entry, and the ledger that had it from the start", async () => {
+    const whole = programme();
+    const unmanaged = whole.pools.map((each) => (each["managers"] === undefined ? each : { ...each, managers: [] }));
+    const place = placeFor(live(), { programme: { ...whole, pools: unmanaged } });
+    expect((await runCommand(place, ["start", "--once"])).code).toBe(0);
+    writeFileSync(place.programme, JSON.stringify(whole));
+    const refused = await runCommand(place, ["start", "--once"]);
+    expect([refused.code, refused.err.includes("lp-ledger pool refetch POOL")]).toEqual([78, true]);
+    const managed = whole.pools.filter((each) => each["managers"] !== undefined).map((each) => String(each["address"]));
+    const ordered = await runCommand(place, ["pool", "refetch", ...managed, "--reason", "no managers were named"]);
+    expect([ordered.code, ordered.err]).toEqual([0, ""]);
+    const again = await runCommand(place, ["start", "--once"]);
+    expect([again.code, again.err.includes("fetched and rebuilt")]).toEqual([0, true]);
+    expect((await runCommand(place, ["verify"])).code).toBe(0);
+    expect((await runCommand(place, ["rebuild"])).code).toBe(0);
+    expect((await runCommand(place, ["audit", "list"])).out).toMatch(
+      /was fetched again up to block \d+, and is another one/,
+    );
+    const straight = new TestLedger(live().fetch, { programme: live().programme });
+    await straight.settle();
     expect((await status(place))["stateDigest"]).toBe(straight.store.blocks.tip()?.stateDigest);
   });
 

@@ -104,7 +104,7 @@ describe("a token priced by a Chainlink feed", () => {
     expect(pricesOf(place)).toEqual([]);
     writeFileSync(place.programme, JSON.stringify(programme(feed())));
     const added = await runCommand(place, ["start", "--once"]);
-    expect([added.code, added.err.includes("added and rebuilt")]).toEqual([0, true]);
+    expect([added.code, added.err.includes("fetched and rebuilt")]).toEqual([0, true]);
     const straight = placeFor(live(), { programme: programme(feed()) });
     expect((await runCommand(straight, ["start", "--once"])).code).toBe(0);
     expect(pricesOf(place)).toEqual(pricesOf(straight));
