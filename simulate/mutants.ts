@@ -142,4 +142,8 @@ export const MUTANTS: readonly Mutant[] = [
   { name: "an operator's price is no rate to go on from", file: "src/daemon/share-rates.ts", from: `if (brought === undefined || (last`, to: `if (brought !== undefined || (last`, test: "test/daemon/share-rates.test.ts" },
   { name: "only the endpoint in use is asked for an old state", file: "src/chain/followed-chain.ts", from: `other === current ? answers : await`, to: `other !== current ? answers : await`, test: "test/chain/endpoints.test.ts" },
   { name: "a Curve pool is worth nothing known while its logs do not tell", file: "src/core/means.ts", from: `if (amounts !== null || known === undefined) return each;`, to: `if (amounts === null || known === undefined) return each;`, test: "test/daemon/vault-worth.test.ts" },
+  { name: "a token of a pool that is fetched again stops the ledger", file: "src/core/decode/position-manager.ts", from: `if (token !== undefined && this.#find(token.pool) === undefined) return;`, to: "", test: "test/core/unfollowed-tokens.test.ts" },
+  { name: "what is fetched again is put beside what was there", file: "src/daemon/add-pools.ts", from: `forgetPools(store.db, again);`, to: "", test: "test/daemon/pool-refetch.test.ts" },
+  { name: "days that closed without a pool keep the prices they had then", file: "src/daemon/add-pools.ts", from: `main.config.get("adding_after") ?? `, to: "", test: "test/daemon/pool-refetch.test.ts" },
+  { name: "a burn of Curve is what the next transfer says", file: "src/core/decode/curve.ts", from: `const heard = pending.find(`, to: `const heard = pending.slice(-1).find(`, test: "test/core/odd-logs.test.ts" },
 ];

@@ -7,6 +7,7 @@ import { addPools } from "../../src/daemon/add-pools.ts";
 import { adoptProgramme, compareProgramme, onlyAdded, withoutAdded } from "../../src/daemon/adopt.ts";
 import { Bookkeeper } from "../../src/daemon/bookkeeper.ts";
 import { converge } from "../../src/daemon/converge.ts";
+import { verify } from "../../src/daemon/verify.ts";
 import type { Store } from "../../src/store/store.ts";
 import { FakeChain } from "../support/fake-chain.ts";
 import { openStore, TestLedger, temporaryFolder } from "../support/ledger.ts";
@@ -132,6 +133,18 @@ describe("a pool whose history is fetched again", () => {
     // A start that ends before the history is in, when the other pools went on alone.
     chain.grow(5, 12);
     await takenUp(store, chain, whole, true);
+    // Until it is in, the pool is compared with no contract: it stands still while the chain goes on.
+    const asked: string[] = [];
+    const { chain: live } = new TestLedger(chain.fetch, { programme: whole });
+    const port = {
+      blocksAt: live.blocksAt.bind(live),
+      ask: async (questions: readonly unknown[]) => {
+        asked.push(...questions.map((each) => JSON.stringify(each)));
+        return questions.map(() => null);
+      },
+    };
+    await verify(store, whole, port, undefined, signal);
+    expect([asked.length > 0, asked.some((each) => each.includes(POOL))]).toEqual([true, false]);
     chain.grow(5, 13);
     await takenUp(store, chain, whole);
     await settled(store, chain, whole);

@@ -108,6 +108,8 @@ export class SingletonLogs implements Reader {
       this.#reading.newTokens.note(log.address, tokenId, heard);
       return;
     }
+    // Of a pool that is not followed while its history is fetched again: as those of pools that nobody follows.
+    if (this.#reading.poolOf(token.pool) === undefined) return;
     const pool = this.#poolOf(token);
     if (token.owner !== from) {
       const why = `position token ${tokenId} is transferred by another than its owner`;
