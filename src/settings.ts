@@ -22,6 +22,7 @@ export interface Settings {
   readonly allowUnsafeFileSystem: boolean;
   /** Whether final blocks are read a second time; rewards rest on settled days only. */
   readonly settling: boolean;
+  readonly quarantine: boolean;
   /** Seconds that a block's time may be ahead of the machine's clock. */
   readonly clockDriftSec: number;
   /** What the deployment itself says of the settings an operator may also keep in the ledger, by name. */
@@ -39,6 +40,7 @@ export interface HttpSettings {
   readonly corsOrigins: readonly string[];
   readonly ready: {
     readonly lagBlocksMax: number;
+    readonly withQuarantines: boolean;
     readonly lagSecondsMax: number;
     readonly stallSecondsMax: number;
     readonly diskBytesMin: number;
@@ -95,6 +97,7 @@ export const SETTINGS: readonly Setting[] = [
   { name: "VERIFY_SAMPLE", fallback: "5", expected: "positions a minute", bounds: [0, 1_000], operator: true },
   { name: "CLOCK_DRIFT_SECONDS", fallback: "900", expected: "seconds", bounds: [1, 86_400] },
   { name: "SETTLING", fallback: "1", expected: "0 or 1", bounds: [0, 1] },
+  { name: "QUARANTINE", fallback: "1", expected: "0 or 1", bounds: [0, 1] },
   { name: "COINGECKO_URL", fallback: "https://api.coingecko.com/api/v3", expected: "an http:// or https:// URL" },
   { name: "COINGECKO_API_KEY", fallback: undefined, expected: "a key", secret: true },
   { name: "DEFILLAMA_URL", fallback: "https://coins.llama.fi", expected: "an http:// or https:// URL" },
@@ -110,6 +113,7 @@ export const SETTINGS: readonly Setting[] = [
   },
   { name: "READY_LAG_BLOCKS", fallback: "50", expected: "blocks", bounds: [0, 10_000_000] },
   { name: "READY_LAG_SECONDS", fallback: "600", expected: "seconds", bounds: [1, 31_536_000] },
+  { name: "READY_QUARANTINES", fallback: "1", expected: "0 or 1", bounds: [0, 1] },
   { name: "ALLOW_UNSAFE_FILE_SYSTEM", fallback: "0", expected: "0 or 1", bounds: [0, 1] },
   { name: "BACKUP_DIR", fallback: undefined, expected: "a path" },
   { name: "BACKUP_INTERVAL_SECONDS", fallback: "86400", expected: "seconds", bounds: [0, 31_536_000], operator: true },
@@ -155,6 +159,7 @@ export function readSettings({ env, cwd, envFile }: SettingsSource): Settings {
     rpcBodyBytesMax: number("RPC_BODY_BYTES_MAX"),
     rangeBlocksMax: number("RANGE_BLOCKS_MAX"),
     settling: number("SETTLING") === 1,
+    quarantine: number("QUARANTINE") === 1,
     clockDriftSec: number("CLOCK_DRIFT_SECONDS"),
     http: {
       port: values.get("HTTP_PORT") === undefined ? undefined : number("HTTP_PORT"),
@@ -166,6 +171,7 @@ export function readSettings({ env, cwd, envFile }: SettingsSource): Settings {
       ready: {
         lagBlocksMax: number("READY_LAG_BLOCKS"),
         lagSecondsMax: number("READY_LAG_SECONDS"),
+        withQuarantines: number("READY_QUARANTINES") === 1,
         stallSecondsMax: Number(values.get("STALL_SECONDS")),
         diskBytesMin: DISK_BYTES_MIN,
       },

@@ -52,6 +52,7 @@ export interface Status {
     readonly lastError: string | null;
   }[];
   readonly findings: readonly Finding[];
+  readonly quarantines: readonly { readonly pool: string; readonly firstDay: string; readonly finding: Finding }[];
   readonly unpricedDays: readonly string[];
 }
 

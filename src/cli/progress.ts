@@ -29,7 +29,13 @@ export class Progress {
     this.#sinceMs = clock.nowMs();
   }
 
-  committed({ blocks, events, tip }: Committed, head: number): void {
+  committed({ blocks, events, tip, quarantined = [] }: Committed, head: number): void {
+    for (const { pool, firstDay, finding } of quarantined)
+      this.#line(
+        { pool, firstDay, finding },
+        "error",
+        "A POOL IS IN QUARANTINE: an identity of its did not hold, whoever was asked; nothing of it counts from there on, and everything else goes on",
+      );
     this.#blocks += blocks;
     this.#events += events;
     const now = this.#clock.nowMs();
@@ -73,7 +79,7 @@ export class Progress {
     if (this.#io.isTerminal && this.#shownMs > 0) this.#io.talk("\n");
   }
 
-  #line(facts: object, level: "warn", text: string): void {
+  #line(facts: object, level: "warn" | "error", text: string): void {
     this.end();
     this.#log[level](facts, text);
   }

@@ -147,6 +147,7 @@ export async function start(io: Io, options: StartOptions): Promise<void> {
           giveUpMs: () => operatorSettingsOf(settings, store).giveUpMs,
           once: options.once === true,
           onCommit: (committed, head) => progress.committed(committed, head),
+          quarantine: settings.quarantine,
           ...(settings.settling
             ? {
                 settle: {

@@ -24,6 +24,7 @@ export async function status(io: Io, options: StatusOptions): Promise<void> {
 function textOf({ tip, lastReorg: reorg, findings, ...facts }: Facts): string {
   const last = reorg === null ? "" : ` (last: ${reorg.depth} blocks above ${reorg.commonBlock}, ${reorg.observedAt})`;
   const lines = [
+    ...facts.quarantines.map(quarantineLine),
     `chain           ${facts.chainId ?? "not seen yet"}`,
     `tip             ${tip === null ? "none yet" : `block ${tip.number} of ${tip.time} (${tip.hash})`}`,
     `committed       ${tip?.processedAt ?? "nothing yet"}`,
@@ -106,4 +107,9 @@ function requireFresh(maxAge: number, { tip, halted, findings }: Facts): void {
   throw new LpLedgerError("transient", "STALE", `${what}; at most ${maxAge} s are allowed`, {
     hint: "look at the daemon's log: is it running, and does its node answer?",
   });
+}
+
+function quarantineLine({ pool, firstDay, finding }: Facts["quarantines"][number]): string {
+  const { identity, expected, actual } = finding;
+  return `QUARANTINE      pool ${pool} since ${firstDay}: ${identity} did not hold at block ${finding.blockNumber} log ${finding.logIndex}: expected ${expected}, actual ${actual}; lp-ledger pool refetch ${pool}`;
 }

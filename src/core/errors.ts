@@ -49,6 +49,8 @@ export interface Finding {
   readonly logIndex: number;
   readonly expected: string;
   readonly actual: string;
+  /** Of a day that does not add up. */
+  readonly day?: string;
 }
 
 /** The error that carries a finding; its message names identity, pool, block, log, expected and actual. */

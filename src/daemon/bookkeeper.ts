@@ -2,10 +2,11 @@ import type { Books } from "../core/books.ts";
 import type { Block, LogBlock, Range } from "../core/chain.ts";
 import { contentOf } from "../core/content.ts";
 import { applyBlock } from "../core/decode/block.ts";
-import { type Sha256, stateDigest } from "../core/digest.ts";
+import type { Sha256 } from "../core/digest.ts";
 import type { Address, Hash } from "../core/hex.ts";
 import { isSameState, type PoolState } from "../core/pool-state.ts";
 import type { Pool, Programme } from "../core/programme.ts";
+import type { Quarantine } from "../core/quarantine.ts";
 import type { Content, Repair } from "../store/contents.ts";
 import type { NewBlock, Store } from "../store/store.ts";
 import { Balances, type Touched } from "./balances.ts";
@@ -22,6 +23,8 @@ export interface Committed {
   readonly events: number;
   readonly postings: number;
   readonly tip: number;
+  /** Pools that it stopped. */
+  readonly quarantined?: readonly Quarantine[];
 }
 
 /** A fork that is taken over with a redo; below the final block, where the operator agreed to it, with that one's hash on the new chain. */
@@ -38,6 +41,8 @@ export class Bookkeeper {
   readonly store: Store;
   /** A block that one look saw as final; stored when the next look sees it, too. */
   pendingFinal: (Block & { readonly source: "tag" | "depth" }) | undefined;
+  /** Pools that a commit stops; see `commitStopping`. */
+  stopping: readonly Quarantine[] = [];
   readonly #sha256: Sha256;
   readonly #followed: Followed;
   readonly #balances: Balances;
@@ -149,7 +154,11 @@ export class Bookkeeper {
     if (block.number <= (this.store.config.get("anchor")?.number ?? -1)) return; // Before our first block.
     const below = this.store.blocks.atOrBelow(block.number);
     if (below?.number === block.number) return;
-    const digest = below?.stateDigest ?? stateDigest(this.#sha256, []);
+    // Where a pool was stopped in between, the state below it does not say so.
+    const digest =
+      below !== undefined && this.store.quarantines.outAt(below).size === this.store.quarantines.outAt(block).size
+        ? below.stateDigest
+        : this.store.digestAt(this.#sha256, block);
     this.store.insertBlock({ ...block, eventCount: 0, stateDigest: digest });
   }
 
@@ -198,6 +207,7 @@ export class Bookkeeper {
   #applyAll(ranges: readonly Range[]): Committed {
     const wereAhead = this.days.isAhead();
     this.#reopenDaysAhead(ranges[0]);
+    for (const each of this.stopping) this.#followed.stop(each);
     const touched = this.#balances.untouched();
     const daysBefore = wereAhead ? undefined : this.store.days.last()?.date;
     let sum: Committed = { blocks: 0, events: 0, postings: 0, tip: this.store.blocks.tip()?.number ?? -1 };
@@ -237,7 +247,7 @@ export class Bookkeeper {
       this.store.insertBlock({
         ...range.end,
         eventCount: 0,
-        stateDigest: this.#stateDigest.of(this.programme.pools, books),
+        stateDigest: this.#digestAt(range.end, books),
       });
     }
     for (const header of range.headers ?? []) this.keepRow(header);
@@ -263,10 +273,15 @@ export class Bookkeeper {
     if (events.length > 0) {
       // Named one by one: a block has accessors, and a spread of such an object is slow.
       const { number, hash, parentHash, timestampSec } = block;
-      const stateDigest = this.#stateDigest.of(this.programme.pools, books);
+      const stateDigest = this.#digestAt(block, books);
       this.store.insertBlock({ number, hash, parentHash, timestampSec, eventCount: events.length, stateDigest });
     }
     return { events: events.length, postings, states };
+  }
+
+  #digestAt({ number: blockNumber, timestampSec }: Pick<Block, "number" | "timestampSec">, books: Books): string {
+    const { stops } = this.#followed.routes;
+    return this.#stateDigest.of(this.programme.pools, books, { stops, at: { blockNumber, timestampSec } });
   }
 
   /** Writes a pool's state at the end of a block if it differs from the one before. @returns the state. */

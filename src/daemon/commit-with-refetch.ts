@@ -2,12 +2,14 @@ import type { Range, RangeBounds } from "../core/chain.ts";
 import { type Finding, findingOf, invariant, LpLedgerError } from "../core/errors.ts";
 import type { Bookkeeper, Committed, TakenFork } from "./bookkeeper.ts";
 import type { ChainPort } from "./chain-port.ts";
+import { commitStopping } from "./quarantine.ts";
 import { recheck } from "./settle.ts";
 
 /**
  * Tries a commit. On a broken identity the block that shows it is fetched again by its hash, then the ranges whole, since
- * a log that is missing earlier may show late; if it is still broken, the ledger stops with the first broken identity, and
- * that is recorded with those that later attempts broke.
+ * a log that is missing earlier may show late. If it is still broken, the pool that it is of is stopped from the transaction on that shows
+ * it, and everything else goes on; where that is not wanted, or cannot be, the ledger stops with the first broken identity, and that is
+ * recorded with those that later attempts broke.
  */
 export async function commitWithRefetch(
   keeper: Bookkeeper,
@@ -17,7 +19,10 @@ export async function commitWithRefetch(
   base: number,
   signal: AbortSignal,
   attempt: (ranges: readonly Range[]) => Committed,
-  accepted?: TakenFork,
+  {
+    accepted,
+    quarantine,
+  }: { readonly accepted?: TakenFork | undefined; readonly quarantine?: boolean | undefined } = {},
 ): Promise<Committed> {
   const reads = [
     async () => ranges,
@@ -25,8 +30,9 @@ export async function commitWithRefetch(
     async () => await refetchRanges(chain, ranges, bounds, signal),
   ];
   const broken: LpLedgerError[] = [];
+  let seen = ranges;
   for (const read of reads) {
-    const seen = await read();
+    seen = await read();
     try {
       return attempt(seen);
     } catch (error) {
@@ -39,10 +45,23 @@ export async function commitWithRefetch(
   if (await recheck(keeper, chain, base, signal, accepted))
     throw new LpLedgerError("transient", "REPAIRED_BELOW", `blocks below ${base + 1} were not what they are: repaired`);
   const findings = broken.flatMap((error) => findingOf(error) ?? []);
+  const stopped = quarantine === true ? stoppedOr(() => commitStopping(keeper, seen, () => attempt(seen))) : undefined;
+  // What stopped a pool is recorded with that; all else held.
+  if (stopped !== undefined) return stopped;
   keeper.store.write(() => {
     for (const finding of findings) keeper.store.findings.insert(finding);
   });
   throw firstWithLater(broken);
+}
+
+/** Undefined where something does not hold that cannot be confined to a pool. */
+function stoppedOr(commit: () => Committed): Committed | undefined {
+  try {
+    return commit();
+  } catch (error) {
+    if (error instanceof LpLedgerError && error.kind === "invariant") return undefined;
+    throw error;
+  }
 }
 
 /** The first error, with what the others found beside it. */

@@ -9,6 +9,7 @@ import { commitWithRefetch } from "./commit-with-refetch.ts";
 import { cutByDays } from "./cut-by-days.ts";
 import { type Retimed, retimed } from "./disputed-time.ts";
 import { commonBlock, refuseDeep, storedFinal } from "./fork.ts";
+import { commitStopping, stoppedAbove } from "./quarantine.ts";
 import { beginSecOf } from "./range-order.ts";
 import { type SettleOptions, type Settling, settle } from "./settle.ts";
 import { together } from "./together.ts";
@@ -29,6 +30,8 @@ export interface Step {
 export interface ConvergeOptions {
   /** Read final blocks a second time; without it nothing is settled. */
   readonly settle?: SettleOptions;
+  /** Stop a pool where an identity of its does not hold, and go on with all others. */
+  readonly quarantine?: boolean;
   /** Follow no further than this block. */
   readonly until?: number;
   /** The operator's consent to undo final blocks: the hash of the new chain's first block that differs from ours. */
@@ -102,7 +105,10 @@ async function step(
       // the range that shows a broken identity.
       for (const part of isWhole && holds(() => commit(group), onCommitted, isOurs) ? [] : parts) {
         if ((await closedAhead(part)) && holds(() => commit([part]), onCommitted, isBroken)) continue;
-        onCommitted(await commitWithRefetch(keeper, chain, bounds, [part], part.from - 1, signal, commit));
+        const { quarantine } = options;
+        onCommitted(
+          await commitWithRefetch(keeper, chain, bounds, [part], part.from - 1, signal, commit, { quarantine }),
+        );
         // It may have told of pools that what was read after it knows nothing of.
         isCut = true;
         break;
@@ -136,7 +142,7 @@ async function step(
   const isDisputed = atTip?.hash === tip.hash && atTip.timestampSec !== tip.timestampSec;
   if (isDisputed) {
     const { above, ranges: again, repairs } = await retimed(keeper, chain, tip, atTip, signal);
-    keeper.redo(above, again, repairs);
+    commitStopping(keeper, again, () => keeper.redo(above, again, repairs), stoppedAbove(keeper, above));
   }
   // Only a chain that carries our tip may say what is final.
   const sound = verdict === "known" || verdict === "extends";
@@ -280,6 +286,8 @@ async function repair(
     again === undefined
       ? keeper.replace(common, each, acceptedFinal)
       : keeper.redo(again.above, [...again.ranges, ...each], again.repairs, fork);
-  const committed = await commitWithRefetch(keeper, chain, bounds, ranges, common, signal, attempt, accepted);
+  const { quarantine } = options;
+  const how = { accepted, quarantine };
+  const committed = await commitWithRefetch(keeper, chain, bounds, ranges, common, signal, attempt, how);
   options.onCommit?.(committed, sight.head.number);
 }

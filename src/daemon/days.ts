@@ -1,14 +1,16 @@
 import { type Day, dayEndSec, dayStartSec } from "../core/day.ts";
 import { type DayShare, PoolDay } from "../core/days.ts";
-import { broken } from "../core/errors.ts";
+import { identityBroken } from "../core/errors.ts";
 import type { Address } from "../core/hex.ts";
+import type { Holding } from "../core/holdings.ts";
 import { pricesOfDay } from "../core/price.ts";
 import { creditedBy, type Discovered, type Pool, type Programme, specialAddresses } from "../core/programme.ts";
+import type { Quarantine } from "../core/quarantine.ts";
 import { valueOfShare } from "../core/value.ts";
 import type { EarlierValues } from "../store/earlier-values.ts";
 import type { Store } from "../store/store.ts";
 import { recordFrozen } from "./frozen.ts";
-import { keepStandings } from "./tiers.ts";
+import { keepStandings, uncountedOn } from "./tiers.ts";
 
 /**
  * Closes one day: every pool's means, the day's prices, a row for every provider with seconds in it, and how it stands. The store
@@ -30,7 +32,9 @@ export function closeDay(
   const byRange = programme.rules?.rewards?.weighting === "in-range";
   const changed = store.days.changesSince(firstBlock);
   const closed = new Map<Pool, PoolDay>();
+  const out = store.quarantines.outOn(day);
   for (const pool of programme.pools) {
+    if (out.has(pool.address)) continue;
     const states = store.states.timeline(pool, window.startSec, window.endSec, closedBlock);
     if (states.length === 0) continue;
     const poolDay = new PoolDay(pool, window, states, byRange);
@@ -49,11 +53,22 @@ export function closeDay(
       else insertShare(store, programme, { pool, day, share: poolDay.add(each) }, priceOf);
     }
     insertShare(store, programme, { pool, day, share: poolDay.end() }, priceOf);
-    requireWhole(poolDay, pool, day, closedBlock);
+    requireWhole(poolDay, pool, day, store.states.blockBefore(address, closedBlock, window.endSec) ?? closedBlock);
   }
   earlier?.putBack(day);
   // What has no value is found out anew; what a final epoch was calculated without stays out of it.
-  if (day >= (store.rewards.finalUntil() ?? "")) store.leftOut.forget(day);
+  if (day >= (store.rewards.finalUntil() ?? "")) store.leftOut.clear(day);
+  store.leftOut.release(day);
+  const uncounted = new Set(out.size === 0 ? [] : uncountedOn(store, programme, day));
+  for (const pool of programme.pools) {
+    const quarantine = out.get(pool.address);
+    if (quarantine !== undefined && !uncounted.has(pool.address))
+      leaveOut(
+        store,
+        { pool, day, quarantine, changes: changed.get(pool.address) },
+        (each) => !then.has(each.provider) && isCredited(pool.address, each.via),
+      );
+  }
   keepStandings(store, programme, day);
   recordFrozen(store, day);
 }
@@ -80,7 +95,7 @@ export function specialOn(
   return specialAddresses({ ...programme, pools, wrappers });
 }
 
-/** @throws D-1, D-2 where what a pool's accounts held is not what it held itself. */
+/** @throws D-1, D-2 where what a pool's accounts held is not what it held itself, at the last block of the day that changed it. */
 function requireWhole(poolDay: PoolDay, pool: Pool, day: Day, blockNumber: number): void {
   const wrong = poolDay.audit();
   if (wrong === undefined) return;
@@ -90,7 +105,52 @@ function requireWhole(poolDay: PoolDay, pool: Pool, day: Day, blockNumber: numbe
     identity === "D-2"
       ? `what all accounts held ${what} on ${day} is not what the pool's liquidity and price say`
       : `all accounts together held more ${what} on ${day} than the pool's logs leave in it`;
-  throw broken(identity, pool, { blockNumber }, { logIndex: 0 }, expected, actual, why);
+  const finding = {
+    identity,
+    pool: pool.address,
+    blockNumber,
+    logIndex: 0,
+    expected: `${expected}`,
+    actual: `${actual}`,
+    day,
+  };
+  throw identityBroken(finding, why);
+}
+
+/** A pool that is out on a day. */
+interface Out {
+  readonly pool: Pool;
+  readonly day: Day;
+  readonly quarantine: Quarantine;
+  /** Of its accounts, since the last day. */
+  readonly changes: ReturnType<ReturnType<Store["days"]["changesSince"]>["get"]>;
+}
+
+/** Of a pool in quarantine nobody knows what anybody has: its holders have a row that says so, and that counts nothing. */
+function leaveOut(
+  store: Store,
+  { pool, day, quarantine, changes }: Out,
+  isCounted: (holding: Holding) => boolean,
+): void {
+  const nothing = pool.tokens.map(() => 0n);
+  const share = {
+    ...{ liquiditySeconds: 0n, tokenSeconds: nothing, valued: false, secondsOpen: 86_400 },
+    secondsInRange: pool.form === "ticks" ? 0 : null,
+    inRangeTokenSeconds: null,
+  };
+  const { identity, blockNumber, logIndex } = quarantine.finding;
+  const note = `in quarantine since ${quarantine.firstDay}: ${identity} did not hold at block ${blockNumber} log ${logIndex}`;
+  const out = { date: day, pool: pool.address, reason: "quarantined", note } as const;
+  // The pool's own row says so of days on which nobody has anything of it yet.
+  store.leftOut.add({ ...out, provider: pool.address }, store.nowIso());
+  const seen = new Set<Address>();
+  for (const holding of store.days.holdings(pool, changes)) {
+    const { provider } = holding;
+    if (seen.has(provider) || !isCounted(holding)) continue;
+    seen.add(provider);
+    store.days.insertBalance(day, { pool, share: { ...share, provider }, value: null, inRangeValue: null });
+    store.leftOut.add({ ...out, provider }, store.nowIso());
+  }
 }
 
 function insertShare(

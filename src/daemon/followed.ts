@@ -3,6 +3,7 @@ import { poolCreated, poolOfFactory } from "../core/decode/factories.ts";
 import { addRoute, isHeard, type Routes, routesOf } from "../core/decode/transaction.ts";
 import type { Address } from "../core/hex.ts";
 import { type Pool, type Programme, specialAddresses } from "../core/programme.ts";
+import type { Quarantine } from "../core/quarantine.ts";
 import type { Store } from "../store/store.ts";
 
 /** What a ledger follows: its programme, the pools that factories made so far, and whose logs mean what. */
@@ -19,14 +20,24 @@ export class Followed {
     this.programme = withDiscovered(store, named);
     this.routes = routesOf(this.programme);
     this.special = specialAddresses(this.programme);
+    this.routes.stops = store.quarantines.stops();
+  }
+
+  /** Nothing of a pool counts from a transaction on; the caller holds the transaction. */
+  stop(quarantine: Quarantine): void {
+    this.#store.quarantines.insert(quarantine, this.#store.nowIso());
+    this.#store.findings.insert(quarantine.finding);
+    this.routes.stops = this.#store.quarantines.stops();
   }
 
   /** Whatever was discovered since the last commit is as if it had never been. */
   forget(): void {
+    this.routes.stops = this.#store.quarantines.stops();
     if (this.routes.factories.size === 0) return;
     this.programme = withDiscovered(this.#store, this.#named);
     this.routes = routesOf(this.programme);
     this.special = specialAddresses(this.programme);
+    this.routes.stops = this.#store.quarantines.stops();
   }
 
   /** Takes up the pools that a block's logs tell of, whose addresses are no providers from then on; the caller holds the transaction. */

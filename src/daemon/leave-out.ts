@@ -92,15 +92,17 @@ export function leaveOutUpTo(
 ): readonly LeftOut[] {
   const followed = withDiscovered(store, programme);
   const by = { negligibleBp: rewards.negligibleBp, excluded: rewards.excluded, asked };
-  const left = rewards.epochs
-    .slice(0, number)
-    .filter((epoch) => store.rewards.epoch(epoch.number)?.state !== "final")
+  const open = rewards.epochs.slice(0, number).filter((epoch) => store.rewards.epoch(epoch.number)?.state !== "final");
+  const decided = open.flatMap(({ first, end }) =>
+    [...asked].flatMap((pool) => store.leftOut.decide(pool, first, end)),
+  );
+  const left = open
     .filter((epoch) => waitingFor(store, rewards, epoch)?.code === "EPOCH_UNPRICED")
     .flatMap((epoch) => unvaluedIn(store, followed, epoch, by));
   for (const each of left) store.leftOut.add(each, store.nowIso());
   const [earliest] = left.map(({ date }) => date).sort();
   if (earliest !== undefined) keepStandingsFrom(store, followed, earliest);
-  return left;
+  return [...decided, ...left];
 }
 
 /** What is known of rows without a value. */

@@ -5,6 +5,7 @@ import { invariant } from "../core/errors.ts";
 import type { Address } from "../core/hex.ts";
 import { followToken, type LedgerEvent, post } from "../core/ledger.ts";
 import { type Programme, specialAddresses } from "../core/programme.ts";
+import { digestInQuarantine } from "../core/quarantine.ts";
 import { clearDerived, type DerivedSummary, summarise } from "../store/derived.ts";
 import { EarlierValues } from "../store/earlier-values.ts";
 import type { Store } from "../store/store.ts";
@@ -38,6 +39,7 @@ export function rebuild(
   const earlier = new EarlierValues(store.db, store.rewards.finalUntil());
   clearDerived(store.db);
   const special = specialAddresses(programme);
+  const stops = store.quarantines.stops();
   const pools = new Map<string, Programme["pools"][number]>(programme.pools.map((pool) => [pool.address, pool]));
   // The pools' states are canonical and stay; books that read them would expect the accounts to be there too.
   const books = new Books({
@@ -73,7 +75,16 @@ export function rebuild(
       keepPostings(store, books, { sha256, chainId: programme.chainId }, block, postings);
       next = eventBlocks.next();
     }
-    const digests = programme.pools.map(({ address }) => [address, books.digest(address)] as const);
+    const digests = programme.pools.map(
+      ({ address }) =>
+        [
+          address,
+          digestInQuarantine(books.digest(address), stops.get(address), {
+            blockNumber: block.number,
+            timestampSec: block.timestampSec,
+          }),
+        ] as const,
+    );
     store.setDigest(block.number, eventCount, stateDigest(sha256, digests));
     books.shrink();
   }

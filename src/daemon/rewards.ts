@@ -81,6 +81,20 @@ export function waitingFor(store: Store, { excluded }: RewardRules, epoch: Epoch
       `is not settled: blocks up to ${before}, of ${timeAt(before)}, were followed before this ledger began to read twice`,
       "follow the chain once more into a new DATABASE",
     );
+  const [refetched] = store.refetches.waiting();
+  if (refetched !== undefined)
+    return wait(
+      "POOL_REFETCHED",
+      `waits for the history of pool ${refetched}, which is fetched again`,
+      "lp-ledger start fetches it",
+    );
+  const quarantined = store.leftOut.between(epoch.first, epoch.end).find(({ reason }) => reason === "quarantined");
+  if (quarantined !== undefined && store.rewards.epoch(epoch.number)?.state !== "final")
+    return wait(
+      "EPOCH_QUARANTINED",
+      `waits for pool ${quarantined.pool}, ${quarantined.note}`,
+      `lp-ledger pool refetch ${quarantined.pool} has its history fetched again, alone; rewards calculate --leave-out ${quarantined.pool} goes on without it`,
+    );
   const unknown = store.tiers
     .unknown(epoch.first, epoch.end)
     .filter(({ provider }) => !excluded.has(toAddress(provider)));
@@ -95,7 +109,7 @@ export function waitingFor(store: Store, { excluded }: RewardRules, epoch: Epoch
       `waits for revised prices to be taken up: ${revised.map(({ date }) => date).join(", ")}`,
       "the daemon takes them up at once, or when it is started",
     );
-  const finding = store.findings.open().find(({ identity }) => identity !== FROZEN_EPOCH);
+  const finding = store.openFindings().find(({ identity }) => identity !== FROZEN_EPOCH);
   if (finding !== undefined)
     return wait(
       "FINDINGS_OPEN",

@@ -67,8 +67,9 @@ export class Sampling {
     const at = block === undefined ? undefined : this.#store.blocks.at(block);
     if (at === undefined) return;
     const ids = someAccounts(this.#store.db, size, this.#plan.random);
-    const waiting: ReadonlySet<string> = this.#store.refetches.waiting();
-    const accounts = accountsAt(this.#store.db, at.number, ids).filter(({ pool }) => !waiting.has(pool));
+    const { quarantines, refetches } = this.#store;
+    const out: ReadonlySet<string> = new Set([...refetches.waiting(), ...quarantines.outAt(at)]);
+    const accounts = accountsAt(this.#store.db, at.number, ids).filter(({ pool }) => !out.has(pool));
     const expectations = accounts.flatMap((each) =>
       this.#expectationsOf(each).map((expectation) => ({ ...expectation, pool: each.pool })),
     );

@@ -5,6 +5,7 @@ import type { Content, Repair } from "../store/contents.ts";
 import type { Bookkeeper, TakenFork } from "./bookkeeper.ts";
 import type { ChainPort } from "./chain-port.ts";
 import { headerAt } from "./header-at.ts";
+import { commitStopping, stoppedAbove } from "./quarantine.ts";
 import { firstReader } from "./readers.ts";
 import { cutAtFinal, refetchAbove } from "./refetch.ts";
 import { agreedEnd, closedEarly, timedOtherwise } from "./settled-times.ts";
@@ -253,7 +254,8 @@ function redoAll(
   accepted?: TakenFork,
 ): void {
   try {
-    keeper.redo(common, ranges, repairs, accepted);
+    const mayStop = stoppedAbove(keeper, common);
+    commitStopping(keeper, ranges, () => keeper.redo(common, ranges, repairs, accepted), mayStop);
   } catch (error) {
     const isRunningBack = error instanceof LpLedgerError && error.code === "TIME_RUNS_BACK";
     if (findingOf(error) === undefined && !isRunningBack) throw error;

@@ -1,6 +1,7 @@
 import type { Books } from "../core/books.ts";
 import type { Sha256 } from "../core/digest.ts";
 import type { Pool } from "../core/programme.ts";
+import { digestInQuarantine, type Stops } from "../core/quarantine.ts";
 
 /**
  * The digest of a state (see `stateDigest`), told after each block with events: what was made of each pool's digest is kept,
@@ -19,11 +20,16 @@ export class StateDigest {
     this.#sha256 = sha256;
   }
 
-  /** The digest of what the books hold now of these pools. */
-  of(pools: readonly Pool[], books: Books): string {
+  /** The digest of what the books hold of these pools at a block; one that is stopped says so. */
+  of(
+    pools: readonly Pool[],
+    books: Books,
+    { stops, at }: { readonly stops: Stops; readonly at: Parameters<typeof digestInQuarantine>[2] },
+  ): string {
     if (pools !== this.#pools) this.#begin(pools);
     this.#inOrder.forEach(({ address }, i) => {
-      const digest = books.digest(address);
+      const own = books.digest(address);
+      const digest = stops.size === 0 ? own : digestInQuarantine(own, stops.get(address), at);
       if (digest === this.#digests[i]) return;
       this.#digests[i] = digest;
       this.#lines[i] = digest === "" ? "" : `${address} ${digest}`;

@@ -64,7 +64,8 @@ export async function verify(
       hint: "name a block at or below the tip",
     });
   }
-  const { hash: before } = await headerAt(chain, at, signal);
+  const header = await headerAt(chain, at, signal);
+  const { hash: before } = header;
   const nearest = store.blocks.atOrBelow(at);
   const stored = store.blocks.at(at);
   if (stored !== undefined && stored.hash !== before) {
@@ -75,9 +76,12 @@ export async function verify(
   const accounts = accountsAt(store.db, at);
   const programme = withDiscovered(store, named);
   const stakers = stakersOf(programme);
-  // A pool whose history waits to be fetched again is not what the chain has, and is known not to be.
-  const waiting = store.refetches.waiting();
-  const followed = programme.pools.filter(({ address }) => !waiting.has(address));
+  // A pool in quarantine, or whose history waits to be fetched again, is not what the chain has, and is known not to be.
+  const out = new Set([
+    ...store.refetches.waiting(),
+    ...store.quarantines.outAt({ number: at, timestampSec: header.timestampSec }),
+  ]);
+  const followed = programme.pools.filter(({ address }) => !out.has(address));
   const expectations = followed.flatMap((pool) =>
     expectationsOf(
       store,

@@ -5,6 +5,8 @@ import type { Facts } from "../store/facts.ts";
 export interface ReadyLimits {
   readonly lagBlocksMax: number;
   readonly lagSecondsMax: number;
+  /** Whether it is ready though pools are in quarantine. */
+  readonly withQuarantines: boolean;
   /** Without a commit while the head is ahead. */
   readonly stallSecondsMax: number;
   readonly diskBytesMin: number;
@@ -28,7 +30,7 @@ export function headOf({ endpoints, tip }: Pick<Facts, "endpoints" | "tip">): nu
 
 /** Whether the ledger can be relied on right now, and what is wrong or worth knowing. */
 export function readinessOf(facts: Facts, path: string, limits: ReadyLimits, nowMs: number): Readiness {
-  const { tip, halted, findings, unpricedDays } = facts;
+  const { tip, halted, findings, quarantines, unpricedDays } = facts;
   const head = headOf(facts);
   const lagBlocks = tip === null || head === null ? null : head - tip.number;
   const sinceMs = (iso: string): number => Math.max(0, nowMs - Date.parse(iso));
@@ -49,6 +51,10 @@ export function readinessOf(facts: Facts, path: string, limits: ReadyLimits, now
     problems.push(`only ${diskFreeBytes} bytes are free on the disk, ${limits.diskBytesMin} are needed`);
   const [day] = unpricedDays.slice(-1);
   const warnings = day === undefined ? [] : [`${unpricedDays.length} days are not priced, the last ${day}`];
+  for (const { pool, finding } of quarantines)
+    (limits.withQuarantines ? warnings : problems).push(
+      `pool ${pool} is in quarantine: ${finding.identity} did not hold`,
+    );
   return { ready: problems.length === 0, problems, warnings, lagBlocks, lagSeconds, diskFreeBytes };
 }
 

@@ -9,6 +9,7 @@ export type Facts = ReturnType<typeof factsOf>;
 export function factsOf(store: Store, counts: Counts = countAll(store.db)) {
   const { config, blocks, db } = store;
   const tip = blocks.tip();
+  const quarantines = store.quarantines.all();
   return {
     chainId: config.get("chain")?.chainId ?? null,
     tip:
@@ -27,7 +28,8 @@ export function factsOf(store: Store, counts: Counts = countAll(store.db)) {
     lastReorg: lastReorg(db) ?? null,
     halted: config.get("halted") ?? null,
     endpoints: config.get("endpoints") ?? [],
-    findings: store.findings.open(),
+    findings: store.openFindings(),
+    quarantines,
     refetching: [...store.refetches.waiting()],
     largeHolders: store.addressFacts.largeHolders(),
     unpricedDays: store.prices.unpricedDays(),

@@ -19,7 +19,8 @@ export class FindingsTable {
     this.#settle = db.prepare(`
       update audit_findings
       set resolution = ?
-      where resolution is null and block_number <= ? and identity not in ('VERIFY', 'R-1')`);
+      where resolution is null and block_number <= ? and identity not in ('VERIFY', 'R-1')
+        and pool_address not in (select pool_address from quarantines)`);
     this.#closePool = db.prepare(`
       update audit_findings
       set resolution = ?

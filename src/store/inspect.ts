@@ -1,6 +1,9 @@
 import type { Database } from "better-sqlite3";
+import { secOf } from "../core/day.ts";
 import { chainDigest, type DigestLine, type Sha256, stateDigest } from "../core/digest.ts";
+import { digestInQuarantine, type Stops } from "../core/quarantine.ts";
 import { rowChecksum } from "./checksum.ts";
+import { QuarantinesTable } from "./quarantines.ts";
 
 /** What a ledger file is a state of. */
 export interface FileFacts {
@@ -116,6 +119,12 @@ const PAGE = 5_000;
 /** In older files the pools that the programme names counted before their first posting, too. */
 const SCHEMA_OF_COUNTED = 14;
 
+const SCHEMA_OF_QUARANTINES = 16;
+
+function stopsOf(db: Database, schema: number): Stops {
+  return schema < SCHEMA_OF_QUARANTINES ? new Map() : new QuarantinesTable(db).stops();
+}
+
 function digestWithNamed(sha256: Sha256, digests: ReadonlyMap<string, string>): string {
   const lines = [...digests].sort(([a], [b]) => (a < b ? -1 : 1)).map(([address, digest]) => `${address} ${digest}`);
   return sha256(lines.join("\n"));
@@ -131,13 +140,21 @@ function digestProblems(db: Database, sha256: Sha256): readonly string[] {
   const stored = db
     .prepare<[string, number], string>("select digest from pool_digests where pool_address = ? and block_number = ?")
     .pluck();
-  const blockDigests = db.prepare<[number, number], { block_number: number; state_digest: string }>(
-    "select block_number, state_digest from processed_blocks where block_number > ? and block_number <= ? order by block_number",
+  const blockDigests = db.prepare<[number, number], { block: number; timeIso: string; said: string }>(
+    "select block_number as block, block_timestamp as timeIso, state_digest as said from processed_blocks where block_number > ? and block_number <= ? order by block_number",
   );
+  const stops = stopsOf(db, schema);
   const expectState = (above: number, upTo: number): string | undefined => {
     const expected = schema < SCHEMA_OF_COUNTED ? digestWithNamed(sha256, digests) : stateDigest(sha256, digests);
-    const wrong = blockDigests.all(above, upTo).find((row) => row.state_digest !== expected);
-    return wrong && `the state digest of block ${wrong.block_number} is not that of its postings`;
+    const rows = blockDigests.all(above, upTo);
+    const wrong = rows.find(({ said, ...at }) => said !== (stops.size === 0 ? expected : stopped(at)));
+    return wrong && `the state digest of block ${wrong.block} is not that of its postings`;
+  };
+  const stopped = ({ block: blockNumber, timeIso }: { readonly block: number; readonly timeIso: string }): string => {
+    const at = { blockNumber, timestampSec: secOf(timeIso) };
+    const marked = new Map(digests);
+    for (const [pool, stop] of stops) marked.set(pool, digestInQuarantine(digests.get(pool) ?? "", stop, at));
+    return stateDigest(sha256, marked);
   };
   let above = -1;
   for (const rows of blocksOfPostings(db)) {

@@ -17,9 +17,11 @@ export interface LeftOut {
   readonly date: Day;
   readonly pool: string;
   readonly provider: string;
-  readonly reason: "negligible" | "operator" | "too-large";
+  readonly reason: "negligible" | "operator" | "too-large" | "quarantined";
   readonly note: string;
 }
+
+const IN_QUARANTINE = "note like 'in quarantine %'";
 
 /** `left_out`: what has no value and counts nothing, so that it holds up nobody else. */
 export class LeftOutTable {
@@ -135,8 +137,28 @@ export class LeftOutTable {
       .run(date, pool, provider, reason, note, nowIso);
   }
 
-  /** A day has been valued since, all of it that can be: nothing of it is left out any more. */
+  /** A day has been valued since, all of it that can be: nothing of it is left out any more but what is in quarantine. */
   forget(date: Day): void {
+    this.#db.prepare(`delete from left_out where date = ? and not ${IN_QUARANTINE}`).run(date);
+  }
+
+  /** A day is closed again: what is in quarantine on it is found out anew. */
+  release(date: Day): void {
+    this.#db.prepare("delete from left_out where date = ? and reason = 'quarantined'").run(date);
+  }
+
+  /** An operator goes on without what a pool in quarantine is worth on some days. @returns what is left out by that */
+  decide(pool: Address, first: Day, end: Day): readonly LeftOut[] {
+    const changed = this.#db
+      .prepare(
+        "update left_out set reason = 'operator' where pool_address = ? and date >= ? and date < ? and reason = 'quarantined'",
+      )
+      .run(pool, first, end).changes;
+    return changed === 0 ? [] : this.between(first, end).filter((each) => each.pool === pool);
+  }
+
+  /** A day is closed again. */
+  clear(date: Day): void {
     this.#db.prepare("delete from left_out where date = ?").run(date);
   }
 }

@@ -29,7 +29,7 @@ export function copyCanonical(db: Database): void {
   invariant(foreign === undefined, "MERGE_FORKED", `the two ledgers have different blocks at ${String(foreign)}`);
   // A pool that is fetched again is there already: the programme that is adopted next says what it is now.
   db.exec("insert into main.pools select * from side.pools where true on conflict do nothing");
-  for (const table of ["lp_events", "pool_states"]) {
+  for (const table of ["lp_events", "pool_states", "quarantines"]) {
     db.exec(`insert into main.${table} select * from side.${table}`);
   }
   for (const table of ["feed_answers", "processed_blocks"])
@@ -39,6 +39,6 @@ export function copyCanonical(db: Database): void {
 /** Removes what was heard of some pools; the caller holds the transaction, fills it again and rebuilds what is derived. */
 export function forgetPools(db: Database, pools: ReadonlySet<Address>): void {
   const list = JSON.stringify([...pools]);
-  for (const table of ["lp_events", "pool_states"])
+  for (const table of ["lp_events", "pool_states", "quarantines"])
     db.prepare(`delete from ${table} where pool_address in (select value from json_each(?))`).run(list);
 }

@@ -183,6 +183,13 @@ export class PricesTable {
       .run(day, JSON.stringify([...tokens]));
   }
 
+  /** Forgets what tokens were priced with from a day on. */
+  forgetFrom(first: Day, tokens: ReadonlySet<Address>): void {
+    this.#db
+      .prepare("delete from token_prices where date >= ? and token_address in (select value from json_each(?))")
+      .run(first, JSON.stringify([...tokens]));
+  }
+
   /** What a day was priced with. */
   ofDay(day: Day): DayPrices {
     const rows = this.#db

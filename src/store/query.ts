@@ -233,7 +233,7 @@ export const PUBLIC_TABLES: Readonly<Record<string, string>> = {
   provider_days: "date, provider_address",
   reward_epochs: "epoch",
   rewards: "epoch, provider_address, reward_token",
-  audit_findings: "block_number, log_index, identity",
+  audit_findings: "block_number, log_index, identity, pool_address",
 };
 
 /** Columns that hold wall-clock time: they differ between two honest ledgers, so a canonical export leaves them out. */

@@ -110,6 +110,11 @@ export class StatesTable {
     return row && stateOf(row);
   }
 
+  /** The last block before a time that changed a pool; `closedBlock` is a block at or past it. */
+  blockBefore(pool: string, closedBlock: number, endSec: number): number | undefined {
+    return this.#lastBefore.get(pool, closedBlock, isoOf(endSec))?.[0];
+  }
+
   /**
    * The states of a window in order, led by the one in force when it began, and where that does not tell what the pool held, by the last
    * one that did. `closedBlock` is at or past its end.

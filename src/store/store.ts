@@ -2,9 +2,11 @@ import type { Database } from "better-sqlite3";
 import { Books } from "../core/books.ts";
 import type { Clock } from "../core/chain.ts";
 import { isoOf } from "../core/day.ts";
-import { invariant } from "../core/errors.ts";
+import { type Sha256, stateDigest } from "../core/digest.ts";
+import { type Finding, invariant } from "../core/errors.ts";
 import { type Address, toAddress, toPoolId } from "../core/hex.ts";
 import type { Discovered, Pool } from "../core/programme.ts";
+import { digestInQuarantine } from "../core/quarantine.ts";
 import { AccountsTable } from "./accounts.ts";
 import { AddressFactsTable } from "./address-facts.ts";
 import { BalancesTable } from "./balances.ts";
@@ -18,6 +20,7 @@ import { FeedsTable } from "./feeds.ts";
 import { FindingsTable } from "./findings.ts";
 import { LeftOutTable } from "./left-out.ts";
 import { PricesTable } from "./prices.ts";
+import { QuarantinesTable } from "./quarantines.ts";
 import { RefetchesTable } from "./refetches.ts";
 import { RevisionsTable } from "./revisions.ts";
 import { RewardsTable } from "./rewards.ts";
@@ -59,6 +62,7 @@ export class Store {
   readonly shareRates: ShareRatesTable;
   readonly leftOut: LeftOutTable;
   readonly refetches: RefetchesTable;
+  readonly quarantines: QuarantinesTable;
   readonly prices: PricesTable;
   readonly revisions: RevisionsTable;
   readonly tiers: TiersTable;
@@ -92,6 +96,7 @@ export class Store {
     this.shareRates = new ShareRatesTable(db);
     this.leftOut = new LeftOutTable(db);
     this.refetches = new RefetchesTable(db);
+    this.quarantines = new QuarantinesTable(db);
     this.prices = new PricesTable(db, this.feeds, this.shareRates);
     this.revisions = new RevisionsTable(db);
     this.tiers = new TiersTable(db);
@@ -228,6 +233,27 @@ export class Store {
   /** Forgets blocks without events from `from` up to below `to`, but `kept`: below `final` only events and the settled block matter. */
   thinBlocks(from: number, to: number, kept: number): void {
     this.#thinBlocks.run(from, to, kept);
+  }
+
+  /** Findings that nothing explains yet; what put a pool in quarantine is told by that. */
+  openFindings(): readonly Finding[] {
+    const known = new Set(this.quarantines.all().map(({ pool, finding }) => `${pool} ${finding.identity}`));
+    return this.findings.open().filter(({ pool, identity }) => !known.has(`${pool} ${identity}`));
+  }
+
+  /** The digest of the state at a block, out of those of its pools. */
+  digestAt(sha256: Sha256, { number: blockNumber, timestampSec }: Pick<NewBlock, "number" | "timestampSec">): string {
+    const rows = this.db
+      .prepare<[number], { pool: string; digest: string }>(`
+        select pool_address as pool, digest, max(block_number)
+        from pool_digests
+        where block_number <= ?
+        group by pool_address`)
+      .all(blockNumber);
+    const digests = new Map(rows.map(({ pool, digest }) => [pool, digest]));
+    for (const [pool, stop] of this.quarantines.stops())
+      digests.set(pool, digestInQuarantine(digests.get(pool) ?? "", stop, { blockNumber, timestampSec }));
+    return stateDigest(sha256, digests);
   }
 
   insertDigest(pool: Address, blockNumber: number, digest: string): void {

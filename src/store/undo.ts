@@ -3,6 +3,7 @@ import type { PositionToken } from "../core/books.ts";
 import { type Address, toAddress, toPoolId } from "../core/hex.ts";
 import { tokenAfter } from "../core/ledger.ts";
 import { firstOpenDay } from "./derived.ts";
+import { QuarantinesTable } from "./quarantines.ts";
 
 /** What an undo touched: the caller refreshes these providers, or all of them when a closed day fell. */
 export interface Undone {
@@ -34,6 +35,7 @@ export function undoAbove(db: Database, above: number): Undone {
   );
   const days = all<{ date: string }>("select date from days where closed_block > ? order by date", above);
 
+  new QuarantinesTable(db).undoAbove(above);
   // What a final day was priced with stays, also where the block that closed it was read with later ones.
   const open = firstOpenDay(db, above);
   for (const { date } of days) {

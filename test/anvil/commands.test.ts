@@ -257,14 +257,36 @@ describe("what stands behind an address", () => {
 });
 
 describe("a node that leaves a log out", () => {
-  it("stops the daemon with code 70, a message that says where, and a finding that status shows", async () => {
-    const DECREASE = "0x26f6a048";
-    const url = await lyingProxy(live().anvil.url, (method, _params, result) => {
+  const withoutDecreases = (): Promise<string> =>
+    lyingProxy(live().anvil.url, (method, _params, result) => {
       if (method !== "eth_getLogs") return result;
-      const logs = result as { topics: string[] }[];
-      return logs.filter((log) => !log.topics[0]?.startsWith(DECREASE));
+      return (result as { topics: string[] }[]).filter((log) => !log.topics[0]?.startsWith("0x26f6a048"));
     });
-    const place = { ...placeFor(live()), rpcUrl: url };
+
+  it("stops its pool alone, says so first, and has it back once the node tells all of it", async () => {
+    const place = { ...placeFor(live()), rpcUrl: await withoutDecreases() };
+    const { code, err } = await runCommand(place, ["start", "--once"]);
+    expect([code, err.includes("A POOL IS IN QUARANTINE")]).toEqual([0, true]);
+    const shown = await status(place);
+    expect([shown["findings"], (shown["quarantines"] as unknown[]).length > 0]).toEqual([[], true]);
+    expect((await runCommand(place, ["status"])).out).toMatch(
+      /^QUARANTINE {6}pool 0x[0-9a-f]{40} since 2026-01-01: V3-/,
+    );
+    const honest = { ...place, rpcUrl: live().anvil.url };
+    expect((await runCommand(honest, ["verify"])).code).toBe(0); // What is in quarantine is not compared; all else is.
+    const pools = (shown["quarantines"] as { pool: string }[]).map(({ pool }) => pool);
+    expect((await runCommand(honest, ["pool", "refetch", ...pools, "--reason", "the node left logs out"])).code).toBe(
+      0,
+    );
+    expect((await runCommand(honest, ["start", "--once"])).code).toBe(0);
+    expect((await status(place))["quarantines"]).toEqual([]);
+    const straight = new TestLedger(live().fetch, { programme: live().programme });
+    await straight.settle();
+    expect((await status(place))["stateDigest"]).toBe(straight.store.blocks.tip()?.stateDigest);
+  });
+
+  it("stops the daemon with code 70, a message that says where, and a finding that status shows", async () => {
+    const place = { ...placeFor(live(), { more: { QUARANTINE: "0" } }), rpcUrl: await withoutDecreases() };
     const { code, err } = await runCommand(place, ["start"]);
     expect(code).toBe(70);
     expect(err).toMatch(

@@ -74,7 +74,7 @@ describe("a daemon with HTTP", () => {
         ? (result as { topics: string[] }[]).filter((log) => !log.topics[0]?.startsWith("0x26f6a048"))
         : result,
     );
-    const place = { ...placeFor(live(), { more: { HTTP_PORT: "0" } }), rpcUrl: lying };
+    const place = { ...placeFor(live(), { more: { HTTP_PORT: "0", QUARANTINE: "0" } }), rpcUrl: lying };
     const { daemon, get } = await running({}, place);
     const ready = await until(async () => {
       const answer = await get("/ready");
@@ -85,6 +85,24 @@ describe("a daemon with HTTP", () => {
     expect(daemon.running).toBe(true);
     expect((await get("/v1/findings")).status).toBe(200);
     expect(await daemon.end("SIGTERM")).toBe(70);
+  });
+
+  it("names a pool in quarantine, is ready though all else goes on, and ends well", async () => {
+    const lying = await lyingProxy(live().anvil.url, (method, _params, result) =>
+      method === "eth_getLogs"
+        ? (result as { topics: string[] }[]).filter((log) => !log.topics[0]?.startsWith("0x26f6a048"))
+        : result,
+    );
+    const place = { ...placeFor(live(), { more: { HTTP_PORT: "0" } }), rpcUrl: lying };
+    const { daemon, get } = await running({}, place);
+    const found = await until(async () => {
+      const { data } = (await (await get("/v1/quarantines")).json()) as { data: readonly { pool: string }[] };
+      return data.length > 0 ? data : undefined;
+    });
+    expect(found[0]).toMatchObject({ finding: { identity: expect.stringMatching(/^V3-/) } });
+    expect(await (await get("/ready")).text()).toContain("is in quarantine: V3-");
+    expect(await (await get("/metrics")).text()).toContain(`lp_ledger_quarantines ${found.length}`);
+    expect(await daemon.end("SIGTERM")).toBe(0);
   });
 
   it("is refused where it would be open to everybody, or where the port is taken", async () => {

@@ -158,6 +158,11 @@ each tick, walked along the path of the price; of shares supply x value. **D-1**
 no more than the pool's logs leave in it, uncollected fees included; not of values in one token, nor where a log does not
 tell.
 
+Where one of them does not hold, whoever is asked, its pool is in **quarantine** from the transaction on that shows it (of D-1 and D-2 from that
+day on): nothing of it counts, its holders' days are valued without it and say so, epochs in which it is rewarded wait, and everything
+else goes on. A second reading that brings what was missing ends it; so does \`lp-ledger pool refetch\`, with the caveat that the
+message names in the pool's entry where a contract is of another kind.
+
 | model | log | caught | by |
 |---|---|---|---|`;
 

@@ -39,7 +39,11 @@ async function takenUp(store: Store, chain: FakeChain, whole: Programme, isStopp
       follow: async (keeper, pools, until) => {
         const port = chainPort(chain.fetch, pools);
         for (let i = 0; i < 10; i++)
-          await converge(keeper, port, signal, { settle: SETTLE, ...(until === undefined ? {} : { until }) });
+          await converge(keeper, port, signal, {
+            settle: SETTLE,
+            quarantine: true,
+            ...(until === undefined ? {} : { until }),
+          });
       },
       stopped: () => isStopped,
       adopt: () => adoptProgramme(store, whole, sha256),
@@ -166,9 +170,15 @@ describe("a pool whose history is fetched again", () => {
     };
     await expect(settled(store, chain, programme)).rejects.toMatchObject({ code: "IDENTITY_BROKEN" });
     expect(store.findings.open()).toMatchObject([{ pool: PAIR }]);
+    // As long as nodes say the same, it is in quarantine, and all else goes on.
+    ordered(store, PAIR, "to be sure");
+    await takenUp(store, chain, programme);
+    expect(store.quarantines.all()).toMatchObject([{ pool: PAIR }]);
+    expect(store.blocks.tip()?.number).toBe(80);
     chain.fault = undefined;
     ordered(store, PAIR, "the node lied");
     await takenUp(store, chain, programme);
+    expect(store.quarantines.all()).toEqual([]);
     await settled(store, chain, programme);
     expect(store.findings.open()).toEqual([]);
     expect(saidBy(store)).toEqual(await straight(chain, programme));

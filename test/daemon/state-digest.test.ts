@@ -34,7 +34,7 @@ describe("the digest of a state, kept from block to block", () => {
               sha256,
               pools.map(({ address }) => [address, books.digest(address)] as const),
             );
-            expect(kept.of(pools, books)).toBe(fresh);
+            expect(kept.of(pools, books, { stops: new Map(), at: { blockNumber: 1, timestampSec: 1 } })).toBe(fresh);
           }
         },
       ),

@@ -274,7 +274,15 @@ describe("/ready", () => {
     expect([warned.status, warned.text.includes("1 days are not priced, the last 2026-01-03")]).toEqual([200, true]);
     const strict = appOf(
       { ledger, ...rest },
-      { limits: { lagBlocksMax: 5, lagSecondsMax: 60, stallSecondsMax: 60, diskBytesMin: 2 ** 60 } },
+      {
+        limits: {
+          lagBlocksMax: 5,
+          lagSecondsMax: 60,
+          withQuarantines: true,
+          stallSecondsMax: 60,
+          diskBytesMin: 2 ** 60,
+        },
+      },
     );
     expect((await strict.get("/ready")).text).toMatch(/s old.*bytes are free/);
   });

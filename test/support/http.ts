@@ -20,7 +20,7 @@ export function appOf(
   const app = createApp(store, () => withDiscovered(store, of.programme), {
     version: "0.0.0",
     clock: stillClock,
-    limits: { lagBlocksMax: 5, lagSecondsMax: 1e9, stallSecondsMax: 1e9, diskBytesMin: 0 },
+    limits: { lagBlocksMax: 5, lagSecondsMax: 1e9, withQuarantines: true, stallSecondsMax: 1e9, diskBytesMin: 0 },
     inFlightMax: 8,
     streamsMax: 4,
     hosts: new Set(["localhost"]),

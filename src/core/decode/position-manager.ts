@@ -81,7 +81,7 @@ export class ManagerLogs {
     const { log, name, values } = heard;
     const decoded = { name, ...values } as unknown as ManagerLog;
     const token = this.#books.token(log.address, decoded.tokenId.toString());
-    // Of a pool that is not followed while its history is fetched again: as those of pools that nobody follows.
+    // Of a pool in quarantine, or that is not followed while its history is fetched again: as those of pools that nobody follows.
     if (token !== undefined && this.#find(token.pool) === undefined) return;
     switch (decoded.name) {
       case "Transfer":

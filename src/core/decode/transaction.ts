@@ -8,6 +8,7 @@ import type { Address } from "../hex.ts";
 import { followToken, type LedgerEvent, type Posting, post } from "../ledger.ts";
 import { topicOf } from "../log-bytes.ts";
 import { aggregatorsOf, type Factory, type Pool, type Programme, type Wrapper } from "../programme.ts";
+import { isStopped, type Stops } from "../quarantine.ts";
 import { factoryShapes } from "./factories.ts";
 import { NewTokens } from "./new-tokens.ts";
 import { protocolOf } from "./protocols.ts";
@@ -40,6 +41,8 @@ export interface Routes {
   readonly factories: ReadonlyMap<Address, Factory>;
   /** Aggregators of Chainlink feeds. */
   readonly feeds: ReadonlySet<Address>;
+  /** Pools of which nothing counts from a transaction on: it is as if nobody followed them. */
+  stops: Stops;
 }
 
 export function routesOf(programme: Programme): Routes {
@@ -49,7 +52,15 @@ export function routesOf(programme: Programme): Routes {
   const wrappers = groupBy(programme.wrappers, ({ address }) => address);
   const factories = new Map(programme.factories.map((each) => [each.address, each]));
   const feeds = new Set(aggregatorsOf(programme).map(({ address }) => address));
-  const routes: Routes = { pools: new Map(), emitters: new Map(), managers, wrappers, factories, feeds };
+  const routes: Routes = {
+    pools: new Map(),
+    emitters: new Map(),
+    managers,
+    wrappers,
+    factories,
+    feeds,
+    stops: new Map(),
+  };
   for (const pool of programme.pools) addRoute(routes, pool);
   return routes;
 }
@@ -96,7 +107,7 @@ export function topicsHeard(programme: Programme): readonly string[] {
 /** Applies a log that is all a transaction has for us, if it can be read by itself. @returns its pool; undefined where it cannot. */
 export function applyAlone(books: Books, routes: Routes, log: Log, place: Place): Pool | undefined {
   const pool = emitterOf(routes, log);
-  if (pool === undefined) return undefined;
+  if (pool === undefined || isOut(routes, pool.address, place, log)) return undefined;
   const read = protocolOf(pool).alone?.get(topicOf(log) ?? "");
   return read?.(books, pool, log, place) === true ? pool : undefined;
 }
@@ -115,7 +126,9 @@ export function applyTransaction(books: Books, routes: Routes, logs: readonly Lo
     followToken(books, event, place.blockNumber);
     pools.add(event.pool);
   };
-  const poolOf = (address: Address): Pool | undefined => routes.pools.get(address);
+  const [first] = logs;
+  const isGone = (address: Address): boolean => first !== undefined && isOut(routes, address, place, first);
+  const poolOf = (address: Address): Pool | undefined => (isGone(address) ? undefined : routes.pools.get(address));
   const reading: Reading = { books, place, emit, logs, poolOf, newTokens: new NewTokens() };
   let claims: WrapperLogs | undefined;
   const readers: { readonly begin: BeginReader; readonly reader: Reader }[] = [];
@@ -128,6 +141,7 @@ export function applyTransaction(books: Books, routes: Routes, logs: readonly Lo
   for (const log of logs) {
     const pool = emitterOf(routes, log);
     if (pool !== undefined) {
+      if (isGone(pool.address)) continue;
       const protocol = protocolOf(pool);
       if (protocol.alone?.get(topicOf(log) ?? "")?.(books, pool, log, place) === true) {
         pools.add(pool);
@@ -141,7 +155,7 @@ export function applyTransaction(books: Books, routes: Routes, logs: readonly Lo
     }
     for (const wrapper of routes.wrappers.get(log.address) ?? []) {
       const heard = heardIn(WRAPPERS.get(wrapper.kind)?.shapes ?? new Map(), log);
-      if (heard === undefined) continue;
+      if (heard === undefined || (wrapper.pool !== null && isGone(wrapper.pool))) continue;
       claims ??= new WrapperLogs(reading);
       claims.read(wrapper, heard);
     }
@@ -156,6 +170,11 @@ export function applyTransaction(books: Books, routes: Routes, logs: readonly Lo
   const ordered = inOrder(postings);
   requireCovered(ordered, place);
   return { events, postings: ordered, pools };
+}
+
+/** Whether nothing of a transaction that begins with a log counts for a pool. */
+function isOut({ stops }: Routes, pool: Address, place: Place, { logIndex }: Log): boolean {
+  return stops.size > 0 && isStopped(stops.get(pool), place, logIndex);
 }
 
 /** W-1: a wrapper holds at least what its users claim; everybody else was held to that log by log. */
