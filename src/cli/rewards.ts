@@ -41,8 +41,8 @@ export async function rewardsCalculate(io: Io, options: CalculateOptions): Promi
     const asked = (each: StoredEpoch): boolean => options.epoch === undefined || each.record.epoch === options.epoch;
     store.write(() => {
       requireFollowed(store, programme);
-      const asked = new Set(options.leaveOut);
-      leaveOutUpTo(store, programme, rewarding, options.epoch ?? rewarding.rewards.epochs.length, asked);
+      const leftOut = new Set(options.leaveOut);
+      leaveOutUpTo(store, programme, rewarding, options.epoch ?? rewarding.rewards.epochs.length, leftOut);
       const upTo = options.epoch ?? lastReady(store, rewarding);
       epochOf(rewarding, upTo);
       if (store.rewards.epoch(upTo)?.state !== "final")

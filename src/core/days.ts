@@ -147,12 +147,19 @@ export interface BrokenDay {
   readonly actual: bigint;
 }
 
+/** The one position and its one stretch, where there is no more: so it is with most providers. */
+function onlyStretch(held: readonly Held[]): { range: TickRange | null; stretch: Stretch } | undefined {
+  const [first, second] = held;
+  const [stretch, next] = first?.stretches ?? [];
+  if (first === undefined || stretch === undefined || second !== undefined || next !== undefined) return undefined;
+  return { range: first.range, stretch };
+}
+
 /** What positions held, each along the pool's path, before anything is floored. */
 function exactSeconds(held: readonly Held[], path: HeldPath, onlyInside: boolean): readonly bigint[] {
-  const [first] = held;
-  const [only] = first?.stretches ?? [];
-  if (held.length === 1 && first?.stretches.length === 1 && only !== undefined)
-    return path.perUnit(first.range, only, onlyInside).map((each) => only.balance * each);
+  const only = onlyStretch(held);
+  if (only !== undefined)
+    return path.perUnit(only.range, only.stretch, onlyInside).map((each) => only.stretch.balance * each);
   const sums = path.shifts.map(() => 0n);
   for (const { range, stretches } of held) {
     for (const stretch of stretches) {
@@ -198,10 +205,8 @@ const byLowerTick = (a: Opened, b: Opened): number => a.range.tickLower - b.rang
  * set is merged in one pass: this is done for every provider and day.
  */
 function secondsInRange(held: readonly Held[], path: PricePath): number {
-  const [first] = held;
-  const [only] = first?.stretches ?? [];
-  if (held.length === 1 && first?.stretches.length === 1 && only !== undefined)
-    return first.range === null ? 0 : path.secondsIn(first.range, only);
+  const only = onlyStretch(held);
+  if (only !== undefined) return only.range === null ? 0 : path.secondsIn(only.range, only.stretch);
   const open: Opened[] = [];
   const changes = new Set<number>();
   for (const { range, stretches } of held) {

@@ -32,11 +32,11 @@ export class Followed {
 
   /** Whatever was discovered since the last commit is as if it had never been. */
   forget(): void {
-    this.routes.stops = this.#store.quarantines.stops();
-    if (this.routes.factories.size === 0) return;
-    this.programme = withDiscovered(this.#store, this.#named);
-    this.routes = routesOf(this.programme);
-    this.special = specialAddresses(this.programme);
+    if (this.routes.factories.size > 0) {
+      this.programme = withDiscovered(this.#store, this.#named);
+      this.routes = routesOf(this.programme);
+      this.special = specialAddresses(this.programme);
+    }
     this.routes.stops = this.#store.quarantines.stops();
   }
 

@@ -108,9 +108,9 @@ export class SingletonLogs implements Reader {
       this.#reading.newTokens.note(log.address, tokenId, heard);
       return;
     }
-    // Of a pool that is not followed while its history is fetched again: as those of pools that nobody follows.
-    if (this.#reading.poolOf(token.pool) === undefined) return;
-    const pool = this.#poolOf(token);
+    // Of a pool in quarantine, or that is not followed while its history is fetched again: as those of pools that nobody follows.
+    const pool = this.#reading.poolOf(token.pool);
+    if (pool === undefined) return;
     if (token.owner !== from) {
       const why = `position token ${tokenId} is transferred by another than its owner`;
       throw broken("V3-9", pool, place, log, token.owner, from, why);
