@@ -52,7 +52,12 @@ export interface Status {
     readonly lastError: string | null;
   }[];
   readonly findings: readonly Finding[];
-  readonly quarantines: readonly { readonly pool: string; readonly firstDay: string; readonly finding: Finding }[];
+  readonly quarantines: readonly {
+    readonly pool: string;
+    readonly wrapper: string | null;
+    readonly firstDay: string;
+    readonly finding: Finding;
+  }[];
   readonly unpricedDays: readonly string[];
 }
 

@@ -16,11 +16,11 @@ export function Operator({ pulse }: { readonly pulse: number }) {
                 Halted: {data.halted.message}
               </p>
             )}
-            {data.quarantines.map(({ pool, firstDay, finding }) => (
-              <p class="error" role="alert" key={pool}>
-                Pool {pool} is in quarantine since {firstDay}: {finding.identity} did not hold, expected{" "}
-                {finding.expected}, actual {finding.actual}. Nothing of it counts from there on; everything else goes
-                on.
+            {data.quarantines.map(({ pool, wrapper, firstDay, finding }) => (
+              <p class="error" role="alert" key={`${pool} ${wrapper}`}>
+                {wrapper === null ? `Pool ${pool}` : `The wrapper ${wrapper} of pool ${pool}`} is in quarantine since{" "}
+                {firstDay}: {finding.identity} did not hold, expected {finding.expected}, actual {finding.actual}.
+                Nothing of it counts from there on; everything else goes on.
               </p>
             ))}
             <dl>

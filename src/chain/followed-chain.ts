@@ -1,7 +1,7 @@
 import type { AddressFacts } from "../core/address-facts.ts";
 import type { Block, Clock, Log, LogBlock, Range, RangeBounds } from "../core/chain.ts";
 import { poolCreated } from "../core/decode/factories.ts";
-import { topicsHeard } from "../core/decode/transaction.ts";
+import { topicsHeard } from "../core/decode/routes.ts";
 import { LpLedgerError } from "../core/errors.ts";
 import type { Address, Hash } from "../core/hex.ts";
 import { addressesOf, type Programme } from "../core/programme.ts";

@@ -3,7 +3,7 @@ import { LpLedgerError } from "../core/errors.ts";
 import type { Address } from "../core/hex.ts";
 import { PUBLIC_TABLES } from "../store/query.ts";
 import { type ArchiveOptions, exportAll } from "./archive.ts";
-import { auditList, auditResolve, type ResolveOptions } from "./audit.ts";
+import { auditList, auditResolve, auditShow, type FindingOptions } from "./audit.ts";
 import { backup, listAll, prune, type RestoreOptions, restore, verifyBackups } from "./backup.ts";
 import { type CheckOptions, check } from "./check.ts";
 import { address, addresses, blockHash, command, day, poolIds, wholeNumber } from "./command.ts";
@@ -12,7 +12,7 @@ import { exportPositions } from "./export.ts";
 import { type AtOptions, at, diff } from "./history.ts";
 import { type InitOptions, init } from "./init.ts";
 import { optimize } from "./optimize.ts";
-import { poolRefetch, type RefetchOptions } from "./pool.ts";
+import { type OrderOptions, poolOrder, wrapperDrop } from "./pool.ts";
 import { priceCommands, rewardCommands } from "./programme-commands.ts";
 import { type DaysOptions, days, exportTable, type ProviderOptions, provider, stats } from "./query.ts";
 import { rebuild } from "./rebuild.ts";
@@ -178,13 +178,26 @@ function auditCommands(program: Command, io: Io): void {
     "close a finding that has been explained",
     'lp-ledger audit resolve --block 19000000 --identity VERIFY "the node was pruned"',
   )
-    .addOption(
-      new Option("--block <number>", "its block").argParser(wholeNumber("a block number")).makeOptionMandatory(),
-    )
-    .addOption(new Option("--identity <identity>", "its identity").makeOptionMandatory())
+    .addOption(findingBlock())
+    .addOption(findingIdentity())
     .argument("<reason>", "why it is no error of the ledger; stays beside the finding")
-    .action((reason: string, _: ResolveOptions, self: Command) => auditResolve(io, reason, self.optsWithGlobals()));
+    .action((reason: string, _: FindingOptions, self: Command) => auditResolve(io, reason, self.optsWithGlobals()));
+  command(
+    audit,
+    "show",
+    "one finding: what did not hold, what it stops, who can break it, and what ends it",
+    "lp-ledger audit show --block 19000000 --identity V2-4",
+  )
+    .addOption(findingBlock())
+    .addOption(findingIdentity())
+    .action((_: FindingOptions, self: Command) => auditShow(io, self.optsWithGlobals()));
 }
+
+const findingBlock = (): Option =>
+  new Option("--block <number>", "its block").argParser(wholeNumber("a block number")).makeOptionMandatory();
+const findingIdentity = (): Option => new Option("--identity <identity>", "its identity").makeOptionMandatory();
+const reasonOption = (): Option =>
+  new Option("--reason <reason>", "why; stays in lp-ledger audit list").makeOptionMandatory();
 
 /** What can be done about one pool. */
 function poolCommands(program: Command, io: Io): void {
@@ -195,10 +208,38 @@ function poolCommands(program: Command, io: Io): void {
     "have the history of pools fetched again, alone, by the next start; their entries, managers and wrappers in the programme file may be others then",
     'lp-ledger pool refetch 0x1234…abcd --reason "its position manager was missing"',
   )
-    .argument("<pools...>", "pools that the programme file names", poolIds)
-    .addOption(new Option("--reason <reason>", "why; stays in lp-ledger audit list").makeOptionMandatory())
-    .action((pools: readonly Address[], _: RefetchOptions, self: Command) =>
-      poolRefetch(io, pools, self.optsWithGlobals()),
+    .argument("<pools...>", "pools that the programme file names, or that its factories made", poolIds)
+    .addOption(reasonOption())
+    .action((pools: readonly Address[], _: OrderOptions, self: Command) =>
+      poolOrder(io, "refetch", pools, self.optsWithGlobals()),
+    );
+  command(
+    pool,
+    "drop",
+    "take pools out of the ledger by the next start, with a programme file that does not name them any more (of a factory's pool: its except does); what final epochs were paid by stays",
+    'lp-ledger pool drop 0x1234…abcd --reason "its token takes what it likes"',
+  )
+    .argument("<pools...>", "pools that the ledger follows", poolIds)
+    .addOption(reasonOption())
+    .action((pools: readonly Address[], _: OrderOptions, self: Command) =>
+      poolOrder(io, "drop", pools, self.optsWithGlobals()),
+    );
+  const wrapper = command(
+    program,
+    "wrapper",
+    "what can be done about one wrapper",
+    "lp-ledger wrapper drop 0x1234…abcd",
+  );
+  command(
+    wrapper,
+    "drop",
+    "have the pools that wrappers hold something of fetched again by the next start, with a programme file that does not name those wrappers any more",
+    'lp-ledger wrapper drop 0x1234…abcd --reason "its logs claim what it does not hold"',
+  )
+    .argument("<wrappers...>", "wrappers that the ledger follows", addresses)
+    .addOption(reasonOption())
+    .action((wrappers: readonly Address[], _: OrderOptions, self: Command) =>
+      wrapperDrop(io, wrappers, self.optsWithGlobals()),
     );
 }
 

@@ -222,14 +222,16 @@ function tokenLines(
 ): readonly string[] {
   const { record } = stored;
   const unit = `base units of ${sums.symbol}, ${sums.decimals} decimals`;
-  const pot = BigInt(sums.budget) + BigInt(sums.rolledIn);
+  const heldBack = BigInt(sums.heldBack ?? 0);
+  const pot = BigInt(sums.budget) + BigInt(sums.rolledIn) - heldBack;
   const lines = [
     `${sums.symbol} ${sums.address} on chain ${sums.chainId}`,
     `  budget of the epoch: ${sums.budget} (${unit})${scheduleText(record.first, record.end, rules)}`,
     ...(sums.rolledIn === "0" ? [] : [`  rolled in from epochs before: ${sums.rolledIn}; together ${pot}`]),
   ];
+  if (heldBack > 0n) lines.push(`  held back for pools in quarantine: ${heldBack}; left to give out: ${pot}`);
   if (reward === undefined) return [...lines, "  nothing goes to this address"];
-  const { weight, amount, carriedIn, paid } = reward;
+  const { weight, amount, released, carriedIn, paid } = reward;
   const total = BigInt(record.totalWeight);
   const token = rule.tokens.find(({ address }) => address === sums.address);
   if (weight > 0n && total > 0n) {
@@ -242,10 +244,11 @@ function tokenLines(
         : [`  at most ${cap} to one provider; what is over that is split among the others by weight`]),
     );
     const plain = exact / total;
-    if (amount === plain + 1n)
+    if (amount - released === plain + 1n)
       lines.push("  1 more: its remainder is among the largest, which share what flooring leaves over");
-    else if (amount !== plain) lines.push(`  with the cap: ${amount}`);
+    else if (amount - released !== plain) lines.push(`  with the cap: ${amount - released}`);
   }
+  if (released > 0n) lines.push(`  of what earlier epochs held back for pools that it was in: ${released}`);
   lines.push(`  allocated: ${amount} = ${formatDecimal(amount, sums.decimals)} ${sums.symbol}`);
   if (carriedIn > 0n) lines.push(`  carried in from epochs before: ${carriedIn}`);
   const due = amount + carriedIn;

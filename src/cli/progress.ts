@@ -30,11 +30,11 @@ export class Progress {
   }
 
   committed({ blocks, events, tip, quarantined = [] }: Committed, head: number): void {
-    for (const { pool, firstDay, finding } of quarantined)
+    for (const { pool, wrapper, firstDay, finding } of quarantined)
       this.#line(
-        { pool, firstDay, finding },
+        { pool, ...(wrapper === null ? {} : { wrapper }), firstDay, finding },
         "error",
-        "A POOL IS IN QUARANTINE: an identity of its did not hold, whoever was asked; nothing of it counts from there on, and everything else goes on",
+        `A ${wrapper === null ? "POOL" : "WRAPPER"} IS IN QUARANTINE: an identity of its did not hold, whoever was asked; nothing of it counts from there on, and everything else goes on`,
       );
     this.#blocks += blocks;
     this.#events += events;

@@ -4,8 +4,10 @@ import type { TokenSums } from "../core/epoch-record.ts";
 import { LpLedgerError } from "../core/errors.ts";
 import type { Address } from "../core/hex.ts";
 import type { Programme } from "../core/programme.ts";
+import { nameOf } from "../core/quarantine.ts";
 import type { Reward } from "../core/rewards.ts";
 import { compareProgramme } from "../daemon/adopt.ts";
+import { waitingFor } from "../daemon/epoch-waits.ts";
 import { leaveOutUpTo } from "../daemon/leave-out.ts";
 import {
   calculateUpTo,
@@ -15,7 +17,6 @@ import {
   type Rewarding,
   requireSame,
   rewardingOf,
-  waitingFor,
 } from "../daemon/rewards.ts";
 import type { LeftOut } from "../store/left-out.ts";
 import type { StoredEpoch } from "../store/rewards.ts";
@@ -155,12 +156,31 @@ function textOf({ record, state, resultHash, leftOut }: ShownEpoch): string {
   return `${[
     `epoch ${record.epoch}  ${record.first} to before ${record.end}  ${state}`,
     ...record.tokens.map((sums) => `  ${sumsText(sums, state)}`),
+    ...heldLines(record),
     ...leftOut.map(
       ({ date, pool, provider, note }) =>
         `  ${date}: what ${provider} has in pool ${pool} has no value and counts nothing: ${note}`,
     ),
     `  at block ${record.blockNumber} (${record.blockHash}), result ${resultHash}`,
   ].join("\n")}\n`;
+}
+
+/** What an epoch holds back for what is in quarantine, and what it gives out of what earlier ones did. */
+function heldLines({ held, tokens }: StoredEpoch["record"]): readonly string[] {
+  const sums = (amounts: readonly string[]): string =>
+    amounts
+      .map((each, i) => `${formatDecimal(BigInt(each), tokens[i]?.decimals ?? 0)} ${tokens[i]?.symbol}`)
+      .join(", ");
+  return [
+    ...(held?.heldBack ?? []).map(
+      ({ date, valuedOn, poolWeight, allWeight, amounts, ...each }) =>
+        `  ${date}: held back for ${nameOf(each)}: ${sums(amounts)}, ${valuedOn === null ? "which had no value before" : `as on ${valuedOn} it weighed ${poolWeight} of ${allWeight}`}`,
+    ),
+    ...(held?.releases ?? []).map(
+      ({ epoch, amounts, ...each }) =>
+        `  what epoch ${epoch} held back for ${nameOf(each)}, given to who was in it: ${sums(amounts)}`,
+    ),
+  ];
 }
 
 /** Nothing is paid by an epoch that is only calculated. */
@@ -172,6 +192,8 @@ function sumsText(sums: TokenSums, state: StoredEpoch["state"]): string {
   const whole = (amount: string): string => `${formatDecimal(BigInt(amount), sums.decimals)} ${sums.symbol}`;
   const more: readonly (readonly [string, string])[] = [
     ["rolled in", sums.rolledIn],
+    ["held back", sums.heldBack ?? "0"],
+    ["of what was held back", sums.releasedIn ?? "0"],
     ["carried in", sums.carriedIn],
     ["carried on", sums.carriedOut],
     [sums.leftGoes === "refund" ? "refunded" : "rolled on", sums.left],

@@ -1,6 +1,7 @@
 import { contractText } from "../core/address-facts.ts";
 import { formatDecimal } from "../core/decimal.ts";
 import { LpLedgerError } from "../core/errors.ts";
+import { nameOf } from "../core/quarantine.ts";
 import type { LargeHolder } from "../store/address-facts.ts";
 import { type Facts, factsOf } from "../store/facts.ts";
 import { systemClock } from "./platform.ts";
@@ -109,7 +110,13 @@ function requireFresh(maxAge: number, { tip, halted, findings }: Facts): void {
   });
 }
 
-function quarantineLine({ pool, firstDay, finding }: Facts["quarantines"][number]): string {
+function quarantineLine({ touches, ...quarantine }: Facts["quarantines"][number]): string {
+  const { pool, firstDay, finding } = quarantine;
+  const { wrappers, prices } = touches;
+  const also = [
+    ...(wrappers.length === 0 ? [] : [`with what lies in ${wrappers.join(", ")}`]),
+    ...(prices.length === 0 ? [] : [`the prices of ${prices.join(", ")} rest on it`]),
+  ];
   const { identity, expected, actual } = finding;
-  return `QUARANTINE      pool ${pool} since ${firstDay}: ${identity} did not hold at block ${finding.blockNumber} log ${finding.logIndex}: expected ${expected}, actual ${actual}; lp-ledger pool refetch ${pool}`;
+  return `QUARANTINE      ${nameOf(quarantine)} since ${firstDay}${also.map((each) => `, ${each}`).join("")}: ${identity} did not hold at block ${finding.blockNumber} log ${finding.logIndex}: expected ${expected}, actual ${actual}; lp-ledger pool refetch ${pool}`;
 }

@@ -1,6 +1,8 @@
 import { rmSync } from "node:fs";
 import type { ContractReader } from "../chain/calls.ts";
 import { configError, type Problem } from "../config/problems.ts";
+import { findingOf, LpLedgerError } from "../core/errors.ts";
+import type { Address } from "../core/hex.ts";
 import { aggregatorsOf, type Pool, type Programme } from "../core/programme.ts";
 import { addPools, unsettle } from "../daemon/add-pools.ts";
 import {
@@ -12,7 +14,10 @@ import {
   withoutAdded,
 } from "../daemon/adopt.ts";
 import { Bookkeeper } from "../daemon/bookkeeper.ts";
+import { dropPools } from "../daemon/drop-pools.ts";
+import { withDiscovered } from "../daemon/followed.ts";
 import { rebuild } from "../daemon/rebuild.ts";
+import { replay } from "../daemon/replay.ts";
 import { type RetryOptions, retryTransient } from "../daemon/retry.ts";
 import type { Logger } from "../log.ts";
 import { openForWriting } from "../store/open.ts";
@@ -30,8 +35,55 @@ export interface Preflighting extends RetryOptions {
   readonly signal: AbortSignal;
 }
 
-/** Makes the ledger follow the programme file: stores a first one, fetches the history of added pools. */
+/** Makes the ledger follow the programme file, and does what was ordered of single pools. */
 export async function takeUp(
+  context: Context,
+  store: Store,
+  log: Logger,
+  preflighting: Preflighting,
+  follow: Follow,
+): Promise<void> {
+  const { programme } = context;
+  const { dropped, added, feeds } = compareProgramme(store, programme);
+  if (dropped.size > 0) {
+    requireAlone([...dropped], [...added, ...feeds]);
+    store.write(() => dropPools(store, programme, sha256, dropped));
+    log.info({ pools: [...dropped] }, "followed no more: what final epochs were paid by stays");
+  }
+  await adopt(context, store, log, preflighting, follow);
+  for (const { pool, reason } of store.refetches.ordered("replay")) replayed(store, programme, pool, reason, log);
+}
+
+/** @throws DROP_ALONE where the file adds something with what is dropped. */
+function requireAlone(dropped: readonly string[], added: readonly string[]): void {
+  if (added.length === 0) return;
+  const what = `${dropped.join(", ")} is dropped, and the programme file adds ${added.join(", ")}`;
+  throw new LpLedgerError("usage", "DROP_ALONE", what, {
+    hint: "let one start drop, with a programme file that only leaves out what is dropped; the next one adds",
+  });
+}
+
+/** Lets a pool in quarantine go on by what was kept of it. */
+function replayed(store: Store, programme: Programme, pool: Address, reason: string, log: Logger): void {
+  try {
+    const made = store.write(() => replay(store, programme, sha256, pool, reason));
+    if (made === undefined)
+      log.warn({ pool }, "nothing to go on by: the pool is in no quarantine, or nothing was kept of it");
+    else if (made.again === undefined)
+      log.info({ pool, events: made.events }, "in quarantine no more: it went on by its kept logs");
+    else log.error({ pool, finding: made.again.finding }, "in quarantine still: an identity does not hold");
+    if (made !== undefined) return;
+  } catch (error) {
+    const finding = findingOf(error);
+    if (finding === undefined) throw error;
+    log.error({ pool, finding }, "in quarantine still: a day does not add up");
+  }
+  const digest = store.accounts.poolDigest(pool);
+  store.write(() => store.refetches.done(pool, store.blocks.tip()?.number ?? 0, digest, digest));
+}
+
+/** Stores a first programme, or takes up a changed one; fetches the history of added pools. */
+async function adopt(
   { settings, programme }: Context,
   store: Store,
   log: Logger,
@@ -56,9 +108,10 @@ export async function takeUp(
     log,
   );
   const [tip, again] = [store.blocks.tip(), store.refetches.waiting()];
+  const followed = withDiscovered(store, programme);
   const past = (block: number): boolean => block <= (tip?.number ?? -1);
   const late = [
-    ...programme.pools.filter(
+    ...followed.pools.filter(
       ({ address, startBlock }) => added.has(address) && (past(startBlock) || again.has(address)),
     ),
     ...aggregatorsOf(programme).filter((each) => feeds.has(each.address) && past(each.fromBlock)),
@@ -76,9 +129,9 @@ export async function takeUp(
   const path = `${settings.databasePath}.adding`;
   const plan = {
     main: new Bookkeeper(store, withoutAdded(programme, adoption), sha256),
-    added: onlyAdded(programme, adoption),
+    added: onlyAdded(followed, adoption),
     sha256,
-    openSide: () => openSide(path, onlyAdded(programme, adoption)),
+    openSide: () => openSide(path, onlyAdded(followed, adoption)),
     follow,
     stopped: () => signal.aborted,
     adopt: () => adoptProgramme(store, programme, sha256),

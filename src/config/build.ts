@@ -101,6 +101,8 @@ function factoryOf(file: FactoryFile): Factory {
     fees: file.fees ?? [],
     managers: (file.managers ?? []).map(toAddress).sort(),
     caveats: file.caveats ?? [],
+    except: (file.except ?? []).map(toPoolId).sort(),
+    poolCaveats: new Map(Object.entries(file.poolCaveats ?? {}).map(([pool, caveats]) => [toPoolId(pool), caveats])),
   };
 }
 

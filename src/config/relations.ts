@@ -158,7 +158,14 @@ function factoryProblems(
   if (manages !== undefined && !named) problem("managers", "the position managers, or [] if there are none", undefined);
   if (manages === undefined && managers.length > 0)
     problem("managers", "no such key: there are no position NFTs", managers);
-  for (const each of caveats) if (!known.includes(each)) problem("caveats", known.join(" or ") || "none", each);
+  const ofProtocol = known.join(" or ") || "none";
+  for (const each of caveats) if (!known.includes(each)) problem("caveats", ofProtocol, each);
+  for (const [pool, own] of factory.poolCaveats) {
+    for (const each of own) if (!known.includes(each)) problem(`poolCaveats.${pool}`, ofProtocol, each);
+    // Whether a pool with such a hook is followed is decided when it is made, for all of them.
+    if (own.includes("hook-holds-value")) problem(`poolCaveats.${pool}`, "that one among caveats", "hook-holds-value");
+    if (factory.except.includes(pool)) problem(`poolCaveats.${pool}`, "no pool of except", pool);
+  }
   tokens.forEach(({ address: token, decimals: of }, j) => {
     const before = decimals.get(token);
     if (before !== undefined && before !== of)

@@ -1,10 +1,10 @@
 import { z } from "zod";
 import { type Day, daysAfter, isDay } from "../core/day.ts";
 import { parseDecimal } from "../core/decimal.ts";
-import { ONE_ADDRESS, toAddress, ZERO_ADDRESS } from "../core/hex.ts";
+import { ONE_ADDRESS, toAddress, toPoolId, ZERO_ADDRESS } from "../core/hex.ts";
 import { BURN_ADDRESSES, type Epoch, NEGLIGIBLE_BP, type RewardRules, type Rules, telescoped } from "../core/rules.ts";
 import type { Problem } from "./problems.ts";
-import { address, decimalText, token } from "./shapes.ts";
+import { address, decimalText, poolId, token } from "./shapes.ts";
 
 const DAYS_MAX = 36_500;
 const MULTIPLIER_BP_MAX = 1_000_000;
@@ -60,6 +60,13 @@ const rewardToken = z.strictObject({
   cap: decimalText.optional().describe("whole tokens that one provider gets of an epoch at most"),
 });
 
+const excludedPool = z.strictObject({
+  pool: address.or(poolId),
+  wrapper: address.optional().describe("only what lies in this wrapper of its shares"),
+  from: day.describe("the first day on which its quarantine holds up nobody"),
+  until: day.optional().describe("the day after the last one; none: as long as it lasts"),
+});
+
 const rewards = z.strictObject({
   tokens: z.array(rewardToken).min(1).max(16),
   epochs: z
@@ -79,7 +86,12 @@ const rewards = z.strictObject({
     .enum(["value", "in-range"])
     .optional()
     .describe("value (the default), or only what stood in range: see docs/rewards.md for what each invites"),
-  exclude: z.array(address).optional().describe("providers that get nothing and count in no denominator"),
+  exclude: z
+    .array(z.union([address, excludedPool]))
+    .optional()
+    .describe(
+      "providers that get nothing and count in no denominator; and pools or wrappers in quarantine that hold up no epoch: their part is held back",
+    ),
   capBp: z.int().min(1).max(10_000).optional().describe("at most this part of an epoch's pot to one provider"),
   undistributed: z
     .enum(["roll-over", "refund"])
@@ -147,6 +159,8 @@ function rewardRulesOf(file: z.infer<typeof rewards>, said: z.infer<typeof sched
       cap: one.cap === undefined ? null : amount(one.cap),
     };
   });
+  const providers = (file.exclude ?? []).filter((each) => typeof each === "string");
+  const pools = (file.exclude ?? []).filter((each) => typeof each !== "string");
   let from = 0;
   const epochs = lengthsOf(file, said.days).map(({ days, budgets }, i): Epoch => {
     const part = { first: from, end: from + days };
@@ -165,7 +179,13 @@ function rewardRulesOf(file: z.infer<typeof rewards>, said: z.infer<typeof sched
     weighting: file.weighting ?? "value",
     tokens,
     epochs,
-    excluded: new Set([...(file.exclude ?? []), ...BURN_ADDRESSES, ZERO_ADDRESS, ONE_ADDRESS].map(toAddress)),
+    excluded: new Set([...providers, ...BURN_ADDRESSES, ZERO_ADDRESS, ONE_ADDRESS].map(toAddress)),
+    excludedPools: pools.map(({ pool, wrapper, from: first, until }) => ({
+      pool: toPoolId(pool),
+      wrapper: wrapper === undefined ? null : toAddress(wrapper),
+      from: first as Day,
+      until: (until ?? null) as Day | null,
+    })),
     capBp: file.capBp ?? null,
     undistributed: file.undistributed ?? "roll-over",
     atEnd: file.atEnd ?? "pay",
@@ -212,6 +232,10 @@ export function ruleProblems(file: RulesFile, quoteDecimals: number): readonly P
   if (tiered?.basis === "held" && tiered.retroactive === true)
     problem("tiers.basis", "address where tiers are retroactive: held counts each day by what stood behind it", "held");
   if (rewarded === undefined) return problems;
+  rewarded.exclude?.forEach((each, i) => {
+    if (typeof each !== "string" && each.until !== undefined && each.until <= each.from)
+      problem(`rewards.exclude.${i}.until`, `a day after ${each.from}`, each.until);
+  });
   if (said === undefined) problem("schedule", "the programme's first day and its days: rewards need them", undefined);
   rewarded.tokens.forEach(({ address: at, decimals, ...one }, i) => {
     const field = `rewards.tokens.${i}`;

@@ -6,12 +6,7 @@ import { WRAPPERS } from "../core/decode/wrappers.ts";
 import { parsePriceE18 } from "../core/price.ts";
 import type { Caveat, ProtocolName, Valuation, WrapperKind } from "../core/programme.ts";
 import { rulesShape } from "./rules.ts";
-import { address, token } from "./shapes.ts";
-
-const poolId = z
-  .string()
-  .refine((text) => /^0x[0-9a-fA-F]{64}$/.test(text), "a pool's id: 32 bytes as 0x and 64 hex digits")
-  .meta({ pattern: "^0x[0-9a-fA-F]{64}$" });
+import { address, poolId, token } from "./shapes.ts";
 
 const CAVEATS: Readonly<Record<Caveat, string>> = {
   "fee-on-transfer":
@@ -110,6 +105,11 @@ const factory = z.strictObject({
     .array(z.enum(Object.keys(CAVEATS) as [Caveat, ...Caveat[]]))
     .optional()
     .describe("of all its pools"),
+  except: z.array(address.or(poolId)).optional().describe("pools of its that are not followed"),
+  poolCaveats: z
+    .record(address.or(poolId), z.array(z.enum(Object.keys(CAVEATS) as [Caveat, ...Caveat[]])).min(1))
+    .optional()
+    .describe("caveats that only some of its pools have, by the pool's address or id"),
 });
 
 const wrapper = z.strictObject({

@@ -13,6 +13,11 @@ export const address = z
   )
   .meta({ pattern: "^0x[0-9a-fA-F]{40}$" });
 
+export const poolId = z
+  .string()
+  .refine((text) => /^0x[0-9a-fA-F]{64}$/.test(text), "a pool's id: 32 bytes as 0x and 64 hex digits")
+  .meta({ pattern: "^0x[0-9a-fA-F]{64}$" });
+
 export const token = z.strictObject({
   address,
   symbol: z.string().min(1).max(32),

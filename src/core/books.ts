@@ -214,7 +214,8 @@ export class Books {
     const state = this.#source.poolState(pool.address);
     const stored = state?.kind === "ticks" ? state : undefined;
     const price = stored === undefined ? null : { sqrtPriceX96: stored.sqrtPriceX96, tick: stored.tick };
-    const book = new TicksBook(price, stored?.amounts ?? null);
+    const amounts = pool.caveats.includes("rebasing-token") ? null : (stored?.amounts ?? null);
+    const book = new TicksBook(price, amounts);
     for (const account of this.#source.openAccounts(pool.address)) {
       if (account.range === null) continue;
       book.ticks.change(account.range, account.balance);

@@ -67,8 +67,10 @@ export function canonicalProgramme(programme: Programme): CanonicalProgramme {
     .filter(({ form }) => form === "shares")
     .map(({ address: pool, valuation }) => ({ pool, ...valuation }));
   const inOrder = [...programme.factories].sort((a, b) => (a.address < b.address ? -1 : 1));
-  const factories = inOrder.map(({ tokens, ...factory }) => ({
+  const factories = inOrder.map(({ tokens, except, poolCaveats: _, ...factory }) => ({
     ...factory,
+    // Left out where it says what every programme said before there was another.
+    ...(except.length === 0 ? {} : { except }),
     // A pool is followed by whether its tokens are known, whatever they are called.
     tokens: tokens.map(({ address }) => address),
   }));
@@ -167,9 +169,13 @@ export function canonicalRules(rules: Rules): object {
 }
 
 /** In the order in which it always was: what is hashed is its text. */
-function canonicalRewards({ negligibleBp, ...rewards }: RewardRules): object {
-  const known = { ...rewards, excluded: [...rewards.excluded].sort() };
-  return negligibleBp === NEGLIGIBLE_BP ? known : { ...known, negligibleBp };
+function canonicalRewards({ negligibleBp, excludedPools, ...rewards }: RewardRules): object {
+  return {
+    ...rewards,
+    excluded: [...rewards.excluded].sort(),
+    ...(negligibleBp === NEGLIGIBLE_BP ? {} : { negligibleBp }),
+    ...(excludedPools.length === 0 ? {} : { excludedPools }),
+  };
 }
 
 /** The inverse of `canonicalRules`: the rules as they were when an epoch was made final. */
@@ -197,6 +203,7 @@ export function rulesFrom(canonical: object): Rules {
       epochs: rewards.epochs.map((epoch) => ({ ...epoch, budgets: epoch.budgets.map(BigInt) })),
       excluded: new Set(rewards.excluded),
       negligibleBp: rewards.negligibleBp ?? NEGLIGIBLE_BP,
+      excludedPools: rewards.excludedPools ?? [],
     },
   };
 }

@@ -1,6 +1,7 @@
 import type { Day } from "./day.ts";
+import type { HeldBack, Release } from "./held-back.ts";
 import type { Address } from "./hex.ts";
-import type { Reward, TokenRewards } from "./rewards.ts";
+import type { Holding, Reward, TokenRewards } from "./rewards.ts";
 
 /** One token's sums of an epoch, as they are kept; amounts are base units in decimal text. */
 export interface TokenSums {
@@ -10,6 +11,9 @@ export interface TokenSums {
   readonly decimals: number;
   readonly budget: string;
   readonly rolledIn: string;
+  /** Held back by earlier epochs, and by this one, for pools in quarantine; left out where there is nothing. */
+  readonly releasedIn?: string;
+  readonly heldBack?: string;
   readonly allocated: string;
   readonly left: string;
   readonly leftGoes: TokenRewards["leftGoes"];
@@ -34,6 +38,32 @@ export interface EpochRecord {
   readonly rules: object;
   readonly tokens: readonly TokenSums[];
   readonly totalWeight: string;
+  /** What is held back for pools in quarantine, and given out of what earlier epochs held back; null where there is nothing. */
+  readonly held: HeldRecord | null;
+}
+
+/** What an epoch holds back and releases, as it is kept; amounts are base units in decimal text, in the order of the tokens. */
+export interface HeldRecord {
+  readonly heldBack: readonly (Omit<HeldBack, "poolWeight" | "allWeight" | "amounts"> & {
+    readonly poolWeight: string;
+    readonly allWeight: string;
+    readonly amounts: readonly string[];
+  })[];
+  readonly releases: readonly (Omit<Release, "amounts" | "claims"> & { readonly amounts: readonly string[] })[];
+}
+
+export function heldRecordOf({ heldBack, releases }: Holding): HeldRecord | null {
+  if (heldBack.length + releases.length === 0) return null;
+  const textOf = (amounts: readonly bigint[]): readonly string[] => amounts.map(String);
+  return {
+    heldBack: heldBack.map(({ poolWeight, allWeight, amounts, ...each }) => ({
+      ...each,
+      poolWeight: `${poolWeight}`,
+      allWeight: `${allWeight}`,
+      amounts: textOf(amounts),
+    })),
+    releases: releases.map(({ claims: _, amounts, ...each }) => ({ ...each, amounts: textOf(amounts) })),
+  };
 }
 
 /** An epoch with everything that is paid for it. */
@@ -45,7 +75,7 @@ export interface EpochResult {
 
 export function sumsOf({ token, rows: _, ...sums }: TokenRewards): TokenSums {
   const { address, chainId, symbol, decimals } = token;
-  const { budget, rolledIn, allocated, left, leftGoes, carriedIn, paid, carriedOut } = sums;
+  const { budget, rolledIn, releasedIn, heldBack, allocated, left, leftGoes, carriedIn, paid, carriedOut } = sums;
   return {
     address,
     chainId,
@@ -53,6 +83,8 @@ export function sumsOf({ token, rows: _, ...sums }: TokenRewards): TokenSums {
     decimals,
     budget: `${budget}`,
     rolledIn: `${rolledIn}`,
+    ...(releasedIn === 0n ? {} : { releasedIn: `${releasedIn}` }),
+    ...(heldBack === 0n ? {} : { heldBack: `${heldBack}` }),
     allocated: `${allocated}`,
     left: `${left}`,
     leftGoes,
@@ -64,12 +96,14 @@ export function sumsOf({ token, rows: _, ...sums }: TokenRewards): TokenSums {
 
 /** An epoch's result in one canonical form, a line for each row: its hash is what finalising freezes. */
 export function resultText({ record, rewards }: EpochResult): string {
-  const { epoch, first, end, blockNumber, blockHash, pools, programmeHash, rules, tokens, totalWeight } = record;
-  const head = { epoch, first, end, blockNumber, blockHash, pools, programmeHash, rules, tokens, totalWeight };
+  const { epoch, first, end, blockNumber, blockHash, pools, programmeHash, rules, tokens, totalWeight, held } = record;
+  const parts = { epoch, first, end, blockNumber, blockHash, pools, programmeHash, rules, tokens, totalWeight };
+  // Most epochs hold nothing back: theirs is the text that it always was.
+  const head = held === null ? parts : { ...parts, held };
   const lines = rewards.flatMap((rows, i) =>
     rows.map(
-      ({ provider, tier, weight, amount, carriedIn, paid }) =>
-        `${tokens[i]?.address} ${provider} ${tier} ${weight} ${amount} ${carriedIn} ${paid}`,
+      ({ provider, tier, weight, amount, released, carriedIn, paid }) =>
+        `${tokens[i]?.address} ${provider} ${tier} ${weight} ${amount} ${carriedIn} ${paid}${released === 0n ? "" : ` ${released}`}`,
     ),
   );
   return `${[JSON.stringify(head), ...lines].join("\n")}\n`;
@@ -87,14 +121,14 @@ export function differencesOf(was: EpochResult, is: EpochResult): readonly strin
     compare(`the digest of pool ${pool}`, digest, is.record.pools[pool]);
   for (const [i, sums] of was.record.tokens.entries()) {
     const now = is.record.tokens[i];
-    for (const [key, value] of Object.entries(sums))
+    for (const [key, value] of Object.entries({ heldBack: undefined, releasedIn: undefined, ...sums }))
       compare(`the ${key} of ${sums.symbol}`, value, (now as unknown as Record<string, unknown> | undefined)?.[key]);
     const [before, after] = [was.rewards[i] ?? [], is.rewards[i] ?? []].map(
       (rows) => new Map(rows.map((row) => [row.provider, row])),
     );
     for (const provider of new Set([...(before?.keys() ?? []), ...(after?.keys() ?? [])].sort())) {
       const [old, current] = [before?.get(provider), after?.get(provider)];
-      for (const key of ["tier", "weight", "amount", "carriedIn", "paid"] as const)
+      for (const key of ["tier", "weight", "amount", "released", "carriedIn", "paid"] as const)
         compare(`the ${key} of ${provider} in ${sums.symbol}`, old?.[key], current?.[key]);
     }
   }

@@ -1,3 +1,5 @@
+import { wayOutOf } from "./identities.ts";
+
 /** What happens next: usage = mend and run again (64/78); transient = try again (75); invariant = stop at once (70). */
 export type ErrorKind = "usage" | "transient" | "invariant";
 
@@ -51,21 +53,23 @@ export interface Finding {
   readonly actual: string;
   /** Of a day that does not add up. */
   readonly day?: string;
+  /** The wrapper whose logs do not fit; all else of its pool holds. */
+  readonly wrapper?: string;
 }
 
 /** The error that carries a finding; its message names identity, pool, block, log, expected and actual. */
 export function identityBroken(finding: Finding, why: string): LpLedgerError {
-  const { identity, pool, blockNumber, logIndex, expected, actual } = finding;
+  const { identity, pool, wrapper, blockNumber, logIndex, expected, actual } = finding;
+  const what = wrapper === undefined ? `pool ${pool}` : `the wrapper ${wrapper} of pool ${pool}`;
   return new LpLedgerError(
     "invariant",
     "IDENTITY_BROKEN",
-    `${identity} does not hold for pool ${pool} at block ${blockNumber} log ${logIndex}: ${why}; expected ${expected}, actual ${actual}`,
+    `${identity} does not hold for ${what} at block ${blockNumber} log ${logIndex}: ${why}; expected ${expected}, actual ${actual}`,
     {
       facts: { finding },
       hint:
         "nothing of this was committed. If the history is incomplete, look at startBlock and managers; else compare the node with another one. " +
-        "Starting again reads the range again; if a log was lost further back, or the pool's entry has to be another one, have its history " +
-        `fetched again, alone: lp-ledger pool refetch ${pool}`,
+        `Starting again reads the range again. What else ends it: ${wayOutOf(identity, pool, wrapper).join("; ")}`,
     },
   );
 }
@@ -79,11 +83,12 @@ export function broken(
   expected: bigint | string,
   actual: bigint | string,
   why: string,
+  wrapper?: string,
 ): LpLedgerError {
   const { blockNumber } = place;
   const { logIndex } = log;
   const finding = { identity, pool: pool.address, blockNumber, logIndex, expected: `${expected}`, actual: `${actual}` };
-  return identityBroken(finding, why);
+  return identityBroken(wrapper === undefined ? finding : { ...finding, wrapper }, why);
 }
 
 /** The finding an error carries, or undefined. */

@@ -31,7 +31,7 @@ export interface Stretch extends Window {
 export function stretchesOf(holding: Holding, window: Window): readonly Stretch[] {
   let { startSec } = window;
   let balance = holding.opening;
-  if (holding.changes.length === 0) return balance > 0n ? [{ startSec, endSec: window.endSec, balance }] : [];
+  if (holding.changes.length === 0) return balance !== 0n ? [{ startSec, endSec: window.endSec, balance }] : [];
   const stretches: Stretch[] = [];
   for (const change of holding.changes) {
     startSec = addStretch(stretches, startSec, change.atSec, balance);
@@ -44,7 +44,7 @@ export function stretchesOf(holding: Holding, window: Window): readonly Stretch[
 /** @returns where it ends, and the next one begins. */
 function addStretch(stretches: Stretch[], startSec: number, endSec: number, balance: bigint): number {
   if (endSec <= startSec) return startSec;
-  if (balance > 0n) stretches.push({ startSec, endSec, balance });
+  if (balance !== 0n) stretches.push({ startSec, endSec, balance });
   return endSec;
 }
 

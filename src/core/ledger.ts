@@ -110,7 +110,9 @@ function change(books: Books, event: LedgerEvent, side: Side, delta: bigint, blo
     const identity = pool.salted ? "V4-2" : OVERDRAWN[pool.form];
     const what = position === "" ? "shares" : `position ${position}`;
     const why = `${side} gives up more than it has in ${what}: the history is incomplete`;
-    throw broken(identity, pool, { blockNumber }, event, `at least ${-delta}`, account.balance, why);
+    // Only a wrapper's own logs move what its users claim.
+    const wrapper = partsOf(side).via || undefined;
+    throw broken(identity, pool, { blockNumber }, event, `at least ${-delta}`, account.balance, why, wrapper);
   }
   books.setBalance(account, balanceAfter, blockNumber);
   if (side !== "issuance" && range !== null && !pool.salted) {

@@ -97,6 +97,10 @@ export interface Factory {
   readonly fees: readonly number[];
   readonly managers: readonly Address[];
   readonly caveats: readonly Caveat[];
+  /** Pools of its that are not followed. */
+  readonly except: readonly Address[];
+  /** Caveats that only some of its pools have besides. */
+  readonly poolCaveats: ReadonlyMap<Address, readonly Caveat[]>;
 }
 
 /**

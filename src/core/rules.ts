@@ -40,6 +40,8 @@ export interface RewardRules {
   readonly epochs: readonly Epoch[];
   /** Providers that get nothing, and whose weight is in no denominator. */
   readonly excluded: ReadonlySet<Address>;
+  /** What does not hold up an epoch while it is in quarantine: its part is held back. */
+  readonly excludedPools: readonly ExcludedPool[];
   /** At most this part of an epoch's pot goes to one provider, in basis points; null: no such limit. */
   readonly capBp: number | null;
   /** Where an epoch's pot cannot be given out: to the next epoch, or back to its owner. */
@@ -50,6 +52,14 @@ export interface RewardRules {
   readonly discoveredPools: boolean;
   /** What cannot be valued counts nothing where it is worth at most so much of the epoch, in basis points. */
   readonly negligibleBp: number;
+}
+
+/** A pool, or a wrapper of its shares alone, on the days from `from` to before `until`; to the end where there is none. */
+export interface ExcludedPool {
+  readonly pool: Address;
+  readonly wrapper: Address | null;
+  readonly from: Day;
+  readonly until: Day | null;
 }
 
 /** What is worth less of an epoch decides nothing. */

@@ -1,12 +1,12 @@
-import type { Day } from "../core/day.ts";
 import type { Sha256 } from "../core/digest.ts";
 import { LpLedgerError } from "../core/errors.ts";
 import type { Address } from "../core/hex.ts";
-import { restingOn } from "../core/price.ts";
 import type { Programme } from "../core/programme.ts";
 import { attach, copyCanonical, forgetPools } from "../store/merge.ts";
 import type { Store } from "../store/store.ts";
 import { Bookkeeper } from "./bookkeeper.ts";
+import { withDiscovered } from "./followed.ts";
+import { forgetQuarantinedPrices } from "./quarantined-prices.ts";
 import { type Rebuilt, rebuild } from "./rebuild.ts";
 
 /** A ledger of its own for the pools that are added, beside the main one, until their history is in. */
@@ -78,8 +78,11 @@ function mergeSide(plan: AddPoolsPlan, whole: Programme, side: SideLedger, close
   try {
     rebuilt = store.write(() => {
       const again = store.refetches.waiting();
+      const finalUntil = store.rewards.finalUntil();
+      for (const { pool, wrapper } of store.refetches.ordered("refetch"))
+        if (wrapper !== null && finalUntil !== undefined) store.pools.keepDays(pool, undefined, finalUntil);
       const digests = new Map([...again].map((pool) => [pool, store.accounts.poolDigest(pool)]));
-      forgetQuarantinedPrices(store, whole, again);
+      forgetQuarantinedPrices(store, withDiscovered(store, whole), again);
       forgetPools(store.db, again);
       copyCanonical(store.db);
       store.prices.forgetAfter(closed);
@@ -95,17 +98,6 @@ function mergeSide(plan: AddPoolsPlan, whole: Programme, side: SideLedger, close
   }
   side.discard();
   return rebuilt;
-}
-
-/** While a pool was in quarantine, what it prices had to do with other sources, or none; what is paid by stays. */
-function forgetQuarantinedPrices(store: Store, programme: Programme, again: ReadonlySet<Address>): void {
-  const finalUntil = store.rewards.finalUntil() ?? "";
-  for (const { pool, firstDay } of store.quarantines.all()) {
-    const tokens = programme.pools.find(({ address }) => address === pool)?.tokens ?? [];
-    if (!again.has(pool) || tokens.length === 0) continue;
-    const resting = restingOn(programme, new Set(tokens.map(({ address }) => address)));
-    store.prices.forgetFrom(firstDay > finalUntil ? firstDay : (finalUntil as Day), resting);
-  }
 }
 
 /** A pool's history was fetched again: what did not hold in the old one is closed by that. */

@@ -5,6 +5,7 @@ import { groupBy } from "../core/group.ts";
 import type { Address } from "../core/hex.ts";
 import type { PoolState } from "../core/pool-state.ts";
 import { creditedBy, type Programme } from "../core/programme.ts";
+import { saidOfWrapper } from "../core/quarantine.ts";
 import { type Standing, weightedValue } from "../core/tiers.ts";
 import { valueOfAccounts } from "../core/value.ts";
 import type { OpenAccount } from "../store/balances.ts";
@@ -64,7 +65,6 @@ export class Balances {
   readonly #store: Store;
   readonly #followed: { readonly programme: Programme; readonly special: ReadonlySet<Address> };
   readonly #isCredited: ReturnType<typeof creditedBy>;
-  readonly #counts = ({ pool, via }: OpenAccount): boolean => this.#isCredited(pool, via);
 
   constructor(store: Store, followed: { readonly programme: Programme; readonly special: ReadonlySet<Address> }) {
     this.#store = store;
@@ -124,7 +124,14 @@ export class Balances {
   }
 
   #openOf(providers: readonly Address[]): ReadonlyMap<Address, readonly OpenAccount[]> {
-    return groupBy(this.#store.balances.openOf(providers).filter(this.#counts), providerOf);
+    const { wrappers } = this.#followed.programme;
+    const stops = this.#store.quarantines.stops();
+    const counts = ({ pool, via }: OpenAccount): boolean => {
+      const stopped = stops.get(pool);
+      if (!this.#isCredited(pool, via) || stopped?.whole !== undefined) return false;
+      return saidOfWrapper(wrappers, stopped?.wrappers, { pool, via }) === undefined;
+    };
+    return groupBy(this.#store.balances.openOf(providers).filter(counts), providerOf);
   }
 
   #begin(changed: Touched): Refreshing {

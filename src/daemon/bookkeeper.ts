@@ -180,7 +180,7 @@ export class Bookkeeper {
     this.#forget();
     forgetReadersAbove(this.store, commonBlock);
     const committed = this.#applyAll(ranges);
-    this.#balances.refresh(undone.daysReopened > 0 ? "all" : undone.providers);
+    this.#balances.refresh(undone.daysReopened > 0 || undone.isQuarantine ? "all" : undone.providers);
     return committed;
   }
 
@@ -216,7 +216,9 @@ export class Bookkeeper {
       sum = { blocks: sum.blocks + blocks, events: sum.events + events, postings: sum.postings + postings, tip };
     }
     if (this.#books !== undefined) this.store.flush(this.#books);
-    if (this.store.days.last()?.date === daysBefore) this.#balances.refreshTouched(touched);
+    // Whoever holds something of what was stopped has less that counts, though nothing changed.
+    const isAsBefore = this.store.days.last()?.date === daysBefore && this.stopping.length === 0;
+    if (isAsBefore) this.#balances.refreshTouched(touched);
     else this.#balances.refresh("all");
     this.store.config.set("last_processed_block", sum.tip, this.store.nowIso());
     this.store.findings.settleUpTo(sum.tip, "every identity held when the block was read again");
@@ -244,11 +246,8 @@ export class Bookkeeper {
     }
     this.days.closeUpTo(books, range.end.timestampSec, range.end.number);
     if (this.store.blocks.at(range.end.number) === undefined) {
-      this.store.insertBlock({
-        ...range.end,
-        eventCount: 0,
-        stateDigest: this.#digestAt(range.end, books),
-      });
+      const stateDigest = this.#digestAt(range.end, books);
+      this.store.insertBlock({ ...range.end, eventCount: 0, stateDigest });
     }
     for (const header of range.headers ?? []) this.keepRow(header);
     this.store.contents.insert(contents);
@@ -264,6 +263,7 @@ export class Bookkeeper {
     if (logs.length === 0) return { events: 0, postings: [], states: [] };
     contents.push({ blockNumber, blockHash, logCount: logs.length, hash: this.contentOf(block) });
     this.store.feeds.keep(block, this.#followed.routes.feeds);
+    this.#followed.keepStopped(block, books);
     const place = { blockNumber, timestampSec: block.timestampSec };
     const { events, postings, pools } = applyBlock(books, this.#followed.routes, logs, place);
     for (const event of events) this.store.events.insert(block, event);

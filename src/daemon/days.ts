@@ -2,14 +2,13 @@ import { type Day, dayEndSec, dayStartSec } from "../core/day.ts";
 import { type DayShare, PoolDay } from "../core/days.ts";
 import { identityBroken } from "../core/errors.ts";
 import type { Address } from "../core/hex.ts";
-import type { Holding } from "../core/holdings.ts";
 import { pricesOfDay } from "../core/price.ts";
 import { creditedBy, type Discovered, type Pool, type Programme, specialAddresses } from "../core/programme.ts";
-import type { Quarantine } from "../core/quarantine.ts";
 import { valueOfShare } from "../core/value.ts";
 import type { EarlierValues } from "../store/earlier-values.ts";
 import type { Store } from "../store/store.ts";
 import { recordFrozen } from "./frozen.ts";
+import { leavePoolOut, ThroughWrappers } from "./quarantined-days.ts";
 import { keepStandings, uncountedOn } from "./tiers.ts";
 
 /**
@@ -33,6 +32,7 @@ export function closeDay(
   const changed = store.days.changesSince(firstBlock);
   const closed = new Map<Pool, PoolDay>();
   const out = store.quarantines.outOn(day);
+  const throughWrappers = new ThroughWrappers(programme, store.quarantines.wrappersOutOn(day));
   for (const pool of programme.pools) {
     if (out.has(pool.address)) continue;
     const states = store.states.timeline(pool, window.startSec, window.endSec, closedBlock);
@@ -50,25 +50,27 @@ export function closeDay(
     const { address } = pool;
     for (const each of store.days.holdings(pool, changed.get(address))) {
       if (then.has(each.provider) || !isCredited(address, each.via)) poolDay.addUncredited(each);
+      else if (throughWrappers.take(pool, each)) poolDay.addUncredited(each);
       else insertShare(store, programme, { pool, day, share: poolDay.add(each) }, priceOf);
     }
     insertShare(store, programme, { pool, day, share: poolDay.end() }, priceOf);
     requireWhole(poolDay, pool, day, store.states.blockBefore(address, closedBlock, window.endSec) ?? closedBlock);
   }
-  earlier?.putBack(day);
   // What has no value is found out anew; what a final epoch was calculated without stays out of it.
   if (day >= (store.rewards.finalUntil() ?? "")) store.leftOut.clear(day);
   store.leftOut.release(day);
+  throughWrappers.leaveOut(store, day);
   const uncounted = new Set(out.size === 0 ? [] : uncountedOn(store, programme, day));
   for (const pool of programme.pools) {
     const quarantine = out.get(pool.address);
     if (quarantine !== undefined && !uncounted.has(pool.address))
-      leaveOut(
+      leavePoolOut(
         store,
         { pool, day, quarantine, changes: changed.get(pool.address) },
         (each) => !then.has(each.provider) && isCredited(pool.address, each.via),
       );
   }
+  earlier?.putBack(day);
   keepStandings(store, programme, day);
   recordFrozen(store, day);
 }
@@ -85,8 +87,8 @@ export function specialOn(
   day: Day,
   isMade = ({ timeSec = 0 }: Discovered): boolean => timeSec < dayEndSec(day),
 ): ReadonlySet<Address> {
-  const countsFrom = store.countsFrom();
-  const isLate = (pool: string): boolean => (countsFrom.get(pool) ?? day) > day;
+  const late = store.pools.lateOn(day);
+  const isLate = (pool: string): boolean => late.has(pool);
   const isThere = ({ address, discovered }: Pool): boolean =>
     !isLate(address) && (discovered === null || isMade(discovered));
   if (programme.pools.every(isThere)) return special;
@@ -115,42 +117,6 @@ function requireWhole(poolDay: PoolDay, pool: Pool, day: Day, blockNumber: numbe
     day,
   };
   throw identityBroken(finding, why);
-}
-
-/** A pool that is out on a day. */
-interface Out {
-  readonly pool: Pool;
-  readonly day: Day;
-  readonly quarantine: Quarantine;
-  /** Of its accounts, since the last day. */
-  readonly changes: ReturnType<ReturnType<Store["days"]["changesSince"]>["get"]>;
-}
-
-/** Of a pool in quarantine nobody knows what anybody has: its holders have a row that says so, and that counts nothing. */
-function leaveOut(
-  store: Store,
-  { pool, day, quarantine, changes }: Out,
-  isCounted: (holding: Holding) => boolean,
-): void {
-  const nothing = pool.tokens.map(() => 0n);
-  const share = {
-    ...{ liquiditySeconds: 0n, tokenSeconds: nothing, valued: false, secondsOpen: 86_400 },
-    secondsInRange: pool.form === "ticks" ? 0 : null,
-    inRangeTokenSeconds: null,
-  };
-  const { identity, blockNumber, logIndex } = quarantine.finding;
-  const note = `in quarantine since ${quarantine.firstDay}: ${identity} did not hold at block ${blockNumber} log ${logIndex}`;
-  const out = { date: day, pool: pool.address, reason: "quarantined", note } as const;
-  // The pool's own row says so of days on which nobody has anything of it yet.
-  store.leftOut.add({ ...out, provider: pool.address }, store.nowIso());
-  const seen = new Set<Address>();
-  for (const holding of store.days.holdings(pool, changes)) {
-    const { provider } = holding;
-    if (seen.has(provider) || !isCounted(holding)) continue;
-    seen.add(provider);
-    store.days.insertBalance(day, { pool, share: { ...share, provider }, value: null, inRangeValue: null });
-    store.leftOut.add({ ...out, provider }, store.nowIso());
-  }
 }
 
 function insertShare(

@@ -1,9 +1,11 @@
+import type { Books } from "../core/books.ts";
 import type { LogBlock } from "../core/chain.ts";
 import { poolCreated, poolOfFactory } from "../core/decode/factories.ts";
-import { addRoute, isHeard, type Routes, routesOf } from "../core/decode/transaction.ts";
+import { addRoute, isHeard, logsOfStopped, type Routes, routesOf, tokenOf } from "../core/decode/routes.ts";
 import type { Address } from "../core/hex.ts";
-import { type Pool, type Programme, specialAddresses } from "../core/programme.ts";
-import type { Quarantine } from "../core/quarantine.ts";
+import { type Pool, type PriceSource, type Programme, specialAddresses } from "../core/programme.ts";
+import { type Quarantine, saidOfWrapper } from "../core/quarantine.ts";
+import type { Touches } from "../store/quarantines.ts";
 import type { Store } from "../store/store.ts";
 
 /** What a ledger follows: its programme, the pools that factories made so far, and whose logs mean what. */
@@ -23,11 +25,25 @@ export class Followed {
     this.routes.stops = store.quarantines.stops();
   }
 
-  /** Nothing of a pool counts from a transaction on; the caller holds the transaction. */
+  /** Nothing of a pool or wrapper counts from a transaction on; the caller holds the transaction. */
   stop(quarantine: Quarantine): void {
-    this.#store.quarantines.insert(quarantine, this.#store.nowIso());
+    this.#store.quarantines.insert(quarantine, touchedBy(quarantine, this.programme), this.#store.nowIso());
     this.#store.findings.insert(quarantine.finding);
     this.routes.stops = this.#store.quarantines.stops();
+  }
+
+  /** Keeps what is heard of stopped pools, so that they can go on by it; the caller holds the transaction. */
+  keepStopped(block: LogBlock, books: Books): void {
+    const { quarantinedLogs } = this.#store;
+    const { number: blockNumber, timestampSec } = block;
+    const known = {
+      poolOf: (manager: Address, tokenId: string) => books.token(manager, tokenId)?.pool,
+      isKept: (manager: Address, tokenId: string) => quarantinedLogs.isToken(`${manager} ${tokenId}`),
+    };
+    for (const log of logsOfStopped(this.routes, block.logs, { blockNumber, timestampSec }, known)) {
+      const token = tokenOf(this.routes, log);
+      quarantinedLogs.insert(block, log, token === undefined ? null : `${token.manager} ${token.tokenId}`);
+    }
   }
 
   /** Whatever was discovered since the last commit is as if it had never been. */
@@ -46,7 +62,7 @@ export class Followed {
     for (const log of logs) {
       const pool = poolCreated(this.routes.factories, log, number, timestampSec);
       if (pool === undefined || this.routes.pools.has(pool.address)) continue;
-      this.#store.putPool(pool);
+      this.#store.pools.put(pool);
       this.#store.balances.remove(pool.contracts);
       this.programme = withPool(this.programme, pool);
       addRoute(this.routes, pool);
@@ -70,11 +86,25 @@ export class Followed {
 export function withDiscovered(store: Store, programme: Programme): Programme {
   if (programme.factories.length === 0) return programme;
   const known = new Set(programme.pools.map(({ address }) => address));
-  const pools = store.discovered().flatMap(({ address, factory: of, tokens, ...made }) => {
+  const pools = store.pools.discovered().flatMap(({ address, factory: of, tokens, ...made }) => {
     const factory = programme.factories.find((each) => each.address === of);
     return factory === undefined || known.has(address) ? [] : [poolOfFactory(factory, address, tokens, made)];
   });
   return { ...programme, pools: inOrder([...programme.pools, ...pools]) };
+}
+
+/** The wrappers that are stopped with a pool, or with the wrapper that they lie inside, and the tokens that the pool prices. */
+export function touchedBy({ pool, wrapper }: Quarantine, { wrappers, prices }: Programme): Touches {
+  const stopped = new Map(wrapper === null ? [] : [[wrapper, true]]);
+  const touched = wrappers.filter(
+    (each) =>
+      each.pool === pool &&
+      each.address !== wrapper &&
+      (wrapper === null || saidOfWrapper(wrappers, stopped, { pool, via: each.address }) === true),
+  );
+  const isPricedBy = (source: PriceSource): boolean => source.kind === "pool" && source.pool === pool;
+  const priced = [...prices].filter(([, sources]) => wrapper === null && sources.some(isPricedBy));
+  return { wrappers: touched.map(({ address }) => address), prices: priced.map(([token]) => token) };
 }
 
 /** The programme with one more pool. */

@@ -1,20 +1,22 @@
 import type { Range } from "../core/chain.ts";
 import { type Day, dayEndSec, dayOf } from "../core/day.ts";
 import { type Finding, findingOf } from "../core/errors.ts";
-import type { Address } from "../core/hex.ts";
+import { toPoolId } from "../core/hex.ts";
 import type { Quarantine } from "../core/quarantine.ts";
+import { quarantineKey } from "../store/quarantines.ts";
 import type { Bookkeeper, Committed } from "./bookkeeper.ts";
 
 /**
- * Commits; where an identity of a pool does not hold, without that pool from the transaction on that shows it: all others go on.
- * @param mayStop which pools may be stopped; all where it is not given
+ * Commits; where an identity of a pool does not hold, without that pool from the transaction on that shows it, or without the wrapper
+ * whose logs do not fit: all others go on.
+ * @param mayStop what may be stopped; everything where it is not given
  * @throws what does not hold and is of no pool, or of one that may not be stopped
  */
 export function commitStopping(
   keeper: Bookkeeper,
   ranges: readonly Range[],
   commit: () => Committed,
-  mayStop: (pool: Address) => boolean = () => true,
+  mayStop: (found: Quarantine) => boolean = () => true,
 ): Committed {
   const stopping: Quarantine[] = [];
   for (;;) {
@@ -25,8 +27,9 @@ export function commitStopping(
     } catch (error) {
       const finding = findingOf(error);
       const found = finding && quarantineOf(keeper, ranges, finding);
-      // Each pool once: there are only so many.
-      if (found === undefined || !mayStop(found.pool) || stopping.some(({ pool }) => pool === found.pool)) throw error;
+      // Each pool and wrapper once: there are only so many.
+      if (found === undefined || !mayStop(found)) throw error;
+      if (stopping.some((each) => quarantineKey(each) === quarantineKey(found))) throw error;
       stopping.push(found);
     } finally {
       keeper.stopping = [];
@@ -34,23 +37,34 @@ export function commitStopping(
   }
 }
 
-/** Whether a quarantine of a pool goes with what is above a block, so that it may be stopped again where that is redone. */
-export function stoppedAbove({ store }: Bookkeeper, block: number): (pool: Address) => boolean {
+/** Whether a quarantine goes with what is above a block, so that there may be one again where that is redone. */
+export function stoppedAbove({ store }: Bookkeeper, block: number): (found: Quarantine) => boolean {
   const stopped = store.quarantines.undoneAbove(block);
-  return (pool) => stopped.has(pool);
+  return (found) => stopped.has(quarantineKey(found));
 }
 
-/** The pool of a finding, from the transaction on that shows it; one whose day does not add up, from that day on. */
-function quarantineOf({ programme }: Bookkeeper, ranges: readonly Range[], finding: Finding): Quarantine | undefined {
-  const pool = programme.pools.find(({ address }) => address === finding.pool)?.address;
-  if (pool === undefined) return undefined;
+/** The pool or wrapper of a finding, from the transaction on that shows it; one whose day does not add up, from that day on. */
+function quarantineOf(
+  { programme: { wrappers } }: Bookkeeper,
+  ranges: readonly Range[],
+  finding: Finding,
+): Quarantine | undefined {
+  // A pool that a factory makes in these ranges was forgotten again with the commit that failed.
+  const pool = toPoolId(finding.pool);
+  const wrapper = wrappers.find((each) => each.address === finding.wrapper && each.pool === pool)?.address ?? null;
   const { blockNumber } = finding;
   const day = finding.day as Day | undefined;
   // All that is of a day stays, however it was read; that it does not add up shows at its end.
-  if (day !== undefined) return { pool, stop: { fromSec: dayEndSec(day) }, firstDay: day, finding };
+  if (day !== undefined) return { pool, wrapper: null, stop: { fromSec: dayEndSec(day) }, firstDay: day, finding };
   const block = ranges.flatMap(({ blocks }) => blocks).find(({ number }) => number === blockNumber);
   const shown = block?.logs.find(({ logIndex }) => logIndex === finding.logIndex);
   const begin = block?.logs.find(({ transactionHash }) => transactionHash === shown?.transactionHash);
   if (block === undefined || begin === undefined) return undefined;
-  return { pool, stop: { blockNumber, logIndex: begin.logIndex }, firstDay: dayOf(block.timestampSec), finding };
+  return {
+    pool,
+    wrapper,
+    stop: { blockNumber, logIndex: begin.logIndex },
+    firstDay: dayOf(block.timestampSec),
+    finding,
+  };
 }

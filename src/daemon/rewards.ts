@@ -1,15 +1,23 @@
 import { canonicalRules, rulesFrom } from "../core/canonical.ts";
-import { type Day, dayStartSec, daysAfter, isoOf } from "../core/day.ts";
+import { dayStartSec, isoOf } from "../core/day.ts";
 import type { Sha256 } from "../core/digest.ts";
-import { differencesOf, type EpochResult, resultText, sumsOf } from "../core/epoch-record.ts";
+import {
+  differencesOf,
+  type EpochRecord,
+  type EpochResult,
+  heldRecordOf,
+  resultText,
+  sumsOf,
+} from "../core/epoch-record.ts";
 import { invariant, LpLedgerError } from "../core/errors.ts";
-import { type Address, toAddress } from "../core/hex.ts";
+import { toPoolId } from "../core/hex.ts";
 import type { Programme } from "../core/programme.ts";
 import { type Before, leftBy, NOTHING_BEFORE, rewardsOf } from "../core/rewards.ts";
 import type { Epoch, RewardRules, Rules } from "../core/rules.ts";
 import type { StoredEpoch } from "../store/rewards.ts";
 import type { Store } from "../store/store.ts";
-import { FROZEN_EPOCH } from "./frozen.ts";
+import { lastDayOf, waitingFor } from "./epoch-waits.ts";
+import { heldThen, holdingOf } from "./held-back.ts";
 
 /** A programme that has rewards. */
 export interface Rewarding {
@@ -43,107 +51,6 @@ export function epochOf({ rewards }: Rewarding, number: number): Epoch {
 }
 
 /**
- * Why an epoch cannot be calculated yet, or undefined: all its days must be closed, final, settled and priced, so that
- * nothing it rests on can change any more.
- */
-export function waitingFor(store: Store, { excluded }: RewardRules, epoch: Epoch): LpLedgerError | undefined {
-  const wait = (code: string, message: string, hint: string): LpLedgerError =>
-    new LpLedgerError("transient", code, `epoch ${epoch.number} (${epoch.first} to ${lastDayOf(epoch)}) ${message}`, {
-      hint,
-    });
-  const closed = store.days.last()?.date;
-  const last = lastDayOf(epoch);
-  if (closed === undefined || closed < last)
-    return wait(
-      "EPOCH_OPEN",
-      `is not over: the newest closed day is ${closed ?? "none"}`,
-      "let the daemon follow the chain past its end",
-    );
-  // Which block closed a day depends on how blocks were read; the time of what is final does not.
-  const timeAt = (block: number): string => isoOf(store.blocks.atOrBelow(block)?.timestampSec ?? 0);
-  const [final, settled] = [store.config.get("final_block") ?? -1, store.config.get("settled_block") ?? -1];
-  if (timeAt(final) < isoOf(dayStartSec(epoch.end)))
-    return wait(
-      "EPOCH_NOT_FINAL",
-      `is not final: block ${final} is, of ${timeAt(final)}`,
-      "wait until the chain has finalised a block past its end",
-    );
-  if (timeAt(settled) < isoOf(dayStartSec(epoch.end)))
-    return wait(
-      "EPOCH_NOT_SETTLED",
-      `is not settled: blocks up to ${settled}, of ${timeAt(settled)}, were read twice`,
-      "let the daemon run with SETTLING=1 until lp-ledger status says that much is settled",
-    );
-  const before = store.config.get("settled_from") ?? -1;
-  if (timeAt(before) > isoOf(dayStartSec(epoch.first)))
-    return wait(
-      "EPOCH_NOT_SETTLED",
-      `is not settled: blocks up to ${before}, of ${timeAt(before)}, were followed before this ledger began to read twice`,
-      "follow the chain once more into a new DATABASE",
-    );
-  const [refetched] = store.refetches.waiting();
-  if (refetched !== undefined)
-    return wait(
-      "POOL_REFETCHED",
-      `waits for the history of pool ${refetched}, which is fetched again`,
-      "lp-ledger start fetches it",
-    );
-  const quarantined = store.leftOut.between(epoch.first, epoch.end).find(({ reason }) => reason === "quarantined");
-  if (quarantined !== undefined && store.rewards.epoch(epoch.number)?.state !== "final")
-    return wait(
-      "EPOCH_QUARANTINED",
-      `waits for pool ${quarantined.pool}, ${quarantined.note}`,
-      `lp-ledger pool refetch ${quarantined.pool} has its history fetched again, alone; rewards calculate --leave-out ${quarantined.pool} goes on without it`,
-    );
-  const unknown = store.tiers
-    .unknown(epoch.first, epoch.end)
-    .filter(({ provider }) => !excluded.has(toAddress(provider)));
-  if (unknown.length > 0) {
-    const pools = new Set(store.leftOut.unvalued(epoch.first, epoch.end).map(({ pool }) => pool));
-    return wait("EPOCH_UNPRICED", ...unpricedText(unknown, [...pools]));
-  }
-  const revised = store.revisions.pending().filter(({ date }) => date < epoch.end);
-  if (revised.length > 0)
-    return wait(
-      "EPOCH_UNPRICED",
-      `waits for revised prices to be taken up: ${revised.map(({ date }) => date).join(", ")}`,
-      "the daemon takes them up at once, or when it is started",
-    );
-  const finding = store.openFindings().find(({ identity }) => identity !== FROZEN_EPOCH);
-  if (finding !== undefined)
-    return wait(
-      "FINDINGS_OPEN",
-      `rests on a ledger with an open finding: ${finding.identity} at block ${finding.blockNumber}`,
-      "lp-ledger audit list shows it",
-    );
-  return undefined;
-}
-
-/** What is not valued, and what may help. */
-function unpricedText(
-  rows: ReturnType<Store["tiers"]["unknown"]>,
-  pools: readonly Address[],
-): readonly [string, string] {
-  const unpriced = rows.filter((row) => row.unpriced);
-  const [first] = unpriced.length > 0 ? unpriced : rows;
-  const days = [...new Set(rows.map(({ date }) => date))].join(", ");
-  if (unpriced.length === 0)
-    return [
-      `has streaks that an earlier day without a value decides, on ${days}, as that of ${first?.provider}`,
-      "lp-ledger prices missing names the tokens of that day",
-    ];
-  return [
-    `has ${unpriced.length} days without a value, on ${days}, as that of ${first?.provider} on ${first?.date}, in pool ${pools.join(", ")}`,
-    "lp-ledger prices missing names tokens without a price; where it names none, a pool's shares had no known value that day. What is worth " +
-      "next to nothing is left out when the epoch is calculated; a pool of which no bound is known only by rewards calculate --leave-out POOL",
-  ];
-}
-
-function lastDayOf({ end }: Epoch): Day {
-  return daysAfter(end, -1);
-}
-
-/**
  * Calculates an epoch, and those before it that are not final, since what they leave over goes on; ascending. The caller
  * holds a transaction, so that everything is of one state.
  * @throws EPOCH_OPEN and others of `waitingFor`
@@ -160,17 +67,20 @@ export function calculateUpTo(store: Store, rewarding: Rewarding, number: number
   return results;
 }
 
-/** Calculates one epoch after the one before it. */
+/** Calculates one epoch after the one before it; `then`: one that is final, which held back what it did. */
 export function calculate(
   store: Store,
-  { rules, rewards }: Rewarding,
+  rewarding: Rewarding,
   epoch: Epoch,
   before: EpochResult | undefined,
+  then?: EpochRecord,
 ): EpochResult {
+  const { rules, rewards } = rewarding;
   const waiting = waitingFor(store, rewards, epoch);
   if (waiting !== undefined) throw waiting;
   const weights = store.tiers.weightsAt(lastDayOf(epoch)).filter(({ provider }) => !rewards.excluded.has(provider));
-  const given = rewardsOf(rewards, epoch, weights, beforeOf(rewards, before));
+  const holding = then === undefined ? holdingOf(store, rewarding, epoch) : heldThen(store, rewards, then);
+  const given = rewardsOf(rewards, epoch, weights, beforeOf(rewards, before), holding);
   const stand = store.rewards.standAt(isoOf(dayStartSec(epoch.end))) ?? store.config.get("anchor");
   invariant(stand !== undefined, "NO_ANCHOR", "a ledger with closed days has no first block");
   return {
@@ -180,14 +90,22 @@ export function calculate(
       end: epoch.end,
       blockNumber: stand.number,
       blockHash: stand.hash,
-      pools: store.rewards.digestsAt(stand.number),
+      pools: paidPools(store, epoch, stand.number),
       programmeHash: store.config.get("programme_hash") ?? "",
       rules: canonicalRules(rules),
       tokens: given.map(sumsOf),
       totalWeight: `${weights.reduce((sum, { weight }) => sum + weight, 0n)}`,
+      held: heldRecordOf(holding),
     },
     rewards: given.map(({ rows }) => rows),
   };
+}
+
+/** The digests of pools at an epoch's last block: of those that it is paid by, not of those in quarantine, which have another history one day. */
+function paidPools(store: Store, epoch: Epoch, blockNumber: number): Readonly<Record<string, string>> {
+  const out = store.quarantines.outOn(lastDayOf(epoch));
+  const digests = Object.entries(store.rewards.digestsAt(blockNumber));
+  return Object.fromEntries(digests.filter(([pool]) => !out.has(toPoolId(pool))));
 }
 
 /** What the epoch before left, token by token in the order of the rules: by address, since tokens may be added. */
@@ -236,6 +154,8 @@ export function finalise(
   const result = calculateUpTo(store, rewarding, number).at(-1);
   invariant(result !== undefined, "NO_RESULT", `epoch ${number} has no result`);
   store.rewards.put(result, "final", sha256(resultText(result)), store.nowIso());
+  const { first, end } = result.record;
+  for (const pool of store.heldBack.keepOut(first, end)) store.pools.keepDays(pool, first, end);
   const epoch = store.rewards.epoch(number);
   invariant(epoch !== undefined, "NO_RESULT", `epoch ${number} was not stored`);
   return { epoch, isNew: true };
@@ -256,9 +176,16 @@ export function requireSame(store: Store, rewarding: Rewarding, sha256: Sha256, 
   const { record } = frozen;
   const epoch = epochOf(rewarding, record.epoch);
   const stored = store.rewards.epoch(record.epoch - 1);
-  const now = calculate(store, pastOf(rewarding, frozen), epoch, stored && store.rewards.resultOf(stored));
+  const now = calculate(store, pastOf(rewarding, frozen), epoch, stored && store.rewards.resultOf(stored), record);
   const then = store.rewards.resultOf(frozen);
-  const pools = Object.fromEntries(Object.keys(record.pools).map((pool) => [pool, now.record.pools[pool] ?? "none"]));
+  // Of a pool that is followed no more, or whose history is another one since, what it was worth then was kept.
+  const kept = store.pools.kept();
+  const pools = Object.fromEntries(
+    Object.entries(record.pools).map(([pool, digest]) => [
+      pool,
+      kept.has(pool) ? digest : (now.record.pools[pool] ?? "none"),
+    ]),
+  );
   // A pool that was added since may have the last event before its end; the block it was made final with must still be ours.
   const blockHash = store.blocks.at(record.blockNumber)?.hash ?? "none";
   const { programmeHash, blockNumber, rules } = record;

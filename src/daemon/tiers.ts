@@ -53,11 +53,10 @@ export function keepStandingsFrom(store: Store, programme: Programme, first: Day
  */
 export function uncountedOn(store: Store, programme: Programme, day: Day): readonly Address[] {
   const all = programme.rules?.rewards?.discoveredPools === false;
-  const countsFrom = store.countsFrom();
+  const late = store.pools.lateOn(day);
   return programme.pools
     .filter((pool) => {
-      const isLate = (countsFrom.get(pool.address) ?? day) > day;
-      return isLate || (pool.discovered !== null && (all || !canBePriced(programme, pool)));
+      return late.has(pool.address) || (pool.discovered !== null && (all || !canBePriced(programme, pool)));
     })
     .map(({ address }) => address);
 }

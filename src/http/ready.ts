@@ -1,4 +1,5 @@
 import { statfsSync, statSync } from "node:fs";
+import { nameOf } from "../core/quarantine.ts";
 import type { Facts } from "../store/facts.ts";
 
 /** When a ledger counts as not ready. */
@@ -51,9 +52,9 @@ export function readinessOf(facts: Facts, path: string, limits: ReadyLimits, now
     problems.push(`only ${diskFreeBytes} bytes are free on the disk, ${limits.diskBytesMin} are needed`);
   const [day] = unpricedDays.slice(-1);
   const warnings = day === undefined ? [] : [`${unpricedDays.length} days are not priced, the last ${day}`];
-  for (const { pool, finding } of quarantines)
+  for (const each of quarantines)
     (limits.withQuarantines ? warnings : problems).push(
-      `pool ${pool} is in quarantine: ${finding.identity} did not hold`,
+      `${nameOf(each)} is in quarantine: ${each.finding.identity} did not hold`,
     );
   return { ready: problems.length === 0, problems, warnings, lagBlocks, lagSeconds, diskFreeBytes };
 }

@@ -237,9 +237,18 @@ export const ROUTES: readonly Route[] = [
       return { data: rows, next: null };
     },
   ),
-  route("/v1/quarantines", "pools of which nothing counts any more, and what did not hold", {}, {}, ({ store }) => ({
-    data: store.quarantines.all().map((each) => ({ ...each, pool: shown(each.pool) })),
-  })),
+  route(
+    "/v1/quarantines",
+    "pools and wrappers of which nothing counts any more, and what did not hold",
+    {},
+    {},
+    ({ store }) => ({
+      data: store.quarantines.told().map(({ pool, wrapper, ...each }) => ({
+        ...{ pool: shown(pool), wrapper: wrapper === null ? null : shown(wrapper) },
+        ...each,
+      })),
+    }),
+  ),
   route("/v1/findings", "what the self-audit found, open and resolved", {}, {}, ({ store }) => ({
     data: store.findings.all(),
   })),

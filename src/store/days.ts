@@ -59,6 +59,7 @@ export class DaysTable {
   readonly #insertDay;
   readonly #insertPoolDay;
   readonly #insertBalance;
+  readonly #hasBalance;
   readonly #insertPrice;
   readonly #newestPrice;
 
@@ -109,6 +110,11 @@ export class DaysTable {
         (provider_address, date, pool_address, protocol, liquidity_amount, token_amounts, token_seconds,
          liquidity_seconds, seconds_open, seconds_in_range, in_range_token_seconds, in_range_amount)
       values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`);
+    this.#hasBalance = db
+      .prepare<[string, string, string], number>(
+        "select 1 from daily_balances where provider_address = ? and date = ? and pool_address = ?",
+      )
+      .pluck();
     this.#insertPrice = db.prepare(`
       insert into token_prices (token_address, date, price, source, observed_at, row_checksum)
       values (?, ?, ?, ?, ?, ?)`);
@@ -197,6 +203,10 @@ export class DaysTable {
       reserves?.median?.reserve0.toString() ?? null,
       reserves?.median?.reserve1.toString() ?? null,
     );
+  }
+
+  hasBalance(day: Day, pool: Address, provider: Address): boolean {
+    return this.#hasBalance.get(provider, day, pool) !== undefined;
   }
 
   insertBalance(day: Day, { pool, share, value, inRangeValue }: DailyBalance): void {

@@ -9,6 +9,7 @@ export interface DerivedSummary {
 
 const DERIVED = [
   "daily_balances",
+  "late_values",
   "provider_days",
   "epoch_weights",
   "pool_days",

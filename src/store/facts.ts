@@ -9,7 +9,7 @@ export type Facts = ReturnType<typeof factsOf>;
 export function factsOf(store: Store, counts: Counts = countAll(store.db)) {
   const { config, blocks, db } = store;
   const tip = blocks.tip();
-  const quarantines = store.quarantines.all();
+  const quarantines = store.quarantines.told();
   return {
     chainId: config.get("chain")?.chainId ?? null,
     tip:

@@ -1,7 +1,7 @@
 import type { Database } from "better-sqlite3";
 import { secOf } from "../core/day.ts";
 import { chainDigest, type DigestLine, type Sha256, stateDigest } from "../core/digest.ts";
-import { digestInQuarantine, type Stops } from "../core/quarantine.ts";
+import { digestsInQuarantine, type Stops } from "../core/quarantine.ts";
 import { rowChecksum } from "./checksum.ts";
 import { QuarantinesTable } from "./quarantines.ts";
 
@@ -69,6 +69,7 @@ const CHECKED = [
     added: [],
   },
   { table: "token_prices", key: "token_address, date", without: "observed_at", added: [] },
+  { table: "quarantined_logs", key: "block_number, log_index", without: "", added: [] },
 ] satisfies readonly Checked[];
 
 interface Checked {
@@ -122,7 +123,7 @@ const SCHEMA_OF_COUNTED = 14;
 const SCHEMA_OF_QUARANTINES = 16;
 
 function stopsOf(db: Database, schema: number): Stops {
-  return schema < SCHEMA_OF_QUARANTINES ? new Map() : new QuarantinesTable(db).stops();
+  return schema < SCHEMA_OF_QUARANTINES ? new Map() : new QuarantinesTable(db, schema).stops();
 }
 
 function digestWithNamed(sha256: Sha256, digests: ReadonlyMap<string, string>): string {
@@ -152,9 +153,7 @@ function digestProblems(db: Database, sha256: Sha256): readonly string[] {
   };
   const stopped = ({ block: blockNumber, timeIso }: { readonly block: number; readonly timeIso: string }): string => {
     const at = { blockNumber, timestampSec: secOf(timeIso) };
-    const marked = new Map(digests);
-    for (const [pool, stop] of stops) marked.set(pool, digestInQuarantine(digests.get(pool) ?? "", stop, at));
-    return stateDigest(sha256, marked);
+    return stateDigest(sha256, digestsInQuarantine(digests, stops, at));
   };
   let above = -1;
   for (const rows of blocksOfPostings(db)) {

@@ -17,11 +17,22 @@ export interface LeftOut {
   readonly date: Day;
   readonly pool: string;
   readonly provider: string;
-  readonly reason: "negligible" | "operator" | "too-large" | "quarantined";
+  readonly reason: "negligible" | "operator" | "too-large" | "quarantined" | "held-back";
   readonly note: string;
 }
 
-const IN_QUARANTINE = "note like 'in quarantine %'";
+/** Of a row of `left_out`: what it is about is in quarantine, whether or not somebody goes on without it. */
+export const IN_QUARANTINE = "note like 'in quarantine %'";
+
+/** Of such a row: only what is held through one wrapper is in quarantine. */
+export const ONLY_A_WRAPPER = "note like 'in quarantine %, the wrapper % alone: %'";
+
+/** Of a row of `daily_balances` without a value: no price is missing, it is in quarantine. */
+export const UNKNOWN_BY_QUARANTINE = `exists (
+  select 1
+  from left_out
+  where left_out.date = daily_balances.date and left_out.pool_address = daily_balances.pool_address
+    and left_out.provider_address = daily_balances.provider_address and ${IN_QUARANTINE})`;
 
 /** `left_out`: what has no value and counts nothing, so that it holds up nobody else. */
 export class LeftOutTable {

@@ -13,6 +13,7 @@ import {
 import type { Pool } from "../core/programme.ts";
 import { firstOpenDay } from "./derived.ts";
 import type { FeedsTable } from "./feeds.ts";
+import { UNKNOWN_BY_QUARANTINE } from "./left-out.ts";
 import type { ShareRatesTable } from "./share-rates.ts";
 
 /** A price that an operator brings in, or a service was asked for. */
@@ -136,7 +137,11 @@ export class PricesTable {
   /** Closed days with rows that have no value, of any pool or of some, ascending. */
   unpricedDays(pools?: readonly Address[]): readonly Day[] {
     const of = pools === undefined ? "" : "and pool_address in (select value from json_each(?))";
-    const sql = `select distinct date from daily_balances where liquidity_amount is null ${of} order by date`;
+    const sql = `
+      select distinct date
+      from daily_balances
+      where liquidity_amount is null ${of} and not ${UNKNOWN_BY_QUARANTINE}
+      order by date`;
     return this.#db
       .prepare(sql)
       .pluck()

@@ -1,10 +1,11 @@
 import type { Database } from "better-sqlite3";
 import { type Day, isoOf, secOf } from "../core/day.ts";
-import { type Address, toPoolId } from "../core/hex.ts";
-import { isStopped, type Quarantine, type Stop, type Stops } from "../core/quarantine.ts";
+import { type Address, toAddress, toPoolId } from "../core/hex.ts";
+import { isStoppedAt, type Quarantine, type Stop, type Stops, stopsOf } from "../core/quarantine.ts";
 
 interface Row {
   readonly pool: string;
+  readonly wrapper: string;
   readonly block: number | null;
   readonly log: number | null;
   readonly fromIso: string | null;
@@ -19,30 +20,47 @@ interface Row {
 const stopOf = ({ block, log, fromIso }: Pick<Row, "block" | "log" | "fromIso">): Stop =>
   fromIso === null ? { blockNumber: block ?? 0, logIndex: log ?? 0 } : { fromSec: secOf(fromIso) };
 
-/** `quarantines`: pools of which nothing counts any more from somewhere on. */
+/** What a quarantine touches besides. */
+export interface Touches {
+  /** Wrappers whose users are stopped with it. */
+  readonly wrappers: readonly Address[];
+  /** Tokens whose prices rest on the pool. */
+  readonly prices: readonly Address[];
+}
+
+/** Names a pool, or a wrapper of it, that may be stopped. */
+export const quarantineKey = ({ pool, wrapper }: Pick<Quarantine, "pool" | "wrapper">): string =>
+  `${pool} ${wrapper ?? ""}`;
+
+/** `quarantines`: pools, and wrappers of their shares, of which nothing counts any more from somewhere on. */
 export class QuarantinesTable {
   readonly #db: Database;
   readonly #all;
   readonly #insert;
 
-  constructor(db: Database) {
+  /** `schema`: of the file, where it may be an older one. */
+  constructor(db: Database, schema = SCHEMA_OF_WRAPPERS) {
     this.#db = db;
     this.#all = db.prepare<[], Row>(`
       select
-        pool_address as pool, block_number as block, log_index as log, from_time as fromIso, first_day as firstDay,
+        pool_address as pool, ${schema < SCHEMA_OF_WRAPPERS ? "''" : "wrapper_address"} as wrapper, block_number as block, log_index as log, from_time as fromIso, first_day as firstDay,
         identity, finding_block as findingBlock, finding_log as findingLog, expected, actual
       from quarantines
-      order by pool_address`);
-    this.#insert = db.prepare(`
-      insert into quarantines
-        (pool_address, block_number, log_index, from_time, first_day, identity, finding_block, finding_log, expected,
-         actual, observed_at)
-      values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`);
+      order by 1, 2`);
+    this.#insert =
+      schema < SCHEMA_OF_WRAPPERS
+        ? undefined
+        : db.prepare(`
+            insert into quarantines
+              (pool_address, wrapper_address, block_number, log_index, from_time, first_day, identity, finding_block,
+               finding_log, expected, actual, observed_at, touches, is_kept)
+            values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1)`);
   }
 
   all(): readonly Quarantine[] {
     return this.#all.all().map((row) => ({
       pool: toPoolId(row.pool),
+      wrapper: row.wrapper === "" ? null : toAddress(row.wrapper),
       stop: stopOf(row),
       firstDay: row.firstDay,
       finding: {
@@ -52,47 +70,100 @@ export class QuarantinesTable {
         logIndex: row.findingLog,
         expected: row.expected,
         actual: row.actual,
+        ...(row.wrapper === "" ? {} : { wrapper: row.wrapper }),
       },
     }));
   }
 
+  /** All of them, with what else is touched. */
+  told(): readonly (Quarantine & { readonly touches: Touches })[] {
+    const touches = this.#db.prepare<[string, string], string>(
+      "select touches from quarantines where pool_address = ? and wrapper_address = ?",
+    );
+    return this.all().map((each) => {
+      const text = touches.pluck().get(each.pool, each.wrapper ?? "") ?? "{}";
+      return { ...each, touches: { wrappers: [], prices: [], ...(JSON.parse(text) as Partial<Touches>) } };
+    });
+  }
+
   stops(): Stops {
-    return new Map(this.all().map(({ pool, stop }) => [pool, stop]));
+    return stopsOf(this.all());
   }
 
   /** Pools of which nothing is known of a day. */
   outOn(day: Day): ReadonlyMap<Address, Quarantine> {
-    return new Map(this.all().flatMap((each) => (each.firstDay <= day ? [[each.pool, each]] : [])));
+    const all = this.all().filter(({ wrapper, firstDay }) => wrapper === null && firstDay <= day);
+    return new Map(all.map((each) => [each.pool, each]));
+  }
+
+  /** By pool, its wrappers of whose users nothing is known of a day. */
+  wrappersOutOn(day: Day): ReadonlyMap<Address, ReadonlyMap<Address, Quarantine>> {
+    const byPool = new Map<Address, Map<Address, Quarantine>>();
+    for (const each of this.all()) {
+      if (each.wrapper === null || each.firstDay > day) continue;
+      const ofPool = byPool.get(each.pool) ?? new Map<Address, Quarantine>();
+      byPool.set(each.pool, ofPool.set(each.wrapper, each));
+    }
+    return byPool;
+  }
+
+  /** Whether everything of a pool that came since it was stopped was kept. */
+  isKept(pool: Address): boolean {
+    const row = this.#db.prepare<[string], number>(
+      "select is_kept from quarantines where pool_address = ? and wrapper_address = ''",
+    );
+    return row.pluck().get(pool) === 1;
   }
 
   /** Pools that have been stopped at the end of a block. */
   outAt(block: { readonly number: number; readonly timestampSec: number }): ReadonlySet<Address> {
     const place = { blockNumber: block.number, timestampSec: block.timestampSec };
     return new Set(
-      this.all().flatMap(({ pool, stop }) => (isStopped(stop, place, Number.POSITIVE_INFINITY) ? [pool] : [])),
+      this.all().flatMap(({ pool, wrapper, stop }) => (wrapper === null && isStoppedAt(stop, place) ? [pool] : [])),
     );
   }
 
-  /** Pools whose quarantine an undo of everything above a block takes back: what it rests on goes, or its day is open again. */
-  undoneAbove(block: number): ReadonlySet<Address> {
+  /** What an undo of everything above a block takes back: what it rests on goes, or its day is open again; see `quarantineKey`. */
+  undoneAbove(block: number): ReadonlySet<string> {
     const rows = this.#db
-      .prepare<[number, number], string>(`select pool_address from quarantines where ${UNDONE}`)
+      .prepare<[number, number], string>(
+        `select pool_address || ' ' || wrapper_address from quarantines where ${UNDONE}`,
+      )
       .pluck();
-    return new Set(rows.all(block, block).map(toPoolId));
+    return new Set(rows.all(block, block));
   }
 
-  /** Takes them back; before the days themselves are. */
-  undoAbove(block: number): void {
-    this.#db.prepare(`delete from quarantines where ${UNDONE}`).run(block, block);
+  /** Takes them back; before the days themselves are. @returns whether there was one */
+  undoAbove(block: number): boolean {
+    return this.#db.prepare(`delete from quarantines where ${UNDONE}`).run(block, block).changes > 0;
   }
 
-  insert({ pool, stop, firstDay, finding }: Quarantine, nowIso: string): void {
+  /** A pool goes on: it is stopped no more. */
+  remove(pool: Address): void {
+    this.#db.prepare("delete from quarantines where pool_address = ? and wrapper_address = ''").run(pool);
+  }
+
+  insert({ pool, wrapper, stop, firstDay, finding }: Quarantine, touches: Touches, nowIso: string): void {
     const { identity, expected, actual } = finding;
     const from = "fromSec" in stop ? [null, null, isoOf(stop.fromSec)] : [stop.blockNumber, stop.logIndex, null];
     const where = [finding.blockNumber, finding.logIndex];
-    this.#insert.run(pool, ...from, firstDay, identity, ...where, expected, actual, nowIso);
+    this.#insert?.run(
+      pool,
+      wrapper ?? "",
+      ...from,
+      firstDay,
+      identity,
+      ...where,
+      expected,
+      actual,
+      nowIso,
+      JSON.stringify(touches),
+    );
   }
 }
+
+/** Older files know no quarantine of a wrapper. */
+const SCHEMA_OF_WRAPPERS = 17;
 
 const UNDONE =
   "block_number > ? or (from_time is not null and first_day >= (select min(date) from days where closed_block > ?))";

@@ -4,6 +4,7 @@ import { type CanonicalProgramme, creditedByCanonical } from "../core/canonical.
 import { type Address, toAddress } from "../core/hex.ts";
 import type { IsCredited } from "../core/programme.ts";
 import { ACCOUNT_COLUMNS, type AccountRow, accountOf } from "./accounts.ts";
+import { UNKNOWN_BY_QUARANTINE } from "./left-out.ts";
 
 /** An account with who holds it on chain: the position manager of an NFT, else the provider. */
 export interface HeldAccount extends StoredAccount {
@@ -160,7 +161,7 @@ export function countAll(db: Database): Counts {
         (select count(*) from provider_balances) as providers,
         (select count(*) from reorgs) as reorgs,
         (select count(*) from days) as daysClosed,
-        (select count(*) from daily_balances where liquidity_amount is null) as unpricedRows`)
+        (select count(*) from daily_balances where liquidity_amount is null and not ${UNKNOWN_BY_QUARANTINE}) as unpricedRows`)
     .get() as Counts;
 }
 

@@ -1,9 +1,15 @@
 import type { Database } from "better-sqlite3";
-import { type Address, toPoolId } from "../core/hex.ts";
+import { type Address, toAddress, toPoolId } from "../core/hex.ts";
 
-/** A pool whose history is to be fetched again, or was. */
-export interface Refetch {
+/** What is done with a pool: its history is fetched again, it goes on by what was kept of it, or nothing of it is followed any more. */
+export type OrderKind = "refetch" | "replay" | "drop";
+
+/** What an operator orders to be done with a pool by the next start, or what was done. */
+export interface Order {
+  readonly kind: OrderKind;
   readonly pool: Address;
+  /** Fetched without this wrapper; null where it is about the pool itself. */
+  readonly wrapper: Address | null;
   readonly reason: string;
   /** Null while it waits for the next start. */
   readonly doneBlock: number | null;
@@ -11,11 +17,17 @@ export interface Refetch {
   readonly digestAfter: string | null;
 }
 
-interface Row extends Omit<Refetch, "pool"> {
-  readonly pool: string;
+/** What is ordered, of which pool. */
+export interface Ordered extends Pick<Order, "kind" | "pool"> {
+  readonly wrapper?: Address | null;
 }
 
-/** `refetches`: the trail of pools that an operator had fetched again. */
+interface Row extends Omit<Order, "pool" | "wrapper"> {
+  readonly pool: string;
+  readonly wrapper: string | null;
+}
+
+/** `refetches`: the trail of what an operator had done with single pools. */
 export class RefetchesTable {
   readonly #db: Database;
 
@@ -23,36 +35,46 @@ export class RefetchesTable {
     this.#db = db;
   }
 
-  /** Pools that wait for it, ascending. */
+  /** Pools whose history waits to be fetched again, ascending. */
   waiting(): ReadonlySet<Address> {
-    const rows = this.#db
-      .prepare<[], string>("select pool_address from refetches where done_block is null order by pool_address")
-      .pluck()
-      .all();
-    return new Set(rows.map(toPoolId));
+    return new Set(this.ordered("refetch").map(({ pool }) => pool));
   }
 
-  all(): readonly Refetch[] {
+  /** What of a kind waits for the next start, in order of pool. */
+  ordered(kind: OrderKind): readonly Order[] {
+    const waiting = this.all().filter((each) => each.kind === kind && each.doneBlock === null);
+    return waiting.sort((a, b) => (a.pool < b.pool ? -1 : 1));
+  }
+
+  all(): readonly Order[] {
     return this.#db
       .prepare<[], Row>(`
         select
-          pool_address as pool, reason, done_block as doneBlock, digest_before as digestBefore,
+          kind, pool_address as pool, wrapper_address as wrapper, reason, done_block as doneBlock, digest_before as digestBefore,
           digest_after as digestAfter
         from refetches
         order by refetch_id`)
       .all()
-      .map((row) => ({ ...row, pool: toPoolId(row.pool) }));
+      .map((row) => ({
+        ...row,
+        pool: toPoolId(row.pool),
+        wrapper: row.wrapper === null ? null : toAddress(row.wrapper),
+      }));
   }
 
-  /** Orders it; where it is ordered already, with this reason. */
-  order(pool: Address, reason: string, nowIso: string): void {
+  /** Orders it; what was ordered of that pool before is not done any more. */
+  order({ kind, pool, wrapper = null }: Ordered, reason: string, nowIso: string): void {
     this.#db
       .prepare(`
-        insert into refetches (pool_address, reason, observed_at)
-        values (?, ?, ?)
+        insert into refetches (kind, pool_address, wrapper_address, reason, observed_at)
+        values (?, ?, ?, ?, ?)
         on conflict (pool_address) where done_block is null do update
-        set reason = excluded.reason, observed_at = excluded.observed_at`)
-      .run(pool, reason, nowIso);
+        set
+          kind = excluded.kind,
+          wrapper_address = excluded.wrapper_address,
+          reason = excluded.reason,
+          observed_at = excluded.observed_at`)
+      .run(kind, pool, wrapper, reason, nowIso);
   }
 
   /** Done up to a block; the digests are the pool's there. */

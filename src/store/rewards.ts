@@ -1,6 +1,6 @@
 import type { Database } from "better-sqlite3";
 import type { Day } from "../core/day.ts";
-import type { EpochRecord, EpochResult, TokenSums } from "../core/epoch-record.ts";
+import type { EpochRecord, EpochResult, HeldRecord, TokenSums } from "../core/epoch-record.ts";
 import { type Address, toAddress } from "../core/hex.ts";
 import type { Reward } from "../core/rewards.ts";
 
@@ -25,6 +25,7 @@ interface EpochRow {
   readonly tokens: string;
   readonly total_weight: string;
   readonly result_hash: string;
+  readonly held: string | null;
 }
 
 interface RewardRow {
@@ -34,6 +35,7 @@ interface RewardRow {
   readonly reward_amount: string;
   readonly carried_in: string;
   readonly paid: string;
+  readonly released: string | null;
 }
 
 /** `reward_epochs` and `rewards`: what was calculated, and what is final. */
@@ -64,7 +66,7 @@ export class RewardsTable {
   rowsOf(epoch: number, token: Address): readonly Reward[] {
     return this.#db
       .prepare<[number, string], RewardRow>(`
-        select provider_address, tier, weight, reward_amount, carried_in, paid
+        select provider_address, tier, weight, reward_amount, carried_in, paid, released
         from rewards
         where epoch = ? and reward_token = ?
         order by provider_address`)
@@ -74,6 +76,7 @@ export class RewardsTable {
         tier: row.tier,
         weight: BigInt(row.weight),
         amount: BigInt(row.reward_amount),
+        released: BigInt(row.released ?? 0),
         carriedIn: BigInt(row.carried_in),
         paid: BigInt(row.paid),
       }));
@@ -93,8 +96,8 @@ export class RewardsTable {
       .prepare(`
         insert into reward_epochs
           (epoch, first_date, end_date, state, block_number, block_hash, pools, programme_hash, rules, tokens,
-           total_weight, result_hash, updated_at)
-        values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
+           total_weight, result_hash, updated_at, held)
+        values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
       .run(
         epoch,
         record.first,
@@ -109,13 +112,14 @@ export class RewardsTable {
         record.totalWeight,
         resultHash,
         nowIso,
+        record.held === null ? null : JSON.stringify(record.held),
       );
     const insert = this.#db.prepare(`
       insert into rewards
-        (epoch, provider_address, reward_token, calculation_date, reward_amount, tier, weight, carried_in, paid)
-      values (?, ?, ?, ?, ?, ?, ?, ?, ?)`);
+        (epoch, provider_address, reward_token, calculation_date, reward_amount, tier, weight, carried_in, paid, released)
+      values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`);
     for (const [i, rows] of rewards.entries())
-      for (const { provider, amount, tier, weight, carriedIn, paid } of rows)
+      for (const { provider, amount, released, tier, weight, carriedIn, paid } of rows)
         insert.run(
           epoch,
           provider,
@@ -126,6 +130,7 @@ export class RewardsTable {
           `${weight}`,
           `${carriedIn}`,
           `${paid}`,
+          released === 0n ? null : `${released}`,
         );
   }
 
@@ -193,6 +198,7 @@ function epochOf(row: EpochRow): StoredEpoch {
       rules: JSON.parse(row.rules) as object,
       tokens: JSON.parse(row.tokens) as TokenSums[],
       totalWeight: row.total_weight,
+      held: row.held === null ? null : (JSON.parse(row.held) as HeldRecord),
     },
   };
 }

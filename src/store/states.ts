@@ -43,6 +43,7 @@ export class StatesTable {
   readonly #between;
   readonly #ticksBetween;
   readonly #first;
+  readonly #remove;
 
   constructor(db: Database) {
     this.#insert = db.prepare(`
@@ -67,6 +68,7 @@ export class StatesTable {
         `select block_timestamp, tick, sqrt_price_x96, liquidity, amounts from pool_states where pool_address = ? and ${between}`,
       )
       .raw();
+    this.#remove = db.prepare("delete from pool_states where pool_address = ? and block_number = ?");
     this.#first = db.prepare<[], string | null>("select min(block_timestamp) from pool_states").pluck();
   }
 
@@ -74,6 +76,10 @@ export class StatesTable {
   firstSec(): number | undefined {
     const first = this.#first.get();
     return first == null ? undefined : secOf(first);
+  }
+
+  remove(pool: string, blockNumber: number): void {
+    this.#remove.run(pool, blockNumber);
   }
 
   insert(pool: string, blockNumber: number, timestampSec: number, state: PoolState): void {

@@ -4,9 +4,8 @@ import type { Clock } from "../core/chain.ts";
 import { isoOf } from "../core/day.ts";
 import { type Sha256, stateDigest } from "../core/digest.ts";
 import { type Finding, invariant } from "../core/errors.ts";
-import { type Address, toAddress, toPoolId } from "../core/hex.ts";
-import type { Discovered, Pool } from "../core/programme.ts";
-import { digestInQuarantine } from "../core/quarantine.ts";
+import type { Address } from "../core/hex.ts";
+import { digestsInQuarantine } from "../core/quarantine.ts";
 import { AccountsTable } from "./accounts.ts";
 import { AddressFactsTable } from "./address-facts.ts";
 import { BalancesTable } from "./balances.ts";
@@ -18,8 +17,11 @@ import { EventsTable } from "./events.ts";
 import { translated } from "./failures.ts";
 import { FeedsTable } from "./feeds.ts";
 import { FindingsTable } from "./findings.ts";
+import { HeldBackTable } from "./held-back.ts";
 import { LeftOutTable } from "./left-out.ts";
+import { PoolsTable } from "./pools.ts";
 import { PricesTable } from "./prices.ts";
+import { QuarantinedLogsTable } from "./quarantined-logs.ts";
 import { QuarantinesTable } from "./quarantines.ts";
 import { RefetchesTable } from "./refetches.ts";
 import { RevisionsTable } from "./revisions.ts";
@@ -39,12 +41,6 @@ export interface NewBlock {
   readonly stateDigest: string;
 }
 
-/** A pool that a factory made. */
-export interface DiscoveredPool extends Discovered {
-  readonly address: Address;
-  readonly tokens: readonly [Address, Address];
-}
-
 /** The ledger in one SQLite file: every table with its statements, and the one way to write. */
 export class Store {
   readonly db: Database;
@@ -61,8 +57,11 @@ export class Store {
   readonly feeds: FeedsTable;
   readonly shareRates: ShareRatesTable;
   readonly leftOut: LeftOutTable;
+  readonly heldBack: HeldBackTable;
   readonly refetches: RefetchesTable;
   readonly quarantines: QuarantinesTable;
+  readonly quarantinedLogs: QuarantinedLogsTable;
+  readonly pools: PoolsTable;
   readonly prices: PricesTable;
   readonly revisions: RevisionsTable;
   readonly tiers: TiersTable;
@@ -75,7 +74,6 @@ export class Store {
   readonly #thinBlocks;
   readonly #insertDigest;
   readonly #setDigest;
-  readonly #insertPool;
   readonly #insertReorg;
   readonly #insertMaintenance;
 
@@ -95,8 +93,11 @@ export class Store {
     this.feeds = new FeedsTable(db);
     this.shareRates = new ShareRatesTable(db);
     this.leftOut = new LeftOutTable(db);
+    this.heldBack = new HeldBackTable(db);
     this.refetches = new RefetchesTable(db);
     this.quarantines = new QuarantinesTable(db);
+    this.quarantinedLogs = new QuarantinedLogsTable(db);
+    this.pools = new PoolsTable(db);
     this.prices = new PricesTable(db, this.feeds, this.shareRates);
     this.revisions = new RevisionsTable(db);
     this.tiers = new TiersTable(db);
@@ -113,18 +114,6 @@ export class Store {
       update processed_blocks
       set event_count = ?, state_digest = ?
       where block_number = ?`);
-    this.#insertPool = db.prepare(`
-      insert into pools (pool_address, protocol, tokens, start_block, metadata)
-      values (?, ?, ?, ?, ?)
-      on conflict (pool_address) do update
-      set
-        protocol = excluded.protocol,
-        tokens = excluded.tokens,
-        start_block = excluded.start_block,
-        metadata = iif(
-          metadata ->> '$.countsFrom' is null,
-          excluded.metadata,
-          json_set(excluded.metadata, '$.countsFrom', metadata ->> '$.countsFrom'))`);
     this.#insertReorg = db.prepare(`
       insert into reorgs (common_block, depth, old_tip_hash, new_tip_hash, observed_at)
       values (?, ?, ?, ?, ?)`);
@@ -174,57 +163,6 @@ export class Store {
     for (const token of tokens) this.accounts.putToken(token);
   }
 
-  /** Removes pools that are not of these; only pools without history can go (foreign keys refuse others). */
-  removePoolsBut(pools: readonly Pool[]): void {
-    const kept = JSON.stringify(pools.map((pool) => pool.address));
-    this.db
-      .prepare(
-        "delete from pools where pool_address not in (select value from json_each(?)) and metadata ->> '$.factory' is null",
-      )
-      .run(kept);
-  }
-
-  /** Pools that factories of the programme made, as far as the chain was followed. */
-  discovered(): readonly DiscoveredPool[] {
-    return this.db
-      .prepare<[], { address: string; factory: string; block: number; timeSec: number | null; tokens: string }>(`
-        select
-          pool_address as address,
-          metadata ->> '$.factory' as factory,
-          metadata ->> '$.block' as block,
-          metadata ->> '$.timeSec' as timeSec,
-          tokens
-        from pools
-        where metadata ->> '$.factory' is not null
-        order by pool_address`)
-      .all()
-      .map(({ address, factory, block, timeSec, tokens }) => {
-        const [token0, token1] = (JSON.parse(tokens) as { address: string }[]).map((each) => toAddress(each.address));
-        invariant(token0 !== undefined && token1 !== undefined, "POOL_TOKENS", `the pool ${address} has no two tokens`);
-        const made = { factory: toAddress(factory), block, ...(timeSec === null ? {} : { timeSec }) };
-        return { address: toPoolId(address), tokens: [token0, token1], ...made };
-      });
-  }
-
-  /** The pools that count for tiers and rewards from a day on only, since they were added after epochs were final. */
-  countsFrom(): ReadonlyMap<string, string> {
-    const rows = this.db
-      .prepare<[], [pool: string, day: string]>(
-        "select pool_address, metadata ->> '$.countsFrom' from pools where metadata ->> '$.countsFrom' is not null",
-      )
-      .raw()
-      .all();
-    return new Map(rows);
-  }
-
-  /** `countsFrom`: of a pool that is new; one that is known keeps its own. */
-  putPool(pool: Pool, countsFrom?: string): void {
-    const { managers, caveats, discovered } = pool;
-    const more = { ...discovered, ...(countsFrom === undefined ? {} : { countsFrom }) };
-    const metadata = JSON.stringify({ managers, caveats, ...more });
-    this.#insertPool.run(pool.address, pool.protocol, JSON.stringify(pool.tokens), pool.startBlock, metadata);
-  }
-
   insertBlock(block: NewBlock): void {
     const { number, hash, parentHash, timestampSec, eventCount, stateDigest } = block;
     this.#insertBlock.run(number, hash, parentHash, isoOf(timestampSec), this.nowIso(), eventCount, stateDigest);
@@ -251,9 +189,7 @@ export class Store {
         group by pool_address`)
       .all(blockNumber);
     const digests = new Map(rows.map(({ pool, digest }) => [pool, digest]));
-    for (const [pool, stop] of this.quarantines.stops())
-      digests.set(pool, digestInQuarantine(digests.get(pool) ?? "", stop, { blockNumber, timestampSec }));
-    return stateDigest(sha256, digests);
+    return stateDigest(sha256, digestsInQuarantine(digests, this.quarantines.stops(), { blockNumber, timestampSec }));
   }
 
   insertDigest(pool: Address, blockNumber: number, digest: string): void {

@@ -5,6 +5,7 @@ import type { ProviderWeight } from "../core/rewards.ts";
 import type { CountedDay, Standing } from "../core/tiers.ts";
 import { VALUE_MAX } from "../core/value.ts";
 import { exactSum, exactSumOf } from "./exact-sum.ts";
+import { ONLY_A_WRAPPER } from "./left-out.ts";
 
 /** What a provider had on a day over all pools that count; null until every needed price is known. */
 export interface ProviderValue {
@@ -40,16 +41,16 @@ export class TiersTable {
 
   constructor(db: Database) {
     this.#db = db;
-    // A row of the day's pools that cannot be priced at all is left out, one that counts nothing counts nothing; of all others one
-    // unknown value hides the sum.
+    // A row of the day's pools that cannot be priced at all is left out; one that counts nothing counts nothing, but what of it is not in a
+    // wrapper in quarantine; of all others one unknown value hides the sum.
     this.#values = db
       .prepare<[string, string], ValueRow>(`
         with counted as (
           select
             daily_balances.provider_address,
             left_out.reason is not null and left_out.reason <> 'negligible' as is_left_out,
-            iif(left_out.date is null, liquidity_amount, 0) as value,
-            iif(left_out.date is null, coalesce(in_range_amount, liquidity_amount), 0) as in_range
+            iif(left_out.date is null or ${ONLY_A_WRAPPER}, liquidity_amount, 0) as value,
+            iif(left_out.date is null or ${ONLY_A_WRAPPER}, coalesce(in_range_amount, liquidity_amount), 0) as in_range
           from daily_balances
           left join left_out
             on left_out.date = daily_balances.date and left_out.pool_address = daily_balances.pool_address

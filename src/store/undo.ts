@@ -3,12 +3,15 @@ import type { PositionToken } from "../core/books.ts";
 import { type Address, toAddress, toPoolId } from "../core/hex.ts";
 import { tokenAfter } from "../core/ledger.ts";
 import { firstOpenDay } from "./derived.ts";
+import { QuarantinedLogsTable } from "./quarantined-logs.ts";
 import { QuarantinesTable } from "./quarantines.ts";
 
 /** What an undo touched: the caller refreshes these providers, or all of them when a closed day fell. */
 export interface Undone {
   readonly providers: readonly Address[];
   readonly daysReopened: number;
+  /** Something is in quarantine no more. */
+  readonly isQuarantine: boolean;
   readonly blocks: number;
 }
 
@@ -35,7 +38,8 @@ export function undoAbove(db: Database, above: number): Undone {
   );
   const days = all<{ date: string }>("select date from days where closed_block > ? order by date", above);
 
-  new QuarantinesTable(db).undoAbove(above);
+  const isQuarantine = new QuarantinesTable(db).undoAbove(above);
+  new QuarantinedLogsTable(db).forgetAbove(above);
   // What a final day was priced with stays, also where the block that closed it was read with later ones.
   const open = firstOpenDay(db, above);
   for (const { date } of days) {
@@ -71,7 +75,7 @@ export function undoAbove(db: Database, above: number): Undone {
   const holders = touched.filter(({ kind }) => kind === "holder").map((row) => toAddress(row.provider_address));
   const providers = [...holders, ...were];
   for (const provider of providers) run("delete from provider_balances where provider_address = ?", provider);
-  return { providers: [...new Set(providers)], daysReopened: days.length, blocks };
+  return { providers: [...new Set(providers)], daysReopened: days.length, isQuarantine, blocks };
 }
 
 /** An account's balance is that of its last posting; without postings it never was. */

@@ -270,7 +270,7 @@ describe("a node that leaves a log out", () => {
     const shown = await status(place);
     expect([shown["findings"], (shown["quarantines"] as unknown[]).length > 0]).toEqual([[], true]);
     expect((await runCommand(place, ["status"])).out).toMatch(
-      /^QUARANTINE {6}pool 0x[0-9a-f]{40} since 2026-01-01: V3-/,
+      /^QUARANTINE {6}pool 0x[0-9a-f]{40} since 2026-01-01, the prices of 0x[0-9a-f]{40} rest on it: V3-/,
     );
     const honest = { ...place, rpcUrl: live().anvil.url };
     expect((await runCommand(honest, ["verify"])).code).toBe(0); // What is in quarantine is not compared; all else is.

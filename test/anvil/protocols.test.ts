@@ -219,14 +219,14 @@ describe("real contracts beyond Uniswap V2 and V3", () => {
         .raw()
         .all(stage.pair.address); // The pair's staking contract is a wrapper only where the pair is named.
     expect(lines(ledger)).toEqual(lines(named));
-    expect(ledger.store.discovered().length).toBe(named.keeper.programme.pools.length);
+    expect(ledger.store.pools.discovered().length).toBe(named.keeper.programme.pools.length);
     const fees = parseProgramme(
       { ...file, pools: [], factories: [{ ...factories[1], fees: [500] }], wrappers: [], prices: {} },
       "one fee",
     );
     const some = new TestLedger(live().fetch, { programme: fees });
     await some.settle();
-    expect(some.store.discovered().map(({ address }) => address)).toEqual([stage.pools[1].address]);
+    expect(some.store.pools.discovered().map(({ address }) => address)).toEqual([stage.pools[1].address]);
   });
 
   it("are shown with what wrappers hold, and compared as one position of its provider", async () => {

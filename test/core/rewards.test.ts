@@ -2,9 +2,10 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Address } from "../../src/core/hex.ts";
 import { integralOf, stretchesOf } from "../../src/core/holdings.ts";
-import { type Before, type Claim, capOf, leftBy, NOTHING_BEFORE, rewardsOf, split } from "../../src/core/rewards.ts";
+import { type Before, capOf, leftBy, NOTHING_BEFORE, rewardsOf } from "../../src/core/rewards.ts";
 import type { Epoch, RewardRules, RewardToken } from "../../src/core/rules.ts";
 import { telescoped } from "../../src/core/rules.ts";
+import { type Claim, split } from "../../src/core/split.ts";
 import { addressOf } from "../support/logs.ts";
 
 const at = (number: number): Address => addressOf(number) as Address;
@@ -36,6 +37,7 @@ function rulesWith(epochs: readonly bigint[], more: Partial<RewardRules> = {}): 
       (budget, i) => ({ number: i + 1, first: "2026-01-01", end: "2026-01-02", budgets: [budget] }) as unknown as Epoch,
     ),
     excluded: new Set(),
+    excludedPools: [],
     capBp: null,
     undistributed: "roll-over",
     atEnd: "pay",

@@ -1,7 +1,8 @@
 import { expect, it } from "vitest";
 import { seeded } from "../../demo/life.ts";
 import { parseProgramme } from "../../src/config.ts";
-import { applyTransaction, routesOf } from "../../src/core/decode/transaction.ts";
+import { routesOf } from "../../src/core/decode/routes.ts";
+import { applyTransaction } from "../../src/core/decode/transaction.ts";
 import { SingletonModel } from "../models/singleton.ts";
 import { emptyBooks } from "../support/empty-books.ts";
 import { addressOf, type Draft, logsOf } from "../support/logs.ts";

@@ -41,7 +41,7 @@ describe("a factory", () => {
       const ledger = ledgerOf(chain);
       await ledger.settle();
       expect(openPositions(ledger.store)).toEqual(chain.openPositions());
-      expect(ledger.store.discovered().length).toBe(chain.head.pairs.length);
+      expect(ledger.store.pools.discovered().length).toBe(chain.head.pairs.length);
       expect(
         ledger.store.db.prepare("select count(*) from daily_balances where liquidity_amount > 0").pluck().get(),
       ).toBeGreaterThan(20);
@@ -90,7 +90,7 @@ describe("a factory", () => {
         expect(openPositions(ledger.store)).toEqual(chain.openPositions());
       }
       expect(ledger.store.config.get("settled_block")).toBe(straight.store.config.get("settled_block"));
-      expect(ledger.store.discovered().length).toBeGreaterThan(5);
+      expect(ledger.store.pools.discovered().length).toBeGreaterThan(5);
     } finally {
       close();
     }
@@ -102,7 +102,7 @@ describe("a factory", () => {
     const found = ledgerOf(chain);
     await found.settle();
     const tokens = TOKENS.map((address, i) => ({ address, symbol: `T${i}`, decimals: 18 }));
-    const pools = found.store
+    const pools = found.store.pools
       .discovered()
       .map(({ address, block: startBlock }) => ({ protocol: "uniswap-v2", address, tokens, startBlock }));
     const file = { chainId: 31337, quote: { symbol: "USD" }, finality: { fallbackDepth: 10, minDepth: 0 }, pools };
@@ -122,13 +122,13 @@ describe("a factory", () => {
     const path = join(temporaryFolder(), "ledger.sqlite");
     const ledger = ledgerOf(chain, { path });
     await ledger.settle();
-    const before = ledger.store.discovered().length;
+    const before = ledger.store.pools.discovered().length;
     chain.reorg(33, 9, 77);
     await ledger.settle();
     const straight = ledgerOf(chain);
     await straight.settle();
     expect(ledger.dump()).toBe(straight.dump());
-    expect(ledger.store.discovered()).toEqual(straight.store.discovered());
+    expect(ledger.store.pools.discovered()).toEqual(straight.store.pools.discovered());
     expect(before).toBeGreaterThan(0);
     ledger.close();
     chain.grow(20, 5);
@@ -162,8 +162,8 @@ describe("a factory", () => {
     chain.grow(13, 1, 300);
     const ledger = ledgerOf(chain, { blocks: 3 });
     await ledger.settle();
-    expect(ledger.store.discovered().length).toBe(chain.head.pairs.length);
-    expect(ledger.store.discovered().length).toBeGreaterThan(2_500);
+    expect(ledger.store.pools.discovered().length).toBe(chain.head.pairs.length);
+    expect(ledger.store.pools.discovered().length).toBeGreaterThan(2_500);
     expect(openPositions(ledger.store)).toEqual(chain.openPositions());
     for (const { address } of chain.asked) expect(address?.length ?? 0).toBeLessThanOrEqual(1_000);
     // Left out once, which brought too much of others; in parts since then.
@@ -179,7 +179,7 @@ describe("a factory", () => {
     chain.grow(30, 2);
     const ledger = ledgerOf(chain);
     await ledger.settle();
-    const [found] = ledger.store.discovered();
+    const [found] = ledger.store.pools.discovered();
     const tokens = TOKENS.map((address, i) => ({ address, symbol: `T${i}`, decimals: 18 }));
     const named = { protocol: "uniswap-v2", address: found?.address, tokens, startBlock: found?.block };
     const factory = { protocol: "uniswap-v2", address: FACTORY, startBlock: 1, tokens };
@@ -194,8 +194,8 @@ describe("a factory", () => {
     // What it made before its start block is not followed.
     const late = new TestLedger(chain.fetch, { programme: programmeOf({ startBlock: 20 }) });
     await late.settle();
-    expect(late.store.discovered().every(({ block }) => block >= 20)).toBe(true);
-    expect(late.store.discovered().length).toBeGreaterThan(3);
+    expect(late.store.pools.discovered().every(({ block }) => block >= 20)).toBe(true);
+    expect(late.store.pools.discovered().length).toBeGreaterThan(3);
   });
 
   it("follows only pools whose tokens or fees it is told", async () => {
@@ -205,8 +205,8 @@ describe("a factory", () => {
     await any.settle();
     const both = ledgerOf(chain);
     await both.settle();
-    expect(any.store.discovered().length).toBe(30);
-    expect(both.store.discovered().length).toBe(chain.head.pairs.length);
+    expect(any.store.pools.discovered().length).toBe(30);
+    expect(both.store.pools.discovered().length).toBe(chain.head.pairs.length);
     // A token that nobody told of has no decimals, and so its pools have no value; they are not worth nothing.
     const unpriced = "select count(*) from daily_balances where liquidity_amount is null";
     const foreign = any.store.db.prepare("select tokens from pools where tokens like '%00b9%' limit 1").pluck().get();

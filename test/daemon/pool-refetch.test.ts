@@ -13,6 +13,7 @@ import { FakeChain } from "../support/fake-chain.ts";
 import { openStore, TestLedger, temporaryFolder } from "../support/ledger.ts";
 import { chainPort } from "../support/port.ts";
 import { programmeLedger, REWARDS, SCHEDULE, TIERS } from "../support/programme-ledger.ts";
+import { saidBy } from "../support/said.ts";
 import { PAIR, POOL, worldProgramme } from "../support/world.ts";
 
 const { signal } = new AbortController();
@@ -58,25 +59,7 @@ async function settled(store: Store, chain: FakeChain, programme: Programme): Pr
 }
 
 const ordered = (store: Store, pool: string, reason: string): void =>
-  store.write(() => store.refetches.order(toAddress(pool), reason, store.nowIso()));
-
-/** What a ledger says of each pool and of everybody: not what was settled when. */
-function saidBy(store: Store): unknown {
-  const rows = (sql: string) => store.db.prepare(sql).raw().all();
-  return [
-    rows(
-      "select block_number, log_index, pool_address, event, provider_address, position_id, liquidity_delta from lp_events order by 1, 2",
-    ),
-    rows(
-      "select pool_address, block_number, tick, liquidity, reserve0, share_supply, amounts from pool_states order by 1, 2",
-    ),
-    rows("select pool_address, position_id, provider_address, liquidity from positions order by 1, 2, 3"),
-    rows("select * from daily_balances order by date, pool_address, provider_address"),
-    rows("select provider_address, total_liquidity, weighted_liquidity from provider_balances order by 1"),
-    rows("select token_address, date, price from token_prices order by 1, 2"),
-    store.blocks.tip()?.stateDigest,
-  ];
-}
+  store.write(() => store.refetches.order({ kind: "refetch", pool: toAddress(pool) }, reason, store.nowIso()));
 
 async function straight(chain: FakeChain, programme: Programme): Promise<unknown> {
   const { store } = new TestLedger(chain.fetch, { programme });
@@ -220,7 +203,7 @@ describe("a pool whose history is fetched again", () => {
   it("is ordered only where it can be, with a reason", async () => {
     const { run } = await programmeLedger();
     const unknown = await run("pool", "refetch", `0x${"9".repeat(40)}`, "--reason", "x");
-    expect([unknown.code, unknown.err.includes("the ledger does not follow it")]).toEqual([64, true]);
+    expect([unknown.code, unknown.err.includes("the ledger does not follow pool")]).toEqual([64, true]);
     expect((await run("pool", "refetch", POOL)).code).toBe(64);
     expect((await run("pool", "refetch", POOL, "--reason", " ")).code).toBe(64);
     expect((await run("status", "--json")).out).toContain('"refetching":[]');

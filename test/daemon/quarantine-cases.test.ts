@@ -1,8 +1,9 @@
 import { expect, it } from "vitest";
 import { sha256 } from "../../src/cli/platform.ts";
 import { parseProgramme } from "../../src/config.ts";
+import { waitingFor } from "../../src/daemon/epoch-waits.ts";
 import { leaveOutUpTo } from "../../src/daemon/leave-out.ts";
-import { finalise, rewardingOf, waitingFor } from "../../src/daemon/rewards.ts";
+import { finalise, rewardingOf } from "../../src/daemon/rewards.ts";
 import { problemsOf } from "../../src/store/inspect.ts";
 import { SingletonModel } from "../models/singleton.ts";
 import { FakeChain, type FakeLog } from "../support/fake-chain.ts";

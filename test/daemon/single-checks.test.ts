@@ -4,7 +4,8 @@ import stakingAbi from "../../abi/synthetix-staking-rewards.json" with { type: "
 import stakerAbi from "../../abi/uniswap-v3-staker.json" with { type: "json" };
 import { parseProgramme } from "../../src/config.ts";
 import type { Block, LogBlock, Range } from "../../src/core/chain.ts";
-import { applyTransaction, routesOf } from "../../src/core/decode/transaction.ts";
+import { routesOf } from "../../src/core/decode/routes.ts";
+import { applyTransaction } from "../../src/core/decode/transaction.ts";
 import type { LpLedgerError } from "../../src/core/errors.ts";
 import { toAddress, toHash } from "../../src/core/hex.ts";
 import { finalOf } from "../../src/core/verdict.ts";

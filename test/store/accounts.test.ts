@@ -9,7 +9,7 @@ it("writes an account again that was written before and taken back, whichever wa
   const { store } = new TestLedger(new FakeChain().fetch);
   const [pool] = testProgramme().pools;
   if (pool === undefined) throw new Error("no pool");
-  store.write(() => store.putPool(pool));
+  store.write(() => store.pools.put(pool));
   const provider = toAddress(addressOf(7));
   const key = { pool: pool.address, position: "", provider, kind: "holder" } as const;
   const account = opened(store.accounts.nextAccountId(), key, null, 7);

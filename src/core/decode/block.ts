@@ -4,7 +4,8 @@ import type { LedgerEvent } from "../ledger.ts";
 import { endOfTransaction } from "../log-bytes.ts";
 import type { Pool } from "../programme.ts";
 import type { Place } from "./reading.ts";
-import { type AppliedTransaction, applyAlone, applyTransaction, type Routes } from "./transaction.ts";
+import type { Routes } from "./routes.ts";
+import { type AppliedTransaction, applyAlone, applyTransaction } from "./transaction.ts";
 
 /** Applies the logs of a block to the books, transaction by transaction; see `applyTransaction`. */
 export function applyBlock(books: Books, routes: Routes, logs: readonly Log[], place: Place): AppliedTransaction {

@@ -40,6 +40,7 @@ export function poolCreated(
     Address,
   ];
   const address = (values["pair"] ?? values["pool"] ?? values["id"]) as Address;
+  if (factory.except.includes(address)) return undefined;
   const fee = values["fee"];
   if (typeof fee === "bigint" || typeof fee === "number") {
     if (factory.fees.length > 0 && !factory.fees.includes(Number(fee))) return undefined;
@@ -60,7 +61,8 @@ export function poolOfFactory(
   tokens: readonly [Address, Address],
   made: Omit<Discovered, "factory">,
 ): Pool {
-  const { protocol, managers, caveats } = factory;
+  const { protocol, managers } = factory;
+  const caveats = [...new Set([...factory.caveats, ...(factory.poolCaveats.get(address) ?? [])])];
   const { form, singleton } = protocolOf(factory);
   const [first, second] = tokens.map(
     (each): Token =>

@@ -2,14 +2,10 @@ import type { Account } from "../accounts.ts";
 import type { Books } from "../books.ts";
 import type { Log } from "../chain.ts";
 import { broken } from "../errors.ts";
-import { ANSWER_UPDATED } from "../feeds.ts";
-import { groupBy } from "../group.ts";
 import type { Address } from "../hex.ts";
 import { followToken, type LedgerEvent, type Posting, post } from "../ledger.ts";
 import { topicOf } from "../log-bytes.ts";
-import { aggregatorsOf, type Factory, type Pool, type Programme, type Wrapper } from "../programme.ts";
-import { isStopped, type Stops } from "../quarantine.ts";
-import { factoryShapes } from "./factories.ts";
+import type { Pool } from "../programme.ts";
 import { NewTokens } from "./new-tokens.ts";
 import { protocolOf } from "./protocols.ts";
 import {
@@ -21,7 +17,7 @@ import {
   type Reader,
   type Reading,
 } from "./reading.ts";
-import type { Shapes } from "./words.ts";
+import { emitterOf, isOut, isWrapperOut, type Routes } from "./routes.ts";
 import { WRAPPERS, WrapperLogs } from "./wrappers.ts";
 
 /** What one transaction did to the ledger; events and postings in log order. */
@@ -29,79 +25,6 @@ export interface AppliedTransaction {
   readonly events: readonly LedgerEvent[];
   readonly postings: readonly { readonly event: LedgerEvent; readonly posting: Posting }[];
   readonly pools: ReadonlySet<Pool>;
-}
-
-/** Whose logs an address emits: a pool's, those of many pools in one contract, or a position manager's. */
-export interface Routes {
-  readonly pools: Map<Address, Pool>;
-  /** By the emitting contract; of a singleton by contract and first topic. */
-  readonly emitters: Map<string, Pool>;
-  readonly managers: ReadonlyMap<Address, Protocol>;
-  readonly wrappers: ReadonlyMap<Address, readonly Wrapper[]>;
-  readonly factories: ReadonlyMap<Address, Factory>;
-  /** Aggregators of Chainlink feeds. */
-  readonly feeds: ReadonlySet<Address>;
-  /** Pools of which nothing counts from a transaction on: it is as if nobody followed them. */
-  stops: Stops;
-}
-
-export function routesOf(programme: Programme): Routes {
-  const managers = new Map<Address, Protocol>();
-  for (const each of [...programme.pools, ...programme.factories])
-    for (const manager of each.managers) managers.set(manager, protocolOf(each));
-  const wrappers = groupBy(programme.wrappers, ({ address }) => address);
-  const factories = new Map(programme.factories.map((each) => [each.address, each]));
-  const feeds = new Set(aggregatorsOf(programme).map(({ address }) => address));
-  const routes: Routes = {
-    pools: new Map(),
-    emitters: new Map(),
-    managers,
-    wrappers,
-    factories,
-    feeds,
-    stops: new Map(),
-  };
-  for (const pool of programme.pools) addRoute(routes, pool);
-  return routes;
-}
-
-/** From now on the pool's logs are its own. */
-export function addRoute(routes: Routes, pool: Pool): void {
-  const { singleton } = protocolOf(pool);
-  for (const each of pool.contracts) routes.emitters.set(singleton ? `${each}|${pool.address}` : each, pool);
-  routes.pools.set(pool.address, pool);
-}
-
-/** The pool whose log it is. */
-function emitterOf({ emitters }: Routes, log: Log): Pool | undefined {
-  return emitters.get(log.address) ?? emitters.get(`${log.address}|${log.topics[1]}`);
-}
-
-/** Whether a log can mean anything: pools that a factory makes are not all followed. */
-export function isHeard(routes: Routes, log: Log): boolean {
-  const { managers, wrappers, factories, feeds } = routes;
-  const { address } = log;
-  return emitterOf(routes, log) !== undefined || [managers, wrappers, factories, feeds].some((of) => of.has(address));
-}
-
-/** Every topic0 the decoders hear, ascending: the log filter. */
-export function topicsHeard(programme: Programme): readonly string[] {
-  const topics = new Set<string>();
-  const add = (shapes: Shapes): void => {
-    for (const topic of shapes.keys()) topics.add(topic);
-  };
-  for (const pool of programme.pools) {
-    const { shapes, managers } = protocolOf(pool);
-    add(shapes);
-    if (pool.managers.length > 0 && managers !== undefined) add(managers);
-  }
-  for (const factory of programme.factories) {
-    const { shapes, managers } = protocolOf(factory);
-    for (const each of [factoryShapes(factory), shapes, ...(managers === undefined ? [] : [managers])]) add(each);
-  }
-  if (aggregatorsOf(programme).length > 0) topics.add(ANSWER_UPDATED);
-  for (const { kind } of programme.wrappers) add(WRAPPERS.get(kind)?.shapes ?? new Map());
-  return [...topics].sort();
 }
 
 /** Applies a log that is all a transaction has for us, if it can be read by itself. @returns its pool; undefined where it cannot. */
@@ -156,6 +79,7 @@ export function applyTransaction(books: Books, routes: Routes, logs: readonly Lo
     for (const wrapper of routes.wrappers.get(log.address) ?? []) {
       const heard = heardIn(WRAPPERS.get(wrapper.kind)?.shapes ?? new Map(), log);
       if (heard === undefined || (wrapper.pool !== null && isGone(wrapper.pool))) continue;
+      if (first !== undefined && isWrapperOut(routes, wrapper, place, first)) continue;
       claims ??= new WrapperLogs(reading);
       claims.read(wrapper, heard);
     }
@@ -168,22 +92,20 @@ export function applyTransaction(books: Books, routes: Routes, logs: readonly Lo
   if (events.length === 0) return { events, postings, pools };
   events.sort((a, b) => a.logIndex - b.logIndex);
   const ordered = inOrder(postings);
-  requireCovered(ordered, place);
+  if (first !== undefined) requireCovered(routes, ordered, place, first);
   return { events, postings: ordered, pools };
 }
 
-/** Whether nothing of a transaction that begins with a log counts for a pool. */
-function isOut({ stops }: Routes, pool: Address, place: Place, { logIndex }: Log): boolean {
-  return stops.size > 0 && isStopped(stops.get(pool), place, logIndex);
-}
-
 /** W-1: a wrapper holds at least what its users claim; everybody else was held to that log by log. */
-function requireCovered(postings: AppliedTransaction["postings"], place: Place): void {
+function requireCovered(routes: Routes, postings: AppliedTransaction["postings"], place: Place, first: Log): void {
   for (const { event, posting } of postings) {
     const { account } = posting;
     if (account.kind !== "holder" || account.balance >= 0n) continue;
+    const own = routes.wrappers.get(account.provider)?.find(({ pool }) => pool === event.pool.address);
+    // What its users claimed last stays as it was; that it holds less is why it is stopped.
+    if (own !== undefined && isWrapperOut(routes, own, place, first)) continue;
     const why = `the users of the wrapper ${account.provider} claim more than it holds: a transfer or a claim is missing, or its logs mean something else`;
-    throw broken("W-1", event.pool, place, event, "at least 0", account.balance, why);
+    throw broken("W-1", event.pool, place, event, "at least 0", account.balance, why, account.provider);
   }
 }
 

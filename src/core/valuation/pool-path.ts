@@ -88,6 +88,7 @@ function ratesIn(pool: Pool, state: Span["state"]): readonly bigint[] | null {
  */
 export function loggedAmounts(pool: Pool, spans: readonly Span[]): Amounts | null {
   if (pool.form === "shares" && pool.valuation.by !== "balances") return null;
+  if (pool.caveats.includes("rebasing-token")) return null;
   const sums = pool.tokens.map(() => 0n);
   for (const { startSec, endSec, state } of spans) {
     const amounts = state.kind === "reserves" ? [state.reserve0, state.reserve1] : state.amounts;

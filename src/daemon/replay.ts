@@ -1,0 +1,111 @@
+import type { Books } from "../core/books.ts";
+import type { LogBlock } from "../core/chain.ts";
+import { dayOf } from "../core/day.ts";
+import { type Routes, routesOf } from "../core/decode/routes.ts";
+import { type AppliedTransaction, applyTransaction } from "../core/decode/transaction.ts";
+import type { Sha256 } from "../core/digest.ts";
+import { findingOf } from "../core/errors.ts";
+import type { Address } from "../core/hex.ts";
+import { endOfTransaction } from "../core/log-bytes.ts";
+import { isSameState, type PoolState } from "../core/pool-state.ts";
+import type { Pool, Programme } from "../core/programme.ts";
+import { isStopped, type Quarantine, type Stop } from "../core/quarantine.ts";
+import type { Store } from "../store/store.ts";
+import { touchedBy, withDiscovered } from "./followed.ts";
+import { forgetQuarantinedPrices } from "./quarantined-prices.ts";
+import { rebuild } from "./rebuild.ts";
+
+/** What came of a pool in quarantine whose kept logs were applied. */
+export interface Replayed {
+  readonly events: number;
+  /** Where it is stopped again: something does not hold still, or something else later. */
+  readonly again: Quarantine | undefined;
+}
+
+/**
+ * Lets a pool in quarantine go on by the logs that were kept since, as its entry in the programme is now, and rebuilds what rests on it:
+ * without the node. What does not hold still stops it there. The caller holds the transaction. @returns undefined where the pool is in no
+ * quarantine any more, or not everything was kept
+ */
+export function replay(
+  store: Store,
+  named: Programme,
+  sha256: Sha256,
+  address: Address,
+  reason: string,
+): Replayed | undefined {
+  const programme = withDiscovered(store, named);
+  const pool = programme.pools.find((each) => each.address === address);
+  const quarantine = store.quarantines.all().find((each) => each.pool === address && each.wrapper === null);
+  if (pool === undefined || quarantine === undefined || !store.quarantines.isKept(address)) return undefined;
+  const digestBefore = store.accounts.poolDigest(address);
+  const tip = store.blocks.tip()?.number ?? 0;
+  const { events, again } = applyKept(store, programme, pool, quarantine.stop);
+  forgetQuarantinedPrices(store, programme, new Set([address]));
+  store.quarantines.remove(address);
+  store.findings.closePool(address, tip, reason);
+  if (again !== undefined) {
+    store.quarantines.insert(again, touchedBy(again, programme), store.nowIso());
+    store.findings.insert(again.finding);
+  }
+  rebuild(store, programme, sha256, new Set([address]));
+  if (store.quarantines.all().length === 0) store.quarantinedLogs.clear();
+  store.refetches.done(address, tip, digestBefore, store.accounts.poolDigest(address));
+  return { events, again };
+}
+
+/** Writes the events and states that a pool's kept logs make, up to the first transaction that does not hold. */
+function applyKept(store: Store, programme: Programme, pool: Pool, stop: Stop): Replayed {
+  const { address } = pool;
+  const wrappers = programme.wrappers.filter((each) => each.pool === null || each.pool === address);
+  const routes = routesOf({ ...programme, pools: [pool], factories: [], wrappers });
+  const stops = store.quarantines.stops().get(address);
+  routes.stops = new Map([[address, { whole: undefined, wrappers: stops?.wrappers ?? new Map() }]]);
+  const books = store.books();
+  let [events, again]: [number, Quarantine | undefined] = [0, undefined];
+  // Of the block in which it was stopped, what its earlier transactions left is replaced.
+  const from = "blockNumber" in stop ? stop.blockNumber : undefined;
+  let before = store.states.atOrBelow(address, from === undefined ? Number.MAX_SAFE_INTEGER : from - 1);
+  for (const block of store.quarantinedLogs.from(from ?? 0)) {
+    const made = applyStopped(books, routes, pool, block, stop);
+    for (const event of made.events) store.events.insert(block, event);
+    if (made.events.length > 0 && store.blocks.at(block.number) === undefined) {
+      const { number, hash, parentHash, timestampSec } = block;
+      store.insertBlock({ number, hash, parentHash, timestampSec, eventCount: made.events.length, stateDigest: "" });
+    }
+    if (made.state !== undefined) {
+      if (block.number === from) store.states.remove(address, block.number);
+      if (!isSameState(made.state, before)) store.states.insert(address, block.number, block.timestampSec, made.state);
+      before = made.state;
+    } else if (block.number === from) before = store.states.atOrBelow(address, from);
+    events += made.events.length;
+    again = made.again;
+    if (again !== undefined) break;
+  }
+  return { events, again };
+}
+
+/** Applies what a block has of a pool from where it was stopped on, transaction by transaction. */
+function applyStopped(books: Books, routes: Routes, pool: Pool, { logs, number, timestampSec }: LogBlock, stop: Stop) {
+  const place = { blockNumber: number, timestampSec };
+  const events: AppliedTransaction["events"][number][] = [];
+  let state: PoolState | undefined;
+  for (let begin = 0, end = 0; begin < logs.length; begin = end) {
+    end = endOfTransaction(logs, begin);
+    const all = logs.slice(begin, end);
+    const logIndex = all[0]?.logIndex ?? 0;
+    if (!isStopped(stop, place, logIndex)) continue;
+    try {
+      const applied = applyTransaction(books, routes, all, place);
+      events.push(...applied.events);
+      if (applied.pools.has(pool)) state = books.stateOf(pool);
+    } catch (error) {
+      const finding = findingOf(error);
+      if (finding?.pool !== pool.address) throw error;
+      const stopAgain = { blockNumber: number, logIndex };
+      const again = { pool: pool.address, wrapper: null, stop: stopAgain, firstDay: dayOf(timestampSec), finding };
+      return { events, state, again };
+    }
+  }
+  return { events, state, again: undefined };
+}

@@ -1,0 +1,148 @@
+import { expect, it } from "vitest";
+import { sha256 } from "../../src/cli/platform.ts";
+import { parseProgramme } from "../../src/config.ts";
+import { toAddress } from "../../src/core/hex.ts";
+import type { Programme } from "../../src/core/programme.ts";
+import { adoptRules, compareProgramme } from "../../src/daemon/adopt.ts";
+import { replay } from "../../src/daemon/replay.ts";
+import { problemsOf } from "../../src/store/inspect.ts";
+import type { Store } from "../../src/store/store.ts";
+import { FakeChain } from "../support/fake-chain.ts";
+import { TestLedger } from "../support/ledger.ts";
+import { saidBy } from "../support/said.ts";
+import { PAIR, POOL, worldProgramme } from "../support/world.ts";
+
+const SETTLE = { blocksMin: 1, rangesMax: 50 };
+const [SWAP_V2, COLLECT] = ["0xd78ad95f", "0x70935338"];
+const [pair, pool] = worldProgramme()["pools"] as readonly [object, object];
+const word = (value: bigint): string => value.toString(16).padStart(64, "0");
+
+/** What a token of a pool does in a transfer: the pool's own log is not what moved, for ever. */
+const HOOKS = [
+  { of: PAIR, identity: "V2-2", caveat: "fee-on-transfer", topic: SWAP_V2, at: 0 },
+  { of: POOL, identity: "V3-8", caveat: "rebasing-token", topic: COLLECT, at: 1 },
+] as const;
+type Hook = (typeof HOOKS)[number];
+
+const programmeOf = (hook: Hook, withCaveat: boolean): Programme => {
+  const own = (of: string, entry: object) =>
+    of === hook.of && withCaveat ? { ...entry, caveats: [hook.caveat] } : entry;
+  const pools = [own(PAIR, pair), own(POOL, pool)];
+  return parseProgramme(
+    worldProgramme({ finality: { fallbackDepth: 12, minDepth: 0 }, pools }),
+    "the test's programme",
+  );
+};
+
+/** A chain on which one log of the pool, the n-th of its kind, says much more than there is. */
+function hooked({ of, topic, at }: Hook, nth: number, seed = 11): FakeChain | undefined {
+  const chain = new FakeChain({ secondsPerBlock: 9_000 });
+  chain.grow(90, seed);
+  const all = chain.blocks.flatMap(({ number, logs }) =>
+    logs
+      .filter(({ address, topics }) => address === of && String(topics[0]).startsWith(topic))
+      .map(({ logIndex }) => ({ number, logIndex })),
+  );
+  const hit = all[nth];
+  if (hit === undefined) return undefined;
+  chain.fault = (method, _params, result) =>
+    method === "eth_getLogs"
+      ? (result as { blockNumber: string; logIndex: string; data: string }[]).map((log) =>
+          Number(log.blockNumber) === hit.number && Number(log.logIndex) === hit.logIndex
+            ? {
+                ...log,
+                data: `0x${log.data.slice(2, 2 + at * 64)}${word(10n ** 30n)}${log.data.slice(2 + (at + 1) * 64)}`,
+              }
+            : log,
+        )
+      : result;
+  return chain;
+}
+
+async function followed(chain: FakeChain, programme: Programme, path?: string): Promise<TestLedger> {
+  const ledger = new TestLedger(chain.fetch, { programme, ...(path === undefined ? {} : { path }) });
+  for (let i = 0; i < 20; i++) await ledger.step({ settle: SETTLE, quarantine: true });
+  return ledger;
+}
+
+const resolved = (store: Store, programme: Programme, of: string): unknown => {
+  expect(["same", "ruled"]).toContain(compareProgramme(store, programme).kind);
+  return store.write(() => {
+    store.refetches.order({ kind: "replay", pool: toAddress(of) }, "its token is of that kind", store.nowIso());
+    adoptRules(store, programme, sha256);
+    return replay(store, programme, sha256, toAddress(of), "its token is of that kind");
+  });
+};
+
+it.each(HOOKS)(
+  "$identity: a pool goes on by what was kept, without the node, once its caveat is named",
+  async (hook) => {
+    let tried = 0;
+    for (let nth = 2; nth < 12 && tried < 3; nth++) {
+      const chain = hooked(hook, nth);
+      if (chain === undefined) break;
+      const [without, whole] = [programmeOf(hook, false), programmeOf(hook, true)];
+      const { store, close } = await followed(chain, without);
+      const [quarantine, ...others] = store.quarantines.all();
+      expect(others).toEqual([]);
+      if (quarantine?.finding.identity !== hook.identity) continue;
+      tried += 1;
+      expect(quarantine.pool).toBe(hook.of);
+      const asked = chain.requests;
+      expect(resolved(store, whole, hook.of)).toMatchObject({ again: undefined });
+      expect(chain.requests).toBe(asked);
+      const straight = await followed(chain, whole);
+      // What the pool holds is told by its logs up to the caveat, and by none where that was named from the beginning.
+      const [states, which] = [
+        hook.caveat === "fee-on-transfer",
+        (said: readonly unknown[]) => said.filter((_, i) => i !== 1 || states),
+      ];
+      expect(which(saidBy(store))).toEqual(which(saidBy(straight.store)));
+      expect(store.quarantines.all()).toEqual([]);
+      expect(store.findings.open()).toEqual([]);
+      expect([...store.quarantinedLogs.from(0)]).toEqual([]);
+      expect(problemsOf(store.db, sha256)).toEqual([]);
+      // It goes on from there as if nothing had been.
+      chain.grow(20, 3);
+      close();
+      const [later, too] = [await followed(chain, whole, store.db.name), await followed(chain, whole)];
+      expect(which(saidBy(later.store))).toEqual(which(saidBy(too.store)));
+    }
+    expect(tried).toBeGreaterThan(0);
+  },
+);
+
+it("stays where it was where the entry says the same, and says so", async () => {
+  const hook = HOOKS[0];
+  const chain = hooked(hook, 3);
+  if (chain === undefined) throw new Error("too few swaps");
+  const programme = programmeOf(hook, false);
+  const { store } = await followed(chain, programme);
+  const before = [store.quarantines.all(), saidBy(store), [...store.quarantinedLogs.from(0)].length];
+  expect(resolved(store, programme, hook.of)).toMatchObject({ again: { finding: { identity: "V2-2" } } });
+  expect([store.quarantines.all(), saidBy(store), [...store.quarantinedLogs.from(0)].length]).toEqual(before);
+  expect(store.refetches.all()).toMatchObject([{ kind: "replay", pool: hook.of }]);
+  expect(store.findings.open()).toHaveLength(1);
+});
+
+it("what is kept goes with a reorg, and what replaces it is kept", async () => {
+  const hook = HOOKS[0];
+  const chain = hooked(hook, 3);
+  if (chain === undefined) throw new Error("too few swaps");
+  chain.finalized = 0;
+  const deep = (withCaveat: boolean): Programme => ({
+    ...programmeOf(hook, withCaveat),
+    finality: { fallbackDepth: 300, minDepth: 0 },
+  });
+  const ledger = new TestLedger(chain.fetch, { programme: deep(false) });
+  for (let i = 0; i < 3; i++) await ledger.step({ quarantine: true });
+  const { store } = ledger;
+  const stop = store.quarantines.all()[0]?.stop as { readonly blockNumber: number };
+  chain.reorg(stop.blockNumber + 5, 40, 77);
+  for (let i = 0; i < 3; i++) await ledger.step({ quarantine: true });
+  expect(store.blocks.tip()?.hash).toBe(chain.head.hash);
+  resolved(store, deep(true), hook.of);
+  const straight = new TestLedger(chain.fetch, { programme: deep(true) });
+  for (let i = 0; i < 3; i++) await straight.step({ quarantine: true });
+  expect(saidBy(store)).toEqual(saidBy(straight.store));
+});

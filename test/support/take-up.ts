@@ -1,0 +1,26 @@
+import { pino } from "pino";
+import type { ContractReader } from "../../src/chain/calls.ts";
+import { takeUp } from "../../src/cli/take-up.ts";
+import type { Programme } from "../../src/core/programme.ts";
+import { type ConvergeOptions, converge } from "../../src/daemon/converge.ts";
+import { withDiscovered } from "../../src/daemon/followed.ts";
+import type { Store } from "../../src/store/store.ts";
+import type { FakeChain } from "./fake-chain.ts";
+import { temporaryFolder } from "./ledger.ts";
+import { chainPort } from "./port.ts";
+
+const { signal } = new AbortController();
+const SETTLE = { blocksMin: 1, rangesMax: 50 };
+
+/** Does what a start does about its programme file and what was ordered, before it follows the chain. */
+export async function takenUp(store: Store, chain: FakeChain, programme: Programme): Promise<void> {
+  const settings = { databasePath: `${temporaryFolder()}/side.sqlite` };
+  const context = { settings, programme } as unknown as Parameters<typeof takeUp>[0];
+  const reader = { hasCode: async () => false } as unknown as ContractReader;
+  const waiting = { signal, reader } as unknown as Parameters<typeof takeUp>[3];
+  await takeUp(context, store, pino({ level: "silent" }), waiting, async (keeper, pools, until) => {
+    const how: ConvergeOptions = { settle: SETTLE, quarantine: true, ...(until === undefined ? {} : { until }) };
+    for (let i = 0; i < 10; i++)
+      await converge(keeper, chainPort(chain.fetch, withDiscovered(keeper.store, pools)), signal, how);
+  });
+}
