@@ -31,6 +31,7 @@ export interface LifePlan {
   readonly programme: Programme;
   readonly random: () => number;
   readonly settleMin: number;
+  readonly quarantine: boolean;
   readonly acceptDeepReorg?: string;
   /** After every commit, inside the process that made it. */
   onCommit(store: Store): void;
@@ -66,7 +67,7 @@ export class Life {
   }
 
   async #live(): Promise<void> {
-    const { time, rpcs, programme, random, settleMin, acceptDeepReorg, onTold } = this.#plan;
+    const { time, rpcs, programme, random, settleMin, quarantine, acceptDeepReorg, onTold } = this.#plan;
     const followed = new FollowedChain(rpcs, withDiscovered(this.store, programme), {
       clock: time,
       random,
@@ -84,6 +85,7 @@ export class Life {
         stallMs: () => 60_000,
         once: false,
         settle: { blocksMin: settleMin, rangesMax: 4 },
+        quarantine,
         ...(acceptDeepReorg === undefined ? {} : { acceptDeepReorg: toHash(acceptDeepReorg) }),
         onStep: ({ settling }) => {
           if (settling !== "done") this.settlingWaits = settling === "waits";

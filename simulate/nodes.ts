@@ -16,6 +16,8 @@ export interface NodesWorld {
   finalized(): number | null;
   /** A block is lied about once in a run, whoever lies: a lie told by everybody always cannot be found out. */
   readonly liedAbout: Set<number>;
+  /** A pool of whose logs all nodes leave some out, whoever asks how, for a while. */
+  poolLie: { readonly contracts: ReadonlySet<string>; readonly isHidden: (log: RawLog) => boolean } | undefined;
   readonly injected: Map<Fault, number>;
   readonly violations: string[];
 }
@@ -150,11 +152,27 @@ export class SimNode {
       if (fromBlock !== undefined && Number(toBlock) - Number(fromBlock) >= rangeMax)
         throw new Error(`query exceeds max block range ${rangeMax}`);
     }
-    const honest = answerOf({ blocks, finalized, chainId, withBlockTimestamp, receipts }, method, params);
+    const honest = this.#withoutHidden(
+      method,
+      answerOf({ blocks, finalized, chainId, withBlockTimestamp, receipts }, method, params),
+    );
     if (method === "eth_getLogs") return this.#spoiled(honest as readonly RawLog[], params);
     if (method === "eth_getBlockByNumber" && this.#blind && String(params[0]).startsWith("0x")) return null;
     if (method.endsWith("Receipts") || method.endsWith("Receipt")) return this.#shortened(honest);
     return method.startsWith("eth_getBlockBy") ? this.#header(honest) : honest;
+  }
+
+  /** What all nodes leave out of what they say of one pool. */
+  #withoutHidden(method: string, told: unknown): unknown {
+    const { poolLie } = this.#world;
+    if (poolLie === undefined || told === null) return told;
+    const left = (logs: readonly RawLog[]): readonly RawLog[] =>
+      logs.filter((log) => !poolLie.contracts.has(log.address) || !poolLie.isHidden(log));
+    if (method === "eth_getLogs") return left(told as readonly RawLog[]);
+    if (!method.endsWith("Receipts") && !method.endsWith("Receipt")) return told;
+    const receipts = [told].flat() as unknown as readonly ({ readonly logs: readonly RawLog[] } | null)[];
+    const shown = receipts.map((each) => (each === null ? each : { ...each, logs: left(each.logs) }));
+    return Array.isArray(told) ? shown : shown[0];
   }
 
   /** The chain as this node shows it to this call. */

@@ -7,10 +7,11 @@ import { sha256 } from "../src/cli/platform.ts";
 import { parseProgramme } from "../src/config.ts";
 import { LpLedgerError } from "../src/core/errors.ts";
 import { ZERO_ADDRESS } from "../src/core/hex.ts";
-import type { Programme } from "../src/core/programme.ts";
+import type { Pool, Programme } from "../src/core/programme.ts";
 import { adoptProgramme } from "../src/daemon/adopt.ts";
 import { Bookkeeper } from "../src/daemon/bookkeeper.ts";
 import { converge } from "../src/daemon/converge.ts";
+import { withDiscovered } from "../src/daemon/followed.ts";
 import { rebuild } from "../src/daemon/rebuild.ts";
 import { openForWriting } from "../src/store/open.ts";
 import { Store } from "../src/store/store.ts";
@@ -23,8 +24,9 @@ import { SHARE, WRAPPED_KINDS, WrappedModel } from "../test/models/wrapped.ts";
 import { dumpOf } from "../test/support/dump.ts";
 import { type FakeBlock, FakeChain } from "../test/support/fake-chain.ts";
 import { chainPort, stillClock } from "../test/support/port.ts";
+import { takenUp } from "../test/support/take-up.ts";
 import { worldProgramme } from "../test/support/world.ts";
-import { FAULTS, type Fault, LIES, TIME_LIES } from "./faults.ts";
+import { FAULTS, type Fault, LIES, type RawLog, TIME_LIES } from "./faults.ts";
 import { CRASH_POINTS, cutLog, Killed, Life } from "./life.ts";
 import { type NodesWorld, type NodeTraits, SECRET, SimNode } from "./nodes.ts";
 import { Oracle } from "./oracle.ts";
@@ -78,6 +80,9 @@ class Simulation {
   /** Block hashes are those of the headers, so that no time can be wrong. */
   readonly #isProvable: boolean;
   readonly #settleMin: number;
+  readonly #quarantine: boolean;
+  /** The pool of which all nodes leave logs out for a while. */
+  #hidden: Pool | undefined;
   readonly #counts: Record<string, number> = {};
   readonly #seed: number;
   readonly #age: number;
@@ -126,7 +131,12 @@ class Simulation {
     this.#programme = programmeOf(models, this.#age + 1);
     this.#byTag = this.#random() < 0.5;
     this.#settleMin = this.#one([1, 1, 5]);
-    this.#enabled = new Set(FAULTS.filter(() => this.#random() < 0.25));
+    // Of every third ledger nothing is stopped alone, as its operator wants it.
+    this.#quarantine = seed % 3 !== 0;
+    const isPoolHidden = this.#quarantine && seed % 4 === 1;
+    const enabled = FAULTS.filter(() => this.#random() < 0.25);
+    // Where all nodes lie about one pool alone, whatever else is stopped is an error of ours.
+    this.#enabled = new Set(enabled.filter((each) => !isPoolHidden || !LIES.has(each)));
     this.#oracle = new Oracle(
       (hash) => this.#tree.get(hash),
       this.#enabled.has("other-fork") || this.#enabled.has("torn-batch"),
@@ -138,14 +148,35 @@ class Simulation {
       left: () => this.#left,
       finalized: () => this.#finalized(),
       liedAbout: new Set(),
+      poolLie: undefined,
       injected: new Map(),
       violations: [],
     };
+    if (isPoolHidden) this.#hideLogs();
     const count = this.#one([1, 1, 2, 3]);
     for (let i = 0; i < count; i++) this.#nodes.push(new SimNode(this.#world, this.#traits()));
     if (seed % 5 === 0 && count > 1) this.#nodes[count - 1] = this.#stranger();
     const balanced = count > 1 && this.#random() < 0.3 && seed % 5 !== 0;
     for (let i = 0; i < (balanced ? 1 : count); i++) this.#rpcs.push(this.#rpc(i, balanced));
+  }
+
+  /** All nodes leave out every fifth log of one pool, in every answer alike, until everything heals. */
+  #hideLogs(): void {
+    const { pools } = this.#programme;
+    const pool = pools[this.#seed % pools.length];
+    if (pool === undefined) return;
+    this.#hidden = pool;
+    const isHidden = (log: RawLog): boolean => {
+      if (pool.salted && (log["topics"] as readonly string[])[1] !== pool.address) return false;
+      const digest = createHash("sha256")
+        .update(`${log.blockHash} ${Number(log.logIndex)}`)
+        .digest();
+      if ((digest[0] ?? 0) % 5 !== 0) return false;
+      this.#world.liedAbout.add(Number(log.blockNumber));
+      this.#count("a log that all nodes leave out");
+      return true;
+    };
+    this.#world.poolLie = { contracts: new Set(pool.contracts), isHidden };
   }
 
   async play(): Promise<void> {
@@ -191,6 +222,7 @@ class Simulation {
       const others = this.#nodes.filter((each) => each.traits.chainId === 31337).length > 1;
       traits.down = i === 0 && others && this.#rpcs.length > 1 && this.#random() < 0.3;
     }
+    this.#world.poolLie = undefined;
     this.#stalledFinal = undefined;
     if (this.#life?.store.db.open === true) this.#life.fillDisk(false);
     this.#chain.grow(1, this.#seed + 7);
@@ -253,6 +285,7 @@ class Simulation {
         programme: this.#programme,
         random: this.#random,
         settleMin: this.#settleMin,
+        quarantine: this.#quarantine,
         ...(this.#accept === undefined ? {} : { acceptDeepReorg: this.#accept }),
         onCommit: (store) => this.#committed(store),
         onTold: (text) => this.#told(text),
@@ -297,6 +330,13 @@ class Simulation {
     const tip = store.blocks.tip();
     this.#trace.update(`${this.#time.nowMs()} ${tip?.number} ${tip?.stateDigest}\n`);
     this.#oracle.check(store.db);
+    if (this.#hidden === undefined) return;
+    const { address } = this.#hidden;
+    const other = store.quarantines.all().find(({ pool }) => pool !== address);
+    if (other !== undefined) throw new Error(`all nodes lie about pool ${address} alone, and ${other.pool} is stopped`);
+    this.#count(
+      `commits ${store.quarantines.all().length === 0 ? "beside a pool that is lied about" : "beside a pool in quarantine"}`,
+    );
   }
 
   /** A process that ended by itself: was that an honest way to end? */
@@ -457,7 +497,9 @@ class Simulation {
       const store = new Store(opened.db, stillClock);
       this.#told(JSON.stringify([store.config.all(), store.findings.open()]));
       this.#requireSoundRepairs(store);
-      const expected = await this.#straightDump(new Store(straight.db, stillClock));
+      const alone = new Store(straight.db, stillClock);
+      const expected = await this.#straightDump(alone);
+      if (this.#hidden !== undefined) await this.#fetchAgain(store, alone, this.#hidden);
       const actual = dumpOf(store);
       if (actual !== expected)
         throw new Error(`the ledger differs from a straight reading: ${firstDifference(actual, expected)}`);
@@ -470,9 +512,29 @@ class Simulation {
     }
   }
 
+  /** What nodes agreed to leave out nobody finds: an operator has that pool's history fetched again. All others never suffered. */
+  async #fetchAgain(store: Store, straight: Store, { address }: Pool): Promise<void> {
+    const othersIn = ({ db }: Store): string =>
+      ["lp_events", "pool_states", "positions"]
+        .flatMap((table) =>
+          db.prepare(`select * from ${table} where pool_address <> ? order by 1, 2, 3, 4`).raw().all(address),
+        )
+        .map((row) => JSON.stringify(row))
+        .join("\n");
+    const [ours, theirs] = [othersIn(store), othersIn(straight)];
+    if (ours !== theirs) throw new Error(`another pool suffered: ${firstDifference(ours, theirs)}`);
+    store.write(() => store.refetches.order({ kind: "refetch", pool: address }, "all nodes lied", store.nowIso()));
+    await takenUp(store, this.#chain, this.#programme, this.#newFile());
+    const port = chainPort(this.#chain.fetch, withDiscovered(store, this.#programme));
+    const keeper = new Bookkeeper(store, this.#programme, sha256);
+    for (let i = 0; i < 3; i++) await converge(keeper, port, new AbortController().signal, { quarantine: true });
+    this.#count("a pool was fetched again");
+  }
+
   /** Where no node left anything out, a second reading that differed means that the first was put together wrongly. */
   #requireSoundRepairs(store: Store): void {
     // And no repair may leave out what a block really holds: nodes lie about a block once, so certainty can be had.
+    if (this.#hidden !== undefined) return;
     for (const { hash, found } of store.db
       .prepare<[], { hash: string; found: number }>("select block_hash as hash, found_logs as found from repairs")
       .all()) {

@@ -9,15 +9,8 @@ import type { Reward } from "../core/rewards.ts";
 import { compareProgramme } from "../daemon/adopt.ts";
 import { waitingFor } from "../daemon/epoch-waits.ts";
 import { leaveOutUpTo } from "../daemon/leave-out.ts";
-import {
-  calculateUpTo,
-  epochOf,
-  finalise,
-  keepCalculated,
-  type Rewarding,
-  requireSame,
-  rewardingOf,
-} from "../daemon/rewards.ts";
+import { epochOf, type Rewarding, rewardingOf } from "../daemon/rewarding.ts";
+import { calculateUpTo, finalise, keepCalculated, requireSame } from "../daemon/rewards.ts";
 import type { LeftOut } from "../store/left-out.ts";
 import type { StoredEpoch } from "../store/rewards.ts";
 import type { Store } from "../store/store.ts";

@@ -23,6 +23,7 @@ const facts = (
 /** Every identity of the self-audit, in the order of `docs/identities.md`. */
 // biome-ignore format: a table, one identity a line
 export const IDENTITIES: ReadonlyMap<string, IdentityFacts> = new Map([
+  ["L-1", facts("a log of a known topic is one that a contract of its kind emits", "whoever makes the contract: it is of another kind than its entry says")],
   ["V2-1", facts("all holders together have the supply, and nobody gives up more than it has", "whoever makes the pair otherwise than its factory does (a migrator)", "no-locked-minimum")],
   ["V2-2", facts("reserves move by what Mint and Swap say", `${TOKEN}: it takes a fee, or sends the pair some in the callback`, "fee-on-transfer")],
   ["V2-3", facts("a Mint issues what its amounts buy", NODE)],

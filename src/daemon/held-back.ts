@@ -11,7 +11,7 @@ import type { QuarantinedDay } from "../store/held-back.ts";
 import { accountsAt } from "../store/read.ts";
 import type { Store } from "../store/store.ts";
 import { withDiscovered } from "./followed.ts";
-import type { Rewarding } from "./rewards.ts";
+import type { Rewarding } from "./rewarding.ts";
 
 /** Whether a rule says that nobody waits for what is in quarantine on a day. */
 export function isExcluded({ excludedPools }: RewardRules, { date, pool, wrapper }: QuarantinedDay): boolean {

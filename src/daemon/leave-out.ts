@@ -10,7 +10,7 @@ import type { LeftOut, UnvaluedRow } from "../store/left-out.ts";
 import type { Store } from "../store/store.ts";
 import { waitingFor } from "./epoch-waits.ts";
 import { withDiscovered } from "./followed.ts";
-import type { Rewarding } from "./rewards.ts";
+import type { Rewarding } from "./rewarding.ts";
 import { keepStandingsFrom, uncountedOn } from "./tiers.ts";
 
 /** What to leave out by, and what somebody asks to be left out besides. */

@@ -11,44 +11,13 @@ import {
 } from "../core/epoch-record.ts";
 import { invariant, LpLedgerError } from "../core/errors.ts";
 import { toPoolId } from "../core/hex.ts";
-import type { Programme } from "../core/programme.ts";
 import { type Before, leftBy, NOTHING_BEFORE, rewardsOf } from "../core/rewards.ts";
-import type { Epoch, RewardRules, Rules } from "../core/rules.ts";
+import type { Epoch, RewardRules } from "../core/rules.ts";
 import type { StoredEpoch } from "../store/rewards.ts";
 import type { Store } from "../store/store.ts";
 import { lastDayOf, waitingFor } from "./epoch-waits.ts";
 import { heldThen, holdingOf } from "./held-back.ts";
-
-/** A programme that has rewards. */
-export interface Rewarding {
-  readonly programme: Programme;
-  readonly rules: Rules;
-  readonly rewards: RewardRules;
-}
-
-/** @throws NO_REWARDS where the programme file names none. */
-export function rewardingOf(programme: Programme): Rewarding {
-  const { rules } = programme;
-  if (rules?.rewards == null)
-    throw new LpLedgerError("usage", "NO_REWARDS", "the programme file has no rewards", {
-      hint: "docs/rewards.md shows how schedule, tiers and rewards are written",
-    });
-  return { programme, rules, rewards: rules.rewards };
-}
-
-/** @throws NO_EPOCH where the programme has no epoch of that number. */
-export function epochOf({ rewards }: Rewarding, number: number): Epoch {
-  const epoch = rewards.epochs[number - 1];
-  if (epoch !== undefined) return epoch;
-  throw new LpLedgerError(
-    "usage",
-    "NO_EPOCH",
-    `there is no epoch ${number}: the programme has ${rewards.epochs.length}`,
-    {
-      exitCode: 64,
-    },
-  );
-}
+import { epochOf, type Rewarding } from "./rewarding.ts";
 
 /**
  * Calculates an epoch, and those before it that are not final, since what they leave over goes on; ascending. The caller

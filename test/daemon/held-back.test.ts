@@ -7,13 +7,14 @@ import type { Programme } from "../../src/core/programme.ts";
 import { split } from "../../src/core/split.ts";
 import { waitingFor } from "../../src/daemon/epoch-waits.ts";
 import { rebuild } from "../../src/daemon/rebuild.ts";
-import { finalise, requireSame, rewardingOf } from "../../src/daemon/rewards.ts";
+import { rewardingOf } from "../../src/daemon/rewarding.ts";
+import { finalise, requireSame } from "../../src/daemon/rewards.ts";
 import { problemsOf } from "../../src/store/inspect.ts";
 import type { Store } from "../../src/store/store.ts";
 import { WrappedModel } from "../models/wrapped.ts";
 import { encodeLog } from "../support/encode.ts";
 import { FakeChain } from "../support/fake-chain.ts";
-import { TestLedger } from "../support/ledger.ts";
+import { TestLedger, temporaryFolder } from "../support/ledger.ts";
 import { addressOf } from "../support/logs.ts";
 import { takenUp } from "../support/take-up.ts";
 import { PAIR, TOKENS, worldProgramme } from "../support/world.ts";
@@ -124,7 +125,7 @@ describe("a pool in quarantine that a rule excludes", () => {
     store.write(() =>
       store.refetches.order({ kind: "refetch", pool: toAddress(PAIR) }, "the node lied", store.nowIso()),
     );
-    await takenUp(store, chain, programme);
+    await takenUp(store, chain, programme, `${temporaryFolder()}/ledger.sqlite`);
     close();
     const { store: again } = await followed(chain, programme, store.db.name);
     unchanged(again, programme, paid);
@@ -167,7 +168,7 @@ describe("a pool in quarantine that a rule excludes", () => {
       pools: [pool],
       rewards: rewards([{ pool: PAIR, from: "2026-01-01", until: "2026-01-04" }]),
     });
-    await takenUp(store, chain, without);
+    await takenUp(store, chain, without, `${temporaryFolder()}/ledger.sqlite`);
     unchanged(store, without, paid);
     const fourth = finalised(store, without, 4);
     const held = paid[2]?.record.tokens[0]?.heldBack;
@@ -221,7 +222,7 @@ it("a wrapper in quarantine that a rule excludes holds back what lay in it", asy
       store.nowIso(),
     ),
   );
-  await takenUp(store, chain, programmeOf([]));
+  await takenUp(store, chain, programmeOf([]), `${temporaryFolder()}/ledger.sqlite`);
   unchanged(store, programmeOf([]), paid);
   const fifth = finalised(store, programmeOf([]), 5).record.tokens[0];
   expect(BigInt(fifth?.releasedIn ?? 0)).toBe(

@@ -4,7 +4,7 @@ import { parseProgramme } from "../../src/config.ts";
 import { daysAfter } from "../../src/core/day.ts";
 import { waitingFor } from "../../src/daemon/epoch-waits.ts";
 import { rebuild } from "../../src/daemon/rebuild.ts";
-import { rewardingOf } from "../../src/daemon/rewards.ts";
+import { rewardingOf } from "../../src/daemon/rewarding.ts";
 import { problemsOf } from "../../src/store/inspect.ts";
 import type { Store } from "../../src/store/store.ts";
 import { FakeChain } from "../support/fake-chain.ts";

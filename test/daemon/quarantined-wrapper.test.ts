@@ -9,7 +9,7 @@ import { parseProgramme } from "../../src/config.ts";
 import { waitingFor } from "../../src/daemon/epoch-waits.ts";
 import { leaveOutUpTo } from "../../src/daemon/leave-out.ts";
 import { rebuild } from "../../src/daemon/rebuild.ts";
-import { rewardingOf } from "../../src/daemon/rewards.ts";
+import { rewardingOf } from "../../src/daemon/rewarding.ts";
 import { problemsOf } from "../../src/store/inspect.ts";
 import type { Store } from "../../src/store/store.ts";
 import { WrappedModel } from "../models/wrapped.ts";

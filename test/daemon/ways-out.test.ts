@@ -8,7 +8,8 @@ import type { Epoch } from "../../src/core/rules.ts";
 import { adoptProgramme, compareProgramme } from "../../src/daemon/adopt.ts";
 import { waitingFor } from "../../src/daemon/epoch-waits.ts";
 import { rebuild } from "../../src/daemon/rebuild.ts";
-import { finalise, requireSame, rewardingOf } from "../../src/daemon/rewards.ts";
+import { rewardingOf } from "../../src/daemon/rewarding.ts";
+import { finalise, requireSame } from "../../src/daemon/rewards.ts";
 import { problemsOf } from "../../src/store/inspect.ts";
 import type { OrderKind } from "../../src/store/refetches.ts";
 import type { Store } from "../../src/store/store.ts";
@@ -17,7 +18,7 @@ import { StakerModel } from "../models/staker.ts";
 import { WrappedModel } from "../models/wrapped.ts";
 import { encodeLog } from "../support/encode.ts";
 import { FakeChain } from "../support/fake-chain.ts";
-import { TestLedger } from "../support/ledger.ts";
+import { TestLedger, temporaryFolder } from "../support/ledger.ts";
 import { addressOf } from "../support/logs.ts";
 import { saidBy } from "../support/said.ts";
 import { takenUp } from "../support/take-up.ts";
@@ -72,7 +73,7 @@ describe("a pool that is dropped", () => {
       ordered(store, "drop", gone);
       expect(compareProgramme(store, whole).kind).toBe("same"); // Named still: followed still.
       expect(compareProgramme(store, without).kind).toBe("dropped");
-      await takenUp(store, chain, without);
+      await takenUp(store, chain, without, `${temporaryFolder()}/ledger.sqlite`);
       const { store: alone } = await followed(chain, without);
       expect(saidBy(store)).toEqual(saidBy(alone));
       expect(store.db.prepare("select pool_address from pools").pluck().all()).toEqual([gone === PAIR ? POOL : PAIR]);
@@ -82,7 +83,7 @@ describe("a pool that is dropped", () => {
       if (gone === POOL && isQuarantined) continue;
       // Named again later, its history is fetched like that of any pool.
       chain.fault = undefined;
-      await takenUp(store, chain, whole);
+      await takenUp(store, chain, whole, `${temporaryFolder()}/ledger.sqlite`);
       close();
       const again = await followed(chain, whole, store.db.name);
       expect(saidBy(again.store)).toEqual(saidBy((await followed(chain, whole)).store));
@@ -105,7 +106,7 @@ describe("a pool that is dropped", () => {
     const rewarding = rewardingOf(whole);
     const { epoch } = store.write(() => finalise(store, rewarding, sha256, 1));
     ordered(store, "drop", PAIR);
-    await takenUp(store, chain, without);
+    await takenUp(store, chain, without, `${temporaryFolder()}/ledger.sqlite`);
     const isTrue = (): void => {
       expect(store.rewards.epoch(1)).toEqual(epoch);
       requireSame(store, rewardingOf(without), sha256, epoch);
@@ -130,7 +131,7 @@ describe("a pool that is dropped", () => {
         .all();
     expect(weights(store)).toEqual(weights(alone.store));
     expect(store.write(() => finalise(store, rewardingOf(without), sha256, 2)).isNew).toBe(true);
-    await takenUp(store, chain, whole);
+    await takenUp(store, chain, whole, `${temporaryFolder()}/ledger.sqlite`);
     isTrue();
     close();
     const { store: again } = await followed(chain, whole, store.db.name);
@@ -168,7 +169,7 @@ describe("a pool that a factory made", () => {
     const stillLying = chain.fault;
     chain.fault = undefined;
     ordered(store, "refetch", address);
-    await takenUp(store, chain, whole);
+    await takenUp(store, chain, whole, `${temporaryFolder()}/ledger.sqlite`);
     expect(store.quarantines.all()).toEqual([]);
     expect(store.findings.open()).toEqual([]);
     const straight = await followed(chain, whole);
@@ -177,7 +178,7 @@ describe("a pool that a factory made", () => {
     const without = programmeOf({ except: [address] });
     expect(() => compareProgramme(store, without)).toThrow(/the factories were/);
     ordered(store, "drop", address);
-    await takenUp(store, chain, without);
+    await takenUp(store, chain, without, `${temporaryFolder()}/ledger.sqlite`);
     chain.grow(10, 8);
     close();
     const { store: later } = await followed(chain, without, store.db.name);
@@ -205,7 +206,7 @@ describe("a pool that a factory made", () => {
       const { store } = await followed(chain, programmeOf());
       expect(store.quarantines.all()).toMatchObject([{ pool: address, finding: { identity: "V2-2" } }]);
       ordered(store, "replay", address);
-      await takenUp(store, chain, programmeOf(more));
+      await takenUp(store, chain, programmeOf(more), `${temporaryFolder()}/ledger.sqlite`);
       expect(store.quarantines.all()).toEqual([]);
       expect(saidBy(store)).toEqual(saidBy((await followed(chain, programmeOf(more))).store));
     }
@@ -228,7 +229,7 @@ describe("a wrapper that is dropped", () => {
     expect(store.quarantines.all()).toMatchObject([{ wrapper: addressOf(0xf2) }]);
     expect(() => compareProgramme(store, without)).toThrow(/the wrappers were/);
     ordered(store, "refetch", addressOf(0xf1));
-    await takenUp(store, chain, without);
+    await takenUp(store, chain, without, `${temporaryFolder()}/ledger.sqlite`);
     expect(store.quarantines.all()).toEqual([]);
     expect(saidBy(store)).toEqual(saidBy((await followed(chain, without)).store));
     expect(problemsOf(store.db, sha256)).toEqual([]);
@@ -244,10 +245,10 @@ describe("a wrapper that is dropped", () => {
     const [whole, without] = [programmeOf(own.wrappers), programmeOf([])];
     const { store } = await followed(chain, whole);
     for (const { address } of own.pools) ordered(store, "refetch", address);
-    await takenUp(store, chain, without);
+    await takenUp(store, chain, without, `${temporaryFolder()}/ledger.sqlite`);
     expect(saidBy(store)).toEqual(saidBy((await followed(chain, without)).store));
     for (const { address } of own.pools) ordered(store, "refetch", address);
-    await takenUp(store, chain, whole);
+    await takenUp(store, chain, whole, `${temporaryFolder()}/ledger.sqlite`);
     expect(saidBy(store)).toEqual(saidBy((await followed(chain, whole)).store));
   });
 

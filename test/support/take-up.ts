@@ -6,15 +6,19 @@ import { type ConvergeOptions, converge } from "../../src/daemon/converge.ts";
 import { withDiscovered } from "../../src/daemon/followed.ts";
 import type { Store } from "../../src/store/store.ts";
 import type { FakeChain } from "./fake-chain.ts";
-import { temporaryFolder } from "./ledger.ts";
 import { chainPort } from "./port.ts";
 
 const { signal } = new AbortController();
 const SETTLE = { blocksMin: 1, rangesMax: 50 };
 
-/** Does what a start does about its programme file and what was ordered, before it follows the chain. */
-export async function takenUp(store: Store, chain: FakeChain, programme: Programme): Promise<void> {
-  const settings = { databasePath: `${temporaryFolder()}/side.sqlite` };
+/** Does what a start does about its programme file and what was ordered, before it follows the chain; `databasePath`: beside which it works. */
+export async function takenUp(
+  store: Store,
+  chain: Pick<FakeChain, "fetch">,
+  programme: Programme,
+  databasePath: string,
+): Promise<void> {
+  const settings = { databasePath };
   const context = { settings, programme } as unknown as Parameters<typeof takeUp>[0];
   const reader = { hasCode: async () => false } as unknown as ContractReader;
   const waiting = { signal, reader } as unknown as Parameters<typeof takeUp>[3];

@@ -1,7 +1,7 @@
 import type { Account } from "../accounts.ts";
 import type { Books } from "../books.ts";
 import type { Log } from "../chain.ts";
-import { broken } from "../errors.ts";
+import { broken, LpLedgerError } from "../errors.ts";
 import type { Address } from "../hex.ts";
 import { followToken, type LedgerEvent, type Posting, post } from "../ledger.ts";
 import { topicOf } from "../log-bytes.ts";
@@ -32,7 +32,11 @@ export function applyAlone(books: Books, routes: Routes, log: Log, place: Place)
   const pool = emitterOf(routes, log);
   if (pool === undefined || isOut(routes, pool.address, place, log)) return undefined;
   const read = protocolOf(pool).alone?.get(topicOf(log) ?? "");
-  return read?.(books, pool, log, place) === true ? pool : undefined;
+  try {
+    return read?.(books, pool, log, place) === true ? pool : undefined;
+  } catch (error) {
+    throw ofPool(error, pool, place, log);
+  }
 }
 
 /**
@@ -66,22 +70,32 @@ export function applyTransaction(books: Books, routes: Routes, logs: readonly Lo
     if (pool !== undefined) {
       if (isGone(pool.address)) continue;
       const protocol = protocolOf(pool);
-      if (protocol.alone?.get(topicOf(log) ?? "")?.(books, pool, log, place) === true) {
+      try {
+        if (protocol.alone?.get(topicOf(log) ?? "")?.(books, pool, log, place) === true) {
+          pools.add(pool);
+          continue;
+        }
+        const heard = heardIn(protocol.shapes, log);
+        if (heard === undefined) continue;
         pools.add(pool);
-        continue;
+        readerOf(protocol).read(pool, heard);
+      } catch (error) {
+        throw ofPool(error, pool, place, log);
       }
-      const heard = heardIn(protocol.shapes, log);
-      if (heard === undefined) continue;
-      pools.add(pool);
-      readerOf(protocol).read(pool, heard);
       continue;
     }
     for (const wrapper of routes.wrappers.get(log.address) ?? []) {
-      const heard = heardIn(WRAPPERS.get(wrapper.kind)?.shapes ?? new Map(), log);
-      if (heard === undefined || (wrapper.pool !== null && isGone(wrapper.pool))) continue;
+      if (wrapper.pool !== null && isGone(wrapper.pool)) continue;
       if (first !== undefined && isWrapperOut(routes, wrapper, place, first)) continue;
-      claims ??= new WrapperLogs(reading);
-      claims.read(wrapper, heard);
+      try {
+        const heard = heardIn(WRAPPERS.get(wrapper.kind)?.shapes ?? new Map(), log);
+        if (heard === undefined) continue;
+        claims ??= new WrapperLogs(reading);
+        claims.read(wrapper, heard);
+      } catch (error) {
+        const of = wrapper.pool === null ? undefined : routes.pools.get(wrapper.pool);
+        throw of === undefined ? error : ofPool(error, of, place, log, wrapper.address);
+      }
     }
     const protocol = routes.managers.get(log.address);
     const heard = protocol?.managers && heardIn(protocol.managers, log);
@@ -94,6 +108,14 @@ export function applyTransaction(books: Books, routes: Routes, logs: readonly Lo
   const ordered = inOrder(postings);
   if (first !== undefined) requireCovered(routes, ordered, place, first);
   return { events, postings: ordered, pools };
+}
+
+/** L-1: whatever a contract says that its kind never does is a finding of its pool, or of the wrapper: nobody else must stop for it. */
+function ofPool(error: unknown, pool: Pool, place: Place, log: Log, wrapper?: Address): unknown {
+  const isUnreadable = error instanceof RangeError || (error instanceof LpLedgerError && error.code === "LOG_SHAPE");
+  if (!isUnreadable) return error;
+  const why = "its log is none that a contract of its kind emits";
+  return broken("L-1", pool, place, log, "a log of its kind", error.message, why, wrapper);
 }
 
 /** W-1: a wrapper holds at least what its users claim; everybody else was held to that log by log. */
