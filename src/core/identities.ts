@@ -4,14 +4,15 @@ export interface IdentityFacts {
   readonly says: string;
   /** Who can break it besides a node that leaves a log out, doubles or changes it, and what that costs. */
   readonly breaker: string;
-  readonly stops: "pool" | "wrapper" | "ledger" | "nothing";
+  readonly stops: "pool" | "wrapper" | "nothing";
   /** What ends it where the logs are complete and will always say so; null where only another history does. */
   readonly caveat: string | null;
 }
 
 const NODE = "nobody: a log is missing, doubled or changed, or the pool's entry is wrong";
-const TOKEN = "whoever makes one of the pool's tokens, in a transfer of it that the pool makes";
-const RUNNER = "whoever runs the wrapper, with one log";
+const TOKEN =
+  "whoever makes one of the pool's tokens, in a transfer of it that the pool makes (with the token and a pair of its own 3.6 million gas)";
+const RUNNER = "whoever runs the wrapper, with one log (24,000 gas)";
 
 const facts = (
   says: string,
@@ -43,7 +44,7 @@ export const IDENTITIES: ReadonlyMap<string, IdentityFacts> = new Map([
   ["V4-7", facts("a position token has one pool and range and is burned empty", NODE)],
   ["V4-8", facts("the id is the hash of the pool's key, whose hook keeps nothing for itself", "nobody: the pool's entry is wrong, or its hook is known to hold value", "hook-holds-value")],
   ["C1", facts("the pool's logs say the supply of its transfers", NODE)],
-  ["C2", facts("shares that are issued or redeemed are reported by a log of the pool", NODE)],
+  ["C2", facts("shares that are issued or redeemed are reported by a log of the pool", `${NODE}; a transfer of nothing while an old pool pays (94,000 gas) breaks nothing: a burn waits for the pool's log`)],
   ["C3", facts("all holders together have the supply, and nobody gives up more than it has", NODE)],
   ["C4", facts("an imbalanced change's shares follow from the invariant", NODE)],
   ["C5", facts("the value of a share does not fall", `${TOKEN}, or its rate oracle: the rate falls`, "share-value-may-fall")],

@@ -7,6 +7,7 @@ import { routesOf } from "../../src/core/decode/routes.ts";
 import { applyTransaction } from "../../src/core/decode/transaction.ts";
 import { WRAPPERS } from "../../src/core/decode/wrappers.ts";
 import { findingOf, LpLedgerError } from "../../src/core/errors.ts";
+import { IDENTITIES } from "../../src/core/identities.ts";
 import type { Model } from "../models/model.ts";
 import { MODELS } from "../models/models.ts";
 import { emptyBooks } from "../support/empty-books.ts";
@@ -141,9 +142,20 @@ describe("one log that is missing, doubled or out of place", () => {
     });
   }
   it("is caught as often as it is written down", async () => {
+    const named = [...IDENTITIES].map(
+      ([identity, { says, breaker, stops, caveat }]) =>
+        `| ${identity} | ${says} | ${breaker} | ${stops} | ${caveat === null ? WITHOUT_CAVEAT[stops] : `the caveat \`${caveat}\``} |`,
+    );
+    rows.push(TABLE_HEADING, ...named);
     await expect(`${rows.join("\n")}\n`).toMatchFileSnapshot("../../docs/identities.md");
   });
 });
+
+const WITHOUT_CAVEAT = {
+  pool: "",
+  wrapper: "`exclude`",
+  nothing: "`lp-ledger audit resolve`, once it is explained",
+} as const;
 
 const HEADING = `# What the identities catch
 
@@ -159,13 +171,32 @@ each tick, walked along the path of the price; of shares supply x value. **D-1**
 no more than the pool's logs leave in it, uncollected fees included; not of values in one token, nor where a log does not
 tell.
 
-Where one of them does not hold, whoever is asked, its pool is in **quarantine** from the transaction on that shows it (of D-1 and D-2 from that
-day on): nothing of it counts, its holders' days are valued without it and say so, epochs in which it is rewarded wait, and everything
-else goes on. A second reading that brings what was missing ends it; so does \`lp-ledger pool refetch\`, with the caveat that the
-message names in the pool's entry where a contract is of another kind.
-
 | model | log | caught | by |
 |---|---|---|---|`;
+
+const TABLE_HEADING = `
+## Who can break them, and what then
+
+Where an identity does not hold, whoever is asked, what the table names is in **quarantine** from the transaction on that shows it (of D-1 and
+D-2 from that day on): nothing of it counts, its holders' days are valued without it and say so, epochs in which it is rewarded wait, and
+everything else goes on. A second reading that brings what was missing ends it by itself. \`lp-ledger audit show\` says the ways out of
+a finding:
+
+- \`lp-ledger pool refetch POOL\`: its history again, alone, also by another entry (caveats, managers, wrappers);
+- the **caveat** of the table in the pool's entry, or in a factory's \`caveats\` or \`poolCaveats\`, and \`lp-ledger audit resolve\`: where
+  the contract is of that kind, the pool goes on by the logs that were kept since, without the node;
+- \`lp-ledger pool drop POOL\`, with a programme file that does not name it (of a factory: whose \`except\` does), and
+  \`lp-ledger wrapper drop WRAPPER\`; or \`"exclude": true\` in a wrapper's entry;
+- \`rewards.exclude\` with the pool or wrapper, which holds its part back and lets the others be paid: see [rewards](rewards.md).
+
+What cannot be confined still ends with 70: blocks and their order, the reorg guard, digests, the file itself, and logs of a position manager,
+a factory or a price feed that are not of their kind, as those are contracts of many pools that the programme names itself.
+
+Each row is played by a test (test/daemon/every-identity.test.ts), those of third parties on the real contracts too
+(test/anvil/halts.test.ts), where the gas was counted.
+
+| identity | what holds | who can break it, at what cost | stops | way out besides refetch and drop |
+|---|---|---|---|---|`;
 
 function namesByTopic(): ReadonlyMap<string, string> {
   const shapes = [...PROTOCOLS.values()].flatMap(({ shapes: of, managers }) => [of, managers ?? new Map()]);

@@ -9,8 +9,8 @@ import { problemsOf } from "../../src/store/inspect.ts";
 import { SingletonModel } from "../models/singleton.ts";
 import { FakeChain, type FakeLog } from "../support/fake-chain.ts";
 import { TestLedger } from "../support/ledger.ts";
-import { addressOf } from "../support/logs.ts";
-import { PAIR, POOL, worldProgramme } from "../support/world.ts";
+import { addressOf, draft } from "../support/logs.ts";
+import { MANAGER, PAIR, POOL, worldProgramme } from "../support/world.ts";
 
 const SETTLE = { blocksMin: 1, rangesMax: 50 };
 const [SYNC, MINT, SWAP] = ["0x1c411e9a", "0x7a53080b", "0xc42079f9"];
@@ -153,6 +153,66 @@ it("settling goes on beside a day that does not add up", async () => {
     expect(problemsOf(ledger.store.db, sha256)).toEqual([]);
   }
   expect(settled).toBe(28);
+});
+
+it("a hostile pool in a good one's transaction with their position manager stops alone", async () => {
+  const bad = addressOf(0xbad1);
+  const world = worldProgramme(base);
+  const [pair, good] = world["pools"] as readonly [object, object];
+  const programme = parseProgramme({ ...world, pools: [pair, good, { ...good, address: bad }] }, "with a hostile pool");
+  const without = parse(base);
+  let tried = 0;
+  for (const seed of [3, 5, 11]) {
+    const chain = grown(seed);
+    const born = chain.blocks.find(({ number, logs }) => number > 4 && logs.length > 0);
+    // The last transaction of a block in which the manager changes a position of the good pool.
+    const hit = chain.blocks.find(({ number, logs }) => {
+      const last = logs.at(-1);
+      const own = logs.filter(({ transactionHash }) => transactionHash === last?.transactionHash);
+      return (
+        number > (born?.number ?? 0) + 4 &&
+        own.some((log) => log.address === MANAGER && String(log.topics[0]).startsWith("0x3067048b"))
+      );
+    });
+    if (born === undefined || hit === undefined) continue;
+    tried += 1;
+    const price = { sqrtPriceX96: 2n ** 96n, tick: 0n };
+    const made = draft("pool", bad, "Initialize", price);
+    const claim = {
+      sender: MANAGER,
+      owner: MANAGER,
+      tickLower: -60n,
+      tickUpper: 60n,
+      amount: 5n,
+      amount0: 1n,
+      amount1: 1n,
+    };
+    const lie = draft("pool", bad, "Mint", claim);
+    told(chain, (logs) =>
+      logs.flatMap((log, i) => {
+        const isLast = logs[i + 1]?.blockNumber !== log.blockNumber;
+        const at = { ...log, logIndex: `0x${(Number(log.logIndex) + 1).toString(16)}` };
+        if (isLast && Number(log.blockNumber) === born.number)
+          return [log, { ...at, ...made, transactionHash: `0x${"6".repeat(64)}` }];
+        return isLast && Number(log.blockNumber) === hit.number ? [log, { ...at, ...lie }] : [log];
+      }),
+    );
+    const ledger = new TestLedger(chain.fetch, { programme });
+    const alone = new TestLedger(chain.fetch, { programme: without });
+    for (let i = 0; i < 3; i++) for (const each of [ledger, alone]) await each.step({ quarantine: true });
+    expect(ledger.store.quarantines.all()).toMatchObject([{ pool: bad, finding: { identity: "V3-5" } }]);
+    expect(alone.store.quarantines.all()).toEqual([]);
+    const rows = ({ store }: TestLedger) =>
+      store.db
+        .prepare(
+          "select block_number, log_index, pool_address, provider_address, liquidity_delta from lp_events where pool_address <> ? order by 1, 2",
+        )
+        .raw()
+        .all(bad);
+    expect(rows(ledger)).toEqual(rows(alone));
+    expect(problemsOf(ledger.store.db, sha256)).toEqual([]);
+  }
+  expect(tried).toBeGreaterThan(0);
 });
 
 it("two pools that are stopped by one commit each have their finding", async () => {

@@ -118,6 +118,10 @@ it("stays where it was where the entry says the same, and says so", async () => 
   if (chain === undefined) throw new Error("too few swaps");
   const programme = programmeOf(hook, false);
   const { store } = await followed(chain, programme);
+  // Nothing of before is kept: the transaction that shows it comes first.
+  const [first] = store.quarantinedLogs.from(0);
+  const stop = store.quarantines.all()[0]?.stop;
+  expect({ blockNumber: first?.number, logIndex: first?.logs[0]?.logIndex }).toEqual(stop);
   const before = [store.quarantines.all(), saidBy(store), [...store.quarantinedLogs.from(0)].length];
   expect(resolved(store, programme, hook.of)).toMatchObject({ again: { finding: { identity: "V2-2" } } });
   expect([store.quarantines.all(), saidBy(store), [...store.quarantinedLogs.from(0)].length]).toEqual(before);
