@@ -21,7 +21,7 @@ export async function auditList(io: Io, options: CommonOptions): Promise<void> {
     io.out(
       `${nameOf(each)} is in quarantine: lp-ledger audit show --block ${finding.blockNumber} --identity ${finding.identity}\n`,
     );
-  for (const each of refetches) io.out(`${orderText(each)}: ${each.reason}\n`);
+  for (const each of refetches) io.out(`${trailText(each)}: ${each.reason}\n`);
   for (const { identity, blockNumber, pool, expected, actual, resolution } of findings)
     io.out(
       `${identity} at block ${blockNumber} of ${pool}: expected ${expected}, actual ${actual}: ${resolution ?? "OPEN"}\n`,
@@ -40,9 +40,17 @@ const DONE: Readonly<Record<OrderKind, string>> = {
   drop: "was dropped",
 };
 
-function orderText({ kind, pool, wrapper, doneBlock, digestBefore, digestAfter }: Order): string {
-  const without = wrapper === null ? "" : ` without the wrapper ${wrapper}`;
-  if (doneBlock === null) return `pool ${pool} ${WAITS[kind]}${without} by the next start`;
+const withoutText = (wrapper: string | null): string => (wrapper === null ? "" : ` without the wrapper ${wrapper}`);
+
+/** What the next start does. */
+export function orderText({ kind, pool, wrapper }: Pick<Order, "kind" | "pool" | "wrapper">): string {
+  return `pool ${pool} ${WAITS[kind]}${withoutText(wrapper)} by the next lp-ledger start`;
+}
+
+function trailText({ doneBlock, digestBefore, digestAfter, ...order }: Order): string {
+  if (doneBlock === null) return orderText(order);
+  const { kind, pool, wrapper } = order;
+  const without = withoutText(wrapper);
   if (kind === "drop") return `pool ${pool} ${DONE[kind]} at block ${doneBlock}`;
   const what = digestBefore === digestAfter ? "and is the same" : "and is another one";
   return `pool ${pool} ${DONE[kind]}${without} up to block ${doneBlock}, ${what}`;

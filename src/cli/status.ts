@@ -4,6 +4,7 @@ import { LpLedgerError } from "../core/errors.ts";
 import { nameOf } from "../core/quarantine.ts";
 import type { LargeHolder } from "../store/address-facts.ts";
 import { type Facts, factsOf } from "../store/facts.ts";
+import { orderText } from "./audit.ts";
 import { systemClock } from "./platform.ts";
 import { type CommonOptions, type Io, settingsOf, withReader } from "./wiring.ts";
 
@@ -49,7 +50,7 @@ function textOf({ tip, lastReorg: reorg, findings, ...facts }: Facts): string {
     ...facts.endpoints.map(endpointLine),
     ...facts.largeHolders.map(holderLine),
     `state           ${facts.halted === null ? "ok" : `HALTED: ${facts.halted.message}`}`,
-    ...facts.refetching.map((pool) => `refetching      pool ${pool}: by the next lp-ledger start`),
+    ...facts.ordered.map((each) => `ordered         ${orderText(each)}`),
     ...findings.map(
       (each) =>
         `finding         ${each.identity} at block ${each.blockNumber} log ${each.logIndex} of ${each.pool}: expected ${each.expected}, actual ${each.actual}`,

@@ -28,7 +28,8 @@ export const METRICS: Readonly<Record<string, string>> = {
   lp_ledger_ready: "1 where /ready answers 200",
   lp_ledger_halted: "1 where the ledger stopped itself",
   lp_ledger_findings_open: "identities that did not hold and are not explained, of pools that are not in quarantine",
-  lp_ledger_quarantines: "pools and wrappers of which nothing counts any more, since an identity of theirs did not hold",
+  lp_ledger_quarantines:
+    "pools and wrappers of which nothing counts any more, since an identity of theirs did not hold",
   lp_ledger_reorgs_total: "reorgs undone",
   lp_ledger_reorg_depth_max: "blocks of the deepest reorg undone",
   lp_ledger_repairs_total: "blocks a second reading repaired",

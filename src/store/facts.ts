@@ -30,7 +30,7 @@ export function factsOf(store: Store, counts: Counts = countAll(store.db)) {
     endpoints: config.get("endpoints") ?? [],
     findings: store.openFindings(),
     quarantines,
-    refetching: [...store.refetches.waiting()],
+    ordered: store.refetches.waitingAll().map(({ kind, pool, wrapper }) => ({ kind, pool, wrapper })),
     largeHolders: store.addressFacts.largeHolders(),
     unpricedDays: store.prices.unpricedDays(),
     epochs: store.rewards.epochs().map(({ record, state }) => ({ epoch: record.epoch, state })),

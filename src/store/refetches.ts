@@ -42,7 +42,12 @@ export class RefetchesTable {
 
   /** What of a kind waits for the next start, in order of pool. */
   ordered(kind: OrderKind): readonly Order[] {
-    const waiting = this.all().filter((each) => each.kind === kind && each.doneBlock === null);
+    return this.waitingAll().filter((each) => each.kind === kind);
+  }
+
+  /** Everything that waits for it, in order of pool. */
+  waitingAll(): readonly Order[] {
+    const waiting = this.all().filter(({ doneBlock }) => doneBlock === null);
     return waiting.sort((a, b) => (a.pool < b.pool ? -1 : 1));
   }
 

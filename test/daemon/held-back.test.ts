@@ -100,6 +100,8 @@ describe("a pool in quarantine that a rule excludes", () => {
       code: "EPOCH_QUARANTINED",
     });
     const paid = [1, 2, 3, 4].map((epoch) => finalised(store, programme, epoch));
+    // It rests on the pools that it paid.
+    expect(paid.map(({ record }) => Object.hasOwn(record.pools, PAIR))).toEqual([true, true, false, false]);
     // What it weighed of everything on its last day with a value, in whole hundredths: a pocket calculator says the same.
     const [worth, all] = [sum(worthOn(store, PAIR, "2026-01-02").values()), allOn(store, "2026-01-02")];
     for (const [i, { record }] of paid.entries()) {
@@ -186,20 +188,74 @@ function allOn(store: Store, date: string): bigint {
   );
 }
 
+const own = new WrappedModel("staking-rewards").programme() as {
+  readonly pools: object[];
+  readonly wrappers: object[];
+};
+const withWrapper = (wrappers: readonly object[]) =>
+  parse({
+    pools: [...(worldProgramme()["pools"] as object[]), ...own.pools],
+    wrappers,
+    prices: { ...RULES.prices, [SHARE]: { fixed: "1" } },
+    rewards: rewards([{ pool: SHARE, wrapper: WRAPPER, from: "2026-01-01" }]),
+  });
+
+it("what was held back for a wrapper is given by what lay in it, beyond what was paid", async () => {
+  const chain = new FakeChain({ secondsPerBlock: 9_000, models: [new WrappedModel("staking-rewards")] });
+  chain.grow(70, 8);
+  const isStaked = (log: { address: string; topics: readonly unknown[] }): boolean =>
+    log.address === WRAPPER && String(log.topics[0]).startsWith("0x9e71bc8e");
+  const wrong = chain.blocks.find(({ number, logs }) => number > 22 && logs.some(isStaked));
+  chain.fault = (method, _params, result) =>
+    method === "eth_getLogs"
+      ? (result as { blockNumber: string; address: string; topics: readonly unknown[]; data: string }[]).map((log) =>
+          Number(log.blockNumber) === wrong?.number && isStaked(log)
+            ? { ...log, data: `0x01${log.data.slice(4)}` }
+            : log,
+        )
+      : result;
+  const programme = withWrapper(own.wrappers);
+  const { store, close } = await followed(chain, programme);
+  expect(store.quarantines.all()).toMatchObject([{ wrapper: WRAPPER, finding: { identity: "W-1" } }]);
+  const paid = [1, 2, 3, 4].map((epoch) => finalised(store, programme, epoch));
+  chain.fault = undefined;
+  store.write(() =>
+    store.refetches.order({ kind: "refetch", pool: toAddress(SHARE) }, "the node lied", store.nowIso()),
+  );
+  await takenUp(store, chain, programme, `${temporaryFolder()}/ledger.sqlite`);
+  close();
+  const { store: again } = await followed(chain, programme, store.db.name);
+  unchanged(again, programme, paid);
+  finalised(again, programme, 5);
+  // By what the same chain gives to a ledger that was never lied to, less what it gives where the wrapper's users do not count.
+  const [straight, direct] = [
+    await followed(chain, programme),
+    await followed(chain, withWrapper(own.wrappers.map((each) => ({ ...each, exclude: true })))),
+  ];
+  const given = new Map<string, bigint>();
+  for (const { record } of paid) {
+    const pot = BigInt(record.tokens[0]?.heldBack ?? 0);
+    if (pot === 0n) continue;
+    const without = worthOn(direct.store, SHARE, record.first);
+    const claims = [...worthOn(straight.store, SHARE, record.first)].flatMap(([provider, worth]) => {
+      const weight = worth - (without.get(provider) ?? 0n);
+      return weight > 0n ? [{ provider, weight } as never] : [];
+    });
+    for (const [provider, amount] of split(pot, claims).amounts)
+      given.set(provider, (given.get(provider) ?? 0n) + amount);
+  }
+  expect(given.size).toBeGreaterThan(1);
+  const rows = again.rewards.rowsOf(5, toAddress(addressOf(0xcc)));
+  const released = rows.flatMap(({ provider, released: of }) => (of === 0n ? [] : [[provider, of] as const]));
+  expect(new Map(released)).toEqual(given);
+});
+
 it("a wrapper in quarantine that a rule excludes holds back what lay in it", async () => {
-  const own = new WrappedModel("staking-rewards").programme() as {
-    readonly pools: object[];
-    readonly wrappers: object[];
-  };
-  const pools = [...(worldProgramme()["pools"] as object[]), ...own.pools];
-  const prices = { ...RULES.prices, [SHARE]: { fixed: "1" } };
-  const programmeOf = (wrappers: readonly object[]) =>
-    parse({ pools, wrappers, prices, rewards: rewards([{ pool: SHARE, wrapper: WRAPPER, from: "2026-01-01" }]) });
   const chain = new FakeChain({ secondsPerBlock: 9_000, models: [new WrappedModel("staking-rewards")] });
   const lie = { user: addressOf(0xbad), amount: 10n ** 30n };
   chain.also = (block) => (block === 25 ? [encodeLog(stakingAbi, WRAPPER, "Staked", lie)] : []);
   chain.grow(62, 8);
-  const whole = programmeOf(own.wrappers);
+  const whole = withWrapper(own.wrappers);
   const { store } = await followed(chain, whole);
   expect(store.quarantines.all()).toMatchObject([{ wrapper: WRAPPER }]);
   const paid = [1, 2, 3, 4].map((epoch) => finalised(store, whole, epoch));
@@ -222,9 +278,9 @@ it("a wrapper in quarantine that a rule excludes holds back what lay in it", asy
       store.nowIso(),
     ),
   );
-  await takenUp(store, chain, programmeOf([]), `${temporaryFolder()}/ledger.sqlite`);
-  unchanged(store, programmeOf([]), paid);
-  const fifth = finalised(store, programmeOf([]), 5).record.tokens[0];
+  await takenUp(store, chain, withWrapper([]), `${temporaryFolder()}/ledger.sqlite`);
+  unchanged(store, withWrapper([]), paid);
+  const fifth = finalised(store, withWrapper([]), 5).record.tokens[0];
   expect(BigInt(fifth?.releasedIn ?? 0)).toBe(
     sum(holding.map(({ record }) => BigInt(record.tokens[0]?.heldBack ?? 0))),
   );

@@ -177,7 +177,9 @@ describe("a pool whose history is fetched again", () => {
       0,
       `${POOL}: its history is fetched again by the next lp-ledger start\n`,
     ]);
-    expect((await run("status")).out).toContain(`refetching      pool ${POOL}: by the next lp-ledger start`);
+    expect((await run("status")).out).toContain(
+      `ordered         pool ${POOL} is fetched again by the next lp-ledger start`,
+    );
     // Nothing is calculated while a pool is missing from what is followed.
     expect((await run("rewards", "calculate")).code).not.toBe(0);
     const programme = parseProgramme(
@@ -206,6 +208,6 @@ describe("a pool whose history is fetched again", () => {
     expect([unknown.code, unknown.err.includes("the ledger does not follow pool")]).toEqual([64, true]);
     expect((await run("pool", "refetch", POOL)).code).toBe(64);
     expect((await run("pool", "refetch", POOL, "--reason", " ")).code).toBe(64);
-    expect((await run("status", "--json")).out).toContain('"refetching":[]');
+    expect((await run("status", "--json")).out).toContain('"ordered":[]');
   });
 });

@@ -150,3 +150,35 @@ it("what is kept goes with a reorg, and what replaces it is kept", async () => {
   for (let i = 0; i < 3; i++) await straight.step({ quarantine: true });
   expect(saidBy(store)).toEqual(saidBy(straight.store));
 });
+
+it("two pools in quarantine share transactions, and each goes on from where it was stopped", async () => {
+  const [first, second] = HOOKS;
+  const [early, late] = [hooked(first, 2), hooked(second, 6)];
+  const [lie, other] = [early?.fault, late?.fault];
+  if (early === undefined || lie === undefined || other === undefined) throw new Error("too few logs");
+  // Everything of a block is one transaction.
+  early.fault = (method, params, result) => {
+    const told = other(method, params, lie(method, params, result)) as { blockNumber: string }[];
+    if (method !== "eth_getLogs") return told;
+    return told.map((log) => ({
+      ...log,
+      transactionHash: `0x${Number(log.blockNumber).toString(16).padStart(64, "0")}`,
+    }));
+  };
+  const both = (named: readonly string[]): Programme => {
+    const own = (hook: Hook, entry: object) => (named.includes(hook.of) ? { ...entry, caveats: [hook.caveat] } : entry);
+    const pools = [own(first, pair), own(second, pool)];
+    return parseProgramme(worldProgramme({ finality: { fallbackDepth: 12, minDepth: 0 }, pools }), "both");
+  };
+  const { store } = await followed(early, both([]));
+  const stops = store.quarantines.all().map(({ stop }) => ("blockNumber" in stop ? stop.blockNumber : 0));
+  expect(stops).toHaveLength(2);
+  expect(Math.abs((stops[0] ?? 0) - (stops[1] ?? 0))).toBeGreaterThan(2);
+  for (const [i, of] of [POOL, PAIR].entries()) {
+    expect(resolved(store, both([POOL, PAIR].slice(0, i + 1)), of)).toMatchObject({ again: undefined });
+    expect(store.quarantines.all()).toHaveLength(1 - i);
+  }
+  const straight = await followed(early, both([POOL, PAIR]));
+  expect(saidBy(store).filter((_, i) => i !== 1)).toEqual(saidBy(straight.store).filter((_, i) => i !== 1));
+  expect(problemsOf(store.db, sha256)).toEqual([]);
+});
