@@ -103,19 +103,47 @@ create table left_out_new (
   reason text not null check (reason in ('negligible', 'operator', 'too-large', 'quarantined', 'held-back')),
   note text not null,
   observed_at text not null,
+  worth integer, -- what it was worth at its last value, of what is in quarantine; null where nobody knows
   primary key (date, pool_address, provider_address)
 ) strict, without rowid;
 
-insert into left_out_new select * from left_out;
+insert into left_out_new select *, null from left_out;
 drop table left_out;
 alter table left_out_new rename to left_out;
 
--- What holders had in a pool on days that a final epoch was paid without: found when the pool goes on.
+-- What pools were worth on days that final epochs were paid by, whatever comes of them since: dropped, with another entry, out of quarantine.
+create table kept_spans (
+  pool_address text not null references pools (pool_address),
+  from_date text not null,
+  until_date text not null, -- the day after the last
+  primary key (pool_address, from_date)
+) strict, without rowid;
+
+create table kept_balances (
+  provider_address text not null,
+  date text not null,
+  pool_address text not null references pools (pool_address),
+  protocol text not null,
+  liquidity_amount integer,
+  token_amounts text not null,
+  token_seconds text not null,
+  liquidity_seconds text not null,
+  seconds_open integer not null,
+  seconds_in_range integer,
+  in_range_token_seconds text,
+  in_range_amount integer,
+  primary key (date, provider_address, pool_address)
+) strict, without rowid;
+
+-- What holders had in such a pool on such a day by what is known now: what was held back is given by it.
 create table late_values (
-  date text not null check (length(date) = 10),
+  date text not null,
   pool_address text not null references pools (pool_address),
   provider_address text not null,
   value integer, -- null until every needed price is known
+  in_range_value integer,
+  token_seconds text not null,
+  in_range_token_seconds text,
   primary key (date, pool_address, provider_address)
 ) strict, without rowid;
 

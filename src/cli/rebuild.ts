@@ -10,13 +10,13 @@ export async function rebuild(io: Io, options: CommonOptions): Promise<void> {
   const { settings, programme } = contextOf(io, options);
   await withWriter(settings, async (store) => {
     const { kind, feedsGone } = compareProgramme(store, programme);
-    if (kind === "new" || kind === "added") {
+    if (kind === "new" || kind === "added" || kind === "dropped") {
       throw new LpLedgerError(
         "usage",
         "PROGRAMME_AHEAD",
-        "the programme file names pools or price feeds whose history is not in the ledger",
+        "the programme file names pools or price feeds whose history is not in the ledger, or leaves out some whose history is",
         {
-          hint: "run lp-ledger start: it fetches their history and rebuilds",
+          hint: "run lp-ledger start: it fetches or drops their history and rebuilds",
         },
       );
     }

@@ -56,11 +56,16 @@ export function heldBackOf(
 }
 
 /** What a release gives of one token, by provider, and what nobody can be given. */
-export function released(releases: readonly Release[], token: number): ReturnType<typeof split> {
+export function released(
+  releases: readonly Release[],
+  token: number,
+  capOf: (pot: bigint) => bigint | null = () => null,
+): ReturnType<typeof split> {
   const amounts = new Map<Address, bigint>();
   let left = 0n;
   for (const { amounts: held, claims } of releases) {
-    const given = split(held[token] ?? 0n, claims);
+    const pot = held[token] ?? 0n;
+    const given = split(pot, claims, capOf(pot));
     left += given.left;
     for (const [provider, amount] of given.amounts) amounts.set(provider, (amounts.get(provider) ?? 0n) + amount);
   }

@@ -169,6 +169,8 @@ export interface Programme {
   readonly confirmed: ReadonlySet<string>;
   /** Tiers and rewards; null where the programme has neither. */
   readonly rules: Rules | null;
+  /** Contracts that hold liquidity for others and were dropped: what they hold is nobody's. */
+  readonly dropped?: ReadonlySet<Address>;
 }
 
 /** The first block any pool of the programme may have logs in. */
@@ -202,7 +204,9 @@ export function addressesOf(programme: Programme): readonly Address[] {
  * holds nothing for others: it comes and goes with the feed's phases, and who was paid must not depend on that.
  */
 export function specialAddresses(programme: Programme): Set<Address> {
-  return contractsOf(programme).add(ZERO_ADDRESS).add(ONE_ADDRESS);
+  const special = contractsOf(programme).add(ZERO_ADDRESS).add(ONE_ADDRESS);
+  for (const each of programme.dropped ?? []) special.add(each);
+  return special;
 }
 
 /** Pools, their managers and wrappers, and factories. */

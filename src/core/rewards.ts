@@ -62,6 +62,8 @@ export interface Before {
 export interface Holding {
   readonly heldBack: readonly HeldBack[];
   readonly releases: readonly Release[];
+  /** Of a final epoch: by token and provider what it gave out of those. */
+  readonly given?: readonly ReadonlyMap<Address, bigint>[];
 }
 
 const NOTHING_HELD: Holding = { heldBack: [], releases: [] };
@@ -95,7 +97,7 @@ export function rewardsOf(
     const releasedIn = sumOfHeld(holding.releases, i);
     const pot = budget + rolledIn - heldBack;
     const { amounts, left: over } = split(pot, weights, capOf(rules, token, pot));
-    const late = released(holding.releases, i);
+    const late = lateOf(rules, token, holding, i);
     const left = over + late.left;
     const minimum = isLast && rules.atEnd === "pay" ? 0n : token.minimumPayout;
     const rows = linesOf(weights, [...carried.keys(), ...late.amounts.keys()])
@@ -132,6 +134,18 @@ export function rewardsOf(
       rows,
     };
   });
+}
+
+/** What is given out of what earlier epochs held back, to nobody more than the cap of that pot, and what nobody can be given. */
+function lateOf(
+  rules: RewardRules,
+  token: RewardToken,
+  { releases, given }: Holding,
+  i: number,
+): ReturnType<typeof split> {
+  const amounts = given?.[i];
+  if (amounts === undefined) return released(releases, i, (pot) => capOf(rules, token, pot));
+  return { amounts, left: sumOfHeld(releases, i) - [...amounts.values()].reduce((sum, each) => sum + each, 0n) };
 }
 
 /** Everybody who weighs anything or is owed anything, ascending by address. */

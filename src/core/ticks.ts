@@ -97,6 +97,12 @@ export class TickMap {
 
   /** Adds (or with a negative delta removes) the liquidity of one range. */
   change(range: TickRange, delta: bigint): void {
+    const { tickLower: from, tickUpper: to } = range;
+    invariant(
+      -TICK_MAX <= from && from < to && to <= TICK_MAX,
+      "TICK_RANGE",
+      `no pool has a range from ${from} to ${to}`,
+    );
     this.#bump(range.tickLower, delta);
     this.#bump(range.tickUpper, -delta);
     if (inRange(range, this.#tick)) this.#setActive(this.#active + delta);

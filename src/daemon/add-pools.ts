@@ -45,7 +45,12 @@ export async function addPools(plan: AddPoolsPlan, whole: Programme): Promise<Re
   const closed = main.config.get("adding_after") ?? main.days.last()?.date ?? "";
   main.write(() => main.config.set("adding_after", closed, main.nowIso()));
   // What was read with a pool that is fetched again is not what is read without it.
-  if (main.refetches.waiting().size > 0) main.write(() => unsettle(main, undefined));
+  if (main.refetches.waiting().size > 0)
+    main.write(() => {
+      // Nor is anything kept of it meanwhile, where it was in quarantine.
+      main.quarantines.leaveGap(main.refetches.waiting());
+      unsettle(main, undefined);
+    });
   for (let attempt = 1; attempt <= ATTEMPTS_MAX; attempt++) {
     await plan.follow(plan.main, plan.main.programme);
     const tip = plan.main.store.blocks.tip();
@@ -78,9 +83,6 @@ function mergeSide(plan: AddPoolsPlan, whole: Programme, side: SideLedger, close
   try {
     rebuilt = store.write(() => {
       const again = store.refetches.waiting();
-      const finalUntil = store.rewards.finalUntil();
-      for (const { pool, wrapper } of store.refetches.ordered("refetch"))
-        if (wrapper !== null && finalUntil !== undefined) store.pools.keepDays(pool, undefined, finalUntil);
       const digests = new Map([...again].map((pool) => [pool, store.accounts.poolDigest(pool)]));
       forgetQuarantinedPrices(store, withDiscovered(store, whole), again);
       forgetPools(store.db, again);

@@ -1,4 +1,4 @@
-import { type CanonicalProgramme, canonicalProgramme, rulesFrom, textual } from "../core/canonical.ts";
+import { type CanonicalProgramme, canonicalProgramme } from "../core/canonical.ts";
 import type { Sha256 } from "../core/digest.ts";
 import { LpLedgerError } from "../core/errors.ts";
 import type { Address } from "../core/hex.ts";
@@ -9,10 +9,10 @@ import {
   type Programme,
   specialAddresses,
 } from "../core/programme.ts";
-import type { Rules } from "../core/rules.ts";
 import type { Store } from "../store/store.ts";
 import { Balances } from "./balances.ts";
 import { withDiscovered } from "./followed.ts";
+import { frozenProblems, keepWhatChanges } from "./paid-programme.ts";
 import { keepStandingsFrom } from "./tiers.ts";
 
 /** How the programme file stands to what the ledger has followed so far. */
@@ -184,41 +184,6 @@ function withManagers(store: Store, stored: CanonicalWrappers, now: CanonicalWra
   });
 }
 
-/** What final epochs were paid by must not change: their days, budgets and tokens, and everything streaks rest on. */
-function frozenProblems(store: Store, rules: Rules | null): readonly string[] {
-  return store.rewards
-    .epochs()
-    .filter(({ state }) => state === "final")
-    .flatMap(({ record }): readonly string[] => {
-      const then = rulesFrom(record.rules);
-      const name = `epoch ${record.epoch} is final, and`;
-      if (rules?.rewards == null) return [`${name} the rewards are gone`];
-      const { rewards } = rules;
-      const epoch = rewards.epochs[record.epoch - 1];
-      const days = `${record.first} to before ${record.end}`;
-      const problems: string[] = [];
-      const same = (what: string, was: unknown, now: unknown): void => {
-        const [before, after] = [was, now].map((each) => JSON.stringify(textual({ each })));
-        if (before !== after) problems.push(`${name} ${what} would no longer be those it was paid by`);
-      };
-      same("the tiers", then.tiers, rules.tiers);
-      same("the programme's first day", then.schedule?.first, rules.schedule?.first);
-      same("the weighting", then.rewards?.weighting, rewards.weighting);
-      same("the pools that count", then.rewards?.discoveredPools, rewards.discoveredPools);
-      same(`its days (${days})`, [record.first, record.end], [epoch?.first, epoch?.end]);
-      for (const { address, chainId, decimals, budget } of record.tokens) {
-        const i = rewards.tokens.findIndex((each) => each.address === address);
-        const token = rewards.tokens[i];
-        same(
-          `the budget of ${address} (${budget} base units)`,
-          [chainId, decimals, budget],
-          [token?.chainId, token?.decimals, `${epoch?.budgets[i]}`],
-        );
-      }
-      return problems;
-    });
-}
-
 function isSame(a: object | null, b: object | null): boolean {
   return JSON.stringify(a) === JSON.stringify(b);
 }
@@ -234,6 +199,7 @@ export function adoptRules(store: Store, programme: Programme, sha256: Sha256): 
 /** Stores the programme and its hash as the one the ledger follows; the caller holds the transaction. */
 export function adoptProgramme(store: Store, programme: Programme, sha256: Sha256): void {
   const canonical = canonicalProgramme(programme);
+  keepWhatChanges(store, programme);
   store.pools.removeBut(programme.pools);
   // What is added counts from the first day that no final epoch has: what was paid stays what it was.
   const known = new Set(

@@ -154,9 +154,9 @@ export class Bookkeeper {
     if (block.number <= (this.store.config.get("anchor")?.number ?? -1)) return; // Before our first block.
     const below = this.store.blocks.atOrBelow(block.number);
     if (below?.number === block.number) return;
-    // Where a pool was stopped in between, the state below it does not say so.
+    // Where something was stopped in between, the state below it does not say so.
     const digest =
-      below !== undefined && this.store.quarantines.outAt(below).size === this.store.quarantines.outAt(block).size
+      below !== undefined && this.store.quarantines.countAt(below) === this.store.quarantines.countAt(block)
         ? below.stateDigest
         : this.store.digestAt(this.#sha256, block);
     this.store.insertBlock({ ...block, eventCount: 0, stateDigest: digest });

@@ -37,9 +37,11 @@ export function closeDay(
     if (out.has(pool.address)) continue;
     const states = store.states.timeline(pool, window.startSec, window.endSec, closedBlock);
     if (states.length === 0) continue;
-    const poolDay = new PoolDay(pool, window, states, byRange);
-    store.days.insertPoolDay(pool.address, day, poolDay.means);
-    closed.set(pool, poolDay);
+    ofPool(store, { pool, day, closedBlock }, () => {
+      const poolDay = new PoolDay(pool, window, states, byRange);
+      store.days.insertPoolDay(pool.address, day, poolDay.means);
+      closed.set(pool, poolDay);
+    });
   }
   // A rebuild finds what final days were priced with, and keeps it.
   const kept = store.prices.ofDay(day);
@@ -48,12 +50,14 @@ export function closeDay(
   const priceOf = (token: Address) => prices.get(token)?.priceE18;
   for (const [pool, poolDay] of closed) {
     const { address } = pool;
-    for (const each of store.days.holdings(pool, changed.get(address))) {
-      if (then.has(each.provider) || !isCredited(address, each.via)) poolDay.addUncredited(each);
-      else if (throughWrappers.take(pool, each)) poolDay.addUncredited(each);
-      else insertShare(store, programme, { pool, day, share: poolDay.add(each) }, priceOf);
-    }
-    insertShare(store, programme, { pool, day, share: poolDay.end() }, priceOf);
+    ofPool(store, { pool, day, closedBlock }, () => {
+      for (const each of store.days.holdings(pool, changed.get(address))) {
+        if (then.has(each.provider) || !isCredited(address, each.via)) poolDay.addUncredited(each);
+        else if (throughWrappers.take(pool, each)) poolDay.addUncredited(each);
+        else insertShare(store, programme, { pool, day, share: poolDay.add(each) }, priceOf);
+      }
+      insertShare(store, programme, { pool, day, share: poolDay.end() }, priceOf);
+    });
     requireWhole(poolDay, pool, day, store.states.blockBefore(address, closedBlock, window.endSec) ?? closedBlock);
   }
   // What has no value is found out anew; what a final epoch was calculated without stays out of it.
@@ -71,6 +75,7 @@ export function closeDay(
       );
   }
   earlier?.putBack(day);
+  store.keptDays.putBack(day);
   keepStandings(store, programme, day);
   recordFrozen(store, day);
 }
@@ -95,6 +100,29 @@ export function specialOn(
   const pools = programme.pools.filter(isThere);
   const wrappers = programme.wrappers.filter(({ pool }) => pool === null || !isLate(pool));
   return specialAddresses({ ...programme, pools, wrappers });
+}
+
+/** Numbers that no contract of a pool's kind computes are a finding of that pool. @throws L-1 */
+function ofPool(
+  store: Store,
+  { pool, day, closedBlock }: { readonly pool: Pool; readonly day: Day; readonly closedBlock: number },
+  run: () => void,
+): void {
+  try {
+    run();
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    const blockNumber = store.states.blockBefore(pool.address, closedBlock, dayEndSec(day)) ?? closedBlock;
+    const said = {
+      identity: "L-1",
+      pool: pool.address,
+      blockNumber,
+      logIndex: 0,
+      expected: "numbers of its kind",
+      day,
+    };
+    throw identityBroken({ ...said, actual: error.message }, `what its logs said on ${day} cannot be computed with`);
+  }
 }
 
 /** @throws D-1, D-2 where what a pool's accounts held is not what it held itself, at the last block of the day that changed it. */

@@ -12,11 +12,14 @@ import { type Rebuilt, rebuild } from "./rebuild.ts";
  */
 export function dropPools(store: Store, programme: Programme, sha256: Sha256, dropped: ReadonlySet<Address>): Rebuilt {
   const digests = new Map([...dropped].map((pool) => [pool, store.accounts.poolDigest(pool)]));
+  const finalUntil = store.rewards.finalUntil();
+  if (finalUntil !== undefined) for (const pool of dropped) store.keptDays.keep(pool, undefined, finalUntil);
   const tip = store.blocks.tip()?.number ?? 0;
   // Rows go before what they refer to does, and come again with the rebuild.
   store.db.pragma("defer_foreign_keys = on");
   forgetPools(store.db, dropped);
-  store.pools.drop(dropped, store.rewards.finalUntil());
+  const kept = store.keptDays.pools();
+  store.pools.drop(dropped, (pool) => kept.has(pool));
   adoptProgramme(store, programme, sha256);
   const rebuilt = rebuild(store, programme, sha256, dropped);
   for (const [pool, digest] of digests) {

@@ -82,8 +82,13 @@ export class Followed {
   }
 }
 
-/** The programme with the pools that its factories made, as far as the ledger has followed the chain. */
+/** The programme with the pools that its factories made, as far as the ledger has followed the chain, and the wrappers that were dropped. */
 export function withDiscovered(store: Store, programme: Programme): Programme {
+  const dropped = store.refetches.wrappersDropped();
+  return withMade(store, dropped.size === 0 ? programme : { ...programme, dropped });
+}
+
+function withMade(store: Store, programme: Programme): Programme {
   if (programme.factories.length === 0) return programme;
   const known = new Set(programme.pools.map(({ address }) => address));
   const pools = store.pools.discovered().flatMap(({ address, factory: of, tokens, ...made }) => {

@@ -18,7 +18,7 @@ export function recordFrozen(store: Store, day: Day): void {
     const report = (pool: string, expected: string, actual: string): void =>
       store.findings.insert({ identity: FROZEN_EPOCH, pool, blockNumber, logIndex, expected, actual });
     const now = store.rewards.digestsAt(store.rewards.standAt(isoOf(dayStartSec(end)))?.number ?? -1);
-    const kept = store.pools.kept();
+    const kept = store.keptDays.pools();
     const [changed] = Object.entries(record.pools).filter(([pool, digest]) => now[pool] !== digest && !kept.has(pool));
     const paid = store.rewards.weightsOf(record.epoch);
     const weights = store.tiers.weightsAt(day).map(({ provider, weight }) => `${provider} ${weight}`);

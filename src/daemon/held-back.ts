@@ -2,12 +2,15 @@ import { type Day, daysAfter } from "../core/day.ts";
 import type { EpochRecord } from "../core/epoch-record.ts";
 import { type ExcludedDay, type HeldBack, heldBackOf, type Release } from "../core/held-back.ts";
 import type { Address } from "../core/hex.ts";
-import { creditedBy, type Programme } from "../core/programme.ts";
+import { isShareValued } from "../core/means.ts";
+import { pricesOfDay } from "../core/price.ts";
+import { creditedBy, type Pool, type Programme } from "../core/programme.ts";
 import { saidOfWrapper } from "../core/quarantine.ts";
 import type { Holding } from "../core/rewards.ts";
-import type { Epoch, RewardRules } from "../core/rules.ts";
+import { type Epoch, isScheduled, type RewardRules } from "../core/rules.ts";
 import { weightOfDay } from "../core/tiers.ts";
-import type { QuarantinedDay } from "../store/held-back.ts";
+import { valueOfDay } from "../core/value.ts";
+import type { LateRow, QuarantinedDay } from "../store/held-back.ts";
 import { accountsAt } from "../store/read.ts";
 import type { Store } from "../store/store.ts";
 import { withDiscovered } from "./followed.ts";
@@ -24,16 +27,27 @@ export function isExcluded({ excludedPools }: RewardRules, { date, pool, wrapper
   );
 }
 
-/** What an epoch that is not final holds back, and what it gives out of what earlier ones did. */
-export function holdingOf(store: Store, rewarding: Rewarding, epoch: Epoch): Holding {
+/** What an epoch that is not final holds back, and what it gives out of what earlier ones did; `calculated`: those right before it. */
+export function holdingOf(
+  store: Store,
+  rewarding: Rewarding,
+  epoch: Epoch,
+  calculated: readonly EpochRecord[],
+): Holding {
   const { rewards } = rewarding;
-  const days = store.heldBack.quarantinedDays(epoch.first, epoch.end).filter((each) => isExcluded(rewards, each));
-  const excluded = days.map((each) => excludedDay(store, rewarding, each));
-  return { heldBack: heldBackOf(epoch, excluded, daysFrom(epoch.first)), releases: releasesFor(store, rewards, epoch) };
+  const all = store.heldBack.quarantinedDays(epoch.first, epoch.end).filter((each) => isExcluded(rewards, each));
+  // A wrapper of a pool that is out with all that it holds is held back for with it.
+  const isWithPool = ({ wrapper, pool, date }: QuarantinedDay): boolean =>
+    wrapper !== null && all.some((one) => one.wrapper === null && one.pool === pool && one.date === date);
+  const excluded = all.flatMap((each) => (isWithPool(each) ? [] : [excludedDay(store, rewarding, each)]));
+  return {
+    heldBack: heldBackOf(epoch, excluded, daysFrom(epoch.first)),
+    releases: releasesFor(store, rewarding, epoch, calculated),
+  };
 }
 
-/** What a final epoch held back and gave out, as it was recorded; who was given it follows from what they had. */
-export function heldThen(store: Store, rewards: RewardRules, { held }: EpochRecord): Holding {
+/** What a final epoch held back and gave out, as it was recorded. */
+export function heldThen(store: Store, { tokens }: RewardRules, { epoch, held }: EpochRecord): Holding {
   if (held === null) return { heldBack: [], releases: [] };
   const heldBack = held.heldBack.map(
     (each): HeldBack => ({
@@ -43,12 +57,16 @@ export function heldThen(store: Store, rewards: RewardRules, { held }: EpochReco
       amounts: each.amounts.map(BigInt),
     }),
   );
-  const releases = held.releases.map((each): Release => {
-    const record = store.rewards.epoch(each.epoch)?.record;
-    const claims = record === undefined ? [] : (claimsOf(store, rewards, record, each) ?? []);
-    return { ...each, amounts: each.amounts.map(BigInt), claims };
-  });
-  return { heldBack, releases };
+  const releases = held.releases.map((each): Release => ({ ...each, amounts: each.amounts.map(BigInt), claims: [] }));
+  const given = tokens.map(
+    ({ address }) =>
+      new Map(
+        store.rewards
+          .rowsOf(epoch, address)
+          .flatMap(({ provider, released }) => (released === 0n ? [] : [[provider, released] as const])),
+      ),
+  );
+  return { heldBack, releases, given };
 }
 
 const daysFrom =
@@ -67,6 +85,11 @@ function excludedDay(store: Store, { programme, rules, rewards }: Rewarding, day
   const found = { date: day.date, pool, wrapper, valuedOn: valuedOn ?? null };
   if (valuedOn === undefined) return { ...found, poolWeight: 0n, allWeight: 0n };
   let [poolWeight, allWeight] = [0n, 0n];
+  // Before the programme's first day nothing weighs, and worth decides.
+  if (!isScheduled(rules, valuedOn)) {
+    const { ofPool, all } = store.heldBack.worthOn(valuedOn, pool, rewards.excluded);
+    [poolWeight, allWeight] = [ofPool, all];
+  }
   for (const each of store.heldBack.partsOn(valuedOn, pool, rewards.weighting === "in-range")) {
     if (rewards.excluded.has(each.provider) || each.value === 0n) continue;
     const weight = weightOfDay(rules.tiers, each);
@@ -101,23 +124,30 @@ function sharesInside(
 }
 
 /** What final epochs before one held back for what is in quarantine no more, and nobody was given yet. */
-function releasesFor(store: Store, rewards: RewardRules, { number }: Epoch): readonly Release[] {
+function releasesFor(
+  store: Store,
+  { programme, rewards }: Rewarding,
+  { number }: Epoch,
+  calculated: readonly EpochRecord[],
+): readonly Release[] {
   const before = store.rewards.epochs().filter(({ record, state }) => state === "final" && record.epoch < number);
   const keyOf = (epoch: number, { pool, wrapper }: Pick<Release, "pool" | "wrapper">): string =>
     `${epoch} ${pool} ${wrapper}`;
   const given = new Set(
-    before.flatMap(({ record }) => record.held?.releases.map((each) => keyOf(each.epoch, each)) ?? []),
+    [...before.map(({ record }) => record), ...calculated].flatMap(
+      ({ held }) => held?.releases.map((each) => keyOf(each.epoch, each)) ?? [],
+    ),
   );
   const releases: Release[] = [];
   for (const { record } of before) {
     const amounts = new Map<string, bigint[]>();
     for (const each of record.held?.heldBack ?? []) {
       const key = keyOf(record.epoch, each);
-      if (given.has(key) || isOutStill(store, each)) continue;
+      if (given.has(key) || isOutStill(store, programme, each)) continue;
       const sums = amounts.get(key);
       if (sums === undefined) {
         const first = amountsIn(rewards, record, each.amounts);
-        const claims = claimsOf(store, rewards, record, each);
+        const claims = claimsOf(store, programme, rewards, record, each);
         if (claims === undefined) continue;
         amounts.set(key, first);
         releases.push({ epoch: record.epoch, pool: each.pool, wrapper: each.wrapper, amounts: first, claims });
@@ -133,22 +163,45 @@ function amountsIn({ tokens }: RewardRules, record: EpochRecord, amounts: readon
   return tokens.map(({ address }) => BigInt(amounts[record.tokens.findIndex((each) => each.address === address)] ?? 0));
 }
 
-function isOutStill(store: Store, { pool, wrapper }: Pick<Release, "pool" | "wrapper">): boolean {
+function isOutStill(store: Store, programme: Programme, { pool, wrapper }: Pick<Release, "pool" | "wrapper">): boolean {
+  // Whose users are credited no more is nobody's, in quarantine or not.
+  if (wrapper !== null && !creditedBy(programme)(pool, wrapper)) return false;
   const isSame = (each: { readonly pool: Address; readonly wrapper: Address | null }): boolean =>
     each.pool === pool && (each.wrapper === null || each.wrapper === wrapper);
   return store.refetches.waiting().has(pool) || store.quarantines.all().some(isSame);
 }
 
-/** Whose it is that an epoch held back: by what they had on those days beyond what they were paid by, without multipliers. */
+/**
+ * Whose it is that an epoch held back: by what they had on those days beyond what they were paid by, without multipliers; undefined while
+ * that is not known of all.
+ */
 function claimsOf(
   store: Store,
-  { excluded }: RewardRules,
+  named: Programme,
+  { excluded, weighting }: RewardRules,
   { held }: EpochRecord,
   { pool, wrapper }: Pick<Release, "pool" | "wrapper">,
 ): Release["claims"] | undefined {
   const dates = (held?.heldBack ?? [])
     .filter((each) => each.pool === pool && each.wrapper === wrapper)
     .map(({ date }) => date);
-  const claims = store.heldBack.lateClaims(pool, dates);
-  return claims && [...claims].flatMap(([provider, weight]) => (excluded.has(provider) ? [] : [{ provider, weight }]));
+  const programme = withDiscovered(store, named);
+  const own = programme.pools.find(({ address }) => address === pool);
+  const claims = new Map<Address, bigint>();
+  for (const row of store.heldBack.lateRows(pool, dates, weighting === "in-range")) {
+    const { provider, late, paid } = row;
+    const worth = late ?? (own && worthThen(store, programme, own, row));
+    if (worth == null) return undefined;
+    if (worth > paid && !excluded.has(provider)) claims.set(provider, (claims.get(provider) ?? 0n) + worth - paid);
+  }
+  return [...claims].map(([provider, weight]) => ({ provider, weight }));
+}
+
+/** What amounts of a day are worth by the prices that are known by now; null where it cannot be told still. */
+function worthThen(store: Store, programme: Programme, pool: Pool, { date, tokenSeconds }: LateRow): bigint | null {
+  const means = store.prices.meansOf(pool, date);
+  if (means === undefined || !isShareValued(means)) return null;
+  const known = { ...store.prices.knownOn(date), kept: store.prices.ofDay(date) };
+  const prices = pricesOfDay(programme, (each) => store.prices.meansOf(each, date), known);
+  return valueOfDay(programme, pool, tokenSeconds, (token) => prices.get(token)?.priceE18);
 }

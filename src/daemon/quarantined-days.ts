@@ -47,10 +47,14 @@ export class ThroughWrappers {
       for (const [wrapper, quarantine] of ofPool)
         if (isCredited(quarantine.pool, wrapper))
           store.leftOut.add({ ...outBy(quarantine, day), provider: wrapper }, store.nowIso());
+    const worths = new Map<Quarantine, (provider: Address) => bigint>();
     for (const { pool, provider, quarantine } of this.#held) {
       const nothing = { pool, share: { ...nothingOf(pool), valued: true, provider }, value: 0n, inRangeValue: null };
       if (!store.days.hasBalance(day, pool.address, provider)) store.days.insertBalance(day, nothing);
-      store.leftOut.add({ ...outBy(quarantine, day), provider }, store.nowIso());
+      const worthOf = worths.get(quarantine) ?? lastWorths(store, quarantine);
+      worths.set(quarantine, worthOf);
+      const worth = worthOf(provider);
+      store.leftOut.add({ ...outBy(quarantine, day), provider, worth }, store.nowIso());
     }
   }
 }
@@ -73,12 +77,19 @@ export function leavePoolOut(
   const out = outBy(quarantine, day);
   // The pool's own row says so of days on which nobody has anything of it yet.
   store.leftOut.add({ ...out, provider: pool.address }, store.nowIso());
+  const worthOf = lastWorths(store, quarantine);
   const seen = new Set<Address>();
   for (const holding of store.days.holdings(pool, changes)) {
     const { provider } = holding;
     if (seen.has(provider) || !isCounted(holding)) continue;
     seen.add(provider);
     store.days.insertBalance(day, { pool, share: { ...share, provider }, value: null, inRangeValue: null });
-    store.leftOut.add({ ...out, provider }, store.nowIso());
+    store.leftOut.add({ ...out, provider, worth: worthOf(provider) }, store.nowIso());
   }
+}
+
+/** What providers had in what is in quarantine when that was known last: more than that lends nobody a streak. */
+function lastWorths(store: Store, { pool, firstDay }: Quarantine): (provider: Address) => bigint {
+  const date = store.heldBack.lastValued(pool, firstDay);
+  return (provider) => (date === undefined ? 0n : store.heldBack.valueOn(date, pool, provider));
 }

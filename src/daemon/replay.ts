@@ -5,11 +5,11 @@ import { type Routes, routesOf } from "../core/decode/routes.ts";
 import { type AppliedTransaction, applyTransaction } from "../core/decode/transaction.ts";
 import type { Sha256 } from "../core/digest.ts";
 import { findingOf } from "../core/errors.ts";
-import type { Address } from "../core/hex.ts";
+import { type Address, toAddress } from "../core/hex.ts";
 import { endOfTransaction } from "../core/log-bytes.ts";
 import { isSameState, type PoolState } from "../core/pool-state.ts";
 import type { Pool, Programme } from "../core/programme.ts";
-import { isStopped, type Quarantine, type Stop } from "../core/quarantine.ts";
+import { isStopped, type Quarantine, type Stop, stopsOf } from "../core/quarantine.ts";
 import type { Store } from "../store/store.ts";
 import { touchedBy, withDiscovered } from "./followed.ts";
 import { forgetQuarantinedPrices } from "./quarantined-prices.ts";
@@ -24,8 +24,8 @@ export interface Replayed {
 
 /**
  * Lets a pool in quarantine go on by the logs that were kept since, as its entry in the programme is now, and rebuilds what rests on it:
- * without the node. What does not hold still stops it there. The caller holds the transaction. @returns undefined where the pool is in no
- * quarantine any more, or not everything was kept
+ * without the node. What does not hold still stops it there; a wrapper whose logs do not fit is stopped alone. The caller holds the
+ * transaction. @returns undefined where the pool is in no quarantine any more, or not everything was kept
  */
 export function replay(
   store: Store,
@@ -40,49 +40,77 @@ export function replay(
   if (pool === undefined || quarantine === undefined || !store.quarantines.isKept(address)) return undefined;
   const digestBefore = store.accounts.poolDigest(address);
   const tip = store.blocks.tip()?.number ?? 0;
-  const { events, again } = applyKept(store, programme, pool, quarantine.stop);
+  const made = applyKept(store, programme, pool, quarantine.stop);
+  keep(store, pool, quarantine.stop, made.blocks);
   forgetQuarantinedPrices(store, programme, new Set([address]));
   store.quarantines.remove(address);
   store.findings.closePool(address, tip, reason);
-  if (again !== undefined) {
-    store.quarantines.insert(again, touchedBy(again, programme), store.nowIso());
-    store.findings.insert(again.finding);
+  for (const each of made.stopped) {
+    store.quarantines.insert(each, touchedBy(each, programme), store.nowIso());
+    store.findings.insert(each.finding);
   }
   rebuild(store, programme, sha256, new Set([address]));
   if (store.quarantines.all().length === 0) store.quarantinedLogs.clear();
   store.refetches.done(address, tip, digestBefore, store.accounts.poolDigest(address));
-  return { events, again };
+  const events = made.blocks.reduce((sum, each) => sum + each.events.length, 0);
+  return { events, again: made.stopped.find(({ wrapper }) => wrapper === null) };
 }
 
-/** Writes the events and states that a pool's kept logs make, up to the first transaction that does not hold. */
-function applyKept(store: Store, programme: Programme, pool: Pool, stop: Stop): Replayed {
-  const { address } = pool;
-  const wrappers = programme.wrappers.filter((each) => each.pool === null || each.pool === address);
+/** What a block's kept logs make of a pool. */
+interface Made {
+  readonly block: Omit<LogBlock, "logs">;
+  readonly events: AppliedTransaction["events"];
+  readonly state: PoolState | undefined;
+}
+
+/** What a pool's kept logs make, up to the first transaction that does not hold; and what is stopped anew. */
+function applyKept(
+  store: Store,
+  programme: Programme,
+  pool: Pool,
+  stop: Stop,
+): { readonly blocks: readonly Made[]; readonly stopped: readonly Quarantine[] } {
+  const wrappers = programme.wrappers.filter((each) => each.pool === null || each.pool === pool.address);
   const routes = routesOf({ ...programme, pools: [pool], factories: [], wrappers });
-  const stops = store.quarantines.stops().get(address);
-  routes.stops = new Map([[address, { whole: undefined, wrappers: stops?.wrappers ?? new Map() }]]);
-  const books = store.books();
-  let [events, again]: [number, Quarantine | undefined] = [0, undefined];
-  // Of the block in which it was stopped, what its earlier transactions left is replaced.
+  const known = store.quarantines.all().filter((each) => each.pool === pool.address && each.wrapper !== null);
+  // Each wrapper is stopped once: there are only so many.
+  for (const stopped: Quarantine[] = []; ; ) {
+    routes.stops = stopsOf([...known, ...stopped]);
+    const books = store.books();
+    const blocks: Made[] = [];
+    let found: Quarantine | undefined;
+    for (const block of store.quarantinedLogs.from("blockNumber" in stop ? stop.blockNumber : 0)) {
+      const made = applyStopped(books, routes, pool, block, stop);
+      const { logs: _, ...place } = block;
+      blocks.push({ block: place, events: made.events, state: made.state });
+      found = made.found;
+      if (found !== undefined) break;
+    }
+    const { wrapper } = found ?? { wrapper: null };
+    if (found === undefined) return { blocks, stopped };
+    const isWrapper =
+      wrapper !== null && wrappers.some((each) => each.address === wrapper && each.pool === pool.address);
+    if (!isWrapper) return { blocks, stopped: [...stopped, { ...found, wrapper: null }] };
+    stopped.push(found);
+  }
+}
+
+/** Writes what a pool's kept logs made; of the block in which it was stopped, what its earlier transactions left is replaced. */
+function keep(store: Store, { address }: Pool, stop: Stop, blocks: readonly Made[]): void {
   const from = "blockNumber" in stop ? stop.blockNumber : undefined;
   let before = store.states.atOrBelow(address, from === undefined ? Number.MAX_SAFE_INTEGER : from - 1);
-  for (const block of store.quarantinedLogs.from(from ?? 0)) {
-    const made = applyStopped(books, routes, pool, block, stop);
-    for (const event of made.events) store.events.insert(block, event);
-    if (made.events.length > 0 && store.blocks.at(block.number) === undefined) {
+  for (const { block, events, state } of blocks) {
+    for (const event of events) store.events.insert(block, event);
+    if (events.length > 0 && store.blocks.at(block.number) === undefined) {
       const { number, hash, parentHash, timestampSec } = block;
-      store.insertBlock({ number, hash, parentHash, timestampSec, eventCount: made.events.length, stateDigest: "" });
+      store.insertBlock({ number, hash, parentHash, timestampSec, eventCount: events.length, stateDigest: "" });
     }
-    if (made.state !== undefined) {
+    if (state !== undefined) {
       if (block.number === from) store.states.remove(address, block.number);
-      if (!isSameState(made.state, before)) store.states.insert(address, block.number, block.timestampSec, made.state);
-      before = made.state;
+      if (!isSameState(state, before)) store.states.insert(address, block.number, block.timestampSec, state);
+      before = state;
     } else if (block.number === from) before = store.states.atOrBelow(address, from);
-    events += made.events.length;
-    again = made.again;
-    if (again !== undefined) break;
   }
-  return { events, again };
 }
 
 /** Applies what a block has of a pool from where it was stopped on, transaction by transaction. */
@@ -102,10 +130,11 @@ function applyStopped(books: Books, routes: Routes, pool: Pool, { logs, number, 
     } catch (error) {
       const finding = findingOf(error);
       if (finding?.pool !== pool.address) throw error;
+      const wrapper = finding.wrapper === undefined ? null : toAddress(finding.wrapper);
       const stopAgain = { blockNumber: number, logIndex };
-      const again = { pool: pool.address, wrapper: null, stop: stopAgain, firstDay: dayOf(timestampSec), finding };
-      return { events, state, again };
+      const found = { pool: pool.address, wrapper, stop: stopAgain, firstDay: dayOf(timestampSec), finding };
+      return { events, state, found };
     }
   }
-  return { events, state, again: undefined };
+  return { events, state, found: undefined };
 }

@@ -30,25 +30,35 @@ export function calculateUpTo(store: Store, rewarding: Rewarding, number: number
   let before = last && store.rewards.resultOf(last);
   const results: EpochResult[] = [];
   for (let each = (last?.record.epoch ?? 0) + 1; each <= number; each++) {
-    before = calculate(store, rewarding, epochOf(rewarding, each), before);
+    const calculated = results.map(({ record }) => record);
+    before = calculate(store, rewarding, epochOf(rewarding, each), before, { calculated });
     results.push(before);
   }
   return results;
 }
 
-/** Calculates one epoch after the one before it; `then`: one that is final, which held back what it did. */
+/** What decides what is held back and given out later. */
+interface Beside {
+  /** Epochs before it that are not final and were calculated with it. */
+  readonly calculated?: readonly EpochRecord[];
+  /** It is final, and held back what it did. */
+  readonly frozen?: EpochRecord;
+}
+
+/** Calculates one epoch after the one before it. */
 export function calculate(
   store: Store,
   rewarding: Rewarding,
   epoch: Epoch,
   before: EpochResult | undefined,
-  then?: EpochRecord,
+  { calculated = [], frozen }: Beside = {},
 ): EpochResult {
   const { rules, rewards } = rewarding;
   const waiting = waitingFor(store, rewards, epoch);
   if (waiting !== undefined) throw waiting;
   const weights = store.tiers.weightsAt(lastDayOf(epoch)).filter(({ provider }) => !rewards.excluded.has(provider));
-  const holding = then === undefined ? holdingOf(store, rewarding, epoch) : heldThen(store, rewards, then);
+  const holding =
+    frozen === undefined ? holdingOf(store, rewarding, epoch, calculated) : heldThen(store, rewards, frozen);
   const given = rewardsOf(rewards, epoch, weights, beforeOf(rewards, before), holding);
   const stand = store.rewards.standAt(isoOf(dayStartSec(epoch.end))) ?? store.config.get("anchor");
   invariant(stand !== undefined, "NO_ANCHOR", "a ledger with closed days has no first block");
@@ -124,7 +134,7 @@ export function finalise(
   invariant(result !== undefined, "NO_RESULT", `epoch ${number} has no result`);
   store.rewards.put(result, "final", sha256(resultText(result)), store.nowIso());
   const { first, end } = result.record;
-  for (const pool of store.heldBack.keepOut(first, end)) store.pools.keepDays(pool, first, end);
+  for (const pool of store.heldBack.keepOut(first, end)) store.keptDays.keep(pool, first, end);
   const epoch = store.rewards.epoch(number);
   invariant(epoch !== undefined, "NO_RESULT", `epoch ${number} was not stored`);
   return { epoch, isNew: true };
@@ -145,10 +155,12 @@ export function requireSame(store: Store, rewarding: Rewarding, sha256: Sha256, 
   const { record } = frozen;
   const epoch = epochOf(rewarding, record.epoch);
   const stored = store.rewards.epoch(record.epoch - 1);
-  const now = calculate(store, pastOf(rewarding, frozen), epoch, stored && store.rewards.resultOf(stored), record);
+  const now = calculate(store, pastOf(rewarding, frozen), epoch, stored && store.rewards.resultOf(stored), {
+    frozen: record,
+  });
   const then = store.rewards.resultOf(frozen);
   // Of a pool that is followed no more, or whose history is another one since, what it was worth then was kept.
-  const kept = store.pools.kept();
+  const kept = store.keptDays.pools();
   const pools = Object.fromEntries(
     Object.entries(record.pools).map(([pool, digest]) => [
       pool,

@@ -15,10 +15,12 @@ export function keepStandings(store: Store, programme: Programme, day: Day): voi
   const streaks = isScheduled(rules, before) ? store.tiers.streaksOf(before) : new Map<string, number | null>();
   const byRange = rules.rewards?.weighting === "in-range";
   const leasts = rules.tiers.basis === "held" ? rules.tiers.levels.map((level) => leastBefore(store, day, level)) : [];
-  for (const { inRangeValue, isLeftOut, ...had } of store.tiers.valuesOf(day, uncountedOn(store, programme, day))) {
+  for (const { inRangeValue, leftOut, ...had } of store.tiers.valuesOf(day, uncountedOn(store, programme, day))) {
     const inRange = byRange ? inRangeValue : null;
     const streak = streaks.get(had.provider);
     const counted = inRange ?? had.value;
+    // What was left out decides a streak only where it may have been worth enough for it.
+    const isLeftOut = leftOut === null || (leftOut !== undefined && (had.value ?? 0n) + leftOut >= rules.tiers.minimum);
     const counting = { counted, leasts: leasts.map((least) => least.get(had.provider)), isLeftOut };
     const standing = standingAfter(rules.tiers, streak === undefined ? 0 : streak, had.value, counting);
     store.tiers.insert(day, { ...had, inRangeValue: inRange }, standing);

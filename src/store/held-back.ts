@@ -13,6 +13,16 @@ export interface QuarantinedDay {
   readonly note: string;
 }
 
+/** What a provider had in a pool on a day that was paid without it. */
+export interface LateRow {
+  readonly provider: Address;
+  readonly date: Day;
+  /** Null until every needed price was known when the day was closed again. */
+  readonly late: bigint | null;
+  readonly paid: bigint;
+  readonly tokenSeconds: readonly bigint[];
+}
+
 /** A provider's day that has weight, and what of its value one pool is. */
 export interface PoolPartOfDay extends CountedDay {
   readonly ofPool: bigint;
@@ -44,14 +54,30 @@ export class HeldBackTable {
 
   /** The last day before one on which somebody had something of a pool that had a value. */
   lastValued(pool: Address, before: Day): Day | undefined {
-    return (
-      this.#db
-        .prepare<[string, string], Day | null>(
-          "select max(date) from daily_balances where pool_address = ? and date < ? and liquidity_amount is not null",
-        )
-        .pluck()
-        .get(pool, before) ?? undefined
-    );
+    return this.#db
+      .prepare<[string, string], Day>(`
+        select date
+        from pool_days
+        where pool_address = ? and date < ? and exists (
+          select 1
+          from daily_balances
+          where daily_balances.date = pool_days.date and daily_balances.pool_address = pool_days.pool_address
+            and liquidity_amount is not null)
+        order by date desc
+        limit 1`)
+      .pluck()
+      .get(pool, before);
+  }
+
+  /** What a provider had in a pool on a day. */
+  valueOn(date: Day, pool: Address, provider: Address): bigint {
+    const row = this.#db
+      .prepare<[string, string, string], bigint | null>(
+        "select liquidity_amount from daily_balances where date = ? and pool_address = ? and provider_address = ?",
+      )
+      .safeIntegers()
+      .pluck();
+    return row.get(date, pool, provider) ?? 0n;
   }
 
   /** The days that have weight on one date, with what a pool is of each; `inRange`: by what stood in range. */
@@ -79,28 +105,43 @@ export class HeldBackTable {
       }));
   }
 
-  /**
-   * What each had in a pool on days that were paid without it, beyond what was paid by; undefined while it is not known of all.
-   * Ascending by address.
-   */
-  lateClaims(pool: Address, dates: readonly Day[]): ReadonlyMap<Address, bigint> | undefined {
-    const rows = this.#db
-      .prepare<[string, string], readonly [string, late: bigint | null, paid: bigint | null]>(`
-        select late_values.provider_address, late_values.value, liquidity_amount
+  /** What each had in a pool on days that were paid without it, and what it was paid by, in order of provider and day. */
+  lateRows(pool: Address, dates: readonly Day[], inRange: boolean): readonly LateRow[] {
+    const value = (amount: string, of: string): string => (inRange ? `coalesce(${of}, ${amount})` : amount);
+    return this.#db
+      .prepare<[string, string], readonly [string, Day, bigint | null, bigint | null, string, string | null]>(`
+        select
+          late_values.provider_address, date, ${value("late_values.value", "in_range_value")},
+          ${value("liquidity_amount", "in_range_amount")}, late_values.token_seconds,
+          late_values.in_range_token_seconds
         from late_values
         left join daily_balances using (date, pool_address, provider_address)
         where late_values.pool_address = ? and date in (select value from json_each(?))
-        order by 1, date`)
+        order by 1, 2`)
       .safeIntegers()
       .raw()
-      .all(pool, JSON.stringify(dates));
-    const claims = new Map<Address, bigint>();
-    for (const [provider, late, paid] of rows) {
-      if (late === null) return undefined;
-      const more = late - (paid ?? 0n);
-      if (more > 0n) claims.set(toAddress(provider), (claims.get(toAddress(provider)) ?? 0n) + more);
+      .all(pool, JSON.stringify(dates))
+      .map(([provider, date, late, paid, seconds, ranged]) => ({
+        ...{ provider: toAddress(provider), date, late, paid: paid ?? 0n },
+        tokenSeconds: (JSON.parse((inRange ? ranged : null) ?? seconds) as string[]).map(BigInt),
+      }));
+  }
+
+  /** What all pools, and one, were worth on a day, without some providers: where the programme's days have not begun. */
+  worthOn(date: Day, pool: Address, without: ReadonlySet<Address>): { readonly ofPool: bigint; readonly all: bigint } {
+    const rows = this.#db
+      .prepare<[string], readonly [string, string, bigint]>(
+        "select pool_address, provider_address, liquidity_amount from daily_balances where date = ? and liquidity_amount > 0",
+      )
+      .safeIntegers()
+      .raw();
+    let [ofPool, all] = [0n, 0n];
+    for (const [of, provider, value] of rows.iterate(date)) {
+      if (without.has(toAddress(provider))) continue;
+      all += value;
+      if (of === pool) ofPool += value;
     }
-    return claims;
+    return { ofPool, all };
   }
 
   /** An epoch is final: what was in quarantine in it stays out of what it paid. @returns the pools of which something was */

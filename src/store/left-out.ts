@@ -19,6 +19,8 @@ export interface LeftOut {
   readonly provider: string;
   readonly reason: "negligible" | "operator" | "too-large" | "quarantined" | "held-back";
   readonly note: string;
+  /** What it was worth at its last value, of what is in quarantine; not given where nobody knows. */
+  readonly worth?: bigint | undefined;
 }
 
 /** Of a row of `left_out`: what it is about is in quarantine, whether or not somebody goes on without it. */
@@ -52,7 +54,7 @@ export class LeftOutTable {
           select 1
           from left_out
           where left_out.date = daily_balances.date and left_out.pool_address = daily_balances.pool_address
-            and left_out.provider_address = daily_balances.provider_address)
+            and left_out.provider_address = daily_balances.provider_address and not ${ONLY_A_WRAPPER})
         order by date, pool_address, provider_address`)
       .all(first, end)
       .map(({ seconds, pool, ...row }) => ({
@@ -139,13 +141,16 @@ export class LeftOutTable {
       .all(first, end);
   }
 
-  add({ date, pool, provider, reason, note }: LeftOut, nowIso: string): void {
+  /** What is left out already stays so; but where only what is held through a wrapper was, all of it is now. */
+  add({ date, pool, provider, reason, note, worth }: LeftOut, nowIso: string): void {
     this.#db
       .prepare(`
-        insert into left_out (date, pool_address, provider_address, reason, note, observed_at)
-        values (?, ?, ?, ?, ?, ?)
-        on conflict do nothing`)
-      .run(date, pool, provider, reason, note, nowIso);
+        insert into left_out (date, pool_address, provider_address, reason, note, observed_at, worth)
+        values (?, ?, ?, ?, ?, ?, ?)
+        on conflict do update
+        set reason = excluded.reason, note = excluded.note, worth = excluded.worth
+        where excluded.reason <> 'quarantined' and ${ONLY_A_WRAPPER.replace("note", "left_out.note")}`)
+      .run(date, pool, provider, reason, note, nowIso, worth ?? null);
   }
 
   /** A day has been valued since, all of it that can be: nothing of it is left out any more but what is in quarantine. */

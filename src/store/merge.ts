@@ -32,7 +32,7 @@ export function copyCanonical(db: Database): void {
   for (const table of ["lp_events", "pool_states", "quarantines"]) {
     db.exec(`insert into main.${table} select * from side.${table}`);
   }
-  for (const table of ["feed_answers", "processed_blocks"])
+  for (const table of ["feed_answers", "processed_blocks", "quarantined_logs"])
     db.exec(`insert or ignore into main.${table} select * from side.${table}`);
 }
 

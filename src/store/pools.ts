@@ -30,8 +30,7 @@ export class PoolsTable {
             'countsFrom', iif(
               metadata ->> '$.dropped' is null,
               coalesce(metadata ->> '$.countsFrom', excluded.metadata ->> '$.countsFrom'),
-              excluded.metadata ->> '$.countsFrom'),
-            'kept', json(metadata -> '$.kept')))`);
+              excluded.metadata ->> '$.countsFrom')))`);
   }
 
   /** Removes pools that are not of these; only pools without history can go (foreign keys refuse others), and no dropped ones. */
@@ -45,40 +44,14 @@ export class PoolsTable {
       .run(kept);
   }
 
-  /** Pools are followed no more. What they were worth on days before `finalUntil` on which they counted stays, since it was paid by. */
-  drop(pools: ReadonlySet<Address>, finalUntil: string | undefined): void {
-    const remove = this.#db.prepare("delete from pools where pool_address = ?");
-    const drop = this.#db.prepare(
-      "update pools set metadata = json_set(metadata, '$.dropped', json('true')) where pool_address = ?",
-    );
+  /** Pools are followed no more; rows of those whose days stay, since final epochs were paid by them, stay, too. */
+  drop(pools: ReadonlySet<Address>, isKept: (pool: Address) => boolean): void {
     for (const pool of pools)
-      if (finalUntil === undefined) remove.run(pool);
-      else {
-        this.keepDays(pool, undefined, finalUntil);
-        drop.run(pool);
-      }
-  }
-
-  /**
-   * What a pool was worth on the days from one to before another stays as it is: final epochs were paid by it. `from`: the first day on
-   * which it counted, where it is not given.
-   */
-  keepDays(pool: Address, from: string | undefined, until: string): void {
-    this.#db
-      .prepare(`
-        update pools
-        set metadata = json_set(
-          metadata,
-          '$.kept', json(iif(metadata ->> '$.kept' is null, '[]', metadata -> '$.kept')),
-          '$.kept[#]', json_object('from', coalesce(?, metadata ->> '$.countsFrom', ''), 'until', ?))
-        where pool_address = ?`)
-      .run(from ?? null, until, pool);
-  }
-
-  /** Pools of which what they were worth on earlier days stays, dropped or not. */
-  kept(): ReadonlySet<string> {
-    const rows = this.#db.prepare<[], string>("select pool_address from pools where metadata ->> '$.kept' is not null");
-    return new Set(rows.pluck().all());
+      if (isKept(pool))
+        this.#db
+          .prepare("update pools set metadata = json_set(metadata, '$.dropped', json('true')) where pool_address = ?")
+          .run(pool);
+      else this.#db.prepare("delete from pools where pool_address = ?").run(pool);
   }
 
   /** Pools that factories of the programme made, as far as the chain was followed. */
@@ -110,8 +83,8 @@ export class PoolsTable {
       from pools
       where metadata ->> '$.countsFrom' > @day and not exists (
         select 1
-        from json_each(metadata, '$.kept')
-        where @day >= value ->> 'from' and @day < value ->> 'until')`);
+        from kept_spans
+        where kept_spans.pool_address = pools.pool_address and @day >= from_date and @day < until_date)`);
     return new Set(rows.pluck().all({ day }));
   }
 

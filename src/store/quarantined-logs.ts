@@ -16,6 +16,8 @@ interface Row {
   readonly data: string;
 }
 
+const PAGE = 2_000;
+
 /** `quarantined_logs`: what was heard in transactions of pools in quarantine, as it was heard. */
 export class QuarantinedLogsTable {
   readonly #db: Database;
@@ -57,13 +59,8 @@ export class QuarantinedLogsTable {
 
   /** From a block on, block by block. */
   *from(blockNumber: number): Generator<LogBlock> {
-    const rows = this.#db.prepare<[number], Row>(`
-      select *
-      from quarantined_logs
-      where block_number >= ?
-      order by block_number, log_index`);
     let block: (LogBlock & { readonly logs: Log[] }) | undefined;
-    for (const row of rows.all(blockNumber)) {
+    for (const row of this.#rows(blockNumber)) {
       if (block?.number !== row.block_number) {
         if (block !== undefined) yield block;
         block = {
@@ -83,6 +80,23 @@ export class QuarantinedLogsTable {
       });
     }
     if (block !== undefined) yield block;
+  }
+
+  /** Page by page: there may be months of them. */
+  *#rows(blockNumber: number): Generator<Row> {
+    const page = this.#db.prepare<[number, number, number], Row>(`
+      select *
+      from quarantined_logs
+      where (block_number, log_index) > (?, ?)
+      order by block_number, log_index
+      limit ?`);
+    for (let after: readonly [number, number] = [blockNumber - 1, Number.MAX_SAFE_INTEGER]; ; ) {
+      const rows = page.all(...after, PAGE);
+      yield* rows;
+      const last = rows.at(-1);
+      if (last === undefined) return;
+      after = [last.block_number, last.log_index];
+    }
   }
 
   forgetAbove(blockNumber: number): void {

@@ -138,6 +138,19 @@ export class QuarantinesTable {
     return this.#db.prepare(`delete from quarantines where ${UNDONE}`).run(block, block).changes > 0;
   }
 
+  /** Some of what comes from now on of these pools is not kept: they cannot go on by it. */
+  leaveGap(pools: ReadonlySet<Address>): void {
+    this.#db
+      .prepare("update quarantines set is_kept = 0 where pool_address in (select value from json_each(?))")
+      .run(JSON.stringify([...pools]));
+  }
+
+  /** How many pools and wrappers are stopped at the end of a block. */
+  countAt(block: { readonly number: number; readonly timestampSec: number }): number {
+    const place = { blockNumber: block.number, timestampSec: block.timestampSec };
+    return this.all().filter(({ stop }) => isStoppedAt(stop, place)).length;
+  }
+
   /** A pool goes on: it is stopped no more. */
   remove(pool: Address): void {
     this.#db.prepare("delete from quarantines where pool_address = ? and wrapper_address = ''").run(pool);

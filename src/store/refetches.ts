@@ -40,6 +40,11 @@ export class RefetchesTable {
     return new Set(this.ordered("refetch").map(({ pool }) => pool));
   }
 
+  /** Wrappers without which pools were fetched again. */
+  wrappersDropped(): ReadonlySet<Address> {
+    return new Set(this.all().flatMap(({ wrapper }) => (wrapper === null ? [] : [wrapper])));
+  }
+
   /** What of a kind waits for the next start, in order of pool. */
   ordered(kind: OrderKind): readonly Order[] {
     return this.waitingAll().filter((each) => each.kind === kind);

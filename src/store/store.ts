@@ -18,6 +18,7 @@ import { translated } from "./failures.ts";
 import { FeedsTable } from "./feeds.ts";
 import { FindingsTable } from "./findings.ts";
 import { HeldBackTable } from "./held-back.ts";
+import { KeptDaysTable } from "./kept-days.ts";
 import { LeftOutTable } from "./left-out.ts";
 import { PoolsTable } from "./pools.ts";
 import { PricesTable } from "./prices.ts";
@@ -62,6 +63,7 @@ export class Store {
   readonly quarantines: QuarantinesTable;
   readonly quarantinedLogs: QuarantinedLogsTable;
   readonly pools: PoolsTable;
+  readonly keptDays: KeptDaysTable;
   readonly prices: PricesTable;
   readonly revisions: RevisionsTable;
   readonly tiers: TiersTable;
@@ -98,6 +100,7 @@ export class Store {
     this.quarantines = new QuarantinesTable(db);
     this.quarantinedLogs = new QuarantinedLogsTable(db);
     this.pools = new PoolsTable(db);
+    this.keptDays = new KeptDaysTable(db);
     this.prices = new PricesTable(db, this.feeds, this.shareRates);
     this.revisions = new RevisionsTable(db);
     this.tiers = new TiersTable(db);

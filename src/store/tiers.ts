@@ -18,6 +18,9 @@ interface ValueRow {
   readonly provider: string;
   readonly unpriced: bigint;
   readonly isLeftOut: bigint;
+  readonly isWorthUnknown: bigint | null;
+  readonly worthHigh: bigint;
+  readonly worthLow: bigint;
   readonly valueHigh: bigint;
   readonly valueLow: bigint;
   readonly inRangeHigh: bigint;
@@ -49,6 +52,8 @@ export class TiersTable {
           select
             daily_balances.provider_address,
             left_out.reason is not null and left_out.reason <> 'negligible' as is_left_out,
+            left_out.reason <> 'negligible' and left_out.worth is null as is_worth_unknown,
+            left_out.worth,
             iif(left_out.date is null or ${ONLY_A_WRAPPER}, liquidity_amount, 0) as value,
             iif(left_out.date is null or ${ONLY_A_WRAPPER}, coalesce(in_range_amount, liquidity_amount), 0) as in_range
           from daily_balances
@@ -59,6 +64,7 @@ export class TiersTable {
         )
         select
           provider_address as provider, count(*) - count(value) as unpriced, max(is_left_out) as isLeftOut,
+          max(is_worth_unknown) as isWorthUnknown, ${exactSum("worth", "worth")},
           ${exactSum("value", "value")}, ${exactSum("in_range", "inRange")}
         from counted
         group by provider_address
@@ -82,8 +88,8 @@ export class TiersTable {
     day: Day,
     uncounted: readonly Address[],
   ): readonly (ProviderValue & {
-    /** Something of it was left out, and nobody knows what it was worth. */
-    readonly isLeftOut: boolean;
+    /** What was left out of it was worth so much at most: null where nobody knows; undefined where nothing was. */
+    readonly leftOut: bigint | null | undefined;
   })[] {
     return this.#values.all(day, JSON.stringify(uncounted)).map((row) => {
       const known = (value: bigint): bigint | null => (row.unpriced === 0n && value <= VALUE_MAX ? value : null);
@@ -91,7 +97,7 @@ export class TiersTable {
         provider: toAddress(row.provider),
         value: known(exactSumOf(row, "value")),
         inRangeValue: known(exactSumOf(row, "inRange")),
-        isLeftOut: row.isLeftOut === 1n,
+        leftOut: row.isLeftOut !== 1n ? undefined : row.isWorthUnknown === 1n ? null : exactSumOf(row, "worth"),
       };
     });
   }

@@ -43,7 +43,7 @@ export function undoAbove(db: Database, above: number): Undone {
   // What a final day was priced with stays, also where the block that closed it was read with later ones.
   const open = firstOpenDay(db, above);
   for (const { date } of days) {
-    for (const table of ["daily_balances", "provider_days", "epoch_weights", "pool_days", "days"])
+    for (const table of ["daily_balances", "late_values", "provider_days", "epoch_weights", "pool_days", "days"])
       run(`delete from ${table} where date = ?`, date);
     if (date >= open) run("delete from token_prices where date = ?", date);
   }
@@ -66,7 +66,7 @@ export function undoAbove(db: Database, above: number): Undone {
 
   // Pools that were made above it are no more; nothing of theirs is left that refers to them, and no account without a posting.
   for (const { pool_address: pool } of born) {
-    for (const table of ["pool_days", "daily_balances", "position_tokens", "pools"])
+    for (const table of ["pool_days", "daily_balances", "late_values", "position_tokens", "pools"])
       run(`delete from ${table} where pool_address = ?`, pool);
   }
 

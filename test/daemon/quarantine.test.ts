@@ -228,4 +228,57 @@ describe("who holds shares of a pool in quarantine", () => {
     expect(told?.message).toContain(`waits for pool ${PAIR}, in quarantine since ${first}`);
     expect(told?.hint).toContain(`lp-ledger pool refetch ${PAIR}`);
   });
+
+  it("keeps a streak only by what it may have been worth: dust of a broken pool lends nobody one", async () => {
+    const kept = { lent: 0, ended: 0 };
+    /** A ledger of a chain that lies about the pair, under a minimum, and what providers had of everything at its last sound day. */
+    const brokenBy = async (seed: number, minimum: string) => {
+      const strict = programmeOf({ ...rules, tiers: { ...tiers, minimum } });
+      const chain = grown(seed);
+      for (let from = 12; from < 60; from++) {
+        lied(chain, PAIR, from);
+        const ledger = new TestLedger(chain.fetch, { programme: strict });
+        await followed(ledger);
+        const first = ledger.store.quarantines.all()[0]?.firstDay;
+        const columns = (sql: string, ...values: (string | undefined)[]) =>
+          new Map(
+            ledger.store.db
+              .prepare(sql)
+              .raw()
+              .all(...values) as [string, number | null][],
+          );
+        if (first !== undefined) return { columns, first, before: daysAfter(first, -1) };
+      }
+      throw new Error("nobody misses any of them");
+    };
+    const VALUES = "select provider_address, value from provider_days where date = ?";
+    const STREAKS = "select provider_address, streak_days from provider_days where date = ?";
+    for (let seed = 1; seed < 25 && kept.ended === 0; seed++) {
+      const easy = await brokenBy(seed, "0.000001");
+      // As much as each of them had together on the day before: with less than that, nobody reaches it.
+      for (const all of new Set(easy.columns(VALUES, easy.before).values())) {
+        const { columns, first, before } = await brokenBy(seed, String(Number(all) / 1_000_000));
+        const worths = columns(
+          "select provider_address, liquidity_amount from daily_balances where pool_address = ? and date = ?",
+          PAIR,
+          before,
+        );
+        // Who still has something of it when it is stopped.
+        const holders = columns(
+          "select provider_address, 1 from left_out where pool_address = ? and date = ?",
+          PAIR,
+          first,
+        );
+        const [values, streaks, had] = [columns(VALUES, first), columns(STREAKS, first), columns(STREAKS, before)];
+        for (const [provider, worth] of worths) {
+          const [value, streak] = [values.get(provider) ?? 0, had.get(provider) ?? 0];
+          if (!values.has(provider) || !holders.has(provider) || value >= Number(all) || streak === 0) continue;
+          const isLent = value + (worth ?? 0) >= Number(all);
+          kept[isLent ? "lent" : "ended"] += 1;
+          expect(streaks.get(provider)).toBe(isLent ? streak : 0);
+        }
+      }
+    }
+    expect([kept.lent > 0, kept.ended > 0]).toEqual([true, true]);
+  });
 });

@@ -44,9 +44,9 @@ const LIES: readonly (readonly [Kind, string, Draft])[] = [
 const LIED_AT = 25;
 
 /** A chain whose blocks carry a hostile log at one of them. */
-function chainOf(kind: Kind, lie: Draft | undefined, seed: number): FakeChain {
+function chainOf(kind: Kind, lie: Draft | undefined, seed: number, at = LIED_AT): FakeChain {
   const chain = new FakeChain({ secondsPerBlock: 9_000, models: [new WrappedModel(kind)] });
-  chain.also = (block) => (block === LIED_AT && lie !== undefined ? [lie] : []);
+  chain.also = (block) => (block === at && lie !== undefined ? [lie] : []);
   chain.grow(60, seed);
   return chain;
 }
@@ -147,6 +147,29 @@ describe("a wrapper whose logs do not fit", () => {
       for (let i = 0; i < 3; i++) await again.step({ quarantine: true });
       expect(again.dump()).toBe(sweep.dump());
       expect(again.store.quarantines.all()).toEqual(sweep.store.quarantines.all());
+    }
+  });
+
+  it("leaves digests of blocks without logs as they are in single blocks, and built again", async () => {
+    const programme = programmeOf("staking-rewards");
+    const quiet = chainOf("staking-rewards", undefined, 8).blocks.filter(({ logs }) => logs.length === 0);
+    for (const { number: at } of quiet.filter(({ number }) => number > 14 && number < 55)) {
+      const chain = chainOf("staking-rewards", LIES[0]?.[2], 8, at);
+      const sweep = await followed(chain, programme, 3);
+      const single = new TestLedger(chain.fetch, { programme, limits: { blocksStart: 1, blocksMax: 1 } });
+      for (let until = 1; until <= 60; until++) await single.step({ quarantine: true, until });
+      const digests = ({ store }: TestLedger): ReadonlyMap<number, string> =>
+        new Map(
+          store.db
+            .prepare<[], [number, string]>("select block_number, state_digest from processed_blocks order by 1")
+            .raw()
+            .all(),
+        );
+      const [a, b] = [digests(sweep), digests(single)];
+      expect([...a].filter(([number, digest]) => (b.get(number) ?? digest) !== digest)).toEqual([]);
+      expect(problemsOf(sweep.store.db, sha256)).toEqual([]);
+      sweep.store.write(() => rebuild(sweep.store, programme, sha256));
+      expect(digests(sweep)).toEqual(a);
     }
   });
 

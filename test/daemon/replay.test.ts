@@ -1,4 +1,6 @@
 import { expect, it } from "vitest";
+import erc20Abi from "../../abi/erc20.json" with { type: "json" };
+import stakingAbi from "../../abi/synthetix-staking-rewards.json" with { type: "json" };
 import { sha256 } from "../../src/cli/platform.ts";
 import { parseProgramme } from "../../src/config.ts";
 import { toAddress } from "../../src/core/hex.ts";
@@ -7,12 +9,17 @@ import { adoptRules, compareProgramme } from "../../src/daemon/adopt.ts";
 import { replay } from "../../src/daemon/replay.ts";
 import { problemsOf } from "../../src/store/inspect.ts";
 import type { Store } from "../../src/store/store.ts";
+import { WrappedModel } from "../models/wrapped.ts";
+import { encodeLog } from "../support/encode.ts";
 import { FakeChain } from "../support/fake-chain.ts";
-import { TestLedger } from "../support/ledger.ts";
+import { TestLedger, temporaryFolder } from "../support/ledger.ts";
+import { addressOf } from "../support/logs.ts";
 import { saidBy } from "../support/said.ts";
-import { PAIR, POOL, worldProgramme } from "../support/world.ts";
+import { takenUp } from "../support/take-up.ts";
+import { PAIR, POOL, TOKENS, worldProgramme } from "../support/world.ts";
 
 const SETTLE = { blocksMin: 1, rangesMax: 50 };
+const PRICES = { [TOKENS[0]]: { fixed: "2" }, [TOKENS[1]]: { fixed: "3" } };
 const [SWAP_V2, COLLECT] = ["0xd78ad95f", "0x70935338"];
 const [pair, pool] = worldProgramme()["pools"] as readonly [object, object];
 const word = (value: bigint): string => value.toString(16).padStart(64, "0");
@@ -181,4 +188,76 @@ it("two pools in quarantine share transactions, and each goes on from where it w
   const straight = await followed(early, both([POOL, PAIR]));
   expect(saidBy(store).filter((_, i) => i !== 1)).toEqual(saidBy(straight.store).filter((_, i) => i !== 1));
   expect(problemsOf(store.db, sha256)).toEqual([]);
+});
+
+it.each(["fetched again", "added to a ledger"])(
+  "%s: what was logged before it was stopped anew is not kept, and its caveat has its history fetched",
+  async (how) => {
+    const hook = HOOKS[0];
+    const chain = hooked(hook, 3);
+    if (chain === undefined) throw new Error("too few swaps");
+    const named = { prices: PRICES, finality: { fallbackDepth: 12, minDepth: 0 } };
+    const [alone, without, whole] = [[pool], [pair, pool], [{ ...pair, caveats: [hook.caveat] }, pool]].map((pools) =>
+      parseProgramme(worldProgramme({ ...named, pools }), "the test's programme"),
+    ) as [Programme, Programme, Programme];
+    const isAdded = how === "added to a ledger";
+    const { store, close } = await followed(chain, isAdded ? alone : without);
+    const path = `${temporaryFolder()}/ledger.sqlite`;
+    if (!isAdded) {
+      const of = { kind: "refetch", pool: toAddress(hook.of) } as const;
+      store.write(() => store.refetches.order(of, "try again", store.nowIso()));
+      chain.grow(40, 5);
+    }
+    await takenUp(store, chain, without, path);
+    expect(store.quarantines.all()).toMatchObject([{ pool: hook.of, finding: { identity: hook.identity } }]);
+    chain.grow(10, 6);
+    close();
+    const { store: again } = await followed(chain, without, store.db.name);
+    again.write(() =>
+      again.refetches.order({ kind: "replay", pool: toAddress(hook.of) }, "it is of that kind", again.nowIso()),
+    );
+    await takenUp(again, chain, whole, path);
+    expect([again.quarantines.all(), again.findings.open()]).toEqual([[], []]);
+    const straight = await followed(chain, whole);
+    expect(saidBy(again).filter((_, i) => i !== 1)).toEqual(saidBy(straight.store).filter((_, i) => i !== 1));
+    expect(problemsOf(again.db, sha256)).toEqual([]);
+  },
+);
+
+it("a wrapper of a pool that goes on is stopped alone by what it logged meanwhile", async () => {
+  const own = new WrappedModel("staking-rewards").programme() as Readonly<Record<string, object[]>>;
+  const [share, wrapper] = [addressOf(0xf1), addressOf(0xf2)];
+  const chain = new FakeChain({ secondsPerBlock: 9_000, models: [new WrappedModel("staking-rewards")] });
+  const theft = encodeLog(erc20Abi, share, "Transfer", { from: addressOf(0xdd), to: addressOf(0xee), value: 5n });
+  const claim = encodeLog(stakingAbi, wrapper, "Staked", { user: addressOf(0xbad), amount: 10n ** 30n });
+  chain.also = (block) => (block === 20 ? [theft] : block === 30 ? [claim] : []);
+  chain.grow(60, 8);
+  const programme = parseProgramme(
+    worldProgramme({
+      finality: { fallbackDepth: 12, minDepth: 0 },
+      prices: { ...PRICES, [share]: { fixed: "1" } },
+      pools: [pair, pool, ...(own["pools"] ?? [])],
+      wrappers: own["wrappers"],
+    }),
+    "with a wrapper",
+  );
+  const { store } = await followed(chain, programme);
+  expect(store.quarantines.all()).toMatchObject([{ pool: share, wrapper: null, finding: { identity: "C3" } }]);
+  // As if what stopped the pool had been mended.
+  store.db.prepare("delete from quarantined_logs where block_number = 20 and data like '%5'").run();
+  store.write(() => store.refetches.order({ kind: "replay", pool: toAddress(share) }, "mended", store.nowIso()));
+  await takenUp(store, chain, programme, `${temporaryFolder()}/ledger.sqlite`);
+  expect(store.quarantines.all()).toMatchObject([
+    { pool: share, wrapper, stop: { blockNumber: 30 }, finding: { identity: "W-1" } },
+  ]);
+  chain.also = (block) => (block === 30 ? [claim] : []);
+  const honest = new FakeChain({ secondsPerBlock: 9_000, models: [new WrappedModel("staking-rewards")] });
+  honest.also = chain.also;
+  honest.grow(60, 8);
+  const straight = await followed(honest, programme);
+  const positions = (of: Store) =>
+    of.db.prepare(
+      "select provider_address, via_address, liquidity from positions where pool_address = ? order by 1, 2",
+    );
+  expect(positions(store).raw().all(share)).toEqual(positions(straight.store).raw().all(share));
 });

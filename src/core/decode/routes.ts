@@ -108,6 +108,8 @@ export interface KnownTokens {
 /** The logs of a block's transactions that a stopped pool is in, and that it would go on by. */
 export function logsOfStopped(routes: Routes, logs: readonly Log[], place: Place, known: KnownTokens): readonly Log[] {
   const kept: Log[] = [];
+  // Nothing is stopped, as nearly always.
+  if ([...routes.stops.values()].every(({ whole }) => whole === undefined)) return kept;
   const tokens = new Set<string>();
   const isOfStopped = (log: Log, first: Log): boolean => {
     const pool = emitterOf(routes, log);
@@ -134,6 +136,15 @@ export function logsOfStopped(routes: Routes, logs: readonly Log[], place: Place
   return kept;
 }
 
+/** What a log that cannot be read is about nobody knows: whoever applies it says so. */
+function tokenIdIn(shapes: Shapes, log: Log): unknown {
+  try {
+    return heardIn(shapes, log)?.values["tokenId"];
+  } catch {
+    return undefined;
+  }
+}
+
 /** The position NFT that a log of a manager, or of a staker, is about. */
 export function tokenOf(
   { managers, wrappers }: Pick<Routes, "managers" | "wrappers">,
@@ -143,6 +154,6 @@ export function tokenOf(
   const staker = wrappers.get(log.address)?.find(({ manager }) => manager !== null);
   const manager = protocol === undefined ? staker?.manager : log.address;
   const shapes = protocol === undefined ? staker && WRAPPERS.get(staker.kind)?.shapes : protocol.managers;
-  const tokenId = shapes && heardIn(shapes, log)?.values["tokenId"];
+  const tokenId = shapes && tokenIdIn(shapes, log);
   return manager == null || tokenId === undefined ? undefined : { manager, tokenId: `${tokenId}` };
 }

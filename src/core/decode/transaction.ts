@@ -94,7 +94,9 @@ export function applyTransaction(books: Books, routes: Routes, logs: readonly Lo
         claims.read(wrapper, heard);
       } catch (error) {
         const of = wrapper.pool === null ? undefined : routes.pools.get(wrapper.pool);
-        throw of === undefined ? error : ofPool(error, of, place, log, wrapper.address);
+        if (of !== undefined) throw ofPool(error, of, place, log, wrapper.address);
+        // A staker of position NFTs that says nothing that one says: its tokens stay its own, and nobody's.
+        if (!(error instanceof LpLedgerError) || error.code !== "LOG_SHAPE") throw error;
       }
     }
     const protocol = routes.managers.get(log.address);
@@ -110,9 +112,14 @@ export function applyTransaction(books: Books, routes: Routes, logs: readonly Lo
   return { events, postings: ordered, pools };
 }
 
+/** Findings have their pool already; what the database says of itself no log can be blamed for. */
+const OF_THE_LEDGER: ReadonlySet<string> = new Set(["IDENTITY_BROKEN", "STATE_SUPPLY", "STATE_LIQUIDITY"]);
+
 /** L-1: whatever a contract says that its kind never does is a finding of its pool, or of the wrapper: nobody else must stop for it. */
 function ofPool(error: unknown, pool: Pool, place: Place, log: Log, wrapper?: Address): unknown {
-  const isUnreadable = error instanceof RangeError || (error instanceof LpLedgerError && error.code === "LOG_SHAPE");
+  const isUnreadable =
+    error instanceof RangeError ||
+    (error instanceof LpLedgerError && error.kind === "invariant" && !OF_THE_LEDGER.has(error.code));
   if (!isUnreadable) return error;
   const why = "its log is none that a contract of its kind emits";
   return broken("L-1", pool, place, log, "a log of its kind", error.message, why, wrapper);

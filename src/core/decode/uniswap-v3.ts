@@ -10,7 +10,7 @@ import type { Pool } from "../programme.ts";
 import { rangeId, type TickRange } from "../ticks.ts";
 import { type LiquidityChange, ManagerLogs, rangeOf } from "./position-manager.ts";
 import type { Emit, Heard, Place, Reader, Reading } from "./reading.ts";
-import { requireCovered } from "./v3-swap.ts";
+import { requireCovered, requireTick } from "./v3-swap.ts";
 import { eventShapes, losslessJson, type Values } from "./words.ts";
 
 /** The events of a Uniswap V3 pool, by topic0. */
@@ -77,6 +77,7 @@ export class PoolLogs implements Reader {
     if (name === "Initialize") {
       const { sqrtPriceX96, tick } = values as unknown as PoolPrice;
       book.price = { sqrtPriceX96, tick };
+      requireTick("V3-4", pool, this.#place, log, book.price);
       book.amounts = pool.caveats.includes("rebasing-token") ? null : [0n, 0n];
       book.ticks.moveTo(tick);
       return;

@@ -61,6 +61,7 @@ export class SingletonLogs implements Reader {
     if (name === "Initialize") {
       requireKey(pool, log, values as unknown as PoolKey, this.#reading);
       book.price = { sqrtPriceX96: values["sqrtPriceX96"] as bigint, tick: values["tick"] as number };
+      requireTick("V4-4", pool, place, log, book.price);
       book.ticks.moveTo(book.price.tick);
       return;
     }
