@@ -180,4 +180,6 @@ export const MUTANTS: readonly Mutant[] = [
   { name: "a tick that no pool has is looked up", file: "src/core/ticks.ts", from: `-TICK_MAX <= from && from < to && to <= TICK_MAX,`, to: `from < to || from >= to,`, test: "test/daemon/hostile-logs.test.ts" },
   { name: "a misshapen log of a staker stops everything", file: "src/core/decode/routes.ts", from: `const tokenId = shapes && tokenIdIn(shapes, log);`, to: `const tokenId = shapes && heardIn(shapes, log)?.values["tokenId"];`, test: "test/daemon/hostile-logs.test.ts" },
   { name: "dust of a broken pool lends a streak", file: "src/daemon/tiers.ts", from: `(had.value ?? 0n) + leftOut >= rules.tiers.minimum)`, to: `(had.value ?? 0n) + leftOut >= 0n)`, test: "test/daemon/quarantine.test.ts" },
+  { name: "a view of one contract that lies stops everything", file: "src/daemon/sampling.ts", from: `if (!this.#plan.quarantine) throw error;`, to: `throw error;`, test: "test/daemon/sampling.test.ts" },
+  { name: "what contracts deny is paid", file: "src/daemon/epoch-waits.ts", from: `identity !== DENIED || store.days`, to: `identity !== DENIED && store.days`, test: "test/daemon/sampling.test.ts" },
 ];

@@ -96,6 +96,8 @@ export async function start(io: Io, options: StartOptions): Promise<void> {
         {
           size: () => operatorSettingsOf(settings, store).verifySample,
           random: Math.random,
+          quarantine: settings.quarantine,
+          onDiffers: ({ message, hint, facts }) => log.error({ ...facts, hint }, message),
           onUnanswered: (questions) =>
             log.debug(
               { questions },

@@ -1,6 +1,7 @@
 import { contractText } from "../core/address-facts.ts";
 import { formatDecimal } from "../core/decimal.ts";
 import { LpLedgerError } from "../core/errors.ts";
+import { DENIED } from "../core/identities.ts";
 import { nameOf } from "../core/quarantine.ts";
 import type { LargeHolder } from "../store/address-facts.ts";
 import { type Facts, factsOf } from "../store/facts.ts";
@@ -96,7 +97,7 @@ function endpointLine(endpoint: Facts["endpoints"][number]): string {
 
 /** For supervisors: an error where the ledger is halted, broken, or has stood still for too long. */
 function requireFresh(maxAge: number, { tip, halted, findings }: Facts): void {
-  if (halted !== null || findings.length > 0) {
+  if (halted !== null || findings.some(({ identity }) => identity !== DENIED)) {
     throw new LpLedgerError(
       "invariant",
       "HALTED",

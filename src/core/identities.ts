@@ -4,7 +4,8 @@ export interface IdentityFacts {
   readonly says: string;
   /** Who can break it besides a node that leaves a log out, doubles or changes it, and what that costs. */
   readonly breaker: string;
-  readonly stops: "pool" | "wrapper" | "nothing";
+  /** What goes on no more; of epochs, those in which the pool counts become final no more. */
+  readonly stops: "pool" | "wrapper" | "epochs" | "nothing";
   /** What ends it where the logs are complete and will always say so; null where only another history does. */
   readonly caveat: string | null;
 }
@@ -20,6 +21,9 @@ const facts = (
   caveat: string | null = null,
   stops: IdentityFacts["stops"] = "pool",
 ): IdentityFacts => ({ says, breaker, stops, caveat });
+
+/** What contracts answer is not what the ledger says. */
+export const DENIED = "VERIFY";
 
 /** Every identity of the self-audit, in the order of `docs/identities.md`. */
 // biome-ignore format: a table, one identity a line
@@ -53,15 +57,16 @@ export const IDENTITIES: ReadonlyMap<string, IdentityFacts> = new Map([
   ["D-1", facts("all accounts together held no more in a day than the pool's logs leave in it", `${TOKEN}: balances change without logs of the pool`, "rebasing-token")],
   ["D-2", facts("what all accounts held in a day is what the pool's own figures say", NODE)],
   ["R-1", facts("a final epoch, calculated again, is what was paid", "nobody: a repair beneath it", null, "nothing")],
-  ["VERIFY", facts("contracts answer what the ledger says", NODE, null, "nothing")],
+  [DENIED, facts("contracts answer what the ledger says", `${NODE}; or whoever makes the contract: its views deny its logs`, null, "epochs")],
 ]);
 
 /** What ends a finding, as its message and `audit show` tell it. */
 export function wayOutOf(identity: string, pool: string, wrapper?: string): readonly string[] {
   const { caveat, stops } = IDENTITIES.get(identity) ?? { caveat: null, stops: "pool" };
-  if (stops === "nothing")
-    return [`lp-ledger audit resolve --block BLOCK --identity ${identity} REASON, once it is explained`];
+  const explained = `lp-ledger audit resolve --block BLOCK --identity ${identity} REASON, once it is explained`;
+  if (stops === "nothing") return [explained];
   return [
+    ...(stops === "epochs" ? [explained] : []),
     ...(caveat === null
       ? []
       : [

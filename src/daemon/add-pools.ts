@@ -106,7 +106,7 @@ function mergeSide(plan: AddPoolsPlan, whole: Programme, side: SideLedger, close
 function recordRefetch(store: Store, pool: Address, digestBefore: string): void {
   const tip = store.blocks.tip()?.number ?? 0;
   store.refetches.done(pool, tip, digestBefore, store.accounts.poolDigest(pool));
-  store.findings.closePool(pool, tip, "the pool's history was fetched again");
+  store.findings.closePool(pool, tip, "the pool's history was fetched again", { withDenied: true });
 }
 
 /** Both are settled only as far as either is; above that, the blocks are read once more with the filter of both. */

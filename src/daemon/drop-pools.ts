@@ -24,7 +24,7 @@ export function dropPools(store: Store, programme: Programme, sha256: Sha256, dr
   const rebuilt = rebuild(store, programme, sha256, dropped);
   for (const [pool, digest] of digests) {
     store.refetches.done(pool, tip, digest, "");
-    store.findings.closePool(pool, tip, "the pool is followed no more");
+    store.findings.closePool(pool, tip, "the pool is followed no more", { withDenied: true });
   }
   if (store.quarantines.all().length === 0) store.quarantinedLogs.clear();
   return rebuilt;

@@ -1,7 +1,7 @@
 import { type Day, dayStartSec, daysAfter, isoOf } from "../core/day.ts";
 import { LpLedgerError } from "../core/errors.ts";
 import { type Address, toAddress } from "../core/hex.ts";
-import { wayOutOf } from "../core/identities.ts";
+import { DENIED, wayOutOf } from "../core/identities.ts";
 import type { Epoch, RewardRules } from "../core/rules.ts";
 import type { QuarantinedDay } from "../store/held-back.ts";
 import type { Store } from "../store/store.ts";
@@ -76,12 +76,15 @@ export function waitingFor(store: Store, rewards: RewardRules, epoch: Epoch): Lp
       `waits for revised prices to be taken up: ${revised.map(({ date }) => date).join(", ")}`,
       "the daemon takes them up at once, or when it is started",
     );
-  const finding = store.openFindings().find(({ identity }) => identity !== FROZEN_EPOCH);
+  const finding = store
+    .openFindings()
+    .filter(({ identity }) => identity !== FROZEN_EPOCH)
+    .find(({ identity, pool }) => identity !== DENIED || store.days.isHeldBetween(pool, epoch.first, epoch.end));
   if (finding !== undefined)
     return wait(
       "FINDINGS_OPEN",
-      `rests on a ledger with an open finding: ${finding.identity} at block ${finding.blockNumber}`,
-      "lp-ledger audit list shows it",
+      `rests on a ledger with an open finding: ${finding.identity} at block ${finding.blockNumber} of pool ${finding.pool}`,
+      `lp-ledger audit show --block ${finding.blockNumber} --identity ${finding.identity} says the ways out`,
     );
   return undefined;
 }

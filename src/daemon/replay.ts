@@ -44,7 +44,7 @@ export function replay(
   keep(store, pool, quarantine.stop, made.blocks);
   forgetQuarantinedPrices(store, programme, new Set([address]));
   store.quarantines.remove(address);
-  store.findings.closePool(address, tip, reason);
+  store.findings.closePool(address, tip, reason, { withDenied: false });
   for (const each of made.stopped) {
     store.quarantines.insert(each, touchedBy(each, programme), store.nowIso());
     store.findings.insert(each.finding);

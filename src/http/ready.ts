@@ -1,4 +1,5 @@
 import { statfsSync, statSync } from "node:fs";
+import { DENIED } from "../core/identities.ts";
 import { nameOf } from "../core/quarantine.ts";
 import type { Facts } from "../store/facts.ts";
 
@@ -41,7 +42,8 @@ export function readinessOf(facts: Facts, path: string, limits: ReadyLimits, now
   const problems: string[] = [];
   if (tip === null) problems.push("nothing was committed yet");
   if (halted !== null) problems.push(`halted: ${halted.message}`);
-  if (findings.length > 0) problems.push(`${findings.length} findings are open`);
+  const denied = findings.filter(({ identity }) => identity === DENIED);
+  if (findings.length > denied.length) problems.push(`${findings.length - denied.length} findings are open`);
   if (lagBlocks !== null && lagBlocks > limits.lagBlocksMax)
     problems.push(`${lagBlocks} blocks behind the head, at most ${limits.lagBlocksMax} are allowed`);
   if (lagSeconds !== null && lagSeconds > limits.lagSecondsMax)
@@ -52,10 +54,11 @@ export function readinessOf(facts: Facts, path: string, limits: ReadyLimits, now
     problems.push(`only ${diskFreeBytes} bytes are free on the disk, ${limits.diskBytesMin} are needed`);
   const [day] = unpricedDays.slice(-1);
   const warnings = day === undefined ? [] : [`${unpricedDays.length} days are not priced, the last ${day}`];
+  const ofPools = limits.withQuarantines ? warnings : problems;
+  for (const { pool, blockNumber } of denied)
+    ofPools.push(`pool ${pool}: its contracts deny at block ${blockNumber} what the ledger says`);
   for (const each of quarantines)
-    (limits.withQuarantines ? warnings : problems).push(
-      `${nameOf(each)} is in quarantine: ${each.finding.identity} did not hold`,
-    );
+    ofPools.push(`${nameOf(each)} is in quarantine: ${each.finding.identity} did not hold`);
   return { ready: problems.length === 0, problems, warnings, lagBlocks, lagSeconds, diskFreeBytes };
 }
 

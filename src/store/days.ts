@@ -60,6 +60,7 @@ export class DaysTable {
   readonly #insertPoolDay;
   readonly #insertBalance;
   readonly #hasBalance;
+  readonly #isHeld;
   readonly #insertPrice;
   readonly #newestPrice;
 
@@ -115,6 +116,9 @@ export class DaysTable {
         "select 1 from daily_balances where provider_address = ? and date = ? and pool_address = ?",
       )
       .pluck();
+    this.#isHeld = db.prepare<[string, string, string]>(
+      "select 1 from daily_balances where date >= ? and date < ? and pool_address = ? and liquidity_seconds <> '0' limit 1",
+    );
     this.#insertPrice = db.prepare(`
       insert into token_prices (token_address, date, price, source, observed_at, row_checksum)
       values (?, ?, ?, ?, ?, ?)`);
@@ -207,6 +211,11 @@ export class DaysTable {
 
   hasBalance(day: Day, pool: Address, provider: Address): boolean {
     return this.#hasBalance.get(provider, day, pool) !== undefined;
+  }
+
+  /** Whether anybody has anything of a pool on days from one to before another. */
+  isHeldBetween(pool: string, first: Day, end: Day): boolean {
+    return this.#isHeld.get(first, end, pool) !== undefined;
   }
 
   insertBalance(day: Day, { pool, share, value, inRangeValue }: DailyBalance): void {

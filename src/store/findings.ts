@@ -23,8 +23,9 @@ export class FindingsTable {
         and pool_address not in (select pool_address from quarantines)`);
     this.#closePool = db.prepare(`
       update audit_findings
-      set resolution = ?
-      where resolution is null and block_number <= ? and pool_address = ? and identity not in ('VERIFY', 'R-1')`);
+      set resolution = @resolution
+      where resolution is null and block_number <= @block and pool_address = @pool and identity <> 'R-1'
+        and (identity <> 'VERIFY' or @with_denied)`);
     this.#resolve = db.prepare<[string, number, string]>(`
       update audit_findings
       set resolution = ?
@@ -57,9 +58,9 @@ export class FindingsTable {
     return this.#settle.run(resolution, blockNumber).changes;
   }
 
-  /** Closes what did not hold of one pool up to a block; not what contracts denied, nor what was paid. */
-  closePool(pool: string, blockNumber: number, resolution: string): void {
-    this.#closePool.run(resolution, blockNumber, pool);
+  /** Closes what did not hold of one pool up to a block; `withDenied`: what contracts denied, too; not what was paid. */
+  closePool(pool: string, block: number, resolution: string, { withDenied }: { readonly withDenied: boolean }): void {
+    this.#closePool.run({ resolution, block, pool, with_denied: withDenied ? 1 : 0 });
   }
 
   /** Closes one finding with a person's reason. @returns how many that were. */

@@ -154,6 +154,7 @@ describe("one log that is missing, doubled or out of place", () => {
 const WITHOUT_CAVEAT = {
   pool: "",
   wrapper: "`exclude`",
+  epochs: "`lp-ledger audit resolve`, once it is explained",
   nothing: "`lp-ledger audit resolve`, once it is explained",
 } as const;
 
@@ -186,7 +187,7 @@ a finding:
 - the **caveat** of the table in the pool's entry, or in a factory's \`caveats\` or \`poolCaveats\`, and \`lp-ledger audit resolve\`: where
   the contract is of that kind, the pool goes on by the logs that were kept since, without the node;
 - \`lp-ledger pool drop POOL\`, with a programme file that does not name it (of a factory: whose \`except\` does), and
-  \`lp-ledger wrapper drop WRAPPER\`; or \`"exclude": true\` in a wrapper's entry;
+  \`lp-ledger wrapper drop WRAPPER\`, whose contract is nobody from then on; or \`"exclude": true\` in a wrapper's entry;
 - \`rewards.exclude\` with the pool or wrapper, which holds its part back and lets the others be paid: see [rewards](rewards.md).
 
 What cannot be confined still ends with 70: blocks and their order, the reorg guard, digests, the file itself, and logs of a position manager,

@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { sha256 } from "../../src/cli/platform.ts";
 import { parseProgramme } from "../../src/config.ts";
@@ -124,8 +125,8 @@ const ROWS: readonly Row[] = [
 /** Which rows no log can play, and where they are. */
 const ELSEWHERE = new Map([
   ["D-2", "both sides are of our own books: no log can part them (test/core/days.test.ts parts them by hand)"],
-  ["R-1", "nothing stops (test/daemon/frozen-epoch.test.ts)"],
-  ["VERIFY", "nothing stops (test/anvil/commands.test.ts)"],
+  ["R-1", "nothing stops (test/daemon/programme.test.ts)"],
+  ["VERIFY", "no log breaks it, and epochs wait (test/daemon/sampling.test.ts)"],
 ]);
 
 function programmeOf({ models = [], identity, of, pool = of, withoutWorld }: Row, withCaveat: boolean): Programme {
@@ -194,6 +195,8 @@ describe("every identity of the table", () => {
   it("is a row here, or says where it is", () => {
     const known = [...ROWS.map(({ identity }) => identity), ...ELSEWHERE.keys()].sort();
     expect(known).toEqual([...IDENTITIES.keys()].sort());
+    for (const [identity, where] of ELSEWHERE)
+      expect(readFileSync(/test\/[a-z/-]+\.test\.ts/.exec(where)?.[0] ?? "", "utf8")).toContain(`"${identity}"`);
   });
 
   it.each(ROWS)("$identity: stops what the table says, and has the way out that it names", async (row) => {

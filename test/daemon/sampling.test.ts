@@ -1,13 +1,21 @@
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { seeded } from "../../demo/life.ts";
-import { LpLedgerError } from "../../src/core/errors.ts";
+import { parseProgramme } from "../../src/config.ts";
+import { type Finding, LpLedgerError } from "../../src/core/errors.ts";
 import type { Question } from "../../src/core/question.ts";
+import { waitingFor } from "../../src/daemon/epoch-waits.ts";
+import { rewardingOf } from "../../src/daemon/rewarding.ts";
 import { Sampling } from "../../src/daemon/sampling.ts";
+import { readinessOf } from "../../src/http/ready.ts";
+import { factsOf } from "../../src/store/facts.ts";
 import { commandLine } from "../support/command-line.ts";
 import { type FakeBlock, FakeChain } from "../support/fake-chain.ts";
 import { TestLedger, temporaryFolder } from "../support/ledger.ts";
+import { addressOf } from "../support/logs.ts";
 import { stillClock } from "../support/port.ts";
+import { takenUp } from "../support/take-up.ts";
+import { PAIR, worldProgramme } from "../support/world.ts";
 
 const { signal } = new AbortController();
 
@@ -32,11 +40,13 @@ function answerOf({ world }: FakeBlock, question: Question): string | null {
   }
 }
 
-async function settled() {
+async function settled({ quarantine = false, ...more }: { quarantine?: boolean; [rule: string]: unknown } = {}) {
   const chain = new FakeChain({ secondsPerBlock: 600 });
   chain.grow(80, 5);
   const path = join(temporaryFolder(), "ledger.sqlite");
-  const ledger = new TestLedger(chain.fetch, { path });
+  const programme = parseProgramme(worldProgramme(more), "the test's programme");
+  const ledger = new TestLedger(chain.fetch, { path, programme });
+  const told: string[] = [];
   for (let i = 0; i < 20; i++) await ledger.step({ settle: { blocksMin: 1, rangesMax: 20 } });
   expect(ledger.store.config.get("settled_block")).toBe(50);
   const clock = { ...stillClock, ms: 0, nowMs: () => clock.ms };
@@ -53,7 +63,13 @@ async function settled() {
         return questions.map((each) => lie(each, answerOf(chain.blocks[block] as FakeBlock, each)));
       },
     },
-    { size: () => 4, random: seeded(3), onUnanswered: (questions) => void unanswered.push(questions) },
+    {
+      size: () => 4,
+      random: seeded(3),
+      quarantine,
+      onUnanswered: (questions) => void unanswered.push(questions),
+      onDiffers: ({ message }) => void told.push(message),
+    },
     clock,
   );
   const setLie = (next: typeof lie): void => {
@@ -64,7 +80,7 @@ async function settled() {
     sampling.tick(signal);
     await sampling.settled();
   };
-  return { ledger, path, sampling, sample, asked, unanswered, clock, setLie };
+  return { chain, ledger, path, programme, sampling, sample, asked, told, unanswered, clock, setLie };
 }
 
 describe("a sample of positions, compared while running", () => {
@@ -82,7 +98,7 @@ describe("a sample of positions, compared while running", () => {
     expect(asked.length).toBe(before);
   });
 
-  it("that differs twice is recorded, and stops the ledger until a person explains it", async () => {
+  it("that differs twice is recorded, and stops a ledger without quarantine until a person explains it", async () => {
     const { ledger, path, sample, sampling, setLie } = await settled();
     setLie((question, answer) => (question.kind === "shares" ? `${BigInt(answer ?? 0) + 1n}` : answer));
     for (let i = 0; i < 20 && ledger.store.findings.open().length === 0; i++) await sample();
@@ -102,6 +118,51 @@ describe("a sample of positions, compared while running", () => {
     );
     expect(ledger.store.findings.open()).toEqual([]);
     expect((await lpLedger(["audit", "list"])).out).toMatch(/: the node was pruned\n$/);
+  });
+
+  it("that differs holds up the epochs of its pool alone, and its pool can be dropped or fetched again", async () => {
+    const rules = {
+      schedule: { start: "2026-01-01", days: 1 },
+      tiers: { minimum: "0", levels: [{ week: 1, multiplierBp: 10_000 }] },
+      rewards: { tokens: [{ address: addressOf(0xcc), symbol: "R", decimals: 6, budget: "600" }], epochs: { days: 1 } },
+    };
+    const { chain, ledger, programme, sample, sampling, told, setLie } = await settled({ quarantine: true, ...rules });
+    const { store } = ledger;
+    const lie: Parameters<typeof setLie>[0] = (question, answer) =>
+      question.kind === "shares" ? `${BigInt(answer ?? 0) + 1n}` : answer;
+    setLie(lie);
+    for (let i = 0; i < 60; i++) await sample();
+    // Once, however often it is looked at, and nothing stops.
+    expect(store.findings.all()).toMatchObject([{ identity: "VERIFY", pool: PAIR, blockNumber: 50, resolution: null }]);
+    expect(told).toHaveLength(1);
+    expect(() => sampling.tick(signal)).not.toThrow();
+    const limits = { lagBlocksMax: 1_000, lagSecondsMax: 1e9, stallSecondsMax: 1e9, diskBytesMin: 0 };
+    const ready = (withQuarantines: boolean) =>
+      readinessOf(factsOf(store), store.db.name, { ...limits, withQuarantines }, Date.parse("2026-01-02T00:00:00Z"));
+    expect(ready(true)).toMatchObject({
+      ready: true,
+      warnings: [expect.stringContaining(`pool ${PAIR}: its contracts deny`)],
+    });
+    expect(ready(false)).toMatchObject({ ready: false, problems: [expect.stringContaining(`pool ${PAIR}`)] });
+    // Explained, it is not found again at the same block.
+    expect(store.write(() => store.findings.resolve(50, "VERIFY", "its view rounds up"))).toBe(1);
+    for (let i = 0; i < 20; i++) await sample();
+    expect(store.findings.open()).toEqual([]);
+    // Where it is, only days on which somebody has something of it wait.
+    store.write(() => store.findings.insert({ ...(store.findings.all()[0] as Finding) }));
+    const { rewards } = rewardingOf(programme);
+    chain.grow(150, 5);
+    chain.finalized = 230;
+    for (let i = 0; i < 20; i++) await ledger.step({ quarantine: true, settle: { blocksMin: 1, rangesMax: 50 } });
+    const wait = () => waitingFor(store, rewards, rewards.epochs[0] as never);
+    expect(wait()).toMatchObject({ code: "FINDINGS_OPEN", message: expect.stringContaining(PAIR) });
+    store.db.prepare("update daily_balances set liquidity_seconds = '0' where pool_address = ?").run(PAIR);
+    expect(wait()?.code).not.toBe("FINDINGS_OPEN");
+    store.write(() =>
+      store.refetches.order({ kind: "refetch", pool: PAIR as never }, "a log may be lost", store.nowIso()),
+    );
+    await takenUp(store, chain, programme, `${temporaryFolder()}/ledger.sqlite`);
+    expect(store.findings.open()).toEqual([]);
   });
 
   it("that a node answers wrongly once, or not at all, is no difference", async () => {
