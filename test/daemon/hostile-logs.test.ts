@@ -87,10 +87,10 @@ function someOf(type: string, name: string, pool: Pool, pick: <T>(of: readonly T
   return bits <= 48n ? Number(within) : within;
 }
 
-/** What a ledger of all of them has where one contract logs that at a block. */
-async function toldOf(log: Draft, at: number): Promise<TestLedger> {
+/** What a ledger of all of them has where contracts log that at blocks. */
+async function toldOf(logs: ReadonlyMap<number, Draft>): Promise<TestLedger> {
   const chain = new FakeChain({ secondsPerBlock: 9_000, models: models() });
-  chain.also = (block) => (block === at ? [log] : []);
+  chain.also = (block) => [...logs].flatMap(([at, log]) => (block === at ? [log] : []));
   chain.grow(45, 3);
   const ledger = new TestLedger(chain.fetch, { programme });
   for (let i = 0; i < 3; i++) await ledger.step({ quarantine: true });
@@ -108,7 +108,9 @@ it("whatever numbers a contract logs, its pool stops, and nothing else", async (
     const events = eventsOf(EVENTS_OF[pool.protocol] as string);
     const { name, inputs } = pick(events);
     const values = Object.fromEntries(inputs.map((each) => [each.name, someOf(each.type, each.name, pool, pick)]));
-    const ledger = await toldOf(encodeLog(events, pick(pool.contracts), name, values), pick([2, 5, 20, 30]));
+    const ledger = await toldOf(
+      new Map([[pick([2, 5, 20, 30]), encodeLog(events, pick(pool.contracts), name, values)]]),
+    );
     const pools = ledger.store.quarantines.all().map(({ pool: of }) => of);
     expect(pools.filter((of) => of !== pool.address)).toEqual([]);
     stopped += pools.length;
@@ -146,7 +148,7 @@ it.each([
     20,
   ],
 ] as const)("%s: a price or a tick that no pool has stops the pool", async (name, values, at) => {
-  const { store } = await toldOf(encodeLog(poolAbi, POOL, name, values), at);
+  const { store } = await toldOf(new Map([[at, encodeLog(poolAbi, POOL, name, values)]]));
   expect(store.quarantines.all()).toMatchObject([{ pool: POOL }]);
 });
 
@@ -154,6 +156,15 @@ it("what a contract of a programme beside pools logs in no shape of its kind say
   const [staker] = (new StakerModel().programme() as { readonly wrappers: readonly { address: string }[] }).wrappers;
   const values = { tokenId: 5n, oldOwner: addressOf(0xbad), newOwner: addressOf(0xbad) };
   const log = encodeLog(stakerAbi, staker?.address ?? "", "DepositTransferred", values);
-  const { store } = await toldOf({ ...log, topics: log.topics.slice(0, 2) }, 25);
-  expect(store.quarantines.all()).toEqual([]);
+  const misshapen = { ...log, topics: log.topics.slice(0, 2) };
+  expect((await toldOf(new Map([[25, misshapen]]))).store.quarantines.all()).toEqual([]);
+  // Nor where a pool is in quarantine, of whose positions logs are kept.
+  const broken = encodeLog(poolAbi, POOL, "Initialize", { sqrtPriceX96: 0n, tick: 0 });
+  const { store } = await toldOf(
+    new Map([
+      [2, broken],
+      [25, misshapen],
+    ]),
+  );
+  expect(store.quarantines.all()).toMatchObject([{ pool: POOL }]);
 });
