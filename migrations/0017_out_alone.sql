@@ -1,5 +1,5 @@
--- A wrapper is stopped without its pool; what is heard of what is stopped is kept, so that it can go on without a node; and an order
--- says what is to be done with a pool.
+-- A pool, or a wrapper of its shares, is stopped without the others; what is heard of what is stopped is kept, so that it can go on without
+-- a node; and an order says what is to be done with a pool.
 drop view positions;
 drop index accounts_by_owner;
 drop index accounts_open;
@@ -46,7 +46,7 @@ where kind = 'holder'
 
 -- Pools of which nothing counts any more from a transaction on, and wrappers of their shares, since an identity did not hold and another
 -- reading said the same. All else goes on.
-create table quarantines_new (
+create table quarantines (
   pool_address text not null,
   wrapper_address text not null default '', -- '' where all of the pool is stopped
   block_number integer, -- with the log that the transaction begins with, of those that were heard; null where a day does not add up
@@ -60,18 +60,26 @@ create table quarantines_new (
   actual text not null,
   observed_at text not null,
   touches text not null, -- JSON: wrappers stopped with it, tokens whose prices rest on the pool
-  is_kept integer not null, -- whether everything of it that came since is in quarantined_logs: older versions kept nothing
+  is_kept integer not null, -- whether everything of it that came since is in quarantined_logs: not while its history is fetched again
   primary key (pool_address, wrapper_address),
   check ((block_number is null) = (log_index is null) and (block_number is null) <> (from_time is null))
 ) strict, without rowid;
 
-insert into quarantines_new
-select
-  pool_address, '', block_number, log_index, from_time, first_day, identity, finding_block, finding_log, expected,
-  actual, observed_at, '{}', 0
-from quarantines;
-drop table quarantines;
-alter table quarantines_new rename to quarantines;
+-- Several pools may show something at one place: the ends of days have no log.
+create table audit_findings_new (
+  block_number integer not null,
+  log_index integer not null,
+  identity text not null,
+  pool_address text not null,
+  expected text not null,
+  actual text not null,
+  resolution text, -- null while open
+  primary key (block_number, log_index, identity, pool_address)
+) strict, without rowid;
+
+insert into audit_findings_new select * from audit_findings;
+drop table audit_findings;
+alter table audit_findings_new rename to audit_findings;
 
 -- The logs of every transaction that something in quarantine is in, as they were heard: what is stopped goes on by them.
 create table quarantined_logs (
@@ -95,7 +103,7 @@ create index quarantined_logs_by_token on quarantined_logs (token) where token i
 alter table refetches add column kind text not null default 'refetch' check (kind in ('refetch', 'replay', 'drop'));
 alter table refetches add column wrapper_address text; -- which the pool is fetched without; null where it is about the pool itself
 
--- What a rule holds back for what is in quarantine, by epoch; and who is given it once it is known whose it was.
+-- What is in quarantine counts nothing either, and that is no provider's doing; what an epoch was made final without is held back.
 create table left_out_new (
   date text not null check (length(date) = 10),
   pool_address text not null,

@@ -144,7 +144,7 @@ function orderReplay(store: Store, { pool, wrapper, finding }: Quarantine, reaso
   }
   const why =
     wrapper === null
-      ? "it was stopped by an older version, which kept nothing of what came since"
+      ? "not everything that came since was kept: its history was being fetched again"
       : "no caveat makes up for shares that a wrapper does not hold: whose they are is not known";
   throw new LpLedgerError("usage", "NOT_RESOLVED", `${nameOf({ pool, wrapper })} cannot go on by a reason: ${why}`, {
     exitCode: 64,

@@ -120,10 +120,10 @@ const PAGE = 5_000;
 /** In older files the pools that the programme names counted before their first posting, too. */
 const SCHEMA_OF_COUNTED = 14;
 
-const SCHEMA_OF_QUARANTINES = 16;
+const SCHEMA_OF_QUARANTINES = 17;
 
 function stopsOf(db: Database, schema: number): Stops {
-  return schema < SCHEMA_OF_QUARANTINES ? new Map() : new QuarantinesTable(db, schema).stops();
+  return schema < SCHEMA_OF_QUARANTINES ? new Map() : new QuarantinesTable(db).stops();
 }
 
 function digestWithNamed(sha256: Sha256, digests: ReadonlyMap<string, string>): string {

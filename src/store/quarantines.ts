@@ -38,23 +38,19 @@ export class QuarantinesTable {
   readonly #all;
   readonly #insert;
 
-  /** `schema`: of the file, where it may be an older one. */
-  constructor(db: Database, schema = SCHEMA_OF_WRAPPERS) {
+  constructor(db: Database) {
     this.#db = db;
     this.#all = db.prepare<[], Row>(`
       select
-        pool_address as pool, ${schema < SCHEMA_OF_WRAPPERS ? "''" : "wrapper_address"} as wrapper, block_number as block, log_index as log, from_time as fromIso, first_day as firstDay,
+        pool_address as pool, wrapper_address as wrapper, block_number as block, log_index as log, from_time as fromIso, first_day as firstDay,
         identity, finding_block as findingBlock, finding_log as findingLog, expected, actual
       from quarantines
       order by 1, 2`);
-    this.#insert =
-      schema < SCHEMA_OF_WRAPPERS
-        ? undefined
-        : db.prepare(`
-            insert into quarantines
-              (pool_address, wrapper_address, block_number, log_index, from_time, first_day, identity, finding_block,
-               finding_log, expected, actual, observed_at, touches, is_kept)
-            values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1)`);
+    this.#insert = db.prepare(`
+      insert into quarantines
+        (pool_address, wrapper_address, block_number, log_index, from_time, first_day, identity, finding_block,
+         finding_log, expected, actual, observed_at, touches, is_kept)
+      values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1)`);
   }
 
   all(): readonly Quarantine[] {
@@ -160,7 +156,7 @@ export class QuarantinesTable {
     const { identity, expected, actual } = finding;
     const from = "fromSec" in stop ? [null, null, isoOf(stop.fromSec)] : [stop.blockNumber, stop.logIndex, null];
     const where = [finding.blockNumber, finding.logIndex];
-    this.#insert?.run(
+    this.#insert.run(
       pool,
       wrapper ?? "",
       ...from,
@@ -174,9 +170,6 @@ export class QuarantinesTable {
     );
   }
 }
-
-/** Older files know no quarantine of a wrapper. */
-const SCHEMA_OF_WRAPPERS = 17;
 
 const UNDONE =
   "block_number > ? or (from_time is not null and first_day >= (select min(date) from days where closed_block > ?))";
