@@ -111,11 +111,12 @@ create table left_out_new (
   reason text not null check (reason in ('negligible', 'operator', 'too-large', 'quarantined', 'held-back')),
   note text not null,
   observed_at text not null,
+  stopped text, -- of what is in quarantine: '' where all of the pool is, else the wrapper that is alone; null of everything else
   worth integer, -- what it was worth at its last value, of what is in quarantine; null where nobody knows
   primary key (date, pool_address, provider_address)
 ) strict, without rowid;
 
-insert into left_out_new select *, null from left_out;
+insert into left_out_new select *, null, null from left_out;
 drop table left_out;
 alter table left_out_new rename to left_out;
 

@@ -83,7 +83,8 @@ export async function auditShow(io: Io, options: FindingOptions): Promise<void> 
     io.out(jsonAnswer(shown.map((each) => ({ ...each, waysOut: waysOf(each) }))));
     return;
   }
-  for (const { finding, quarantine, says, breaker, ...rest } of shown) {
+  for (const each of shown) {
+    const { finding, quarantine, says, breaker } = each;
     const { pool, blockNumber, logIndex, expected, actual, resolution } = finding;
     const lines = [
       `${identity}: ${says}`,
@@ -91,7 +92,7 @@ export async function auditShow(io: Io, options: FindingOptions): Promise<void> 
       `who breaks it   ${breaker}`,
       ...(quarantine === null ? [] : stoppedLines(quarantine)),
       ...(resolution === null ? [] : [`resolved        ${resolution}`]),
-      ...waysOf({ finding, quarantine, says, breaker, ...rest }).map((way) => `way out         ${way}`),
+      ...waysOf(each).map((way) => `way out         ${way}`),
     ];
     io.out(`${lines.join("\n")}\n`);
   }

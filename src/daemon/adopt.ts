@@ -49,7 +49,7 @@ export function compareProgramme(store: Store, programme: Programme): Adoption {
     const here = now.pools.find((each) => each.address === pool.address);
     if (dropped.has(pool.address as Address)) continue;
     if (here === undefined) problems.push(`pool ${pool.address} is gone`);
-    else if (!isAgain(pool.address) && JSON.stringify(here) !== JSON.stringify(pool)) {
+    else if (!again.has(pool.address as Address) && JSON.stringify(here) !== JSON.stringify(pool)) {
       problems.push(`pool ${pool.address} was ${JSON.stringify(pool)}, now it is ${JSON.stringify(here)}`);
     }
   }
@@ -118,9 +118,9 @@ export function compareProgramme(store: Store, programme: Programme): Adoption {
   if (dropped.size > 0) return { kind: "dropped", ...rest };
   if (added.size > 0 || feeds.size > 0) return { kind: "added", ...rest };
   if (!isSame(stored.valuation, now.valuation)) return { kind: "revalued", ...rest };
-  const isRuled =
+  const areRulesSame =
     isSame(stored.rules ?? null, now.rules ?? null) && isSame(stored.factories ?? [], now.factories ?? []);
-  return { kind: isRuled ? "same" : "ruled", ...rest };
+  return { kind: areRulesSame ? "same" : "ruled", ...rest };
 }
 
 /** Pools that are to be dropped, once the programme names or makes them no more. */

@@ -17,7 +17,7 @@ interface Out {
 const outBy = ({ pool, firstDay, finding }: Quarantine, day: Day) => {
   const { identity, blockNumber, logIndex, wrapper } = finding;
   const note = `in quarantine since ${firstDay}${wrapper === undefined ? "" : `, the wrapper ${wrapper} alone`}: ${identity} did not hold at block ${blockNumber} log ${logIndex}`;
-  return { date: day, pool, reason: "quarantined", note } as const;
+  return { date: day, pool, reason: "quarantined", note, stopped: wrapper ?? "" } as const;
 };
 
 /** Who has something through wrappers that are out on a day: nobody knows how much. What else they have counts. */

@@ -5,7 +5,7 @@ import { invariant } from "../core/errors.ts";
 import type { Address } from "../core/hex.ts";
 import { followToken, type LedgerEvent, post } from "../core/ledger.ts";
 import { type Programme, specialAddresses } from "../core/programme.ts";
-import { digestInQuarantine } from "../core/quarantine.ts";
+import { digestsInQuarantine } from "../core/quarantine.ts";
 import { clearDerived, type DerivedSummary, summarise } from "../store/derived.ts";
 import { EarlierValues } from "../store/earlier-values.ts";
 import type { Store } from "../store/store.ts";
@@ -75,17 +75,9 @@ export function rebuild(
       keepPostings(store, books, { sha256, chainId: programme.chainId }, block, postings);
       next = eventBlocks.next();
     }
-    const digests = programme.pools.map(
-      ({ address }) =>
-        [
-          address,
-          digestInQuarantine(books.digest(address), stops.get(address), {
-            blockNumber: block.number,
-            timestampSec: block.timestampSec,
-          }),
-        ] as const,
-    );
-    store.setDigest(block.number, eventCount, stateDigest(sha256, digests));
+    const digests = new Map<string, string>(programme.pools.map(({ address }) => [address, books.digest(address)]));
+    const at = { blockNumber: block.number, timestampSec: block.timestampSec };
+    store.setDigest(block.number, eventCount, stateDigest(sha256, digestsInQuarantine(digests, stops, at)));
     books.shrink();
   }
   invariant(

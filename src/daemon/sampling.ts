@@ -1,7 +1,7 @@
 import type { Clock } from "../core/chain.ts";
 import { LpLedgerError } from "../core/errors.ts";
 import { DENIED, wayOutOf } from "../core/identities.ts";
-import type { Programme } from "../core/programme.ts";
+import type { Pool, Programme } from "../core/programme.ts";
 import { questionText } from "../core/question.ts";
 import { accountsAt, type HeldAccount, someAccounts } from "../store/read.ts";
 import type { Store } from "../store/store.ts";
@@ -84,8 +84,9 @@ export class Sampling {
       ...found.map(({ pool }) => pool),
     ]);
     const accounts = accountsAt(this.#store.db, at.number, ids).filter(({ pool }) => !out.has(pool));
+    const { pools } = withDiscovered(this.#store, this.#programme);
     const expectations = accounts.flatMap((each) =>
-      this.#expectationsOf(each).map((expectation) => ({ ...expectation, pool: each.pool })),
+      this.#expectationsOf(pools, each).map((expectation) => ({ ...expectation, pool: each.pool })),
     );
     if (expectations.length === 0) return;
     const [theirs] = await this.#chain.blocksAt([at.number], signal);
@@ -127,8 +128,7 @@ export class Sampling {
     });
   }
 
-  #expectationsOf(account: HeldAccount): readonly Expectation[] {
-    const { pools } = withDiscovered(this.#store, this.#programme);
+  #expectationsOf(pools: readonly Pool[], account: HeldAccount): readonly Expectation[] {
     const pool = pools.find(({ address }) => address === account.pool);
     return pool === undefined ? [] : expectationsOfOne(pool, account, stakersOf(this.#programme));
   }

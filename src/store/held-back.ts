@@ -31,9 +31,16 @@ export interface PoolPartOfDay extends CountedDay {
 /** What epochs hold back for pools in quarantine, and by what it is given out later. */
 export class HeldBackTable {
   readonly #db: Database;
+  readonly #valueOn;
 
   constructor(db: Database) {
     this.#db = db;
+    this.#valueOn = db
+      .prepare<[string, string, string], bigint | null>(
+        "select liquidity_amount from daily_balances where date = ? and pool_address = ? and provider_address = ?",
+      )
+      .safeIntegers()
+      .pluck();
   }
 
   /** Days of a span that epochs wait for, by the rows of the pools and wrappers themselves. */
@@ -43,7 +50,7 @@ export class HeldBackTable {
         select date, pool_address as pool, provider_address as provider, note
         from left_out
         where date >= ? and date < ? and reason = 'quarantined'
-          and (provider_address = pool_address or note like '%the wrapper ' || provider_address || ' alone%')
+          and (provider_address = pool_address or provider_address = stopped)
         order by date, pool_address, provider_address`)
       .all(first, end)
       .map(({ date, pool, provider, note }) => ({
@@ -71,13 +78,7 @@ export class HeldBackTable {
 
   /** What a provider had in a pool on a day. */
   valueOn(date: Day, pool: Address, provider: Address): bigint {
-    const row = this.#db
-      .prepare<[string, string, string], bigint | null>(
-        "select liquidity_amount from daily_balances where date = ? and pool_address = ? and provider_address = ?",
-      )
-      .safeIntegers()
-      .pluck();
-    return row.get(date, pool, provider) ?? 0n;
+    return this.#valueOn.get(date, pool, provider) ?? 0n;
   }
 
   /** The days that have weight on one date, with what a pool is of each; `inRange`: by what stood in range. */

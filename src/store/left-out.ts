@@ -19,15 +19,17 @@ export interface LeftOut {
   readonly provider: string;
   readonly reason: "negligible" | "operator" | "too-large" | "quarantined" | "held-back";
   readonly note: string;
+  /** Of what is in quarantine: the wrapper that is alone, or '' where all of the pool is; not given of everything else. */
+  readonly stopped?: string;
   /** What it was worth at its last value, of what is in quarantine; not given where nobody knows. */
   readonly worth?: bigint | undefined;
 }
 
 /** Of a row of `left_out`: what it is about is in quarantine, whether or not somebody goes on without it. */
-export const IN_QUARANTINE = "note like 'in quarantine %'";
+export const IN_QUARANTINE = "left_out.stopped is not null";
 
 /** Of such a row: only what is held through one wrapper is in quarantine. */
-export const ONLY_A_WRAPPER = "note like 'in quarantine %, the wrapper % alone: %'";
+export const ONLY_A_WRAPPER = "coalesce(left_out.stopped, '') <> ''";
 
 /** Of a row of `daily_balances` without a value: no price is missing, it is in quarantine. */
 export const UNKNOWN_BY_QUARANTINE = `exists (
@@ -39,9 +41,16 @@ export const UNKNOWN_BY_QUARANTINE = `exists (
 /** `left_out`: what has no value and counts nothing, so that it holds up nobody else. */
 export class LeftOutTable {
   readonly #db: Database;
+  readonly #add;
 
   constructor(db: Database) {
     this.#db = db;
+    this.#add = db.prepare(`
+      insert into left_out (date, pool_address, provider_address, reason, note, observed_at, stopped, worth)
+      values (?, ?, ?, ?, ?, ?, ?, ?)
+      on conflict do update
+      set reason = excluded.reason, note = excluded.note, stopped = excluded.stopped, worth = excluded.worth
+      where excluded.reason <> 'quarantined' and ${ONLY_A_WRAPPER}`);
   }
 
   /** Rows of a span without a value that nothing says of that they count nothing. */
@@ -142,15 +151,8 @@ export class LeftOutTable {
   }
 
   /** What is left out already stays so; but where only what is held through a wrapper was, all of it is now. */
-  add({ date, pool, provider, reason, note, worth }: LeftOut, nowIso: string): void {
-    this.#db
-      .prepare(`
-        insert into left_out (date, pool_address, provider_address, reason, note, observed_at, worth)
-        values (?, ?, ?, ?, ?, ?, ?)
-        on conflict do update
-        set reason = excluded.reason, note = excluded.note, worth = excluded.worth
-        where excluded.reason <> 'quarantined' and ${ONLY_A_WRAPPER.replace("note", "left_out.note")}`)
-      .run(date, pool, provider, reason, note, nowIso, worth ?? null);
+  add({ date, pool, provider, reason, note, stopped, worth }: LeftOut, nowIso: string): void {
+    this.#add.run(date, pool, provider, reason, note, nowIso, stopped ?? null, worth ?? null);
   }
 
   /** A day has been valued since, all of it that can be: nothing of it is left out any more but what is in quarantine. */
