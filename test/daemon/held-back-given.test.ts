@@ -13,9 +13,10 @@ import type { Store } from "../../src/store/store.ts";
 import { WrappedModel } from "../models/wrapped.ts";
 import { encodeLog } from "../support/encode.ts";
 import { FakeChain } from "../support/fake-chain.ts";
+import { followed } from "../support/followed.ts";
 import { TestLedger, temporaryFolder } from "../support/ledger.ts";
 import { addressOf, type Draft } from "../support/logs.ts";
-import { finalised, followed, lied, parse, RULES, rewards, unchanged } from "../support/paid.ts";
+import { finalised, lied, parse, RULES, rewards, unchanged } from "../support/paid.ts";
 import { takenUp } from "../support/take-up.ts";
 import { PAIR, worldProgramme } from "../support/world.ts";
 
@@ -62,6 +63,17 @@ async function refetched(
   await takenUp(store, chain, programme, `${temporaryFolder()}/ledger.sqlite`);
 }
 
+/** A ledger of a pair of which a log was missing while four epochs were made final without it, and whose history is whole since. */
+async function paidThenMended() {
+  const programme = parse({ rewards: rewards([{ pool: PAIR, from: "2026-01-03" }]) });
+  const chain = await lied(programme);
+  const { store, close } = await followed(chain, programme);
+  const paid = [1, 2, 3, 4].map((epoch) => finalised(store, programme, epoch));
+  chain.fault = undefined;
+  await refetched(store, chain, programme, PAIR);
+  return { programme, chain, store, close, paid };
+}
+
 const heldIn = ({ record }: ReturnType<typeof finalised>) => ({
   by: (record.held?.heldBack ?? []).map(({ wrapper, amounts }) => [wrapper, BigInt(amounts[0] ?? 0)]),
   sum: BigInt(record.tokens[0]?.heldBack ?? 0),
@@ -69,12 +81,7 @@ const heldIn = ({ record }: ReturnType<typeof finalised>) => ({
 const givenIn = ({ record }: ReturnType<typeof finalised>) => BigInt(record.tokens[0]?.releasedIn ?? 0);
 
 it("is given out once, by the first of the epochs that are calculated together", async () => {
-  const programme = parse({ rewards: rewards([{ pool: PAIR, from: "2026-01-03" }]) });
-  const chain = await lied(programme);
-  const { store, close } = await followed(chain, programme);
-  const paid = [1, 2, 3, 4].map((epoch) => finalised(store, programme, epoch));
-  chain.fault = undefined;
-  await refetched(store, chain, programme, PAIR);
+  const { programme, chain, store, close, paid } = await paidThenMended();
   close();
   const { store: again } = await followed(chain, programme, store.db.name);
   const results = again.write(() => {
@@ -99,12 +106,7 @@ it("is given out once, by the first of the epochs that are calculated together",
 });
 
 it("stays what was paid where days of final epochs are undone and closed again", async () => {
-  const programme = parse({ rewards: rewards([{ pool: PAIR, from: "2026-01-03" }]) });
-  const chain = await lied(programme);
-  const { store, close } = await followed(chain, programme);
-  const paid = [1, 2, 3, 4].map((epoch) => finalised(store, programme, epoch));
-  chain.fault = undefined;
-  await refetched(store, chain, programme, PAIR);
+  const { programme, chain, store, close, paid } = await paidThenMended();
   store.write(() => store.undoAbove(store.blocks.atOrBelow(20)?.number ?? 0));
   close();
   const { store: again } = await followed(chain, programme, store.db.name);

@@ -10,9 +10,10 @@ import type { Store } from "../../src/store/store.ts";
 import { WrappedModel } from "../models/wrapped.ts";
 import { encodeLog } from "../support/encode.ts";
 import { FakeChain } from "../support/fake-chain.ts";
+import { followed } from "../support/followed.ts";
 import { temporaryFolder } from "../support/ledger.ts";
 import { addressOf } from "../support/logs.ts";
-import { finalised, followed, lied, parse, RULES, rewards, unchanged } from "../support/paid.ts";
+import { finalised, lied, parse, RULES, rewards, unchanged } from "../support/paid.ts";
 import { takenUp } from "../support/take-up.ts";
 import { PAIR, worldProgramme } from "../support/world.ts";
 

@@ -12,13 +12,13 @@ import type { Store } from "../../src/store/store.ts";
 import { WrappedModel } from "../models/wrapped.ts";
 import { encodeLog } from "../support/encode.ts";
 import { FakeChain } from "../support/fake-chain.ts";
+import { followed } from "../support/followed.ts";
 import { TestLedger, temporaryFolder } from "../support/ledger.ts";
 import { addressOf } from "../support/logs.ts";
 import { saidBy } from "../support/said.ts";
 import { takenUp } from "../support/take-up.ts";
 import { PAIR, POOL, TOKENS, worldProgramme } from "../support/world.ts";
 
-const SETTLE = { blocksMin: 1, rangesMax: 50 };
 const PRICES = { [TOKENS[0]]: { fixed: "2" }, [TOKENS[1]]: { fixed: "3" } };
 const [SWAP_V2, COLLECT] = ["0xd78ad95f", "0x70935338"];
 const [pair, pool] = worldProgramme()["pools"] as readonly [object, object];
@@ -64,12 +64,6 @@ function hooked({ of, topic, at }: Hook, nth: number, seed = 11): FakeChain | un
         )
       : result;
   return chain;
-}
-
-async function followed(chain: FakeChain, programme: Programme, path?: string): Promise<TestLedger> {
-  const ledger = new TestLedger(chain.fetch, { programme, ...(path === undefined ? {} : { path }) });
-  for (let i = 0; i < 20; i++) await ledger.step({ settle: SETTLE, quarantine: true });
-  return ledger;
 }
 
 const resolved = (store: Store, programme: Programme, of: string): unknown => {

@@ -18,24 +18,19 @@ import { StakerModel } from "../models/staker.ts";
 import { WrappedModel } from "../models/wrapped.ts";
 import { encodeLog } from "../support/encode.ts";
 import { FakeChain } from "../support/fake-chain.ts";
-import { TestLedger, temporaryFolder } from "../support/ledger.ts";
+import { followed } from "../support/followed.ts";
+import { temporaryFolder } from "../support/ledger.ts";
 import { addressOf } from "../support/logs.ts";
+import { RULES, rewards } from "../support/paid.ts";
 import { saidBy } from "../support/said.ts";
 import { takenUp } from "../support/take-up.ts";
 import { PAIR, POOL, TOKENS, worldProgramme } from "../support/world.ts";
 
-const SETTLE = { blocksMin: 1, rangesMax: 50 };
 const FINALITY = { finality: { fallbackDepth: 5, minDepth: 0 } };
 const FIXED = { prices: { [TOKENS[0]]: { fixed: "2" }, [TOKENS[1]]: { fixed: "3" } } };
 const [pair, pool] = worldProgramme()["pools"] as readonly [object, object];
 const parse = (more: object): Programme =>
   parseProgramme(worldProgramme({ ...FINALITY, ...FIXED, ...more }), "a test's");
-
-async function followed(chain: FakeChain, programme: Programme, path?: string): Promise<TestLedger> {
-  const ledger = new TestLedger(chain.fetch, { programme, ...(path === undefined ? {} : { path }) });
-  for (let i = 0; i < 20; i++) await ledger.step({ settle: SETTLE, quarantine: true });
-  return ledger;
-}
 
 const ordered = (store: Store, kind: OrderKind, of: string): void =>
   store.write(() => store.refetches.order({ kind, pool: toAddress(of) }, "the test says so", store.nowIso()));
@@ -91,15 +86,7 @@ describe("a pool that is dropped", () => {
   });
 
   it("leaves what final epochs were paid by, dropped and added again", async () => {
-    const rules = {
-      finality: { fallbackDepth: 0, minDepth: 0 },
-      schedule: { start: "2026-01-01", days: 6 },
-      tiers: { minimum: "0.000001", levels: [{ week: 1, multiplierBp: 10_000 }] },
-      rewards: {
-        tokens: [{ address: addressOf(0xcc), symbol: "R", decimals: 18, budget: "600" }],
-        epochs: { days: 2 },
-      },
-    };
+    const rules = { ...RULES, rewards: rewards([], { epochs: { days: 2 } }) };
     const chain = grown();
     const [whole, without] = [parse(rules), parse({ ...rules, pools: [pool] })];
     const { store, close } = await followed(chain, whole);
@@ -253,15 +240,7 @@ describe("a wrapper that is dropped", () => {
   });
 
   it("or not credited: nothing waits for it", async () => {
-    const rules = {
-      finality: { fallbackDepth: 0, minDepth: 0 },
-      schedule: { start: "2026-01-01", days: 6 },
-      tiers: { minimum: "0.000001", levels: [{ week: 1, multiplierBp: 10_000 }] },
-      rewards: {
-        tokens: [{ address: addressOf(0xcc), symbol: "R", decimals: 18, budget: "600" }],
-        epochs: { days: 6 },
-      },
-    };
+    const rules = { ...RULES, rewards: rewards([], { epochs: { days: 6 } }) };
     const chain = new FakeChain({ secondsPerBlock: 9_000, models: [new WrappedModel("staking-rewards")] });
     const lie = { user: addressOf(0xbad), amount: 10n ** 30n };
     chain.also = (block) => (block === 25 ? [encodeLog(stakingAbi, addressOf(0xf2), "Staked", lie)] : []);
@@ -278,9 +257,9 @@ describe("a wrapper that is dropped", () => {
         wrappers: own.wrappers.map((each) => ({ ...each, exclude })),
       });
     const { store } = await followed(chain, programmeOf(false));
-    const { rewards } = rewardingOf(programmeOf(false));
-    const epoch = rewards.epochs[0] as Epoch;
-    expect(waitingFor(store, rewards, epoch)).toMatchObject({
+    const { rewards: given } = rewardingOf(programmeOf(false));
+    const epoch = given.epochs[0] as Epoch;
+    expect(waitingFor(store, given, epoch)).toMatchObject({
       code: "EPOCH_QUARANTINED",
       hint: expect.stringContaining(`the wrapper ${addressOf(0xf2)}`),
     });
@@ -289,6 +268,6 @@ describe("a wrapper that is dropped", () => {
       adoptProgramme(store, programmeOf(true), sha256);
       rebuild(store, programmeOf(true), sha256);
     });
-    expect(waitingFor(store, rewards, epoch)).toBeUndefined();
+    expect(waitingFor(store, given, epoch)).toBeUndefined();
   });
 });

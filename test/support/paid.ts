@@ -7,11 +7,10 @@ import { finalise, requireSame } from "../../src/daemon/rewards.ts";
 import { problemsOf } from "../../src/store/inspect.ts";
 import type { Store } from "../../src/store/store.ts";
 import { FakeChain } from "./fake-chain.ts";
-import { TestLedger } from "./ledger.ts";
+import { followed } from "./followed.ts";
 import { addressOf } from "./logs.ts";
 import { PAIR, TOKENS, worldProgramme } from "./world.ts";
 
-const SETTLE = { blocksMin: 1, rangesMax: 50 };
 /** Two tokens with a price, six days of one epoch each, and everybody in the first tier. */
 export const RULES = {
   finality: { fallbackDepth: 0, minDepth: 0 },
@@ -28,12 +27,6 @@ export const rewards = (exclude: readonly object[], more: object = {}) => ({
 });
 export const parse = (more: object): Programme =>
   parseProgramme(worldProgramme({ ...RULES, ...more }), "the test's programme");
-
-export async function followed(chain: FakeChain, programme: Programme, path?: string): Promise<TestLedger> {
-  const ledger = new TestLedger(chain.fetch, { programme, ...(path === undefined ? {} : { path }) });
-  for (let i = 0; i < 20; i++) await ledger.step({ settle: SETTLE, quarantine: true });
-  return ledger;
-}
 
 export const finalised = (store: Store, programme: Programme, epoch: number) =>
   store.write(() => finalise(store, rewardingOf(programme), sha256, epoch)).epoch;
