@@ -19,6 +19,7 @@ const logs = "src/chain/logs.ts";
 const node = "src/chain/node.ts";
 const pacer = "src/chain/pacer.ts";
 const ranges = "src/chain/ranges.ts";
+const redo = "src/daemon/redo.ts";
 const rpc = "src/chain/rpc.ts";
 const run = "src/daemon/run.ts";
 const settle = "src/daemon/settle.ts";
@@ -60,14 +61,14 @@ export const MUTANTS: readonly Mutant[] = [
   { name: "a fork below the final block is followed", file: fork, from: `if (shared && (final === null || common >= final.number)) return undefined;`, to: `return undefined;`, test: "test/daemon/guard.test.ts" },
   { name: "an undo goes before its replacement is fetched", file: converge, from: `const ranges: Range[] = [];\n  let logs = 0;`, to: `keeper.store.write(() => keeper.store.undoAbove(common));\n  const ranges: Range[] = [];\n  let logs = 0;`, test: "test/daemon/guard.test.ts" },
   { name: "settling compares nothing", file: settle, from: `if (differing.length > 0) {`, to: `if (false) {`, test: "test/daemon/block-time.test.ts" },
-  { name: "a second reading that falls short is believed", file: settle, from: `const { block: read, byReceipts } = await chain.confirm(hash, number, signal);`, to: `const byReceipts = true;\n    const read = range.blocks.find((each) => each.number === number) ?? { ...(await chain.confirm(hash, number, signal)).block, logs: [] };`, test: "test/daemon/settle.test.ts" },
+  { name: "a second reading that falls short is believed", file: redo, from: `const { block: read, byReceipts } = await chain.confirm(hash, number, signal);`, to: `const byReceipts = true;\n    const read = range.blocks.find((each) => each.number === number) ?? { ...(await chain.confirm(hash, number, signal)).block, logs: [] };`, test: "test/daemon/settle.test.ts" },
   { name: "what is settled is settled beyond the final block", file: settle, from: `const to = Math.min(final, first.to);`, to: `const to = Math.min(tip.number, first.to);`, test: "test/daemon/block-time.test.ts" },
   { name: "rows with events are thinned out", file: "src/store/store.ts", from: `and block_number < ? and event_count = 0 and`, to: `and block_number < ? and`, test: "test/daemon/guard.test.ts" },
   { name: "a transient failure ends the daemon as a bug", file: run, from: `error.kind !== "transient" || ENDINGS.has(error.code)) throw error;`, to: `error.kind !== "transient" || ENDINGS.has(error.code)) throw error;\n      if (error.code === "RPC_SHAPE") throw new TypeError("unexpected answer");`, test: "test/daemon/run.test.ts" },
   { name: "settled is not moved back by an accepted deep fork", file: bookkeeper, from: `if ((this.store.config.get("settled_block") ?? -1) > commonBlock)`, to: `if (false)`, test: "test/daemon/guard.test.ts" },
   { name: "the weights of final epochs are not compared", file: "src/daemon/frozen.ts", from: `else if (!paid.every((each) => known.has(each))) {`, to: `else if (false) {`, test: "test/daemon/pool-made-later.test.ts" },
   { name: "a day on which nobody knows what a share is worth counts zero", file: "src/core/value.ts", from: `value: isValued ? valueOfDay(programme, pool, tokenSeconds, priceOf) : null,`, to: `value: isValued ? valueOfDay(programme, pool, tokenSeconds, priceOf) : 0n,`, test: "test/daemon/single-checks.test.ts" },
-  { name: "a repair need not reach the final block by one", file: settle, from: `(ranges.at(-1)?.end.number ?? 0) < final) return;`, to: `(ranges.at(-1)?.end.number ?? 0) <= final) return;`, test: "test/daemon/single-checks.test.ts" },
+  { name: "a repair need not reach the final block by one", file: redo, from: `(ranges.at(-1)?.end.number ?? 0) < final) return;`, to: `(ranges.at(-1)?.end.number ?? 0) <= final) return;`, test: "test/daemon/single-checks.test.ts" },
   { name: "time may run back", file: "src/daemon/range-order.ts", from: `if (firstSec < tip.timestampSec)`, to: `if (false)`, test: "test/daemon/guard.test.ts" },
   { name: "a fork that reaches no further than what is shared is repaired", file: converge, from: `if (common >= goal || `, to: `if (common > goal || `, test: "test/daemon/single-checks.test.ts" },
   { name: "a final block is stored whatever the next look sees there", file: converge, from: `sight.atPending?.hash === pending.hash ? pending`, to: `sight.atPending !== undefined ? pending`, test: "test/daemon/single-checks.test.ts" },
@@ -76,7 +77,7 @@ export const MUTANTS: readonly Mutant[] = [
   { name: "blocks of another fork in a second reading are not seen", file: settle, from: `return ours !== undefined && ours.hash !== block.hash;`, to: `return false;`, test: "test/daemon/single-checks.test.ts" },
   { name: "a range's parent is not compared with the tip", file: "src/daemon/range-order.ts", from: `from !== tip.number + 1 || parentHash !== tip.hash`, to: `from !== tip.number + 1`, test: "test/daemon/guard.test.ts" },
   { name: "a range's last header is not read again", file: node, from: `const numbers = moving ? [to, from] : [];`, to: `const numbers = moving ? [from] : [];`, test: "test/daemon/guard.test.ts" },
-  { name: "a repair may end in another final block", file: settle, from: `if (at?.end.hash !== hash)`, to: `if (false)`, test: "test/daemon/single-checks.test.ts" },
+  { name: "a repair may end in another final block", file: redo, from: `if (at?.end.hash !== hash)`, to: `if (false)`, test: "test/daemon/single-checks.test.ts" },
   { name: "an undo keeps prices of days that are open again", file: undo, from: `if (date >= open) run("delete from token_prices where date = ?", date);`, to: "", test: "test/daemon/guard.test.ts" },
   { name: "the first finding is forgotten when something else breaks", file: "src/daemon/commit-with-refetch.ts", from: `broken.push(error as LpLedgerError);`, to: `broken.splice(0, broken.length, error as LpLedgerError);`, test: "test/daemon/finding.test.ts" },
   { name: "a log that two answers bring is kept twice", file: logs, from: `return [...byIndex.values()].sort((a, b) => a.logIndex - b.logIndex);`, to: `return [...first, ...second].sort((a, b) => a.logIndex - b.logIndex);`, test: "test/chain/scan.test.ts" },
@@ -93,7 +94,7 @@ export const MUTANTS: readonly Mutant[] = [
   { name: "settling that waits is tried at every look", file: run, from: `nowMs - this.#triedMs < SETTLE_AGAIN_MS`, to: `nowMs < this.#triedMs`, test: "test/daemon/block-time.test.ts" },
   { name: "what is said of a range is lost between threads", file: "src/chain/packed.ts", from: `packs.set(told, { ...pack, range: { ...pack.range, ...more } });`, to: `packs.set(told, pack);`, test: "test/daemon/block-time.test.ts" },
   { name: "an endpoint is another one by another name", file: "src/chain/followed-chain.ts", from: `other.rpc.origin === firstBy`, to: `other.rpc.id === firstBy`, test: "test/daemon/block-time.test.ts" },
-  { name: "a block is repaired as often as nodes change their word", file: settle, from: `!isMore && range.isProven !== true && store.contents.isRepaired(hash)`, to: `false`, test: "test/daemon/block-time.test.ts" },
+  { name: "a block is repaired as often as nodes change their word", file: redo, from: `!isMore && range.isProven !== true && store.contents.isRepaired(hash)`, to: `false`, test: "test/daemon/block-time.test.ts" },
   { name: "times of several answers are put together in any order", file: "src/daemon/range-order.ts", from: `requireAscending(range);`, to: "", test: "test/daemon/guard.test.ts" },
   { name: "a new token is paired with no pool log", file: "src/core/decode/position-manager.ts", from: `if (isOwn && last.log.logIndex === log.logIndex - 1) last.tokenId = tokenId;`, to: "", test: "test/daemon/misattribution.test.ts" },
   { name: "a new token takes what a known one will take", file: "src/core/decode/position-manager.ts", from: `if (at >= 0) free.splice(at, 1);`, to: "", test: "test/daemon/misattribution.test.ts" },
@@ -182,4 +183,7 @@ export const MUTANTS: readonly Mutant[] = [
   { name: "dust of a broken pool lends a streak", file: "src/daemon/tiers.ts", from: `(had.value ?? 0n) + leftOut >= rules.tiers.minimum)`, to: `(had.value ?? 0n) + leftOut >= 0n)`, test: "test/daemon/quarantine.test.ts" },
   { name: "a view of one contract that lies stops everything", file: "src/daemon/sampling.ts", from: `if (!this.#plan.quarantine) throw error;`, to: `throw error;`, test: "test/daemon/sampling.test.ts" },
   { name: "what contracts deny is paid", file: "src/daemon/epoch-waits.ts", from: `identity !== DENIED || store.days`, to: `identity !== DENIED && store.days`, test: "test/daemon/sampling.test.ts" },
+  { name: "no repair stops a pool", file: redo, from: `const other = quarantine === true ? again : undefined;`, to: `const other = undefined;`, test: "test/daemon/quarantine.test.ts" },
+  { name: "a repair stops a pool by one reading", file: "src/daemon/quarantine.ts", from: `if (!isSame(first.found, second.found)) throw second.error;`, to: "", test: "test/daemon/quarantine.test.ts" },
+  { name: "a pool that is fetched again leaves the prices of its old history", file: "src/daemon/add-pools.ts", from: `forgetPricesOf(store, withDiscovered(store, whole), again);`, to: "", test: "test/daemon/pool-refetch.test.ts" },
 ];

@@ -6,7 +6,7 @@ import { attach, copyCanonical, forgetPools } from "../store/merge.ts";
 import type { Store } from "../store/store.ts";
 import { Bookkeeper } from "./bookkeeper.ts";
 import { withDiscovered } from "./followed.ts";
-import { forgetQuarantinedPrices } from "./quarantined-prices.ts";
+import { forgetPricesOf } from "./forget-prices.ts";
 import { type Rebuilt, rebuild } from "./rebuild.ts";
 
 /** A ledger of its own for the pools that are added, beside the main one, until their history is in. */
@@ -84,7 +84,7 @@ function mergeSide(plan: AddPoolsPlan, whole: Programme, side: SideLedger, close
     rebuilt = store.write(() => {
       const again = store.refetches.waiting();
       const digests = new Map([...again].map((pool) => [pool, store.accounts.poolDigest(pool)]));
-      forgetQuarantinedPrices(store, withDiscovered(store, whole), again);
+      forgetPricesOf(store, withDiscovered(store, whole), again);
       forgetPools(store.db, again);
       copyCanonical(store.db);
       store.prices.forgetAfter(closed);

@@ -19,10 +19,13 @@ export async function commitWithRefetch(
   base: number,
   signal: AbortSignal,
   attempt: (ranges: readonly Range[]) => Committed,
-  {
-    accepted,
-    quarantine,
-  }: { readonly accepted?: TakenFork | undefined; readonly quarantine?: boolean | undefined } = {},
+  how: {
+    readonly accepted?: TakenFork | undefined;
+    readonly quarantine?: boolean | undefined;
+    readonly onCommit?: (committed: Committed) => void;
+    /** What `attempt` commits besides. */
+    readonly below?: readonly Range[] | undefined;
+  } = {},
 ): Promise<Committed> {
   const reads = [
     async () => ranges,
@@ -42,10 +45,12 @@ export async function commitWithRefetch(
       broken.push(error as LpLedgerError);
     }
   }
-  if (await recheck(keeper, chain, base, signal, accepted))
+  if (await recheck(keeper, chain, base, signal, how))
     throw new LpLedgerError("transient", "REPAIRED_BELOW", `blocks below ${base + 1} were not what they are: repaired`);
   const findings = broken.flatMap((error) => findingOf(error) ?? []);
-  const stopped = quarantine === true ? stoppedOr(() => commitStopping(keeper, seen, () => attempt(seen))) : undefined;
+  const all = [...(how.below ?? []), ...seen];
+  const stopped =
+    how.quarantine === true ? stoppedOr(() => commitStopping(keeper, all, () => attempt(seen))) : undefined;
   // What stopped a pool is recorded with that; all else held.
   if (stopped !== undefined) return stopped;
   keeper.store.write(() => {

@@ -9,7 +9,7 @@ import { commitWithRefetch } from "./commit-with-refetch.ts";
 import { cutByDays } from "./cut-by-days.ts";
 import { type Retimed, retimed } from "./disputed-time.ts";
 import { commonBlock, refuseDeep, storedFinal } from "./fork.ts";
-import { commitStopping, stoppedAbove } from "./quarantine.ts";
+import { commitReplacing } from "./quarantine.ts";
 import { beginSecOf } from "./range-order.ts";
 import { type SettleOptions, type Settling, settle } from "./settle.ts";
 import { together } from "./together.ts";
@@ -75,6 +75,7 @@ async function step(
   options: ConvergeOptions,
 ): Promise<Step> {
   const { blocks } = keeper.store;
+  const { quarantine } = options;
   const tip = blocks.tip();
   const sight = await look(keeper, chain, tip, signal);
   const { head } = sight;
@@ -105,10 +106,8 @@ async function step(
       // the range that shows a broken identity.
       for (const part of isWhole && holds(() => commit(group), onCommitted, isOurs) ? [] : parts) {
         if ((await closedAhead(part)) && holds(() => commit([part]), onCommitted, isBroken)) continue;
-        const { quarantine } = options;
-        onCommitted(
-          await commitWithRefetch(keeper, chain, bounds, [part], part.from - 1, signal, commit, { quarantine }),
-        );
+        const how = { quarantine, onCommit: onCommitted };
+        onCommitted(await commitWithRefetch(keeper, chain, bounds, [part], part.from - 1, signal, commit, how));
         // It may have told of pools that what was read after it knows nothing of.
         isCut = true;
         break;
@@ -141,15 +140,20 @@ async function step(
   const { atTip } = sight;
   const isDisputed = atTip?.hash === tip.hash && atTip.timestampSec !== tip.timestampSec;
   if (isDisputed) {
-    const { above, ranges: again, repairs } = await retimed(keeper, chain, tip, atTip, signal);
-    commitStopping(keeper, again, () => keeper.redo(above, again, repairs), stoppedAbove(keeper, above));
+    const { above, ranges: read, again, repairs } = await retimed(keeper, chain, tip, atTip, signal);
+    const redone = (ranges: readonly Range[]): Committed => keeper.redo(above, ranges, repairs);
+    const committed = await commitReplacing(keeper, above, read, quarantine === true ? again : undefined, redone);
+    if (committed.quarantined !== undefined) onCommitted(committed);
   }
   // Only a chain that carries our tip may say what is final.
   const sound = verdict === "known" || verdict === "extends";
   if (!sound) keeper.pendingFinal = undefined;
   const final = sound ? keepFinal(keeper, sight) : (keeper.store.config.get("final_block") ?? null);
   if (verdict === "extends" && goal > tip.number && !isDisputed) await follow(tip.number + 1);
-  const settling = sound && options.settle !== undefined ? await settle(keeper, chain, signal, options.settle) : "done";
+  const settles = sound ? options.settle : undefined;
+  const settling = settles
+    ? await settle(keeper, chain, signal, { ...settles, quarantine, onCommit: onCommitted })
+    : "done";
   const finalPending = keeper.pendingFinal !== undefined;
   return {
     verdict,
@@ -287,7 +291,7 @@ async function repair(
       ? keeper.replace(common, each, acceptedFinal)
       : keeper.redo(again.above, [...again.ranges, ...each], again.repairs, fork);
   const { quarantine } = options;
-  const how = { accepted, quarantine };
-  const committed = await commitWithRefetch(keeper, chain, bounds, ranges, common, signal, attempt, how);
-  options.onCommit?.(committed, sight.head.number);
+  const onCommit = (each: Committed): void => options.onCommit?.(each, sight.head.number);
+  const how = { accepted, quarantine, onCommit, below: again?.ranges };
+  onCommit(await commitWithRefetch(keeper, chain, bounds, ranges, common, signal, attempt, how));
 }

@@ -6,8 +6,8 @@ import type { Repair } from "../store/contents.ts";
 import type { Bookkeeper } from "./bookkeeper.ts";
 import type { ChainPort } from "./chain-port.ts";
 import { SETTLED_WRONG } from "./range-order.ts";
-import { refetchAbove } from "./refetch.ts";
-import { requireFinal } from "./settle.ts";
+import { requireFinal } from "./redo.ts";
+import { refetchAbove, rereadAbove } from "./refetch.ts";
 
 const ANCESTOR_PAGE = 64;
 /** Where nothing proves times, two endpoints of several have to say the same. */
@@ -18,6 +18,8 @@ const ALONE =
 export interface Retimed {
   readonly above: number;
   readonly ranges: readonly Range[];
+  /** Another reading of the same. */
+  again(): Promise<readonly Range[]>;
   readonly repairs: readonly Repair[];
 }
 
@@ -45,14 +47,18 @@ export async function retimed(
     throw disputed(chain, `${ours}, and the node in use says ${there.timestampSec}: ${why}`, hint);
   }
   const above = await lastTimed(keeper, chain, number, signal);
-  const ranges = await refetchAbove(keeper, chain, above, number, signal);
-  const end = ranges.at(-1)?.end;
-  // It may have moved, or say a third time: what it brought is not what two agree on.
-  if (end?.hash !== hash || end.timestampSec !== agreed)
-    throw disputed(chain, `${ours}, two say ${agreed}, and the node in use does not`);
-  requireFinal(keeper, chain, ranges);
+  const read = async (how: typeof refetchAbove): Promise<readonly Range[]> => {
+    const ranges = await how(keeper, chain, above, number, signal);
+    const end = ranges.at(-1)?.end;
+    // It may have moved, or say a third time: what it brought is not what two agree on.
+    if (end?.hash !== hash || end.timestampSec !== agreed)
+      throw disputed(chain, `${ours}, two say ${agreed}, and a node that was read again does not`);
+    requireFinal(keeper, chain, ranges);
+    return ranges;
+  };
   const logs = store.contents.between(number, number)[0]?.logCount ?? 0;
-  return { above, ranges, repairs: [{ blockNumber: number, blockHash: hash, storedLogs: logs, foundLogs: logs }] };
+  const repairs = [{ blockNumber: number, blockHash: hash, storedLogs: logs, foundLogs: logs }];
+  return { above, ranges: await read(refetchAbove), again: () => read(rereadAbove), repairs };
 }
 
 /** The error of a dispute that nobody ends now; the node in use is left for another one. */

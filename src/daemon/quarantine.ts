@@ -37,10 +37,50 @@ export function commitStopping(
   }
 }
 
-/** Whether a quarantine goes with what is above a block, so that there may be one again where that is redone. */
-export function stoppedAbove({ store }: Bookkeeper, block: number): (found: Quarantine) => boolean {
-  const stopped = store.quarantines.undoneAbove(block);
-  return (found) => stopped.has(quarantineKey(found));
+/**
+ * Commits what replaces the blocks above one. A pool may be stopped by it that was stopped up there, and one of which another
+ * reading of the same blocks shows the same: what is right may not fit to what is below, which nobody reads again.
+ * @param again the other reading, asked for once, when it is needed; without it nothing else is stopped
+ * @throws what does not hold, and does not show in both readings
+ */
+export async function commitReplacing(
+  keeper: Bookkeeper,
+  above: number,
+  ranges: readonly Range[],
+  again: (() => Promise<readonly Range[]>) | undefined,
+  commit: (ranges: readonly Range[]) => Committed,
+): Promise<Committed> {
+  const stopped = new Set(keeper.store.quarantines.undoneAbove(above));
+  const attempt = (read: readonly Range[]): Committed | { readonly error: unknown; readonly found: Quarantine } => {
+    try {
+      return commitStopping(
+        keeper,
+        read,
+        () => commit(read),
+        (found) => stopped.has(quarantineKey(found)),
+      );
+    } catch (error) {
+      const finding = findingOf(error);
+      const found = finding && quarantineOf(keeper, read, finding);
+      if (found === undefined || stopped.has(quarantineKey(found))) throw error;
+      return { error, found };
+    }
+  };
+  let other: readonly Range[] | undefined;
+  for (;;) {
+    const first = attempt(ranges);
+    if (!("found" in first)) return first;
+    if (again === undefined) throw first.error;
+    other ??= await again();
+    const second = attempt(other);
+    if (!("found" in second)) return second;
+    if (!isSame(first.found, second.found)) throw second.error;
+    stopped.add(quarantineKey(first.found));
+  }
+}
+
+function isSame(a: Quarantine, b: Quarantine): boolean {
+  return quarantineKey(a) === quarantineKey(b) && JSON.stringify(a.stop) === JSON.stringify(b.stop);
 }
 
 /** The pool or wrapper of a finding, from the transaction on that shows it; one whose day does not add up, from that day on. */

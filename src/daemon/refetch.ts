@@ -29,3 +29,18 @@ export async function refetchAbove(
   }
   return read;
 }
+
+/** The same as another endpoint has it, where there is one. */
+export async function rereadAbove(
+  { store }: Bookkeeper,
+  chain: ChainPort,
+  above: number,
+  to: number,
+  signal: AbortSignal,
+): Promise<readonly Range[]> {
+  const final = store.config.get("final_block") ?? above;
+  const read: Range[] = [];
+  for (const [from, end] of cutAtFinal(above, to, final))
+    for await (const range of chain.reread(from, end, final, signal)) read.push(range);
+  return read;
+}

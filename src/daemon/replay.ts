@@ -12,7 +12,7 @@ import type { Pool, Programme } from "../core/programme.ts";
 import { isStopped, type Quarantine, type Stop, stopsOf } from "../core/quarantine.ts";
 import type { Store } from "../store/store.ts";
 import { touchedBy, withDiscovered } from "./followed.ts";
-import { forgetQuarantinedPrices } from "./quarantined-prices.ts";
+import { forgetPricesOf } from "./forget-prices.ts";
 import { rebuild } from "./rebuild.ts";
 
 /** What came of a pool in quarantine whose kept logs were applied. */
@@ -42,7 +42,7 @@ export function replay(
   const tip = store.blocks.tip()?.number ?? 0;
   const made = applyKept(store, programme, pool, quarantine.stop);
   keep(store, pool, quarantine.stop, made.blocks);
-  forgetQuarantinedPrices(store, programme, new Set([address]));
+  forgetPricesOf(store, programme, new Set([address]));
   store.quarantines.remove(address);
   store.findings.closePool(address, tip, reason, { withDenied: false });
   for (const each of made.stopped) {

@@ -1,13 +1,11 @@
-import type { LogBlock, Range } from "../core/chain.ts";
-import { findingOf, LpLedgerError } from "../core/errors.ts";
+import type { Range } from "../core/chain.ts";
 import type { Address } from "../core/hex.ts";
-import type { Content, Repair } from "../store/contents.ts";
 import type { Bookkeeper, TakenFork } from "./bookkeeper.ts";
 import type { ChainPort } from "./chain-port.ts";
 import { headerAt } from "./header-at.ts";
-import { commitStopping, stoppedAbove } from "./quarantine.ts";
 import { firstReader } from "./readers.ts";
-import { cutAtFinal, refetchAbove } from "./refetch.ts";
+import { doubted, type Repairing, redo, storedContents } from "./redo.ts";
+import { cutAtFinal } from "./refetch.ts";
 import { agreedEnd, closedEarly, timedOtherwise } from "./settled-times.ts";
 
 /**
@@ -16,12 +14,11 @@ import { agreedEnd, closedEarly, timedOtherwise } from "./settled-times.ts";
  */
 export type Settling = "done" | "more" | "waits";
 
-export interface SettleOptions {
+export interface SettleOptions extends Repairing {
   /** Wait until so many final blocks are unsettled, so that a quiet head costs no request a poll. */
   readonly blocksMin: number;
   /** Ranges a step, so that the head is looked at in between. */
   readonly rangesMax: number;
-  onRepair?(repairs: readonly Repair[]): void;
 }
 
 /**
@@ -69,7 +66,7 @@ export async function settle(
 
 /**
  * Reads once more whatever is not settled yet, up to a block: for an identity that fails because of a log that was left
- * out earlier. `accepted` is a fork below the final block that the operator agreed to and that is taken over with
+ * out earlier. `how.accepted` is a fork below the final block that the operator agreed to and that is taken over with
  * the repair. @returns whether something was repaired.
  */
 export async function recheck(
@@ -77,7 +74,7 @@ export async function recheck(
   chain: ChainPort,
   to: number,
   signal: AbortSignal,
-  accepted?: TakenFork,
+  how: Repairing & { readonly accepted?: TakenFork | undefined } = {},
 ): Promise<boolean> {
   const { config } = keeper.store;
   const settled = config.get("settled_block");
@@ -89,7 +86,7 @@ export async function recheck(
       // A fork, which the guard looks at; but a chain that has our tip has all that is ours below it.
       if (foreign.some((number) => number > final) && !(await carriesTip(keeper, chain, signal))) return false;
       const differing = differences(keeper, range, foreign);
-      if (differing.length > 0 && (await redo(keeper, chain, range, differing, signal, { accepted }))) return true;
+      if (differing.length > 0 && (await redo(keeper, chain, range, differing, signal, how))) return true;
     }
   }
   return false;
@@ -133,11 +130,6 @@ async function foreignBlocks(
   );
 }
 
-/** What the first readings of a range's blocks brought, by block number. */
-function storedContents({ store }: Bookkeeper, { from, end }: Range): ReadonlyMap<number, Content> {
-  return new Map(store.contents.between(from, end.number).map((each) => [each.blockNumber, each]));
-}
-
 /** Numbers of the blocks whose two readings differ, ascending. */
 function differences(keeper: Bookkeeper, range: Range, foreign: readonly number[]): readonly number[] {
   const stored = storedContents(keeper, range);
@@ -150,136 +142,4 @@ function differences(keeper: Bookkeeper, range: Range, foreign: readonly number[
     else differing.add(block.number);
   }
   return [...new Set([...differing, ...foreign])].sort((a, b) => a - b);
-}
-
-/** @returns whether anything was undone and redone; false where the second reading fell short. */
-async function redo(
-  keeper: Bookkeeper,
-  chain: ChainPort,
-  range: Range,
-  differing: readonly number[],
-  signal: AbortSignal,
-  options: Pick<SettleOptions, "onRepair"> & {
-    readonly accepted?: TakenFork | undefined;
-    readonly early?: ReadonlyMap<number, number>;
-  },
-): Promise<boolean> {
-  const { store } = keeper;
-  const { accepted, early } = options;
-  const common = store.config.get("settled_block") ?? 0;
-  const tip = store.blocks.tip()?.number ?? common;
-  if ((differing[0] ?? 0) <= (store.config.get("contents_from") ?? 0)) {
-    // Nothing was kept to compare with: read once more, and compared from then on.
-    const ranges = await refetchAbove(keeper, chain, common, tip, signal);
-    requireFinal(keeper, chain, ranges, accepted);
-    redoAll(keeper, chain, common, ranges, [], accepted);
-    return true;
-  }
-  const stored = storedContents(keeper, range);
-  const confirmed = new Map<number, LogBlock>();
-  const repairs: Repair[] = [];
-  for (const number of differing) {
-    const hash =
-      range.blocks.find((block) => block.number === number)?.hash ?? (await headerAt(chain, number, signal)).hash;
-    const { block: read, byReceipts } = await chain.confirm(hash, number, signal);
-    // What it says of pools that nobody knew of is kept, and understood when it is applied.
-    confirmed.set(number, read);
-    const block = keeper.heardOf(read, new Set(range.blocks.flatMap((each) => bornBefore(keeper, each, number))));
-    const before = stored.get(number);
-    if (before?.blockHash === hash && block.logs.length < before.logCount && !byReceipts) {
-      // Nodes leave logs out, they do not make them up: without receipts, fewer is no better knowledge.
-      throw doubted(
-        chain,
-        "READINGS_DIFFER",
-        `block ${number} has fewer logs in a second reading, and there are no receipts to tell`,
-      );
-    }
-    const sameLogs = block.logs.length === 0 ? before === undefined : before?.hash === keeper.contentOf(block);
-    const isEarly = read.timestampSec < (early?.get(number) ?? 0);
-    const row = store.blocks.at(number);
-    const isTimed = row === undefined || row.hash !== hash || row.timestampSec === read.timestampSec;
-    const same = sameLogs && isTimed && !isEarly && (before?.blockHash ?? row?.hash ?? hash) === hash;
-    const isMore = block.logs.length > (before?.logCount ?? 0);
-    if (!same && !isMore && range.isProven !== true && store.contents.isRepaired(hash)) {
-      // Of nodes that say now this and now that without a proof, no word is the last.
-      const what = `block ${number} was repaired already, and is said to be otherwise again`;
-      throw doubted(chain, "READINGS_DIFFER", what);
-    }
-    if (!same)
-      repairs.push({
-        blockNumber: number,
-        blockHash: hash,
-        storedLogs: before?.logCount ?? 0,
-        foundLogs: block.logs.length,
-      });
-  }
-  if (repairs.length === 0) return false;
-  const corrected = correctedBy(range, confirmed);
-  const before = await refetchAbove(keeper, chain, common, range.from - 1, signal);
-  const after = await refetchAbove(keeper, chain, range.end.number, tip, signal);
-  const ranges = [...before, corrected, ...after];
-  requireFinal(keeper, chain, ranges, accepted);
-  redoAll(keeper, chain, common, ranges, repairs, accepted);
-  options.onRepair?.(repairs);
-  return true;
-}
-
-/** Contracts of pools that a block before another one told of. */
-function bornBefore(keeper: Bookkeeper, block: LogBlock, number: number): readonly Address[] {
-  const born = new Set<Address>();
-  if (block.number < number) keeper.heardOf(block, born);
-  return [...born];
-}
-
-/** A second reading with what was confirmed of it; other headers than of its end are one node's word, and are not kept. */
-function correctedBy({ headers: _, ...range }: Range, confirmed: ReadonlyMap<number, LogBlock>): Range {
-  const { end } = range;
-  const timestampSec = confirmed.get(end.number)?.timestampSec ?? end.timestampSec;
-  const numbers = new Set([...range.blocks.map((block) => block.number), ...confirmed.keys()]);
-  const read = new Map(range.blocks.map((block) => [block.number, block]));
-  const blocks = [...numbers]
-    .sort((a, b) => a - b)
-    .flatMap((number) => confirmed.get(number) ?? read.get(number) ?? [])
-    .filter((block) => block.logs.length > 0);
-  return { ...range, end: { ...end, timestampSec }, blocks };
-}
-
-/** Undoes and redoes; readings that break an identity together are no repair, and the next one may be better. */
-function redoAll(
-  keeper: Bookkeeper,
-  chain: ChainPort,
-  common: number,
-  ranges: readonly Range[],
-  repairs: readonly Repair[],
-  accepted?: TakenFork,
-): void {
-  try {
-    const mayStop = stoppedAbove(keeper, common);
-    commitStopping(keeper, ranges, () => keeper.redo(common, ranges, repairs, accepted), mayStop);
-  } catch (error) {
-    const isRunningBack = error instanceof LpLedgerError && error.code === "TIME_RUNS_BACK";
-    if (findingOf(error) === undefined && !isRunningBack) throw error;
-    throw doubted(chain, "READINGS_DIFFER", `two readings do not make one chain: ${(error as Error).message}`);
-  }
-}
-
-/** What replaces final blocks must end in our final block: a reading of another fork must not come in by a repair. */
-export function requireFinal(
-  { store }: Bookkeeper,
-  chain: ChainPort,
-  ranges: readonly Range[],
-  accepted?: TakenFork,
-): void {
-  const [final, hash] = [store.config.get("final_block"), accepted?.finalHash ?? store.config.get("final_hash")];
-  const at = ranges.find(({ end }) => end.number === final);
-  if (final === undefined || final < (ranges[0]?.from ?? 0) || (ranges.at(-1)?.end.number ?? 0) < final) return;
-  if (at?.end.hash !== hash)
-    throw doubted(chain, "SETTLE_FORKED", `a second reading does not hold our final block ${final}`);
-}
-
-/** The error of a second reading that cannot be believed; its endpoint is left alone for a while. */
-function doubted(chain: ChainPort, code: string, message: string): LpLedgerError {
-  const error = new LpLedgerError("transient", code, message);
-  chain.doubt?.(error);
-  return error;
 }

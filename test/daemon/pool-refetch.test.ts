@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import { describe, expect, it } from "vitest";
 import { sha256 } from "../../src/cli/platform.ts";
 import { parseProgramme } from "../../src/config.ts";
@@ -61,24 +62,31 @@ async function settled(store: Store, chain: FakeChain, programme: Programme): Pr
 const ordered = (store: Store, pool: string, reason: string): void =>
   store.write(() => store.refetches.order({ kind: "refetch", pool: toAddress(pool) }, reason, store.nowIso()));
 
-async function straight(chain: FakeChain, programme: Programme): Promise<unknown> {
+async function straight(chain: FakeChain, programme: Programme): Promise<readonly unknown[]> {
   const { store } = new TestLedger(chain.fetch, { programme });
   await settled(store, chain, programme);
   return saidBy(store);
 }
 
-function grown(): FakeChain {
+function grown(seed = 11): FakeChain {
   const chain = new FakeChain({ secondsPerBlock: 9_000 });
-  chain.grow(60, 11);
+  chain.grow(60, seed);
   return chain;
 }
 
-/** Leaves out, in every answer, a transfer of shares that no identity misses. */
-async function withheld(chain: FakeChain, programme: Programme): Promise<Store> {
-  const transfers = chain.blocks.filter(
-    ({ number, logs }) => number < 50 && logs.length === 1 && logs[0]?.topics[0]?.startsWith("0xddf252ad"),
+const [TRANSFER, V3_SWAP] = ["0xddf252ad", "0xc42079f9"] as const;
+
+/** Leaves out, in every answer, a log of such a kind that no identity misses. */
+async function withheld(
+  chain: FakeChain,
+  programme: Programme,
+  topic: string = TRANSFER,
+  isWanted: (store: Store) => boolean = () => true,
+): Promise<Store> {
+  const alone = chain.blocks.filter(
+    ({ number, logs }) => number < 50 && logs.length === 1 && logs[0]?.topics[0]?.startsWith(topic),
   );
-  for (const { number } of transfers.reverse()) {
+  for (const { number } of alone.reverse()) {
     chain.fault = (method, _params, result) =>
       method === "eth_getLogs"
         ? (result as { blockNumber: string }[]).filter(({ blockNumber }) => Number(blockNumber) !== number)
@@ -88,9 +96,9 @@ async function withheld(chain: FakeChain, programme: Programme): Promise<Store> 
       () => false,
       () => true,
     );
-    if (!isMissed) return store;
+    if (!isMissed && isWanted(store)) return store;
   }
-  throw new Error("every transfer is missed");
+  throw new Error("no log of this kind is like that");
 }
 
 describe("a pool whose history is fetched again", () => {
@@ -108,6 +116,20 @@ describe("a pool whose history is fetched again", () => {
     expect(compareProgramme(store, programme).kind).toBe("same");
     const [done] = store.refetches.all();
     expect(done).toMatchObject({ pool: PAIR, reason: "the node withheld a log", doneBlock: 60 });
+  });
+
+  it("is what its tokens' prices rest on, on the days before anything was found, too", async () => {
+    const [chain, programme] = [grown(13), worldOf({})];
+    const expected = await straight(chain, programme);
+    // What was swapped at was a day's price.
+    const isPriced = (store: Store): boolean => !isDeepStrictEqual(saidBy(store)[5], expected[5]);
+    const store = await withheld(chain, programme, V3_SWAP, isPriced);
+    chain.fault = undefined;
+    expect(store.quarantines.all()).toEqual([]);
+    ordered(store, POOL, "the node withheld a swap");
+    await takenUp(store, chain, programme);
+    await settled(store, chain, programme);
+    expect(saidBy(store)).toEqual(expected);
   });
 
   it("may have another entry, with the manager that was missing, and its order goes on where a start was broken off", async () => {

@@ -1,15 +1,20 @@
 import { describe, expect, it } from "vitest";
 import { sha256 } from "../../src/cli/platform.ts";
 import { parseProgramme } from "../../src/config.ts";
+import type { Range } from "../../src/core/chain.ts";
 import { daysAfter } from "../../src/core/day.ts";
+import { LpLedgerError } from "../../src/core/errors.ts";
 import { waitingFor } from "../../src/daemon/epoch-waits.ts";
+import { commitReplacing } from "../../src/daemon/quarantine.ts";
 import { rebuild } from "../../src/daemon/rebuild.ts";
+import { refetchAbove } from "../../src/daemon/refetch.ts";
 import { rewardingOf } from "../../src/daemon/rewarding.ts";
 import { problemsOf } from "../../src/store/inspect.ts";
 import type { Store } from "../../src/store/store.ts";
 import { FakeChain } from "../support/fake-chain.ts";
 import { TestLedger } from "../support/ledger.ts";
 import { addressOf } from "../support/logs.ts";
+import { chainPort } from "../support/port.ts";
 import { PAIR, POOL, worldProgramme } from "../support/world.ts";
 
 const SETTLE = { blocksMin: 1, rangesMax: 50 };
@@ -43,6 +48,11 @@ function lied(chain: FakeChain, of: string, from: number): number {
 
 async function followed(ledger: TestLedger, more: object = {}, steps = 30): Promise<void> {
   for (let i = 0; i < steps; i++) await ledger.step({ settle: SETTLE, quarantine: true, ...more });
+}
+
+/** A repair ends its step, and the next one goes on. */
+function repairedBelow(error: unknown): void {
+  if (!(error instanceof LpLedgerError) || error.code !== "REPAIRED_BELOW") throw error;
 }
 
 /** What a ledger says of some pools. */
@@ -94,6 +104,51 @@ describe("a pool whose identity does not hold, whoever is asked", () => {
       expect(problemsOf(store.db, sha256)).toEqual([]);
     }
     expect(rowsLeftOut).toBeGreaterThan(0);
+  });
+
+  it("of which nodes were silent until wrong blocks were settled is stopped by the first repair that is right", async () => {
+    const chain = grown(7);
+    chain.fault = (method, _params, result) =>
+      method === "eth_getLogs"
+        ? (result as { blockNumber: string; address: string }[]).filter(
+            ({ address, blockNumber }) => address !== PAIR || Number(blockNumber) < 50,
+          )
+        : result;
+    const ledger = new TestLedger(chain.fetch, { programme: programmeOf(PRICES) });
+    await followed(ledger);
+    expect([ledger.store.blocks.tip()?.number, ledger.store.config.get("settled_block")]).toEqual([90, 78]);
+    chain.fault = undefined;
+    chain.grow(10, 8);
+    // What they say from now on is right, and does not fit to what is settled.
+    for (let i = 0; i < 30; i++) await ledger.step({ settle: SETTLE, quarantine: true }).catch(repairedBelow);
+    const { store } = ledger;
+    expect([store.blocks.tip()?.number, store.config.get("settled_block")]).toEqual([100, 88]);
+    expect(store.quarantines.all().map((each) => each.pool)).toEqual([PAIR]);
+    const alone = new TestLedger(chain.fetch, { programme: programmeOf({ ...PRICES, pools: [pool] }) });
+    await followed(alone);
+    expect(saidOf(store, [POOL])).toEqual(saidOf(alone.store, [POOL]));
+  });
+
+  it("is not stopped by a repair of which another reading shows it elsewhere, or not at all", async () => {
+    const chain = grown(7);
+    const late = programmeOf({ finality: { fallbackDepth: 50, minDepth: 0 } });
+    const ledger = new TestLedger(chain.fetch, { programme: late });
+    await followed(ledger);
+    const before = ledger.dump();
+    const { keeper } = ledger;
+    const without = async (from: number): Promise<readonly Range[]> => {
+      lied(chain, PAIR, from);
+      const read = await refetchAbove(keeper, chainPort(chain.fetch, late), 40, 90, new AbortController().signal);
+      chain.fault = undefined;
+      return read;
+    };
+    const [one, other] = [await without(45), await without(70)];
+    const redo = (ranges: readonly Range[]) => keeper.redo(40, ranges, []);
+    await expect(commitReplacing(keeper, 40, one, async () => other, redo)).rejects.toThrow("does not hold");
+    await expect(commitReplacing(keeper, 40, one, undefined, redo)).rejects.toThrow("does not hold");
+    expect(ledger.dump()).toBe(before);
+    const stopped = await commitReplacing(keeper, 40, one, async () => one, redo);
+    expect(stopped.quarantined?.map((each) => each.pool)).toEqual([PAIR]);
   });
 
   it("is the same in a sweep, in single blocks, after restarts and after a reorg", async () => {
