@@ -1,7 +1,7 @@
 import type { Block, Clock } from "../core/chain.ts";
 import { LpLedgerError } from "../core/errors.ts";
 import type { Hash } from "../core/hex.ts";
-import type { EndpointHealth } from "./endpoint-health.ts";
+import { type EndpointHealth, isLagging } from "./endpoint-health.ts";
 import { benchMs } from "./failures.ts";
 import type { ChainNode } from "./node.ts";
 import type { Ranges } from "./ranges.ts";
@@ -49,8 +49,6 @@ interface Known extends Endpoint {
 
 const AGREE_AGAIN_MS = 600_000;
 const PROBE_EVERY_MS = 15_000;
-const LAG_BLOCKS_MAX = 3;
-const LAG_SECONDS_MAX = 60;
 const FORGIVEN_AFTER = 20;
 const NOBODY_AGREES_MS = 60_000;
 
@@ -211,9 +209,11 @@ export class Endpoints {
       requests: each.rpc.requests,
       failures: each.rpc.failures,
       waitedMs: each.rpc.waitedMs,
-      dropped: each.node.dropped,
+      dropped: each.node.logs.dropped,
       perSecond: Number.isFinite(each.rpc.perSecond) ? Math.round(each.rpc.perSecond * 100) / 100 : null,
       blocksMax: each.ranges.cap ?? null,
+      ...each.rpc.batches,
+      ...each.node.logs.limits,
       headers: null,
       lastError: each.lastError,
     }));
@@ -291,9 +291,4 @@ export class Endpoints {
       return false;
     }
   }
-}
-
-function isLagging({ head }: Known, best: Block | undefined): boolean {
-  if (head === undefined || best === undefined) return false;
-  return best.number - head.number > LAG_BLOCKS_MAX && best.timestampSec - head.timestampSec > LAG_SECONDS_MAX;
 }

@@ -6,6 +6,10 @@ export interface Classified {
   readonly kind: FailureKind | "inconsistent" | "unreachable" | "unknown";
   /** Most blocks a range may have, both ends counted, as it is claimed. */
   readonly blocksMax?: number;
+  /** Most calls a batch may have. */
+  readonly callsMax?: number;
+  /** Most addresses or topics a filter may have. */
+  readonly filterMax?: number;
   /** A range that is said to do. */
   readonly hint?: { readonly from: number; readonly to: number };
 }
@@ -40,23 +44,26 @@ export function classifyText(text: string, code?: unknown, status?: unknown): Cl
     if (match === null) continue;
     const [first, second] = match.slice(1).map((group) => Number(group?.replaceAll(",", "")));
     if (kind === "range-hint") return { kind, hint: { from: first ?? Number.NaN, to: second ?? Number.NaN } };
+    if (kind === "no-batch") return first === undefined || Number.isNaN(first) ? { kind } : { kind, callsMax: first };
+    if (kind === "filter") return first === undefined || Number.isNaN(first) ? { kind } : { kind, filterMax: first };
     const claimed = blocks ?? (kind === "range-max-thousands" ? (first ?? 0) * 1000 : first);
     const isLimit = kind === "range-fixed" || kind === "range-max" || kind === "range-max-thousands";
     return isLimit && claimed !== undefined ? { kind, blocksMax: claimed } : { kind };
   }
   if (status === 429 || code === 429) return { kind: "rate" };
-  if (status === 401 || status === 403) return { kind: "auth" };
+  if (status === 402) return { kind: "quota" };
+  if (status === 401 || status === 403 || status === 407 || code === 401 || code === 403) return { kind: "auth" };
   return { kind: "unknown" };
 }
 
 /**
  * What to do about a failed request for a range.
  * `smaller`: ask for so many blocks; `cap` is a limit that will be the same tomorrow. `receipts`: one block is still too
- * much. `again`: the same, after a pause. `wait`: the node does not have it yet. `elsewhere`: this endpoint cannot.
+ * much. `again`: the same, after a pause; narrower where the filter may be what is refused. `wait`: the node does not have it yet. `elsewhere`: this endpoint cannot.
  */
 export type Reaction =
   | { readonly do: "smaller"; readonly blocks: number; readonly cap?: number }
-  | { readonly do: "receipts" | "again" | "at-its-turn" | "wait" | "elsewhere" | "without-batches" };
+  | { readonly do: "receipts" | "again" | "again-narrower" | "at-its-turn" | "wait" | "elsewhere" };
 
 /** A failure that may be the node's weather is tried again this often before the range is blamed for it. */
 const WEATHER_ATTEMPTS = 2;
@@ -83,7 +90,7 @@ export function reactionTo(error: LpLedgerError, from: number, to: number, attem
     case "bisect":
       return bisect;
     case "unknown":
-      return blocks > 1 ? bisect : { do: "again" };
+      return blocks > 1 ? bisect : { do: attempt === 1 ? "again" : "again-narrower" };
     case "transient":
       return blocks > 1 && attempt > WEATHER_ATTEMPTS ? bisect : { do: "again" };
     case "rate":
@@ -94,8 +101,6 @@ export function reactionTo(error: LpLedgerError, from: number, to: number, attem
       return { do: "again" };
     case "behind":
       return { do: "wait" };
-    case "no-batch":
-      return { do: "without-batches" };
     default:
       return { do: "elsewhere" };
   }

@@ -1,5 +1,5 @@
 import type { AddressFacts } from "../core/address-facts.ts";
-import type { Block, Clock, Log, LogBlock, Range, RangeBounds } from "../core/chain.ts";
+import type { Asking, Block, Clock, Log, LogBlock, Range, RangeBounds } from "../core/chain.ts";
 import { poolCreated } from "../core/decode/factories.ts";
 import { topicsHeard } from "../core/decode/routes.ts";
 import { LpLedgerError } from "../core/errors.ts";
@@ -8,7 +8,7 @@ import { addressesOf, type Programme } from "../core/programme.ts";
 import type { Question } from "../core/question.ts";
 import { ContractReader } from "./calls.ts";
 import { ContractFacts } from "./contract-facts.ts";
-import type { EndpointHealth } from "./endpoint-health.ts";
+import type { EndpointHealth, EndpointLimits } from "./endpoint-health.ts";
 import { type Endpoint, Endpoints, type EndpointsTold, type Expected } from "./endpoints.ts";
 import { isPruned } from "./failures.ts";
 import { HeaderCheck } from "./header-check.ts";
@@ -28,8 +28,8 @@ export interface FollowOptions extends EndpointsTold {
   readonly contentOf: (block: LogBlock) => string;
   /** What an endpoint must agree on before it is used; asked each time. */
   expected?(): Expected;
-  /** Most blocks in a range, by what an earlier process learned of an endpoint. */
-  capOf?(endpointId: string): number | undefined;
+  /** What an earlier process learned of an endpoint. */
+  limitsOf?(endpointId: string): EndpointLimits | undefined;
 }
 
 const CLOCK_DRIFT_SEC = 900;
@@ -57,8 +57,11 @@ export class FollowedChain {
     });
     this.#headers = headers;
     const endpoints = rpcs.map((rpc) => {
-      const node = new ChainNode(rpc, watch, headers);
-      return { rpc, node, ranges: new Ranges(node, clock, random, limits, options.contentOf, options.capOf?.(rpc.id)) };
+      const learned = options.limitsOf?.(rpc.id);
+      if (learned !== undefined) rpc.recall(learned);
+      const node = new ChainNode(rpc, watch, headers, learned);
+      const cap = learned?.blocksMax ?? undefined;
+      return { rpc, node, ranges: new Ranges(node, clock, random, limits, options.contentOf, cap) };
     });
     const expected = options.expected ?? ((): Expected => ({ chainId: programme.chainId }));
     this.#endpoints = new Endpoints(endpoints, clock, expected, options);
@@ -101,11 +104,11 @@ export class FollowedChain {
     to: number,
     bounds: RangeBounds,
     signal: AbortSignal,
-    checked?: readonly number[],
+    how?: Asking,
   ): AsyncGenerator<Range> {
     const { current } = this.#endpoints;
     try {
-      yield* current.ranges.read(from, to, bounds, signal, checked);
+      yield* current.ranges.read(from, to, bounds, signal, how);
     } catch (error) {
       if (!signal.aborted) this.#endpoints.failed(current, error);
       throw error;
@@ -127,7 +130,7 @@ export class FollowedChain {
       if (head == null)
         throw new LpLedgerError("transient", "NODE_BEHIND", `the node ${other.rpc.id} lacks block ${to}`);
       // What is final costs one request a range, and one header for each block with logs.
-      for await (const range of other.ranges.read(from, to, { head, finalTo }, signal, checked)) {
+      for await (const range of other.ranges.read(from, to, { head, finalTo }, signal, { checked, form: "other" })) {
         const isByFirst = range.isProven !== true && other.rpc.origin === firstBy && this.#endpoints.areSeveral;
         yield isByFirst ? saying(range, { isByFirst }) : range;
       }

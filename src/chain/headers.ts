@@ -1,24 +1,8 @@
 import { type Block, type LogBlock, runningBack } from "../core/chain.ts";
 import { LpLedgerError } from "../core/errors.ts";
 import { TableBlock } from "./log-table.ts";
-import { inconsistent, isList, type LogFilter, type PlacedBlock } from "./logs.ts";
-import type { RpcCall } from "./rpc.ts";
-
-/** Nodes refuse longer lists of addresses (geth: 1,000). */
-const ADDRESSES_PER_CALL = 1_000;
-
-/** The calls that ask for a filter's logs, so many addresses at a time. */
-export function logsCalls(
-  { addresses, topics }: LogFilter,
-  where: Readonly<Record<string, string>>,
-): readonly RpcCall[] {
-  const calls: RpcCall[] = [];
-  for (let i = 0; i < addresses.length; i += ADDRESSES_PER_CALL) {
-    const address = addresses.slice(i, i + ADDRESSES_PER_CALL);
-    calls.push({ method: "eth_getLogs", params: [{ ...where, address, topics: [topics] }] });
-  }
-  return calls;
-}
+import { inconsistent, isList, type PlacedBlock } from "./logs.ts";
+import type { RpcCall } from "./rpc-call.ts";
 
 /** Several answers as one; what is no list stays to be refused as such. */
 export function joined(answers: readonly unknown[]): unknown {

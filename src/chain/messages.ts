@@ -1,6 +1,6 @@
 import { type ErrorKind, LpLedgerError } from "../core/errors.ts";
 import type { Programme } from "../core/programme.ts";
-import type { EndpointHealth } from "./endpoint-health.ts";
+import type { EndpointHealth, EndpointLimits } from "./endpoint-health.ts";
 import type { Expected } from "./endpoints.ts";
 import type { FollowedChain } from "./followed-chain.ts";
 import type { PackedRange } from "./packed.ts";
@@ -19,7 +19,8 @@ export interface Port {
 /** What a chain in another thread is begun with, anew for each programme that is followed. */
 export interface ChainPlan {
   readonly programme: Programme;
-  readonly caps: ReadonlyMap<string, number>;
+  /** What was learned of endpoints, by id. */
+  readonly limits: ReadonlyMap<string, EndpointLimits>;
   readonly blocksMax: number;
   readonly clockDriftSec: number;
 }

@@ -1,23 +1,13 @@
-import type { Block, Log, LogBlock, Range, RangeBounds } from "../core/chain.ts";
+import type { Asking, Block, Log, LogBlock, Range, RangeBounds } from "../core/chain.ts";
 import { LpLedgerError } from "../core/errors.ts";
 import type { Hash } from "../core/hex.ts";
 import { BloomTest } from "./bloom.ts";
 import { isBusy } from "./failures.ts";
-import { FilterCost } from "./filter-cost.ts";
 import type { HeaderCheck } from "./header-check.ts";
-import {
-  behind,
-  blockCall,
-  type Header,
-  hashCall,
-  hex,
-  joined,
-  logBlock,
-  logsCalls,
-  requireRisingTime,
-  tagCall,
-} from "./headers.ts";
-import { inconsistent, type LogFilter, mergeLogs, type PlacedBlock, quantity, readLogs, type Watch } from "./logs.ts";
+import { behind, blockCall, type Header, hashCall, hex, logBlock, requireRisingTime, tagCall } from "./headers.ts";
+import type { FilterLimits } from "./log-questions.ts";
+import { LogReader } from "./log-reader.ts";
+import { inconsistent, mergeLogs, type PlacedBlock, quantity, type Watch } from "./logs.ts";
 import { plainLog } from "./packed-log.ts";
 import { logsOfReceipts } from "./receipts.ts";
 import type { Rpc } from "./rpc.ts";
@@ -47,10 +37,11 @@ export class ChainNode {
   readonly #watch: Watch;
   readonly #headers: HeaderCheck;
   readonly #bloom: BloomTest;
-  #dropped = 0;
-  readonly #filterCost = new FilterCost();
+  readonly logs: LogReader;
 
-  constructor(rpc: Rpc, watch: Watch, headers: HeaderCheck) {
+  /** `limits`: what an earlier process learned of its filters. */
+  constructor(rpc: Rpc, watch: Watch, headers: HeaderCheck, limits?: FilterLimits) {
+    this.logs = new LogReader(rpc, watch, limits);
     this.#rpc = rpc;
     this.#headers = headers;
     this.#watch = watch;
@@ -67,21 +58,6 @@ export class ChainNode {
     if (!(outcome instanceof LpLedgerError)) return this.#header(outcome?.result);
     if (isBusy(outcome)) throw outcome;
     return null;
-  }
-
-  /** Removed and pending logs that answers held so far: they belong to no chain. */
-  get dropped(): number {
-    return this.#dropped;
-  }
-
-  /** Reads answers to a filter that was asked in parts; what they tell of new pools is watched from now on. */
-  #readLogs(answers: readonly unknown[], filter: LogFilter, from: number, to: number): readonly PlacedBlock[] {
-    const whole = answers.length === 1 ? answers[0] : joined(answers);
-    const placed = readLogs(whole, filter, from, to, () => {
-      this.#dropped += 1;
-    });
-    this.#watch.learn(placed);
-    return placed;
   }
 
   /** Chain id and genesis hash: what tells one chain from another. */
@@ -126,22 +102,23 @@ export class ChainNode {
     to: number,
     bounds: RangeBounds,
     signal: AbortSignal,
-    checked?: readonly number[],
+    { checked, form = "first" }: Asking = {},
   ): Promise<Range> {
     const moving = to > bounds.finalTo;
     const known = moving ? await this.#knownHash(to, bounds.head, signal) : undefined;
     const watched = this.#watch.size;
     const filter = this.#watch.part(0, watched);
-    const logCalls = this.#filterCost.cheapest(filter, { fromBlock: hex(from), toBlock: hex(to) });
-    const answers = await this.#rpc.batch([blockCall(from), ...logCalls, blockCall(to)], signal).catch((error) => {
-      this.#filterCost.refused(); // Where the addresses were left out, that may have been too much for the node.
-      throw error;
-    });
-    const [start, end] = [this.#header(answers[0], from), this.#header(answers.at(-1), to)];
+    const asked = await this.logs.ask(
+      filter,
+      { where: { fromBlock: hex(from), toBlock: hex(to) }, form },
+      [[blockCall(from)], blockCall(to)],
+      signal,
+    );
+    const [start, end] = [this.#header(asked.first, from), this.#header(asked.last, to)];
     if (start === null || end === null) throw behind(from, to);
     if (known !== undefined && known !== end.hash) throw inconsistent(`block ${to} changed while its logs were read`);
-    const placed = this.#readLogs(answers.slice(1, -1), filter, from, to);
-    this.#filterCost.record(filter, logCalls, answers[1], placed);
+    const placed = this.logs.read(asked.logs, filter, from, to);
+    this.logs.answered(filter, asked.calls, asked.logs[0], placed);
     const headers = new Map<number, Header>([start, end].map((block) => [block.number, block]));
     const numbers = moving ? [to, from] : [];
     for (const { number, timestampSec } of placed) {
@@ -183,11 +160,11 @@ export class ChainNode {
       const { from, end } = whole;
       const watched = this.#watch.size;
       const filter = this.#watch.part(whole.watched ?? 0, watched);
-      const calls = logsCalls(filter, { fromBlock: hex(from), toBlock: hex(end.number) });
-      const answers = await this.#rpc.batch([...calls, blockCall(end.number)], signal);
-      const again = this.#header(answers.at(-1), end.number);
+      const where = { fromBlock: hex(from), toBlock: hex(end.number) };
+      const asked = await this.logs.ask(filter, { where, form: "listed" }, [[], blockCall(end.number)], signal);
+      const again = this.#header(asked.last, end.number);
       if (again?.hash !== end.hash) throw inconsistent(`block ${end.number} changed while its range was read`);
-      const placed = this.#readLogs(answers.slice(0, -1), filter, from, end.number);
+      const placed = this.logs.read(asked.logs, filter, from, end.number);
       whole = { ...whole, watched, ...(await this.#merged(whole, placed, signal)) };
     }
     return whole;
@@ -237,16 +214,12 @@ export class ChainNode {
     if (block === null) throw behind(number, number);
     const logs = await logsOfReceipts(this.#rpc, block.number, header, signal);
     // Once to hear of pools that the block made, and once more with them.
-    this.#readLogs([logs], this.#watch.part(), number, number);
-    const placed = this.#readLogs([logs], this.#watch.part(), number, number);
+    this.logs.read([logs], this.#watch.part(), number, number);
+    const placed = this.logs.read([logs], this.#watch.part(), number, number);
     if (placed.some(({ hash }) => hash !== block.hash))
       throw inconsistent(`receipts of ${number} are of another block`);
     const { bloom: _, ...rest } = block;
     return { ...rest, logs: placed.flatMap(({ logs: all }) => all.map(plainLog)) };
-  }
-
-  stopBatching(): void {
-    this.#rpc.stopBatching();
   }
 
   /** Blocks that came without logs although their header's bloom speaks of some: asked again by hash, then by receipts. */
@@ -284,11 +257,12 @@ export class ChainNode {
     for (let watched = 0; watched < this.#watch.size; ) {
       const filter = this.#watch.part(watched);
       watched = this.#watch.size;
-      const answers = await this.#rpc.batch([...logsCalls(filter, { blockHash: hash }), hashCall(hash)], signal);
-      block = this.#header(answers.at(-1));
+      const how = { where: { blockHash: hash }, form: "any-address" } as const;
+      const asked = await this.logs.ask(filter, how, [[], hashCall(hash)], signal);
+      block = this.#header(asked.last);
       if (block?.number !== number || block.hash !== hash)
         throw inconsistent(`the node no longer has the block ${hash}`);
-      const placed = this.#readLogs(answers.slice(0, -1), filter, number, number);
+      const placed = this.logs.read(asked.logs, filter, number, number);
       if (placed.some((each) => each.hash !== hash)) throw inconsistent(`logs by hash ${hash} are of another block`);
       for (const each of placed) logs = mergeLogs(number, logs, each.logs.map(plainLog));
     }

@@ -1,5 +1,5 @@
 import PQueue from "p-queue";
-import type { Clock, LogBlock, Range, RangeBounds } from "../core/chain.ts";
+import type { Asking, Clock, LogBlock, Range, RangeBounds } from "../core/chain.ts";
 import { invariant, LpLedgerError } from "../core/errors.ts";
 import { reactionTo } from "./failures.ts";
 import type { ChainNode } from "./node.ts";
@@ -33,12 +33,12 @@ export const RANGE_LIMITS: RangeLimits = {
   backoffMsMax: 5_000,
 };
 
-/** A stretch as it is asked for; `checked`: see `ChainNode.range`. */
+/** A stretch as it is asked for. */
 interface Asked {
   readonly first: number;
   readonly last: number;
   readonly bounds: RangeBounds;
-  readonly checked: readonly number[] | undefined;
+  readonly how: Asking | undefined;
 }
 
 const CEILING_SHARE = 0.8;
@@ -86,13 +86,7 @@ export class Ranges {
   }
 
   /** Every block from `from` to `to`, as consecutive complete ranges. Leaves nothing running when it is left. */
-  async *read(
-    from: number,
-    to: number,
-    bounds: RangeBounds,
-    outer: AbortSignal,
-    checked?: readonly number[],
-  ): AsyncGenerator<Range> {
+  async *read(from: number, to: number, bounds: RangeBounds, outer: AbortSignal, how?: Asking): AsyncGenerator<Range> {
     const queue = new PQueue({ concurrency: this.#limits.inFlightMax });
     const left = new AbortController();
     const leave = (): void => left.abort(outer.reason);
@@ -114,7 +108,7 @@ export class Ranges {
         if (last - first >= this.#borne) this.#trial = first;
         next = last + 1;
         const task = queue
-          .add(() => this.#fetch({ first, last, bounds, checked }, signal))
+          .add(() => this.#fetch({ first, last, bounds, how }, signal))
           .then((ranges) => {
             waitingLogs += logsOf(ranges);
             pump();
@@ -148,13 +142,15 @@ export class Ranges {
 
   /** One range, or the pieces it had to be cut into. */
   async #fetch(asked: Asked, signal: AbortSignal): Promise<readonly Range[]> {
-    const { first: from, last: to, bounds, checked } = asked;
+    const { first: from, last: to, bounds, how } = asked;
+    let narrowed = false;
     for (let attempt = 1; ; attempt++) {
       try {
-        const whole = await this.#node.range(from, to, bounds, signal, checked).finally(() => {
+        const whole = await this.#node.range(from, to, bounds, signal, how).finally(() => {
           if (this.#trial === from) this.#trial = undefined;
         });
         const range = this.#compact(whole);
+        if (narrowed) this.#widen();
         this.#fit(range);
         return [range];
       } catch (error) {
@@ -166,12 +162,13 @@ export class Ranges {
           return await this.#fetchPieces(asked, signal);
         }
         if (reaction.do === "receipts") return [this.#compact(await this.#node.rangeByReceipts(from, bounds, signal))];
-        if (reaction.do === "without-batches") {
-          this.#node.stopBatching();
+        if (reaction.do === "at-its-turn") continue;
+        if (reaction.do === "again-narrower" && this.#node.logs.narrow(error)) {
+          narrowed = true;
           continue;
         }
-        if (reaction.do === "at-its-turn") continue;
-        if (reaction.do !== "again" || attempt >= this.#limits.attemptsMax) throw error;
+        const isAgain = reaction.do === "again" || reaction.do === "again-narrower";
+        if (!isAgain || attempt >= this.#limits.attemptsMax) throw error;
         await this.#clock.sleep(this.#backoffMs(attempt), signal);
       }
     }
@@ -196,6 +193,12 @@ export class Ranges {
     if (cap !== undefined) this.#cap = Math.min(this.#cap, cap);
     else this.#ceiling = Math.max(1, Math.min(this.#ceiling, Math.floor(refused * CEILING_SHARE)));
     this.#goodAtCeiling = 0;
+  }
+
+  /** It was the filter that was refused, not so many blocks. */
+  #widen(): void {
+    this.#ceiling = Number.MAX_SAFE_INTEGER;
+    this.#blocks = Math.max(this.#blocks, Math.min(this.#limits.blocksStart, this.#limits.blocksMax, this.#cap));
   }
 
   /** A stretch that was refused whole, in pieces of the size that fits by now. */

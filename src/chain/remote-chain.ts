@@ -1,5 +1,5 @@
 import type { AddressFacts } from "../core/address-facts.ts";
-import type { Block, LogBlock, Range, RangeBounds } from "../core/chain.ts";
+import type { Asking, Block, LogBlock, Range, RangeBounds } from "../core/chain.ts";
 import { LpLedgerError } from "../core/errors.ts";
 import type { Address, Hash } from "../core/hex.ts";
 import type { Question } from "../core/question.ts";
@@ -145,14 +145,8 @@ export class RemoteChain implements Calls, Streams {
     return this.#call("ask", [questions, blockNumber, signal], signal);
   }
 
-  ranges(
-    from: number,
-    to: number,
-    bounds: RangeBounds,
-    signal: AbortSignal,
-    checked?: readonly number[],
-  ): AsyncGenerator<Range> {
-    return this.#stream("ranges", [from, to, bounds, signal, checked], signal);
+  ranges(from: number, to: number, bounds: RangeBounds, signal: AbortSignal, how?: Asking): AsyncGenerator<Range> {
+    return this.#stream("ranges", [from, to, bounds, signal, how], signal);
   }
 
   reread(

@@ -1,16 +1,16 @@
 import type { Clock } from "../core/chain.ts";
 import { LpLedgerError, shown } from "../core/errors.ts";
+import { plainText } from "../core/plain-text.ts";
+import { Batches, type BatchLimits } from "./batches.ts";
 import { type HttpAnswer, readBody } from "./body.ts";
+import { isTooDeep, pageText, type Refusal, refusalIn, refusalOf } from "./envelope.ts";
 import { classify, classifyText } from "./failures.ts";
+import { causeOf, requestOf, retryAfterMs } from "./http-parts.ts";
 import { Pacer } from "./pacer.ts";
-import { decoded, redact, secretsOf } from "./redact.ts";
+import { redact, secretsOf } from "./redact.ts";
+import type { RpcCall } from "./rpc-call.ts";
 import { markOf, type Scanned, scanLogs } from "./scan.ts";
 import { Spare } from "./spare.ts";
-
-export interface RpcCall {
-  readonly method: string;
-  readonly params: readonly unknown[];
-}
 
 /** One request as the transport makes it. */
 export interface HttpRequest {
@@ -36,6 +36,11 @@ export interface Endpoint {
 }
 
 const LOGS = "eth_getLogs";
+const AUTH_HINT =
+  "look at the key in RPC_URL: whether it is right, still valid, and allowed this chain and these methods";
+
+/** What a call came to. */
+type Outcome = LpLedgerError | { readonly result: unknown };
 
 interface Answer {
   readonly parsed: unknown;
@@ -46,7 +51,8 @@ interface Answer {
 
 /**
  * JSON-RPC over HTTP. Believes nothing: every answer must be a JSON-RPC 2.0 object with our id and a result of its
- * own. Does not retry; every failure is a transient error that names the endpoint by id.
+ * own; a refusal counts in whatever shape it comes. Does not retry, but for smaller batches where an endpoint refuses one; every
+ * failure is a transient error that names the endpoint by id.
  */
 export class Rpc {
   readonly #endpoint: Endpoint;
@@ -55,11 +61,11 @@ export class Rpc {
   readonly #headers: Readonly<Record<string, string>>;
   readonly #pacer: Pacer;
   readonly #spare = new Spare();
+  readonly #batches = new Batches();
   #nextId = 1;
   #requests = 0;
   #failures = 0;
   #waitedMs = 0;
-  #batches = true;
 
   constructor(endpoint: Endpoint) {
     this.#endpoint = endpoint;
@@ -83,9 +89,14 @@ export class Rpc {
     return this.#pacer.perSecond;
   }
 
-  /** From now on one call a request: some endpoints refuse batches. */
-  stopBatching(): void {
-    this.#batches = false;
+  /** What its refusals taught of its batches. */
+  get batches(): BatchLimits {
+    return this.#batches.limits;
+  }
+
+  /** What an earlier process was taught. */
+  recall(limits: BatchLimits): void {
+    this.#batches.recall(limits);
   }
 
   /** HTTP requests sent so far. */
@@ -102,7 +113,7 @@ export class Rpc {
     return this.#waitedMs;
   }
 
-  /** Sends calls as one request; results in the order of the calls. Throws if any of them failed. */
+  /** Sends calls as one request, or as few as the endpoint bears; results in the order of the calls. Throws if any of them failed. */
   async batch(calls: readonly RpcCall[], signal: AbortSignal): Promise<readonly unknown[]> {
     const outcomes = await this.outcomes(calls, signal);
     return outcomes.map((outcome) => {
@@ -112,15 +123,33 @@ export class Rpc {
   }
 
   /** The same, with the failure of a single call in its place. */
-  async outcomes(
-    calls: readonly RpcCall[],
-    signal: AbortSignal,
-  ): Promise<readonly (LpLedgerError | { result: unknown })[]> {
-    if (!this.#batches && calls.length > 1) {
-      const outcomes: (LpLedgerError | { result: unknown })[] = [];
-      for (const call of calls) outcomes.push(...(await this.outcomes([call], signal)));
-      return outcomes;
+  async outcomes(calls: readonly RpcCall[], signal: AbortSignal): Promise<readonly Outcome[]> {
+    const outcomes = new Array<Outcome>(calls.length);
+    let open = [...calls.entries()];
+    while (open.length > 0) {
+      const some = open.slice(0, this.#batches.next(open.map(([, call]) => call)));
+      const asked = some.map(([, call]) => call);
+      let answered: readonly Outcome[];
+      try {
+        answered = await this.#send(asked, signal);
+      } catch (error) {
+        if (error instanceof LpLedgerError && this.#batches.isTooLarge(asked, error)) continue;
+        throw error;
+      }
+      const again = some.filter(([at, call], i) => {
+        const outcome = answered[i] as Outcome;
+        if (outcome instanceof LpLedgerError && this.#batches.isRefused(call, some.length, outcome)) return true;
+        outcomes[at] = outcome;
+        return false;
+      });
+      if (again.length === 0) this.#batches.answered(some.length);
+      open = [...again, ...open.slice(some.length)];
     }
+    return outcomes;
+  }
+
+  /** Sends calls as one request. */
+  async #send(calls: readonly RpcCall[], signal: AbortSignal): Promise<readonly Outcome[]> {
     const first = this.#nextId;
     this.#nextId += calls.length;
     const messages = calls.map((call, i) => ({ jsonrpc: "2.0", id: first + i, ...call }));
@@ -139,7 +168,8 @@ export class Rpc {
     const outcomes = calls.map((call, i) => {
       const found = byId.get(first + i);
       if (found === undefined) throw this.#failure("RPC_SHAPE", "did not answer every call of a batch", [call]);
-      if (found.error !== undefined && found.error !== null) return this.#rpcError(found.error, call, response);
+      if (found.error !== undefined && found.error !== null)
+        return this.#refused(refusalOf(found.error), [call], response);
       if (!Object.hasOwn(found, "result")) throw this.#failure("RPC_SHAPE", "answered without a result", [call]);
       const list = call.method === LOGS ? markOf(found.result) : undefined;
       return { result: list !== undefined && unclaimed.delete(list) ? lists[list] : found.result };
@@ -150,14 +180,18 @@ export class Rpc {
     return outcomes;
   }
 
+  /** An answer of the calls from `first` on. @throws what refuses all of them, or is no answer */
   #checked(each: unknown, first: number, calls: readonly RpcCall[], response: HttpAnswer): { id: unknown } {
-    const shaped = typeof each === "object" && each !== null && (each as { jsonrpc?: unknown }).jsonrpc === "2.0";
-    if (!shaped) throw this.#failure("RPC_SHAPE", "answered with something that is not JSON-RPC 2.0", calls);
-    const { id, error } = each as { id?: unknown; error?: unknown };
-    if (typeof id === "number" && id >= first && id < first + calls.length) return { id };
-    // A batch refused as a whole comes as one error without an id.
-    if (id === null && error !== undefined)
-      throw this.#rpcError(error, calls[0] ?? { method: "batch", params: [] }, response);
+    const { jsonrpc, id } = (typeof each === "object" && each !== null ? each : {}) as Record<string, unknown>;
+    const isOurs = typeof id === "number" && id >= first && id < first + calls.length;
+    if (jsonrpc === "2.0" && isOurs) return { id };
+    // A refusal of all comes as one error, mostly without an id; one with another id may be somebody else's.
+    const refusal = refusalIn(each);
+    const isKnown =
+      refusal !== undefined && classifyText(refusal.text, refusal.code, response.status).kind !== "unknown";
+    const isWhole = id === undefined || id === null || response.status >= 400 || isKnown;
+    if (refusal !== undefined && isWhole) throw this.#refused(refusal, calls, response);
+    if (jsonrpc !== "2.0") throw this.#failure("RPC_SHAPE", "answered with something that is not JSON-RPC 2.0", calls);
     throw this.#failure("RPC_SHAPE", `answered with the id ${shown(id)}, which is not ours`, calls);
   }
 
@@ -199,40 +233,51 @@ export class Rpc {
   }
 
   #parse(text: string, response: HttpAnswer): unknown {
-    let parsed: unknown;
-    try {
-      parsed = JSON.parse(text);
-    } catch {
-      if (response.status === 429) throw this.#rateRefusal(response);
-      const what = text === "" ? "an empty body" : "a body that is not JSON or was cut off";
-      throw this.#failure("RPC_BODY", `answered with ${what} (HTTP ${response.status})`, [], {
-        status: response.status,
-      });
-    }
-    const hasError = !Array.isArray(parsed) && typeof parsed === "object" && parsed !== null && "error" in parsed;
-    if (response.status === 429 && !hasError) throw this.#rateRefusal(response);
-    return parsed;
-  }
-
-  #rateRefusal(response: HttpAnswer): LpLedgerError {
-    this.#pacer.refused(retryAfterMs(response, this.#endpoint.clock));
-    return this.#failure("RPC_RATE", "asks to slow down (HTTP 429)");
-  }
-
-  #rpcError(error: unknown, call: RpcCall, response: HttpAnswer): LpLedgerError {
-    const { code, message } = (typeof error === "object" && error !== null ? error : {}) as {
-      code?: unknown;
-      message?: unknown;
-    };
-    const text = redact(typeof message === "string" ? message : "no message", this.#secrets).slice(0, 300);
     const { status } = response;
-    if (classifyText(text, code, status).kind === "rate")
-      this.#pacer.refused(retryAfterMs(response, this.#endpoint.clock));
-    return this.#failure("RPC_ERROR", `refused ${call.method} with code ${shown(code)}: ${text}`, [call], {
-      code,
-      text,
+    if (isTooDeep(text)) throw this.#failure("RPC_SHAPE", "answered with JSON that nests deeper than any answer does");
+    try {
+      const parsed: unknown = JSON.parse(text);
+      if (status !== 429 || refusalIn(parsed) !== undefined || Array.isArray(parsed)) return parsed;
+    } catch {
+      if (status >= 300 && status < 400) throw this.#redirected(response);
+      const page = pageText(text);
+      if (status >= 400 && classifyText(page, undefined, status).kind !== "unknown")
+        throw this.#refused({ code: undefined, text: page }, [], response);
+      const said = page === "" || status < 400 ? "" : `: ${redact(page, this.#secrets)}`;
+      const what = text === "" ? "an empty body" : "a body that is not JSON or was cut off";
+      throw this.#failure("RPC_BODY", `answered with ${what} (HTTP ${status})${said}`, [], { status });
+    }
+    throw this.#refused({ code: undefined, text: "" }, [], response);
+  }
+
+  #redirected({ status, headers }: HttpAnswer): LpLedgerError {
+    const to = redact(plainText(headers.get("location") ?? "nowhere"), this.#secrets);
+    return this.#failure("RPC_BODY", `redirects to ${to} (HTTP ${status}): name where it ends in RPC_URL`, [], {
       status,
     });
+  }
+
+  /** A refusal as an error; a rate is learned of it. */
+  #refused(refusal: Refusal, calls: readonly RpcCall[], response: HttpAnswer): LpLedgerError {
+    const { code } = refusal;
+    const text = redact(plainText(refusal.text), this.#secrets).slice(0, 300);
+    const { status } = response;
+    const { kind } = classifyText(text, code, status);
+    if (kind === "rate") this.#pacer.refused(retryAfterMs(response, this.#endpoint.clock));
+    const facts = { code, text, status };
+    const said = text === "" ? "" : `: ${text}`;
+    if (kind === "rate" && calls.length === 0)
+      return this.#failure("RPC_RATE", `asks to slow down (HTTP ${status})${said}`, [], facts);
+    if (kind === "auth")
+      return this.#failure("RPC_ERROR", `refuses the key, or us (HTTP ${status})${said}`, calls, facts, AUTH_HINT);
+    const methods = [...new Set(calls.map(({ method }) => method))].join(", ");
+    const told = code === undefined ? `HTTP ${status}` : `code ${shown(code)}`;
+    return this.#failure(
+      "RPC_ERROR",
+      `refused ${methods === "" ? "a request" : methods} with ${told}${said}`,
+      calls,
+      facts,
+    );
   }
 
   #failure(
@@ -240,34 +285,12 @@ export class Rpc {
     what: string,
     calls: readonly RpcCall[] = [],
     facts: Readonly<Record<string, unknown>> = {},
+    hint?: string,
   ): LpLedgerError {
     const { id } = this.#endpoint;
     return new LpLedgerError("transient", code, `the node ${id} ${what}`, {
+      ...(hint === undefined ? {} : { hint }),
       facts: { endpoint: id, methods: calls.map((call) => call.method), ...facts },
     });
   }
-}
-
-/** `fetch` refuses URLs with a user and password: they go into the header they stand for. */
-function requestOf(text: string): { readonly url: string; readonly headers: Readonly<Record<string, string>> } {
-  const url = new URL(text);
-  const user = `${decoded(url.username)}:${decoded(url.password)}`;
-  const headers: Record<string, string> = { "content-type": "application/json" };
-  if (user !== ":") headers["authorization"] = `Basic ${Buffer.from(user).toString("base64")}`;
-  url.username = "";
-  url.password = "";
-  return { url: url.href, headers };
-}
-
-/** How long an answer asks us to wait: whole seconds or an HTTP date. */
-function retryAfterMs(response: HttpAnswer, clock: Clock): number | undefined {
-  const text = response.headers.get("retry-after");
-  if (text === null) return undefined;
-  const ms = /^\d+$/.test(text) ? Number(text) * 1000 : Date.parse(text) - clock.nowMs();
-  return Number.isFinite(ms) && ms > 0 ? ms : undefined;
-}
-
-function causeOf(error: unknown): string {
-  const { cause, code, name } = error as { cause?: { code?: unknown }; code?: unknown; name?: unknown };
-  return String(cause?.code ?? code ?? name ?? "unknown cause");
 }

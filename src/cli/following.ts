@@ -28,7 +28,7 @@ function originOf(url: string): string {
 /** The chain of a plan behind these endpoints; without `expected` they need only serve the programme's chain. */
 export function followedChain(
   rpcs: readonly Rpc[],
-  { programme, caps, blocksMax, clockDriftSec }: ChainPlan,
+  { programme, limits, blocksMax, clockDriftSec }: ChainPlan,
   told: EndpointsTold = {},
   expected?: () => Expected,
 ): FollowedChain {
@@ -40,6 +40,6 @@ export function followedChain(
     limits: { ...RANGE_LIMITS, blocksMax },
     contentOf: blockContent,
     clockDriftSec,
-    capOf: (id) => caps.get(id),
+    limitsOf: (id) => limits.get(id),
   });
 }

@@ -81,9 +81,15 @@ export function holderLine(holder: LargeHolder): string {
 
 function endpointLine(endpoint: Facts["endpoints"][number]): string {
   const { id, used, healthy, head, perSecond, blocksMax, headers, lastError } = endpoint;
+  const { batchMax = null, alone = [], addressesMax = null, topicsMax = null, needsAddress = false } = endpoint;
   const limits = [
     ...(perSecond === null ? [] : [`${perSecond} requests/s`]),
     ...(blocksMax === null ? [] : [`${blocksMax} blocks a range`]),
+    ...(batchMax === null ? [] : [batchMax === 1 ? "no batches" : `${batchMax} calls a request`]),
+    ...(alone.length === 0 ? [] : [`${alone.join(", ")} only outside of batches`]),
+    ...(addressesMax === null ? [] : [`${addressesMax} addresses a filter`]),
+    ...(topicsMax === null ? [] : [`${topicsMax} topics a filter`]),
+    ...(needsAddress ? ["no filter without addresses"] : []),
   ];
   const state = healthy ? "well" : `NOT WELL (${lastError ?? "it lags"})`;
   const times =

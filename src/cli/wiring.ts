@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { dirname } from "node:path";
 import type { Worker } from "node:worker_threads";
+import type { EndpointLimits } from "../chain/endpoint-health.ts";
 import type { EndpointsTold, Expected } from "../chain/endpoints.ts";
 import type { FollowedChain } from "../chain/followed-chain.ts";
 import type { ChainPlan } from "../chain/messages.ts";
@@ -130,7 +131,7 @@ export function chainOf(
 ): FollowedChain {
   if (store === undefined) {
     const { rangeBlocksMax: blocksMax, clockDriftSec } = settings;
-    const plan = { programme, caps: new Map<string, number>(), blocksMax, clockDriftSec };
+    const plan = { programme, limits: new Map<string, EndpointLimits>(), blocksMax, clockDriftSec };
     return followedChain(rpcs, plan, told);
   }
   return followedChain(rpcs, chainPlanOf(settings, programme, store), told, () => expectedOf(store, programme));
@@ -138,10 +139,14 @@ export function chainOf(
 
 /** What a chain in a thread of its own is begun with; the ledger knows pools and limits that the settings do not. */
 export function chainPlanOf(settings: Settings, programme: Programme, store: Store): ChainPlan {
-  const known = store.config.get("endpoints") ?? [];
-  const caps = new Map(known.flatMap(({ id, blocksMax }) => (blocksMax === null ? [] : [[id, blocksMax] as const])));
+  const limits = new Map(
+    (store.config.get("endpoints") ?? []).map(({ id, blocksMax, ...known }) => {
+      const { batchMax = null, alone = [], addressesMax = null, topicsMax = null, needsAddress = false } = known;
+      return [id, { blocksMax, batchMax, alone, addressesMax, topicsMax, needsAddress }] as const;
+    }),
+  );
   const { rangeBlocksMax: blocksMax, clockDriftSec } = settings;
-  return { programme: withDiscovered(store, programme), caps, blocksMax, clockDriftSec };
+  return { programme: withDiscovered(store, programme), limits, blocksMax, clockDriftSec };
 }
 
 /** For commands that ask one endpoint: the first that answers as our chain, and the chain read through it alone. */

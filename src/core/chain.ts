@@ -91,6 +91,17 @@ export interface RangeBounds {
   readonly finalTo: number;
 }
 
+/** How ranges are asked for. */
+export interface Asking {
+  /** Given, every block with logs is compared with its header, below the final block, too, and these blocks' headers are read: see `Range.headers`. */
+  readonly checked?: readonly number[] | undefined;
+  /**
+   * How the filter is put. Nodes were seen to answer with nothing where a filter is longer than they like, so a second reading asks
+   * another question than the first; and one block is asked for all that bears our topics, whoever it is of.
+   */
+  readonly form?: "first" | "other" | "any-address";
+}
+
 /** Time as a value, so that tests can own it. */
 export interface Clock {
   nowMs(): number;

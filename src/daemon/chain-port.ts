@@ -1,4 +1,4 @@
-import type { Block, LogBlock, Range, RangeBounds } from "../core/chain.ts";
+import type { Asking, Block, LogBlock, Range, RangeBounds } from "../core/chain.ts";
 import type { LpLedgerError } from "../core/errors.ts";
 import type { Hash } from "../core/hex.ts";
 import type { Question } from "../core/question.ts";
@@ -13,15 +13,8 @@ export interface ChainPort {
   ): Promise<{ readonly head: Block; readonly finalized: Block | null; readonly blocks: readonly (Block | null)[] }>;
   blocksAt(numbers: readonly number[], signal: AbortSignal): Promise<readonly (Block | null)[]>;
   /** Every block from `from` to `to` as consecutive complete ranges, in order. */
-  ranges(
-    from: number,
-    to: number,
-    bounds: RangeBounds,
-    signal: AbortSignal,
-    /** Given, every block with logs is compared with its header, below the final block, too: see `Range.headers`. */
-    checked?: readonly number[],
-  ): AsyncGenerator<Range>;
-  /** The same once more, from another endpoint than the first time where there is one; up to `finalTo` nothing changes any more. */
+  ranges(from: number, to: number, bounds: RangeBounds, signal: AbortSignal, how?: Asking): AsyncGenerator<Range>;
+  /** The same once more, asked in another form, and of another endpoint than the first time where there is one; up to `finalTo` nothing changes any more. */
   reread(
     from: number,
     to: number,

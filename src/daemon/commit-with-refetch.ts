@@ -106,6 +106,7 @@ async function refetchRanges(
   const [first, last] = [ranges[0], ranges.at(-1)];
   if (first === undefined || last === undefined) return ranges;
   const again: Range[] = [];
-  for await (const range of chain.ranges(first.from, last.end.number, bounds, signal)) again.push(range);
+  for await (const range of chain.ranges(first.from, last.end.number, bounds, signal, { form: "other" }))
+    again.push(range);
   return again;
 }

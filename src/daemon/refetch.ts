@@ -25,7 +25,8 @@ export async function refetchAbove(
   const read: Range[] = [];
   for (const [from, end] of cutAtFinal(above, to, final)) {
     const head = await headerAt(chain, end, signal);
-    for await (const range of chain.ranges(from, end, { head, finalTo: final }, signal, [])) read.push(range);
+    for await (const range of chain.ranges(from, end, { head, finalTo: final }, signal, { checked: [] }))
+      read.push(range);
   }
   return read;
 }

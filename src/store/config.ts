@@ -34,6 +34,12 @@ export interface ConfigValues {
     readonly head: number | null;
     readonly perSecond: number | null;
     readonly blocksMax: number | null;
+    /** Of requests and filters; absent in what older versions wrote. */
+    readonly batchMax?: number | null;
+    readonly alone?: readonly string[];
+    readonly addressesMax?: number | null;
+    readonly topicsMax?: number | null;
+    readonly needsAddress?: boolean;
     /** Whether its headers hash to what they name; null while none was read. */
     readonly headers?: "authentic" | "unauthenticated" | null;
     readonly lastError: string | null;

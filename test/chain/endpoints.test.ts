@@ -314,7 +314,14 @@ describe("an endpoint's limits", () => {
       random: () => 0.5,
       contentOf: blockContent,
       limits: RANGE_LIMITS,
-      capOf: () => 7,
+      limitsOf: () => ({
+        blocksMax: 7,
+        batchMax: null,
+        alone: [],
+        addressesMax: null,
+        topicsMax: null,
+        needsAddress: false,
+      }),
     });
     asked.length = 0;
     for await (const _ of next.ranges(1, 40, { head, finalTo: 40 }, signal)) {

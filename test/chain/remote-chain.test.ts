@@ -224,7 +224,7 @@ describe("a chain in another thread", () => {
 
   it("fails every question, the waiting one too, once its thread is gone", async () => {
     const silent = { postMessage: () => {}, listen: () => () => {} };
-    const plan = { programme: testProgramme(), caps: new Map<string, number>(), blocksMax: 1_000, clockDriftSec: 900 };
+    const plan = { programme: testProgramme(), limits: new Map(), blocksMax: 1_000, clockDriftSec: 900 };
     const chain = new RemoteChain(silent, plan, () => ({ chainId: 31337 }));
     const waiting = chain.sight([], signal);
     chain.broke(new LpLedgerError("transient", "CHAIN_THREAD", "it ended"));

@@ -229,7 +229,7 @@ describe("a failed range", () => {
       if (kind.startsWith("range-")) expect(found.hint ?? found.blocksMax).toBeDefined();
       if (blocks !== undefined) expect(found.blocksMax).toBe(blocks);
     }
-    expect(RPC_ERRORS.length).toBe(69);
+    expect(RPC_ERRORS.length).toBe(76);
   });
 
   it.each([
@@ -245,7 +245,6 @@ describe("a failed range", () => {
     ["retry with the range 101-200", { do: "smaller", blocks: 50 }], // The very range that was refused.
     ["retry with the range 150-120", { do: "smaller", blocks: 50 }],
     ["this block range should work: [0x65, 0x6e]", { do: "smaller", blocks: 10 }],
-    ["method eth_getLogs in batch triggered rate limit", { do: "without-batches" }],
     ["Archive requests require a personal token", { do: "elsewhere" }],
     ["Must be authenticated!", { do: "elsewhere" }],
     ["Monthly capacity limit exceeded.", { do: "elsewhere" }],

@@ -167,7 +167,8 @@ describe("a factory", () => {
     expect(openPositions(ledger.store)).toEqual(chain.openPositions());
     for (const { address } of chain.asked) expect(address?.length ?? 0).toBeLessThanOrEqual(1_000);
     // Left out once, which brought too much of others; in parts since then.
-    expect(chain.asked.filter(({ address }) => address === undefined).length).toBe(1);
+    const leftOut = chain.asked.filter(({ address, fromBlock }) => address === undefined && fromBlock !== undefined);
+    expect(leftOut.length).toBe(1); // A single block, by its hash, is always asked so.
     expect(chain.asked.filter(({ address }) => address?.length === 1_000).length).toBeGreaterThan(1);
     chain.grow(1, 2, 0);
     await ledger.settle();

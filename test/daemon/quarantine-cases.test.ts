@@ -189,8 +189,9 @@ it("a hostile pool in a good one's transaction with their position manager stops
     };
     const lie = draft("pool", bad, "Mint", claim);
     told(chain, (logs) =>
-      logs.flatMap((log, i) => {
-        const isLast = logs[i + 1]?.blockNumber !== log.blockNumber;
+      logs.flatMap((log) => {
+        const last = chain.blocks[Number(log.blockNumber)]?.logs.at(-1);
+        const isLast = last?.logIndex === Number(log.logIndex);
         const at = { ...log, logIndex: `0x${(Number(log.logIndex) + 1).toString(16)}` };
         if (isLast && Number(log.blockNumber) === born.number)
           return [log, { ...at, ...made, transactionHash: `0x${"6".repeat(64)}` }];

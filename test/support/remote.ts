@@ -10,7 +10,7 @@ import { testProgramme } from "./ledger.ts";
 export function remote(make: () => FollowedChain) {
   const { port1, port2 } = new MessageChannel();
   serveChain(portOf(port2), make);
-  const plan = { programme: testProgramme(), caps: new Map<string, number>(), blocksMax: 1_000, clockDriftSec: 900 };
+  const plan = { programme: testProgramme(), limits: new Map(), blocksMax: 1_000, clockDriftSec: 900 };
   const [heard, told]: [string[], string[]] = [[], []];
   port1.on("message", ({ kind }: Said) => heard.push(kind));
   port2.on("message", ({ kind }: Asked) => told.push(kind));

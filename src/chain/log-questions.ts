@@ -1,0 +1,137 @@
+import type { Asking } from "../core/chain.ts";
+import type { LpLedgerError } from "../core/errors.ts";
+import { classify } from "./failures.ts";
+import { logCount } from "./log-table.ts";
+import { isList, type LogFilter, type PlacedBlock } from "./logs.ts";
+import type { RpcCall } from "./rpc-call.ts";
+
+/** What an endpoint taught of its filters; kept for the next start. */
+export interface FilterLimits {
+  /** Most addresses, and most topics, in a filter; null while it never refused any. */
+  readonly addressesMax: number | null;
+  readonly topicsMax: number | null;
+  /** It answers no filter without addresses. */
+  readonly needsAddress: boolean;
+}
+
+/** See `Asking.form`; `listed` is the first form, never without addresses. */
+export type Form = NonNullable<Asking["form"]> | "listed";
+
+/** Nodes refuse longer lists of addresses (geth: 1,000). */
+const ADDRESSES_MAX = 1_000;
+/** The other form has lists of so many addresses, or of more where these would be more calls than that. */
+const OTHER_ADDRESSES = 10;
+const OTHER_CALLS = 20;
+/** So many logs that are not ours cost about as much as one more call with its list of a thousand addresses (decision 12). */
+const FOREIGN_PER_CALL = 100;
+/** Ranges until it is tried again whether leaving the addresses out costs less. */
+const FILTERED_RANGES = 100;
+/** Ranges until a limit that nothing named is tried again. */
+const PATIENCE = 200;
+
+/** The calls that ask one endpoint for logs: in as few parts as it bears and as cost least, by what it answered before. */
+export class LogQuestions {
+  #addressesMax: number;
+  #topicsMax: number;
+  #needsAddress: boolean;
+  /** Ranges that are still asked for in parts, though leaving the addresses out were fewer calls. */
+  #filteredLeft = 0;
+  /** What was borne before a refusal that may be of something else. */
+  #doubted: readonly [addresses: number, topics: number] | undefined;
+  #guessed = 0;
+
+  constructor({ addressesMax, topicsMax, needsAddress }: FilterLimits = NO_LIMITS) {
+    this.#addressesMax = addressesMax ?? ADDRESSES_MAX;
+    this.#topicsMax = topicsMax ?? Number.MAX_SAFE_INTEGER;
+    this.#needsAddress = needsAddress;
+  }
+
+  get limits(): FilterLimits {
+    return {
+      addressesMax: this.#addressesMax >= ADDRESSES_MAX ? null : this.#addressesMax,
+      topicsMax: this.#topicsMax === Number.MAX_SAFE_INTEGER ? null : this.#topicsMax,
+      needsAddress: this.#needsAddress,
+    };
+  }
+
+  /** The calls for a filter's logs. */
+  calls({ addresses, topics }: LogFilter, where: Readonly<Record<string, string>>, form: Form): readonly RpcCall[] {
+    const isCheaper = addresses.length > this.#addressesMax && this.#filteredLeft === 0;
+    const wantsAny = form === "any-address" || (form === "first" && isCheaper);
+    const lists =
+      wantsAny && !this.#needsAddress ? [undefined] : parts(addresses, this.#listMax(addresses.length, form));
+    return lists.flatMap((address) =>
+      parts(topics, this.#topicsMax).map((some) => ({
+        method: "eth_getLogs",
+        params: [{ ...where, ...(address === undefined ? {} : { address }), topics: [some] }],
+      })),
+    );
+  }
+
+  #listMax(addresses: number, form: Form): number {
+    if (form === "first" || form === "listed") return this.#addressesMax;
+    // Of a few, each half; what a first reading asks for without addresses, in lists.
+    const fewer = addresses <= OTHER_ADDRESSES ? Math.ceil(addresses / 2) : OTHER_ADDRESSES;
+    return Math.max(1, Math.min(this.#addressesMax, Math.max(fewer, Math.ceil(addresses / OTHER_CALLS))));
+  }
+
+  /**
+   * These calls, or one of them, were refused. `isGuess`: for a reason that nobody knows, which may be the filter.
+   * @returns whether it can be asked in more parts
+   */
+  refused(asked: readonly RpcCall[], error: LpLedgerError, isGuess = false): boolean {
+    const { kind, filterMax } = classify(error);
+    const filters = asked.map(
+      ({ params }) => params[0] as { address?: readonly string[]; topics: [readonly string[]] },
+    );
+    const isAny = filters.some(({ address }) => address === undefined);
+    if (kind !== "filter" && !isGuess) {
+      if (isAny) this.#filteredLeft = FILTERED_RANGES; // Without addresses it may have been too much.
+      return false;
+    }
+    if (isAny && !this.#needsAddress && kind === "filter" && filterMax === undefined) {
+      this.#needsAddress = true;
+      return true;
+    }
+    const addresses = Math.max(...filters.map(({ address }) => address?.length ?? 0));
+    const topics = Math.max(...filters.map((each) => each.topics[0].length));
+    const before = [this.#addressesMax, this.#topicsMax] as const;
+    const named = filterMax !== undefined && filterMax >= 1 ? filterMax : undefined;
+    if (addresses > (named ?? 1)) this.#addressesMax = named ?? Math.floor(addresses / 2);
+    else if (topics > (named ?? 1)) this.#topicsMax = named ?? Math.floor(topics / 2);
+    else {
+      if (this.#doubted !== undefined) [this.#addressesMax, this.#topicsMax] = this.#doubted; // It was not the filter.
+      this.#doubted = undefined;
+      return false;
+    }
+    if (kind === "filter") this.#doubted = undefined;
+    else this.#doubted ??= before;
+    this.#guessed = kind === "filter" ? 0 : PATIENCE;
+    return true;
+  }
+
+  /** Learns from an answer how many of its logs were not ours. */
+  answered(filter: LogFilter, asked: readonly RpcCall[], answer: unknown, ours: readonly PlacedBlock[]): void {
+    this.#doubted = undefined;
+    if (this.#guessed > 0 && --this.#guessed === 0) {
+      this.#addressesMax = Math.min(ADDRESSES_MAX, this.#addressesMax * 2);
+      if (this.#topicsMax < Number.MAX_SAFE_INTEGER) this.#topicsMax *= 2;
+      this.#guessed = this.limits.addressesMax === null && this.limits.topicsMax === null ? 0 : PATIENCE;
+    }
+    const saved = Math.ceil(filter.addresses.length / this.#addressesMax) - asked.length;
+    if (saved <= 0) {
+      this.#filteredLeft = Math.max(0, this.#filteredLeft - 1);
+      return;
+    }
+    const foreign = ours.reduce((rest, block) => rest - logCount(block), isList(answer) ? answer.length : 0);
+    if (foreign > FOREIGN_PER_CALL * saved) this.#filteredLeft = FILTERED_RANGES;
+  }
+}
+
+const NO_LIMITS: FilterLimits = { addressesMax: null, topicsMax: null, needsAddress: false };
+
+function parts<T>(all: readonly T[], most: number): readonly (readonly T[])[] {
+  const some: (readonly T[])[] = [];
+  for (let i = 0; i < all.length; i += most) some.push(all.slice(i, i + most));
+  return some;
+}

@@ -1,0 +1,75 @@
+import { LpLedgerError } from "../core/errors.ts";
+import { joined } from "./headers.ts";
+import { type FilterLimits, type Form, LogQuestions } from "./log-questions.ts";
+import { type LogFilter, type PlacedBlock, readLogs, type Watch } from "./logs.ts";
+import type { Rpc } from "./rpc.ts";
+import type { RpcCall } from "./rpc-call.ts";
+
+/** Asks one node for logs, in the parts that it bears, and checks what it answers. */
+export class LogReader {
+  readonly #rpc: Rpc;
+  readonly #watch: Watch;
+  readonly #questions: LogQuestions;
+  /** What was asked last. */
+  #asked: readonly RpcCall[] = [];
+  #dropped = 0;
+
+  constructor(rpc: Rpc, watch: Watch, limits?: FilterLimits) {
+    this.#rpc = rpc;
+    this.#watch = watch;
+    this.#questions = new LogQuestions(limits);
+  }
+
+  get limits(): FilterLimits {
+    return this.#questions.limits;
+  }
+
+  /** A single block's logs were refused for no reason that is known: it may be the filter. @returns whether it is asked in more parts now */
+  narrow(error: LpLedgerError): boolean {
+    return this.#questions.refused(this.#asked, error, true);
+  }
+
+  /** Asks for a filter's logs between other calls, in the parts that the node bears. */
+  async ask(
+    filter: LogFilter,
+    { where, form }: { readonly where: Readonly<Record<string, string>>; readonly form: Form },
+    [before, after]: readonly [before: readonly RpcCall[], after: RpcCall],
+    signal: AbortSignal,
+  ): Promise<{
+    readonly first: unknown;
+    readonly last: unknown;
+    readonly logs: readonly unknown[];
+    readonly calls: readonly RpcCall[];
+  }> {
+    for (;;) {
+      const calls = this.#questions.calls(filter, where, form);
+      this.#asked = calls;
+      try {
+        const answers = await this.#rpc.batch([...before, ...calls, after], signal);
+        return { first: answers[0], last: answers.at(-1), logs: answers.slice(before.length, -1), calls };
+      } catch (error) {
+        if (!(error instanceof LpLedgerError) || !this.#questions.refused(calls, error)) throw error;
+      }
+    }
+  }
+
+  /** Removed and pending logs that answers held so far: they belong to no chain. */
+  get dropped(): number {
+    return this.#dropped;
+  }
+
+  /** Reads answers to a filter that was asked in parts; what they tell of new pools is watched from now on. */
+  read(answers: readonly unknown[], filter: LogFilter, from: number, to: number): readonly PlacedBlock[] {
+    const whole = answers.length === 1 ? answers[0] : joined(answers);
+    const placed = readLogs(whole, filter, from, to, () => {
+      this.#dropped += 1;
+    });
+    this.#watch.learn(placed);
+    return placed;
+  }
+
+  /** See `LogQuestions`. */
+  answered(...answered: Parameters<LogQuestions["answered"]>): void {
+    this.#questions.answered(...answered);
+  }
+}

@@ -1,0 +1,5 @@
+/** One call of JSON-RPC. */
+export interface RpcCall {
+  readonly method: string;
+  readonly params: readonly unknown[];
+}

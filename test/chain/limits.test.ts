@@ -1,0 +1,247 @@
+import { describe, expect, it } from "vitest";
+import { FollowedChain } from "../../src/chain/followed-chain.ts";
+import { RANGE_LIMITS } from "../../src/chain/ranges.ts";
+import { type Fetch, Rpc } from "../../src/chain/rpc.ts";
+import { blockContent } from "../../src/cli/platform.ts";
+import { FakeChain } from "../support/fake-chain.ts";
+import { TestLedger, testProgramme } from "../support/ledger.ts";
+import { stillClock } from "../support/port.ts";
+
+interface Call {
+  readonly id: number;
+  readonly method: string;
+  readonly params: readonly [{ readonly address?: readonly string[]; readonly topics: readonly [readonly string[]] }];
+}
+
+/** What a node answers instead of serving a request; undefined where it serves it. */
+type Refuse = (calls: readonly Call[], isBatch: boolean) => Response | undefined;
+
+const grown = (): FakeChain => {
+  const chain = new FakeChain({ secondsPerBlock: 4000 });
+  chain.grow(60, 5);
+  return chain;
+};
+
+const json = (body: unknown, status = 200): Response => new Response(JSON.stringify(body), { status });
+const whole = (code: number, message: string, status = 200): Response =>
+  json({ jsonrpc: "2.0", id: null, error: { code, message } }, status);
+const each = (calls: readonly Call[], code: number, message: string): Response =>
+  json(calls.map(({ id }) => ({ jsonrpc: "2.0", id, error: { code, message } })));
+
+/** A node that refuses some requests. @returns with how many it refused, so far */
+function fussy(chain: FakeChain, refuse: Refuse): { readonly fetch: Fetch; refused: number } {
+  const node = {
+    refused: 0,
+    fetch: (async (url, init) => {
+      const body = JSON.parse(String(init.body)) as Call | readonly Call[];
+      const answer = refuse([body].flat(), Array.isArray(body));
+      if (answer === undefined) return await chain.fetch(url, init);
+      node.refused += 1;
+      return answer;
+    }) as Fetch,
+  };
+  return node;
+}
+
+/** A ledger that has settled all it can. */
+async function settled(fetch: Fetch): Promise<TestLedger> {
+  const ledger = new TestLedger(fetch);
+  for (let i = 0; i < 12; i++) await ledger.step({ settle: { blocksMin: 1, rangesMax: 50 } });
+  return ledger;
+}
+
+function limitsOf(ledger: TestLedger): Readonly<Record<string, unknown>> {
+  const [health] = (ledger.chain as FollowedChain).health();
+  const { batchMax, alone, addressesMax, topicsMax, needsAddress } = health ?? {};
+  return { batchMax, alone, addressesMax, topicsMax, needsAddress };
+}
+
+const NONE = { batchMax: null, alone: [], addressesMax: null, topicsMax: null, needsAddress: false };
+
+const isLog = ({ method }: Call): boolean => method === "eth_getLogs";
+const addressesOf = (calls: readonly Call[]): number =>
+  Math.max(0, ...calls.filter(isLog).map(({ params }) => params[0].address?.length ?? 0));
+const topicsOf = (calls: readonly Call[]): number =>
+  Math.max(0, ...calls.filter(isLog).map(({ params }) => params[0].topics[0].length));
+
+describe("an endpoint that refuses batches", () => {
+  const forbidden = (isRefused: boolean): Response | undefined =>
+    isRefused ? json({ message: "Forbidden" }, 403) : undefined;
+  const cases: readonly { it: string; refuse: Refuse; learned: object }[] = [
+    {
+      it: "of more than three calls",
+      refuse: (calls) =>
+        calls.length > 3 ? whole(31, "Batch of more than 3 requests are not allowed on free tier") : undefined,
+      learned: { ...NONE, batchMax: 3 },
+    },
+    {
+      it: "of any size",
+      refuse: (_, isBatch) =>
+        isBatch ? whole(-32600, "Batched requests are not supported by this server") : undefined,
+      learned: { ...NONE, batchMax: 1 },
+    },
+    {
+      it: "with a method, call by call",
+      refuse: (calls, isBatch) =>
+        isBatch && calls.some(isLog)
+          ? each(calls, -32007, "Method eth_getLogs is not permitted as part of batch requests")
+          : undefined,
+      // It says so of every call in such a batch.
+      learned: { ...NONE, alone: ["eth_getBlockByNumber", "eth_getLogs"] },
+    },
+    { it: "with a page of HTTP 403", refuse: (_, isBatch) => forbidden(isBatch), learned: { ...NONE, batchMax: 1 } },
+    {
+      it: "with an empty answer of HTTP 413",
+      refuse: (calls) => (calls.length > 2 ? new Response("", { status: 413 }) : undefined),
+      learned: { ...NONE, batchMax: 2 },
+    },
+    {
+      it: "by a text that nobody knows",
+      refuse: (calls) => (calls.length > 2 ? whole(-32099, "the dog ate it") : undefined),
+      learned: { ...NONE, batchMax: 2 },
+    },
+  ];
+
+  it.each(cases)("$it is asked for less, and soon knows it", async ({ refuse, learned }) => {
+    const chain = grown();
+    const node = fussy(chain, refuse);
+    const ledger = await settled(node.fetch);
+    expect(ledger.dump()).toBe((await settled(chain.fetch)).dump());
+    expect(limitsOf(ledger)).toEqual(learned);
+    const before = node.refused;
+    expect(before).toBeLessThan(8);
+    for (let i = 0; i < 5; i++) await ledger.step();
+    expect(node.refused).toBe(before);
+  });
+
+  it("is not thought to where it refuses whatever is asked", async () => {
+    const chain = grown();
+    let isShut = false;
+    const node = fussy(chain, () => (isShut ? json({ message: "Forbidden" }, 403) : undefined));
+    const ledger = await settled(node.fetch);
+    isShut = true;
+    const error = await ledger.step().catch((thrown: unknown) => thrown);
+    expect(String(error)).toContain("refuses the key, or us (HTTP 403): Forbidden");
+    isShut = false;
+    await ledger.step();
+    expect(limitsOf(ledger)).toEqual(NONE);
+  });
+
+  it("by a guess is tried with more again after a while", async () => {
+    const chain = grown();
+    let isWeather = true;
+    const node = fussy(chain, (calls) => (isWeather && calls.length > 1 ? whole(-32099, "the dog ate it") : undefined));
+    const ledger = await settled(node.fetch);
+    expect(limitsOf(ledger)).toEqual({ ...NONE, batchMax: 1 });
+    isWeather = false;
+    for (let i = 0; i < 120; i++) await ledger.step();
+    expect(Number(limitsOf(ledger)["batchMax"])).toBeGreaterThan(1);
+  });
+});
+
+describe("an endpoint that limits filters", () => {
+  const cases: readonly { it: string; refuse: Refuse; learned: object }[] = [
+    {
+      it: "names most addresses",
+      refuse: (calls) =>
+        addressesOf(calls) > 2
+          ? each(calls, -32602, "query exceeds the maximum of 2 addresses or topics per search position")
+          : undefined,
+      learned: { ...NONE, addressesMax: 2 },
+    },
+    {
+      it: "names no number",
+      refuse: (calls) =>
+        addressesOf(calls) > 1 ? each(calls, -32602, "exceed max addresses or topics per search position") : undefined,
+      learned: { ...NONE, addressesMax: 1 },
+    },
+    {
+      it: "says what nobody knows",
+      refuse: (calls) => (addressesOf(calls) > 1 ? each(calls, -32000, "Invalid address") : undefined),
+      learned: { ...NONE, addressesMax: 1 },
+    },
+    {
+      it: "bears few topics",
+      refuse: (calls) =>
+        topicsOf(calls) > 4 ? each(calls, -32602, "exceed max addresses or topics per search position") : undefined,
+      learned: { addressesMax: 1 },
+    },
+    {
+      it: "bears no filter without addresses",
+      refuse: (calls) =>
+        calls.some((call) => isLog(call) && call.params[0].address === undefined)
+          ? each(calls, -32701, "Please specify an address in your request")
+          : undefined,
+      learned: { ...NONE },
+    },
+  ];
+
+  it.each(cases)("and $it is asked in parts", async ({ refuse, learned }) => {
+    const chain = grown();
+    const node = fussy(chain, refuse);
+    const ledger = await settled(node.fetch);
+    expect(ledger.dump()).toBe((await settled(chain.fetch)).dump());
+    expect(limitsOf(ledger)).toMatchObject(learned);
+    const before = node.refused;
+    for (let i = 0; i < 5; i++) await ledger.step();
+    expect(node.refused).toBe(before);
+  });
+
+  it("taught that for the next start, too", async () => {
+    const chain = grown();
+    const node = fussy(chain, (calls) =>
+      calls.length > 2
+        ? whole(-32600, "batch size limit of 2 exceeded")
+        : addressesOf(calls) > 1
+          ? each(calls, -32602, "exceed max addresses or topics")
+          : undefined,
+    );
+    const first = await settled(node.fetch);
+    const [learned] = (first.chain as FollowedChain).health();
+    const asked = node.refused;
+    const rpc = new Rpc({
+      id: "rpc-1",
+      url: "http://127.0.0.1:1/",
+      fetch: node.fetch,
+      clock: stillClock,
+      timeoutMs: 1000,
+      bodyBytesMax: 2 ** 26,
+    });
+    const next = new FollowedChain([rpc], testProgramme(), {
+      clock: stillClock,
+      random: () => 0.5,
+      contentOf: blockContent,
+      limits: RANGE_LIMITS,
+      limitsOf: () => learned,
+    });
+    const { signal } = new AbortController();
+    const { head } = await next.sight([], signal);
+    const read = [];
+    for await (const range of next.ranges(1, 60, { head, finalTo: 60 }, signal)) read.push(range);
+    expect(read.length).toBeGreaterThan(0);
+    expect(node.refused).toBe(asked);
+  });
+
+  it("and answers longer ones with nothing is found out by the second reading, which asks otherwise", async () => {
+    const chain = grown();
+    chain.fault = (method, [filter], result) => {
+      const { address = [] } = filter as { address?: readonly string[] };
+      return method === "eth_getLogs" && address.length > 2 ? [] : result;
+    };
+    const straight = await settled(grown().fetch);
+    const upTo = ({ store }: TestLedger, block: number): unknown =>
+      store.db.prepare("select * from lp_events where block_number <= ? order by 1, 2, 3").raw().all(block);
+    // The header that is read with such a range gives nothing away.
+    const until = chain.blocks.findLast(({ number, logs }) => number <= 30 && logs.length === 0)?.number ?? 0;
+    const programme = testProgramme({ finality: { fallbackDepth: 2, minDepth: 0 } });
+    const ledger = new TestLedger(chain.fetch, { programme });
+    await ledger.step({ until });
+    expect([until > 10, (upTo(ledger, until) as readonly unknown[]).length < 10]).toEqual([true, true]);
+    for (let i = 0; i < 5; i++) await ledger.step({ until, settle: { blocksMin: 1, rangesMax: 50 } });
+    expect(ledger.store.contents.repairs().count).toBeGreaterThan(2);
+    expect(upTo(ledger, until)).toEqual(upTo(straight, until));
+    // And what was found with the next blocks, which their headers' blooms give away, is not held against a pool.
+    const hasty = await settled(chain.fetch);
+    expect(hasty.dump()).toBe(straight.dump());
+  });
+});
