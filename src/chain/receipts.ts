@@ -1,14 +1,14 @@
 import { LpLedgerError } from "../core/errors.ts";
 import { hex } from "./headers.ts";
-import { inconsistent } from "./logs.ts";
+import { inconsistent, quantity } from "./logs.ts";
 import type { Rpc } from "./rpc.ts";
 
 const RECEIPTS_PER_REQUEST = 100;
 
 /**
- * All logs of a block out of its receipts: in one answer, or, where the node has no such call, one receipt by one.
- * `header`: the block as the node answered it, which names its transactions.
- * @throws LOGS_INCONSISTENT where the header names no transactions, or a receipt has no logs
+ * All logs of a block out of its receipts: in one answer, or, where the node has no such call or leaves some out of it, one receipt
+ * by one. `header`: the block as the node answered it, which names its transactions.
+ * @throws LOGS_INCONSISTENT where a transaction has no receipt, a receipt no logs, or the logs of all together have a hole
  */
 export async function logsOfReceipts(
   rpc: Rpc,
@@ -16,24 +16,47 @@ export async function logsOfReceipts(
   header: unknown,
   signal: AbortSignal,
 ): Promise<readonly unknown[]> {
+  const hashes = hashesOf(header, blockNumber);
   const [whole] = await rpc.outcomes([{ method: "eth_getBlockReceipts", params: [hex(blockNumber)] }], signal);
-  if (whole !== undefined && !(whole instanceof LpLedgerError) && Array.isArray(whole.result))
-    return logsIn(whole.result);
-  const hashes = (header as { transactions?: unknown }).transactions;
-  if (!Array.isArray(hashes)) throw inconsistent(`the header of block ${blockNumber} names no transactions`);
+  if (whole !== undefined && !(whole instanceof LpLedgerError) && Array.isArray(whole.result)) {
+    try {
+      return logsIn(whole.result, hashes, blockNumber);
+    } catch (error) {
+      if (!(error instanceof LpLedgerError)) throw error;
+    }
+  }
   const receipts: unknown[] = [];
   for (let i = 0; i < hashes.length; i += RECEIPTS_PER_REQUEST) {
     const some = hashes.slice(i, i + RECEIPTS_PER_REQUEST);
     const calls = some.map((hash) => ({ method: "eth_getTransactionReceipt", params: [hash] }));
     receipts.push(...(await rpc.batch(calls, signal)));
   }
-  return logsIn(receipts);
+  return logsIn(receipts, hashes, blockNumber);
 }
 
-function logsIn(receipts: readonly unknown[]): readonly unknown[] {
-  return receipts.flatMap((receipt) => {
-    const logs = (receipt as { logs?: unknown } | null)?.logs;
-    if (!Array.isArray(logs)) throw inconsistent("a receipt has no logs");
-    return logs as unknown[];
-  });
+function hashesOf(header: unknown, blockNumber: number): readonly string[] {
+  const { transactions } = header as { transactions?: unknown };
+  if (!Array.isArray(transactions)) throw inconsistent(`the header of block ${blockNumber} names no transactions`);
+  // Where they come whole, each has its hash.
+  return transactions.map((each: unknown) => String((each as { hash?: unknown } | null)?.hash ?? each));
+}
+
+/** Logs are numbered through the block, so that one that is missing leaves a hole, unless it is the last. */
+function logsIn(receipts: readonly unknown[], hashes: readonly string[], blockNumber: number): readonly unknown[] {
+  if (receipts.length !== hashes.length)
+    throw inconsistent(`block ${blockNumber} has ${hashes.length} transactions and ${receipts.length} receipts`);
+  const all: unknown[] = [];
+  for (const [i, receipt] of receipts.entries()) {
+    const { logs, transactionHash } = (receipt ?? {}) as { logs?: unknown; transactionHash?: unknown };
+    if (!Array.isArray(logs)) throw inconsistent(`a receipt of block ${blockNumber} has no logs`);
+    if (transactionHash !== undefined && transactionHash !== hashes[i])
+      throw inconsistent(`the receipts of block ${blockNumber} are not those of its transactions`);
+    for (const log of logs) {
+      const index = quantity((log as { logIndex?: unknown } | null)?.logIndex, "logIndex");
+      if (index !== all.length)
+        throw inconsistent(`the receipts of block ${blockNumber} have a log ${index} where log ${all.length} is due`);
+      all.push(log);
+    }
+  }
+  return all;
 }
