@@ -19,6 +19,7 @@ const logs = "src/chain/logs.ts";
 const node = "src/chain/node.ts";
 const pacer = "src/chain/pacer.ts";
 const ranges = "src/chain/ranges.ts";
+const repairFork = "src/daemon/repair-fork.ts";
 const redo = "src/daemon/redo.ts";
 const rpc = "src/chain/rpc.ts";
 const run = "src/daemon/run.ts";
@@ -59,7 +60,7 @@ export const MUTANTS: readonly Mutant[] = [
   { name: "a lower head is taken for a fork", file: verdict, from: `if (head.number < tip.number) return "behind";`, to: `if (head.number < tip.number) return "forked";`, test: "test/daemon/guard.test.ts" },
   { name: "a block that is missing is taken for a fork", file: fork, from: `if (at >= 0) throw new`, to: `if (false) throw new`, test: "test/daemon/single-checks.test.ts" },
   { name: "a fork below the final block is followed", file: fork, from: `if (shared && (final === null || common >= final.number)) return undefined;`, to: `return undefined;`, test: "test/daemon/guard.test.ts" },
-  { name: "an undo goes before its replacement is fetched", file: converge, from: `const ranges: Range[] = [];\n  let logs = 0;`, to: `keeper.store.write(() => keeper.store.undoAbove(common));\n  const ranges: Range[] = [];\n  let logs = 0;`, test: "test/daemon/guard.test.ts" },
+  { name: "an undo goes before its replacement is fetched", file: repairFork, from: `const ranges: Range[] = [];\n  let logs = 0;`, to: `keeper.store.write(() => keeper.store.undoAbove(common));\n  const ranges: Range[] = [];\n  let logs = 0;`, test: "test/daemon/guard.test.ts" },
   { name: "settling compares nothing", file: settle, from: `if (differing.length > 0) {`, to: `if (false) {`, test: "test/daemon/block-time.test.ts" },
   { name: "a second reading that falls short is believed", file: redo, from: `const { block: read, byReceipts } = await chain.confirm(hash, number, signal);`, to: `const byReceipts = true;\n    const read = range.blocks.find((each) => each.number === number) ?? { ...(await chain.confirm(hash, number, signal)).block, logs: [] };`, test: "test/daemon/settle.test.ts" },
   { name: "what is settled is settled beyond the final block", file: settle, from: `const to = Math.min(final, first.to);`, to: `const to = Math.min(tip.number, first.to);`, test: "test/daemon/block-time.test.ts" },
@@ -70,7 +71,7 @@ export const MUTANTS: readonly Mutant[] = [
   { name: "a day on which nobody knows what a share is worth counts zero", file: "src/core/value.ts", from: `value: isValued ? valueOfDay(programme, pool, tokenSeconds, priceOf) : null,`, to: `value: isValued ? valueOfDay(programme, pool, tokenSeconds, priceOf) : 0n,`, test: "test/daemon/single-checks.test.ts" },
   { name: "a repair need not reach the final block by one", file: redo, from: `(ranges.at(-1)?.end.number ?? 0) < final) return;`, to: `(ranges.at(-1)?.end.number ?? 0) <= final) return;`, test: "test/daemon/single-checks.test.ts" },
   { name: "time may run back", file: "src/daemon/range-order.ts", from: `if (firstSec < tip.timestampSec)`, to: `if (false)`, test: "test/daemon/guard.test.ts" },
-  { name: "a fork that reaches no further than what is shared is repaired", file: converge, from: `if (common >= goal || `, to: `if (common > goal || `, test: "test/daemon/single-checks.test.ts" },
+  { name: "a fork that reaches no further than what is shared is repaired", file: repairFork, from: `if (common >= goal || `, to: `if (common > goal || `, test: "test/daemon/single-checks.test.ts" },
   { name: "a final block is stored whatever the next look sees there", file: converge, from: `sight.atPending?.hash === pending.hash ? pending`, to: `sight.atPending !== undefined ? pending`, test: "test/daemon/single-checks.test.ts" },
   { name: "a depth overrules a node that fell silent about finality", file: converge, from: `atFallbackDepth: silent ? null : atFallbackDepth`, to: `atFallbackDepth`, test: "test/daemon/guard.test.ts" },
   { name: "settling goes on after a redo", file: settle, from: `if (redone) return "more"; // And compared again.`, to: `if (redone) continue;`, test: "test/daemon/single-checks.test.ts" },
@@ -109,7 +110,7 @@ export const MUTANTS: readonly Mutant[] = [
   { name: "an endpoint that was left alone agrees to nothing", file: endpoints, from: `new Set([...well, ...this.#all])`, to: `new Set([...well])`, test: "test/daemon/time-disputes.test.ts" },
   { name: "a node whose times run back is not left", file: converge, from: `if (error instanceof LpLedgerError && error.code === "TIME_RUNS_BACK") chain`, to: `if (false as boolean) chain`, test: "test/daemon/time-disputes.test.ts" },
   { name: "what is read again for a wrong time is taken at the node's word", file: "src/daemon/disputed-time.ts", from: `if (end?.hash !== hash || end.timestampSec !== agreed)`, to: `if (end === undefined)`, test: "test/daemon/time-disputes.test.ts" },
-  { name: "the time of what a fork shares with ours is not compared", file: converge, from: `const again = await retimedShared(keeper, chain, common, ranges[0], signal);`, to: `const again = undefined as Retimed | undefined;`, test: "test/daemon/block-time.test.ts" },
+  { name: "the time of what a fork shares with ours is not compared", file: repairFork, from: `const again = await retimedShared(keeper, chain, common, ranges[0], signal);`, to: `const again = undefined as Retimed | undefined;`, test: "test/daemon/block-time.test.ts" },
   { name: "a time may be ahead of the clock", file: "src/chain/header-check.ts", from: `if (timestampSec <= latest) return;`, to: `return;`, test: "test/daemon/single-checks.test.ts" },
   { name: "the tip's time is not compared", file: converge, from: `const isDisputed = atTip?.hash === tip.hash && atTip.timestampSec !== tip.timestampSec;`, to: `const isDisputed = false as boolean && atTip?.hash === tip.hash;`, test: "test/daemon/block-time.test.ts" },
   { name: "days closed ahead of a block that did not come stay closed", file: bookkeeper, from: `if (!this.days.isAheadOfAnother(range?.end.hash)) return;`, to: `return;`, test: "test/daemon/block-time.test.ts" },
@@ -186,4 +187,5 @@ export const MUTANTS: readonly Mutant[] = [
   { name: "no repair stops a pool", file: redo, from: `const other = quarantine === true ? again : undefined;`, to: `const other = undefined;`, test: "test/daemon/quarantine.test.ts" },
   { name: "a repair stops a pool by one reading", file: "src/daemon/quarantine.ts", from: `if (!isSame(first.found, second.found)) throw second.error;`, to: "", test: "test/daemon/quarantine.test.ts" },
   { name: "a pool that is fetched again leaves the prices of its old history", file: "src/daemon/add-pools.ts", from: `forgetPricesOf(store, withDiscovered(store, whole), again);`, to: "", test: "test/daemon/pool-refetch.test.ts" },
+  { name: "a deep fork that was accepted is followed whichever chain is read", file: repairFork, from: `if (accepted !== undefined) requireFinal(keeper, chain, each, accepted);`, to: "", test: "test/daemon/guard.test.ts" },
 ];

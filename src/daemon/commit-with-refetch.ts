@@ -2,7 +2,9 @@ import type { Range, RangeBounds } from "../core/chain.ts";
 import { type Finding, findingOf, invariant, LpLedgerError } from "../core/errors.ts";
 import type { Bookkeeper, Committed, TakenFork } from "./bookkeeper.ts";
 import type { ChainPort } from "./chain-port.ts";
+import { storedFinal } from "./fork.ts";
 import { commitStopping } from "./quarantine.ts";
+import { cutAtFinal } from "./refetch.ts";
 import { recheck } from "./settle.ts";
 
 /**
@@ -30,7 +32,7 @@ export async function commitWithRefetch(
   const reads = [
     async () => ranges,
     async () => await refetchBlock(chain, ranges, findingOf(broken.at(-1)), signal),
-    async () => await refetchRanges(chain, ranges, bounds, signal),
+    async () => await refetchRanges(keeper, chain, ranges, bounds, signal),
   ];
   const broken: LpLedgerError[] = [];
   let seen = ranges;
@@ -98,6 +100,7 @@ async function refetchBlock(
 }
 
 async function refetchRanges(
+  keeper: Bookkeeper,
   chain: ChainPort,
   ranges: readonly Range[],
   bounds: RangeBounds,
@@ -106,7 +109,8 @@ async function refetchRanges(
   const [first, last] = [ranges[0], ranges.at(-1)];
   if (first === undefined || last === undefined) return ranges;
   const again: Range[] = [];
-  for await (const range of chain.ranges(first.from, last.end.number, bounds, signal, { form: "other" }))
-    again.push(range);
+  const final = storedFinal(keeper)?.number ?? first.from - 1;
+  for (const [from, to] of cutAtFinal(first.from - 1, last.end.number, final))
+    for await (const range of chain.ranges(from, to, bounds, signal, { form: "other" })) again.push(range);
   return again;
 }

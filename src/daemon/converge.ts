@@ -7,10 +7,10 @@ import type { Bookkeeper, Committed } from "./bookkeeper.ts";
 import type { ChainPort } from "./chain-port.ts";
 import { commitWithRefetch } from "./commit-with-refetch.ts";
 import { cutByDays } from "./cut-by-days.ts";
-import { type Retimed, retimed } from "./disputed-time.ts";
-import { commonBlock, refuseDeep, storedFinal } from "./fork.ts";
+import { retimed } from "./disputed-time.ts";
+import { storedFinal } from "./fork.ts";
 import { commitReplacing } from "./quarantine.ts";
-import { beginSecOf } from "./range-order.ts";
+import { repairFork } from "./repair-fork.ts";
 import { type SettleOptions, type Settling, settle } from "./settle.ts";
 import { together } from "./together.ts";
 
@@ -47,7 +47,6 @@ export interface ConvergeOptions {
 const DAYS_MAX = 31;
 const never = async (): Promise<void> => {};
 const FOLLOW_RANGES_MAX = 100;
-const REPLACEMENT_LOGS_MAX = 50_000;
 
 /**
  * One step towards the head: look, judge, then follow, repair or wait. Safe to repeat after a crash anywhere in it,
@@ -136,7 +135,11 @@ async function step(
       ? [sight.atTip]
       : await chain.blocksAt([reachable.number], signal);
   const verdict = judge({ tip, head, reachable, there });
-  if (verdict === "forked") await repair(keeper, chain, sight, signal, options);
+  if (verdict === "forked")
+    await repairFork(keeper, chain, { head: head.number, goal, bounds: boundsOf(keeper, sight) }, signal, {
+      ...options,
+      onCommit: onCommitted,
+    });
   const { atTip } = sight;
   const isDisputed = atTip?.hash === tip.hash && atTip.timestampSec !== tip.timestampSec;
   if (isDisputed) {
@@ -242,56 +245,4 @@ function keepFinal(keeper: Bookkeeper, sight: Look): number | null {
   const newer = finalOf(final ?? before, sight);
   keeper.pendingFinal = newer === null ? undefined : { ...newer, source: sight.tagged === null ? "depth" : "tag" };
   return final?.number ?? before?.number ?? null;
-}
-
-/** What replaces ours may run back before the last block that both share: then the time of that one was wrong when it was read. */
-async function retimedShared(
-  keeper: Bookkeeper,
-  chain: ChainPort,
-  common: number,
-  first: Range | undefined,
-  signal: AbortSignal,
-): Promise<Retimed | undefined> {
-  const ours = keeper.store.blocks.at(common);
-  if (ours === undefined || first === undefined || beginSecOf(first) >= ours.timestampSec) return undefined;
-  const [there = null] = await chain.blocksAt([common], signal);
-  if (there?.hash !== ours.hash || there.timestampSec === ours.timestampSec) return undefined;
-  return await retimed(keeper, chain, ours, there, signal);
-}
-
-/** Undoes a fork to its root and commits the replacement: fetched first, then undone and redone in one transaction. */
-async function repair(
-  keeper: Bookkeeper,
-  chain: ChainPort,
-  sight: Look,
-  signal: AbortSignal,
-  options: ConvergeOptions,
-): Promise<void> {
-  const start = startBlockOf(keeper.programme);
-  const shared = await commonBlock(keeper, chain, sight.head.number, signal);
-  const common = shared ?? start - 1;
-  const acceptedFinal = await refuseDeep(keeper, chain, { common, shared: shared !== undefined }, signal, options);
-  const goal = Math.min(sight.head.number, options.until ?? sight.head.number);
-  // The chain came back while we searched, or it is shorter now than what it shares with ours: nothing replaces ours.
-  if (common >= goal || common === keeper.store.blocks.tip()?.number)
-    throw new LpLedgerError("transient", "CHAIN_MOVED", `the fork after block ${common} was gone when it was read`);
-  const ranges: Range[] = [];
-  let logs = 0;
-  const bounds = boundsOf(keeper, sight);
-  for await (const range of chain.ranges(common + 1, goal, bounds, signal)) {
-    ranges.push(range);
-    logs += range.blocks.reduce((sum, block) => sum + block.logs.length, 0);
-    if (logs > REPLACEMENT_LOGS_MAX) break;
-  }
-  const fork = { common, finalHash: acceptedFinal };
-  const accepted = acceptedFinal === undefined ? undefined : fork;
-  const again = await retimedShared(keeper, chain, common, ranges[0], signal);
-  const attempt = (each: readonly Range[]): Committed =>
-    again === undefined
-      ? keeper.replace(common, each, acceptedFinal)
-      : keeper.redo(again.above, [...again.ranges, ...each], again.repairs, fork);
-  const { quarantine } = options;
-  const onCommit = (each: Committed): void => options.onCommit?.(each, sight.head.number);
-  const how = { accepted, quarantine, onCommit, below: again?.ranges };
-  onCommit(await commitWithRefetch(keeper, chain, bounds, ranges, common, signal, attempt, how));
 }

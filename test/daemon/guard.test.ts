@@ -7,6 +7,7 @@ import { converge } from "../../src/daemon/converge.ts";
 import { requireChain } from "../../src/daemon/identity.ts";
 import { FakeChain } from "../support/fake-chain.ts";
 import { openPositions, TestLedger, testProgramme } from "../support/ledger.ts";
+import { chainPort } from "../support/port.ts";
 import { sharedFile } from "../support/shared.ts";
 import { worldProgramme } from "../support/world.ts";
 
@@ -210,6 +211,37 @@ describe("the guard", () => {
     expect(ledger.store.config.get("final_hash")).toBe(chain.blocks[6]?.hash);
     for (let i = 0; i < 2; i++) await ledger.step();
     expect(ledger.store.config.get("final_block")).toBe(7);
+  });
+
+  it("does not take over the chain that was left by the operator's word for the new one", async () => {
+    const chain = new FakeChain();
+    const programme = testProgramme({ finality: { fallbackDepth: 2, minDepth: 0 } });
+    // Of two nodes behind one URL, one still shows the old chain to whoever asks for logs.
+    let torn = false;
+    const left = [...new FakeChain().blocks];
+    const port = chainPort(async (url, init) => {
+      if (!torn || !String(init.body).includes("eth_getLogs")) return await chain.fetch(url, init);
+      const now = [...chain.blocks];
+      chain.show(left);
+      try {
+        return await chain.fetch(url, init);
+      } finally {
+        chain.show(now);
+      }
+    }, programme);
+    const ledger = await following(chain, old, { programme, chain: port });
+    for (let i = 0; i < 2; i++) await ledger.step();
+    left.splice(0, left.length, ...chain.blocks);
+    const before = ledger.dump();
+    chain.follow("a b c x y z w v u");
+    expect(await codeOf(ledger.step())).toBe("DEEP_REORG");
+    torn = true;
+    const acceptDeepReorg = toHash(chain.blocks[4]?.hash);
+    for (let i = 0; i < 3; i++) expect(await codeOf(ledger.step({ acceptDeepReorg }))).not.toBe("DEEP_REORG");
+    expect(ledger.dump()).toBe(before);
+    torn = false;
+    await ledger.step({ acceptDeepReorg });
+    await expectStraight(ledger, chain);
   });
 
   it("reads twice again, on the new chain, what was settled above an accepted deep fork", async () => {
