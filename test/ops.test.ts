@@ -57,6 +57,6 @@ describe("what is there for operations", () => {
   });
 
   it("has a unit that restarts on nothing that needs a person", () => {
-    expect(read("lp-ledger.service")).toContain("RestartPreventExitStatus=64 70 76 78");
+    expect(read("lp-ledger.service")).toContain("RestartPreventExitStatus=64 70 72 76 78");
   });
 });

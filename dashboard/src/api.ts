@@ -44,6 +44,7 @@ export interface Status {
   readonly daysClosed: number;
   readonly lastReorg: { readonly commonBlock: number; readonly depth: number; readonly observedAt: string } | null;
   readonly halted: { readonly code: string; readonly message: string } | null;
+  readonly silent: { readonly since: string; readonly why: string } | null;
   readonly endpoints: readonly {
     readonly id: string;
     readonly used: boolean;

@@ -16,6 +16,11 @@ export function Operator({ pulse }: { readonly pulse: number }) {
                 Halted: {data.halted.message}
               </p>
             )}
+            {data.silent === null ? null : (
+              <p class="error" role="alert">
+                No node answers; the last one did {ago(data.silent.since)}: {data.silent.why}
+              </p>
+            )}
             {data.quarantines.map(({ pool, wrapper, firstDay, finding }) => (
               <p class="error" role="alert" key={`${pool} ${wrapper}`}>
                 {wrapper === null ? `Pool ${pool}` : `The wrapper ${wrapper} of pool ${pool}`} is in quarantine since{" "}

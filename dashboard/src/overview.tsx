@@ -71,7 +71,7 @@ function useTimeLeft(tip: number | undefined, behind: number): string {
 }
 
 function Sync({ status }: { readonly status: Status }) {
-  const { tip, halted, lastReorg, endpoints } = status;
+  const { tip, halted, silent, lastReorg, endpoints } = status;
   const head = Math.max(tip?.number ?? 0, ...endpoints.map((each) => each.head ?? 0));
   const behind = tip === null ? null : head - tip.number;
   const timeLeft = useTimeLeft(tip?.number, behind ?? 0);
@@ -80,6 +80,8 @@ function Sync({ status }: { readonly status: Status }) {
       <Card name="Ledger">
         {halted !== null ? (
           <span class="bad">halted</span>
+        ) : silent !== null ? (
+          <span class="bad">no node answers</span>
         ) : tip === null ? (
           "waiting for the first block"
         ) : behind === 0 ? (

@@ -50,7 +50,7 @@ export class FollowedChain {
     const watch = new Watch(filter, factories.size > 0 ? created : undefined);
     const headers = new HeaderCheck({
       chainId: programme.chainId,
-      nowMs: () => clock.nowMs(),
+      nowMs: () => clock.wallMs(),
       clockDriftSec: options.clockDriftSec ?? CLOCK_DRIFT_SEC,
       hasRecomputed: () => options.expected?.().recomputes === true,
       onUnauthenticated: (id, why) => options.onUnauthenticated?.(id, why),

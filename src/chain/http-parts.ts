@@ -17,7 +17,7 @@ export function requestOf(text: string): { readonly url: string; readonly header
 export function retryAfterMs(response: HttpAnswer, clock: Clock): number | undefined {
   const text = response.headers.get("retry-after");
   if (text === null) return undefined;
-  const ms = /^\d+$/.test(text) ? Number(text) * 1000 : Date.parse(text) - clock.nowMs();
+  const ms = /^\d+$/.test(text) ? Number(text) * 1000 : Date.parse(text) - clock.wallMs();
   return Number.isFinite(ms) && ms > 0 ? ms : undefined;
 }
 

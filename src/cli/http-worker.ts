@@ -24,7 +24,7 @@ export interface HttpWorkerData {
   readonly corsOrigins: readonly string[];
   readonly limits: ReadyLimits;
   readonly dashboard: string;
-  /** Milliseconds since 1970 at which the answer in work was begun; 0 while none is. */
+  /** By the steady clock, when the answer in work was begun; 0 while none is. */
   readonly busySince: BigInt64Array;
 }
 
@@ -59,7 +59,7 @@ const app = createApp(store, () => withDiscovered(store, data.programme), {
   counters: () => counters,
   onError: (error) => parentPort?.postMessage({ problem: error.stack ?? error.message }),
   busy: (run) => {
-    Atomics.store(data.busySince, 0, BigInt(Date.now()));
+    Atomics.store(data.busySince, 0, BigInt(systemClock.nowMs()));
     try {
       return run();
     } finally {

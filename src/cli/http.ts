@@ -6,6 +6,7 @@ import type { Programme } from "../core/programme.ts";
 import type { DaemonCounters } from "../http/metrics.ts";
 import type { Settings } from "../settings.ts";
 import type { HttpWorkerData } from "./http-worker.ts";
+import { systemClock } from "./platform.ts";
 
 /** How long one answer may take; then the thread is ended and begun again. The indexer does not notice. */
 const ANSWER_MS_MAX = 5_000;
@@ -81,7 +82,7 @@ export class HttpThread {
 
   #begin(): Promise<void> {
     Atomics.store(this.#data.busySince, 0, 0n);
-    this.#begunMs = Date.now();
+    this.#begunMs = systemClock.nowMs();
     const worker = new Worker(this.#script, { workerData: { ...this.#data, port: this.#port } });
     this.#worker = worker;
     return new Promise((resolve, reject) => {
@@ -107,7 +108,7 @@ export class HttpThread {
 
   #watch(): void {
     const since = Number(Atomics.load(this.#data.busySince, 0));
-    if (since === 0 || Date.now() - since < ANSWER_MS_MAX) return;
+    if (since === 0 || systemClock.nowMs() - since < ANSWER_MS_MAX) return;
     this.#again(`an answer took more than ${ANSWER_MS_MAX} ms`);
   }
 
@@ -117,7 +118,7 @@ export class HttpThread {
     if (this.#closed || old === undefined) return;
     this.#worker = undefined;
     Atomics.store(this.#data.busySince, 0, 0n);
-    this.#failures = Date.now() - this.#begunMs > HEALTHY_MS ? 0 : this.#failures + 1;
+    this.#failures = systemClock.nowMs() - this.#begunMs > HEALTHY_MS ? 0 : this.#failures + 1;
     const waitMs = this.#failures === 0 ? 0 : Math.min(RESTART_MS_MAX, RESTART_MS_MIN * 2 ** this.#failures);
     this.#told.onRestart(reason, waitMs);
     void old.terminate();

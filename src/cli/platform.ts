@@ -4,9 +4,10 @@ import type { Clock, LogBlock } from "../core/chain.ts";
 import { contentOf } from "../core/content.ts";
 import type { Sha256 } from "../core/digest.ts";
 
-/** The machine's clock and timers. */
+/** The machine's clocks and timers; its steady one is the same in every thread. */
 export const systemClock: Clock = {
-  nowMs: () => Date.now(),
+  nowMs: () => Number(process.hrtime.bigint() / 1_000_000n),
+  wallMs: () => Date.now(),
   sleep: (ms, signal) =>
     new Promise((resolve, reject) => {
       if (signal.aborted) {

@@ -26,6 +26,7 @@ import { inspectElsewhere } from "./inspect-elsewhere.ts";
 import { keepHeapSmall, sha256, systemClock } from "./platform.ts";
 import { Progress } from "./progress.ts";
 import { settlePatience } from "./settle-patience.ts";
+import { stopOnSignal } from "./stop-on-signal.ts";
 import { type Follow, takeUp } from "./take-up.ts";
 import { type Traffic, trafficOf } from "./traffic.ts";
 import {
@@ -40,7 +41,7 @@ import {
   type Io,
   operatorSettingsOf,
   rpcsOf,
-  withWriter,
+  withNewOrOld,
 } from "./wiring.ts";
 
 export interface StartOptions extends CommonOptions {
@@ -50,7 +51,6 @@ export interface StartOptions extends CommonOptions {
 
 /** Settling looks at the head after so many ranges. */
 const SETTLE_RANGES_MAX = 50;
-const GRACE_MS = 10_000;
 const TELL_EVERY_MS = 1_000;
 
 /** Follows the chain until it is told to stop, or with `--once` until the head is reached. */
@@ -70,7 +70,7 @@ export async function start(io: Io, options: StartOptions): Promise<void> {
   const thread = worker && new ChainThread(settings, worker);
   let http: HttpThread | undefined;
   try {
-    await withWriter(settings, async (store) => {
+    await withNewOrOld(settings, async (store) => {
       http = options.once === true ? undefined : await startHttp(settings, programme, log);
       let switches = 0;
       const progress = new Progress(io, log, systemClock);
@@ -129,7 +129,7 @@ export async function start(io: Io, options: StartOptions): Promise<void> {
         lookup.tick(stop.signal);
       };
       const patience = settlePatience(systemClock);
-      const follow = (keeper: Bookkeeper, pools: Programme, more: Partial<RunOptions>): Promise<void> => {
+      const follow = (keeper: Bookkeeper, pools: Programme, more: Partial<RunOptions>): ReturnType<typeof run> => {
         const told: EndpointsTold = {
           onSwitch: (from, to, reason) => {
             switches += 1;
@@ -170,6 +170,7 @@ export async function start(io: Io, options: StartOptions): Promise<void> {
           },
           ...(options.acceptDeepReorg === undefined ? {} : { acceptDeepReorg: toHash(options.acceptDeepReorg) }),
           ...more,
+          requireLedger: () => store.file.requireThere(),
           onLook: () => record.keep(),
           rest: (ms, signal) => hints.rest(ms, signal),
           stallMs: () => operatorSettingsOf(settings, store).stallMs,
@@ -179,8 +180,10 @@ export async function start(io: Io, options: StartOptions): Promise<void> {
         { chainId: programme.chainId, pools: programme.pools.length, tip: store.blocks.tip()?.number },
         "starting",
       );
-      const followTo: Follow = (keeper, pools, until) =>
-        follow(keeper, pools, { once: true, ...(until === undefined ? {} : { until }) });
+      const followTo: Follow = async (keeper, pools, until) => {
+        await follow(keeper, pools, { once: true, ...(until === undefined ? {} : { until }) });
+      };
+      let ended = "stopped";
       operatorSettingsOf(settings, store); // A setting that cannot be is told before anything begins.
       const reader = new ContractReader((await answering(rpcs, settings, programme, stop.signal)).rpc);
       try {
@@ -194,7 +197,7 @@ export async function start(io: Io, options: StartOptions): Promise<void> {
         await warnOfFeeds(reader, programme, log, stop.signal);
         if (!stop.signal.aborted) {
           const keeper = new Bookkeeper(store, programme, sha256);
-          await follow(keeper, programme, {
+          ended = await follow(keeper, programme, {
             onCommit: (committed, head) => {
               progress.committed(committed, head);
               care(false);
@@ -214,6 +217,10 @@ export async function start(io: Io, options: StartOptions): Promise<void> {
         await Promise.all([backups.settled(), sampling.settled(), lookup.settled()]);
       }
       progress.end();
+      if (options.once === true && ended === "stopped")
+        throw new LpLedgerError("transient", "STOPPED", "it was stopped before the head was reached", {
+          hint: "start it again: nothing is lost, the ledger goes on from its last commit",
+        });
       log.info(
         {
           tip: store.blocks.tip()?.number,
@@ -245,7 +252,8 @@ async function servedUntilSignal(
   { http, store, log }: { readonly http: HttpThread | undefined; readonly store: Store; readonly log: Logger },
   signal: AbortSignal,
 ): Promise<void> {
-  const halted = error instanceof LpLedgerError && error.kind === "invariant";
+  // Where the file is gone there is nothing to serve.
+  const halted = error instanceof LpLedgerError && error.kind === "invariant" && error.code !== "FILE_GONE";
   const deep = error instanceof LpLedgerError && error.exitCode === 76;
   if (http === undefined || signal.aborted || !(halted || deep)) return;
   const { code, message } = error;
@@ -270,24 +278,4 @@ function scheduleOf(store: Store, settings: Settings, log: Logger): ScheduledBac
     inspect: (path: string, signal: AbortSignal) => inspectElsewhere(path, signal),
   };
   return new ScheduledBackups(store, where, schedule, systemClock);
-}
-
-/** The first signal ends gracefully within a bound, the second at once. */
-function stopOnSignal(io: Io): { readonly signal: AbortSignal; abort(): void; end(): void } {
-  const controller = new AbortController();
-  let timer: NodeJS.Timeout | undefined;
-  const unlisten = io.onSignal((name) => {
-    if (controller.signal.aborted) io.exit(130);
-    io.talk(`${name}: ending after the commit in progress, within ${GRACE_MS / 1000} s; once more ends at once\n`);
-    timer = setTimeout(() => io.exit(75), GRACE_MS);
-    controller.abort();
-  });
-  return {
-    signal: controller.signal,
-    abort: () => controller.abort(),
-    end: () => {
-      unlisten();
-      clearTimeout(timer);
-    },
-  };
 }

@@ -50,7 +50,7 @@ function textOf({ tip, lastReorg: reorg, findings, ...facts }: Facts): string {
     `reorgs          ${facts.reorgs}${last}`,
     ...facts.endpoints.map(endpointLine),
     ...facts.largeHolders.map(holderLine),
-    `state           ${facts.halted === null ? "ok" : `HALTED: ${facts.halted.message}`}`,
+    `state           ${stateText({ findings, ...facts })}`,
     ...facts.ordered.map((each) => `ordered         ${orderText(each)}`),
     ...findings.map(
       (each) =>
@@ -59,6 +59,28 @@ function textOf({ tip, lastReorg: reorg, findings, ...facts }: Facts): string {
   ];
   return `${lines.join("\n")}\n`;
 }
+
+/** One line of how it does: `ok` where nothing is wrong that anybody knows of. */
+function stateText({
+  halted,
+  silent,
+  findings,
+  quarantines,
+  endpoints,
+}: Pick<Facts, "halted" | "silent" | "findings" | "quarantines" | "endpoints">): string {
+  if (halted !== null) return `HALTED: ${halted.message}`;
+  const wrong = [
+    ...(silent === null ? [] : [`nothing can be read of any node since ${silent.since}: ${silent.why}`]),
+    ...(silent === null && endpoints.length > 0 && !endpoints.some(({ healthy }) => healthy)
+      ? ["no endpoint does well"]
+      : []),
+    ...(quarantines.length === 0 ? [] : [`${counted(quarantines.length, "quarantine")}, all else goes on`]),
+    ...(findings.length === 0 ? [] : [`${counted(findings.length, "finding")} open`]),
+  ];
+  return wrong.length === 0 ? "ok" : `NOT WELL: ${wrong.join("; ")}`;
+}
+
+const counted = (count: number, what: string): string => `${count} ${what}${count === 1 ? "" : "s"}`;
 
 function settledText({
   settled,
@@ -110,7 +132,7 @@ function requireFresh(maxAge: number, { tip, halted, findings }: Facts): void {
       `the ledger is halted: ${halted?.message ?? "an identity does not hold"}`,
     );
   }
-  const ageSec = tip === null ? null : Math.round((systemClock.nowMs() - Date.parse(tip.processedAt)) / 1000);
+  const ageSec = tip === null ? null : Math.round((systemClock.wallMs() - Date.parse(tip.processedAt)) / 1000);
   if (ageSec !== null && ageSec <= maxAge) return;
   const what = ageSec === null ? "nothing was ever committed" : `the last commit was ${ageSec} s ago`;
   throw new LpLedgerError("transient", "STALE", `${what}; at most ${maxAge} s are allowed`, {

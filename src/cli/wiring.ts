@@ -15,7 +15,7 @@ import { withDiscovered } from "../daemon/followed.ts";
 import type { BackupPlan } from "../daemon/scheduled-backups.ts";
 import { type OperatorSettings, operatorSettings, readSettings, type Settings } from "../settings.ts";
 import type { BackupFolder } from "../store/backup.ts";
-import { type OpenDatabase, openForOperator, openForReading, openForWriting } from "../store/open.ts";
+import { type OpenDatabase, openForOperator, openForReading, openForWriting, requireDatabase } from "../store/open.ts";
 import { Store } from "../store/store.ts";
 import { fileSystemType, requireSafeFileSystem } from "../store/upkeep.ts";
 import { endpointsOf, followedChain } from "./following.ts";
@@ -67,12 +67,18 @@ export function backupsOf(settings: Settings): BackupFolder {
   return {
     folder: settings.backupFolder,
     sha256,
-    nowIso: () => isoOf(Math.floor(systemClock.nowMs() / 1000)),
+    nowIso: () => isoOf(Math.floor(systemClock.wallMs() / 1000)),
   };
 }
 
-/** Opens the ledger for writing, gives it to `use`, and closes it whatever happens. */
+/** Opens the ledger for writing, gives it to `use`, and closes it whatever happens. @throws NO_DATABASE where there is none */
 export async function withWriter<T>(settings: Settings, use: (store: Store) => Promise<T>): Promise<T> {
+  requireDatabase(settings.databasePath);
+  return await withNewOrOld(settings, use);
+}
+
+/** The same, and makes a ledger where there is none: only a start does. */
+export async function withNewOrOld<T>(settings: Settings, use: (store: Store) => Promise<T>): Promise<T> {
   if (!settings.allowUnsafeFileSystem && existsSync(dirname(settings.databasePath))) {
     requireSafeFileSystem(settings.databasePath, fileSystemType);
   }

@@ -104,7 +104,10 @@ export interface Asking {
 
 /** Time as a value, so that tests can own it. */
 export interface Clock {
+  /** Milliseconds that only ever run on, from an arbitrary moment: what intervals, rates and patience are counted in. */
   nowMs(): number;
+  /** Milliseconds since 1970 as the machine's clock says, which may be set back: what is written down, and compared with times of blocks. */
+  wallMs(): number;
   /** Resolves after `ms`, rejects at once when the signal aborts. */
   sleep(ms: number, signal: AbortSignal): Promise<void>;
   /** A signal that aborts after `ms`, and a way to drop the timer. */

@@ -1,6 +1,9 @@
 import type { Clock } from "../core/chain.ts";
+import { isoOf } from "../core/day.ts";
 import { LpLedgerError } from "../core/errors.ts";
 import { startBlockOf } from "../core/programme.ts";
+import { EXIT_DISK_FULL } from "../store/failures.ts";
+import type { Store } from "../store/store.ts";
 import type { Bookkeeper } from "./bookkeeper.ts";
 import type { ChainPort } from "./chain-port.ts";
 import { type ConvergeOptions, converge, type Step } from "./converge.ts";
@@ -21,6 +24,8 @@ export interface RunOptions extends ConvergeOptions {
   /** Return at the first step that finds nothing left to follow. */
   readonly once: boolean;
   onStep?(step: Step): void;
+  /** Before each look: throws where the ledger cannot go on, whatever the chain says. */
+  requireLedger?(): void;
   /** After each look at the chain, whatever it brought. */
   onLook?(): void;
   /** Days got their values late, from prices that were brought in. */
@@ -39,17 +44,19 @@ const ENDINGS: ReadonlySet<string> = new Set([STALLED, UNSETTLED, "CHAIN_THREAD"
 /** A next range is nearly always there: a backfill reads ahead. */
 const SOON_MS = 20;
 const SETTLE_AGAIN_MS = 60_000;
+/** A node that is silent for so long is told of. */
+const SILENT_AFTER_MS = 30_000;
 /** Also after a look that took long: so much of the interval is rested. */
 const REST_SHARE_MIN = 0.5;
 
-/** Follows the chain until the signal aborts, or, with `once`, until the head is reached. */
+/** Follows the chain until the signal aborts, or, with `once`, until the head is reached. @returns which of both it was */
 export async function run(
   keeper: Bookkeeper,
   chain: ChainPort,
   clock: Clock,
   signal: AbortSignal,
   options: RunOptions,
-): Promise<void> {
+): Promise<"stopped" | "reached"> {
   let identified = false;
   let failures = 0;
   let looksAtHead = 0;
@@ -59,9 +66,11 @@ export async function run(
   const rates = new ShareRates(keeper.store, clock);
   const { settle: settles, ...others } = options;
   const settling = new SettlingRests(settles);
+  const silence = new Silence(keeper.store);
   const watchdog = new Watchdog(chain, clock, options.stallMs?.() ?? Number.POSITIVE_INFINITY);
   while (!signal.aborted) {
     const lookedMs = clock.nowMs();
+    options.requireLedger?.();
     try {
       if (!identified) await requireChain(keeper, chain, signal);
       identified = true;
@@ -82,6 +91,7 @@ export async function run(
       failures = 0;
       lastSuccessMs = clock.nowMs();
       clearHalt(keeper, step);
+      silence.ended();
       watchdog.look(step, keeper.store.blocks.tip()?.number);
       options.onLook?.();
       if (!step.more) await readRates(rates, keeper, chain, signal);
@@ -97,7 +107,7 @@ export async function run(
       if (isThere && step.settling === "done" && !step.finalPending) looksAtHead += 1;
       wasSound = isSound;
       // The second look at the head is what finds out how much of the ledger is final.
-      if (options.once && looksAtHead === 2) return;
+      if (options.once && looksAtHead === 2) return "reached";
       const isHurried = options.once && step.settling !== "waits";
       const goOn = step.settling === "more" || step.more || (isHurried && (looksAtHead === 1 || step.finalPending));
       if (step.verdict !== "forked" && !goOn) {
@@ -105,11 +115,14 @@ export async function run(
         await (options.rest?.(restMs, signal) ?? clock.sleep(restMs, signal));
       }
     } catch (error) {
-      if (signal.aborted) return;
+      if (signal.aborted) return "stopped";
       if (!(error instanceof LpLedgerError) || error.kind !== "transient" || ENDINGS.has(error.code)) throw error;
       const silentMs = clock.nowMs() - lastSuccessMs;
-      // A full disk is waited out however long it takes: nothing is lost, and readers are served.
-      if (silentMs >= options.giveUpMs() && error.code !== "DISK_FULL") throw gaveUp(error, silentMs);
+      silence.lasts(silentMs, error);
+      // A full disk is waited out however long it takes, unless somebody waits for the end: nothing is lost, and readers are served.
+      const isBorne = error.code === "DISK_FULL" && !options.once;
+      if (silentMs >= options.giveUpMs() && !isBorne)
+        throw error.code === "DISK_FULL" ? error : gaveUp(error, silentMs);
       // Whatever answers next may be another chain behind the same URL.
       identified = false;
       const waitMs = backoffMs(failures);
@@ -119,6 +132,7 @@ export async function run(
       await clock.sleep(waitMs, signal).catch(() => {}); // The loop's condition sees the abort.
     }
   }
+  return "stopped";
 }
 
 function restMsOf(intervalMs: number, tookMs: number): number {
@@ -129,6 +143,34 @@ async function readRates(rates: ShareRates, keeper: Bookkeeper, chain: ChainPort
   if (chain.ask === undefined) return;
   const ask = chain.ask.bind(chain);
   await rates.tick(keeper.programme, { blocksAt: (...args) => chain.blocksAt(...args), ask }, signal);
+}
+
+/** Writes down that no node answers any more, and since when, for whoever asks how the ledger stands. */
+class Silence {
+  readonly #store: Store;
+
+  constructor(store: Store) {
+    this.#store = store;
+  }
+
+  lasts(silentMs: number, { message, code, exitCode }: LpLedgerError): void {
+    const isOfDisk = code === "BUSY" || exitCode === EXIT_DISK_FULL;
+    if (isOfDisk || silentMs < SILENT_AFTER_MS || this.#store.config.get("silent") != null) return;
+    this.#keep({ since: isoOf(Date.parse(this.#store.nowIso()) / 1000 - Math.round(silentMs / 1000)), why: message });
+  }
+
+  ended(): void {
+    if (this.#store.config.get("silent") != null) this.#keep(null);
+  }
+
+  #keep(silent: { readonly since: string; readonly why: string } | null): void {
+    try {
+      this.#store.write(() => this.#store.config.set("silent", silent, this.#store.nowIso()));
+    } catch (error) {
+      // A full disk is told of by itself.
+      if (!(error instanceof LpLedgerError) || error.kind !== "transient") throw error;
+    }
+  }
 }
 
 /** Settling that waits for another endpoint is tried again now and then: each try asks for all there is to settle next. */

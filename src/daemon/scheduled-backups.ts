@@ -43,7 +43,9 @@ export class ScheduledBackups {
     const ledgerId = store.config.get("ledger_id");
     const newest = listBackups(where.folder).find(({ manifest }) => manifest.ledgerId === ledgerId);
     this.#hasOne = newest !== undefined;
-    this.#lastMs = newest === undefined ? clock.nowMs() : Date.parse(newest.manifest.createdAt);
+    // Its age is that by the wall's clock; from then on the steady one counts.
+    const ageMs = newest === undefined ? 0 : Math.max(0, clock.wallMs() - Date.parse(newest.manifest.createdAt));
+    this.#lastMs = clock.nowMs() - ageMs;
   }
 
   /**

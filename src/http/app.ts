@@ -166,7 +166,7 @@ export function createApp(store: Store, programmeOf: () => Programme, options: A
   app.get("/ready", () =>
     answered(() => {
       const readiness = snapshot(() =>
-        readinessOf(factsOf(store, counted.now()), store.db.name, options.limits, options.clock.nowMs()),
+        readinessOf(factsOf(store, counted.now()), store.db.name, options.limits, options.clock.wallMs()),
       );
       return json(readiness, readiness.ready ? 200 : 503);
     }),
@@ -174,7 +174,7 @@ export function createApp(store: Store, programmeOf: () => Programme, options: A
   app.get("/metrics", () =>
     answered(async () => {
       const { limits, clock } = options;
-      const source = { store, limits, nowMs: clock.nowMs(), counters: options.counters(), http: counts };
+      const source = { store, limits, nowMs: clock.wallMs(), counters: options.counters(), http: counts };
       const text = await snapshot(() => metricsOf({ ...source, counts: counted.now() })).metrics();
       return new Response(text, { headers: { "content-type": "text/plain; version=0.0.4; charset=utf-8" } });
     }),

@@ -32,7 +32,7 @@ export function headOf({ endpoints, tip }: Pick<Facts, "endpoints" | "tip">): nu
 
 /** Whether the ledger can be relied on right now, and what is wrong or worth knowing. */
 export function readinessOf(facts: Facts, path: string, limits: ReadyLimits, nowMs: number): Readiness {
-  const { tip, halted, findings, quarantines, unpricedDays } = facts;
+  const { tip, halted, silent, fileGone, findings, quarantines, unpricedDays } = facts;
   const head = headOf(facts);
   const lagBlocks = tip === null || head === null ? null : head - tip.number;
   const sinceMs = (iso: string): number => Math.max(0, nowMs - Date.parse(iso));
@@ -42,6 +42,8 @@ export function readinessOf(facts: Facts, path: string, limits: ReadyLimits, now
   const problems: string[] = [];
   if (tip === null) problems.push("nothing was committed yet");
   if (halted !== null) problems.push(`halted: ${halted.message}`);
+  if (silent !== null) problems.push(`nothing can be read of any node since ${silent.since}: ${silent.why}`);
+  if (fileGone !== null) problems.push(fileGone);
   const denied = findings.filter(({ identity }) => identity === DENIED);
   if (findings.length > denied.length) problems.push(`${findings.length - denied.length} findings are open`);
   if (lagBlocks !== null && lagBlocks > limits.lagBlocksMax)

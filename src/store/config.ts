@@ -44,6 +44,8 @@ export interface ConfigValues {
     readonly headers?: "authentic" | "unauthenticated" | null;
     readonly lastError: string | null;
   }[];
+  /** Since when no node answers, and what the last one said; null while one does. */
+  readonly silent: { readonly since: string; readonly why: string } | null;
   /** Why the ledger stopped, while it is stopped. */
   readonly halted: { readonly code: string; readonly message: string } | null;
 }

@@ -27,6 +27,8 @@ export function factsOf(store: Store, counts: Counts = countAll(store.db)) {
     ...smallCounts(db),
     lastReorg: lastReorg(db) ?? null,
     halted: config.get("halted") ?? null,
+    fileGone: store.file.isThere ? null : store.file.what,
+    silent: config.get("silent") ?? null,
     endpoints: config.get("endpoints") ?? [],
     findings: store.openFindings(),
     quarantines,

@@ -10,6 +10,7 @@ export const EXIT_DISK_FULL = 74;
  * transaction back and may pass; a damaged file must never be written again.
  */
 export function translated(error: unknown, path: string): unknown {
+  if (isDriverFault(error)) return driverFault(error);
   const code = (error as { code?: unknown }).code;
   if (typeof code !== "string" || !code.startsWith("SQLITE_")) return error;
   const message = `${(error as Error).message} (${code})`;
@@ -41,6 +42,7 @@ export function translated(error: unknown, path: string): unknown {
 
 /** A file that SQLite cannot open or write, for a reason of the file system, which is asked for it. */
 export function cannotOpen(path: string, cause: unknown): LpLedgerError {
+  if (isDriverFault(cause)) return driverFault(cause);
   const folder = dirname(path);
   if (!existsSync(folder)) {
     return new LpLedgerError("usage", "CANNOT_OPEN", `cannot open the database ${path}: there is no folder ${folder}`, {
@@ -65,6 +67,21 @@ export function cannotOpen(path: string, cause: unknown): LpLedgerError {
   }
   return new LpLedgerError("usage", "CANNOT_OPEN", `cannot open the database ${path}: ${(cause as Error).message}`, {
     hint: "check that it is a file, and that this user may write there; nothing was written",
+  });
+}
+
+/** Of SQLite itself come codes of its own; all else that opening a database throws is of the module that holds it. */
+function isDriverFault(cause: unknown): boolean {
+  const { code, message = "" } = cause as { code?: unknown; message?: string };
+  return (
+    code === "ERR_DLOPEN_FAILED" || code === "MODULE_NOT_FOUND" || /bindings file|NODE_MODULE_VERSION/.test(message)
+  );
+}
+
+function driverFault(cause: unknown): LpLedgerError {
+  const [what] = (cause as Error).message.split("\n");
+  return new LpLedgerError("usage", "DRIVER", `the SQLite driver better-sqlite3 cannot be loaded: ${what}`, {
+    hint: `run npm rebuild better-sqlite3, or npm ci again: it must be built for this Node.js, ${process.version}; no database was touched`,
   });
 }
 

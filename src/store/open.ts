@@ -3,6 +3,7 @@ import Database from "better-sqlite3";
 import { LpLedgerError } from "../core/errors.ts";
 import { type BackupFolder, backupFromOutside } from "./backup.ts";
 import { cannotOpen, translated } from "./failures.ts";
+import { realPathOf, requireOneName } from "./file.ts";
 import { takeLock } from "./lock.ts";
 import { checkSchema, knownMigrations, migrate } from "./migrate.ts";
 import { finishRestore } from "./restore.ts";
@@ -20,7 +21,9 @@ export interface OpenDatabase {
  * Opens (and creates or migrates) a ledger for writing; holds the writer's lock until `close`. Before a migration a
  * verified backup is made in `backups`.
  */
-export function openForWriting(path: string, backups?: BackupFolder): OpenDatabase {
+export function openForWriting(named: string, backups?: BackupFolder): OpenDatabase {
+  const path = realPathOf(named);
+  requireOneName(path);
   const lock = takeLock(path);
   let db: Database.Database | undefined;
   try {
@@ -63,17 +66,22 @@ export function openForOperator(path: string): OpenDatabase {
   return openBeside(path, false);
 }
 
-function openBeside(path: string, readonly: boolean): OpenDatabase {
-  if (!existsSync(path)) {
-    throw new LpLedgerError("usage", "NO_DATABASE", `there is no database at ${path}`, {
-      hint: "run lp-ledger start first, or set DATABASE to the file you mean",
-    });
-  }
+/** @throws NO_DATABASE where there is none, nor one that is being restored */
+export function requireDatabase(path: string): void {
+  if (existsSync(path) || existsSync(`${path}.restore-pending`)) return;
+  throw new LpLedgerError("usage", "NO_DATABASE", `there is no database at ${path}`, {
+    hint: "run lp-ledger start first, or set DATABASE to the file you mean",
+  });
+}
+
+function openBeside(named: string, readonly: boolean): OpenDatabase {
+  const path = realPathOf(named);
   if (existsSync(`${path}.restore-pending`)) {
     throw new LpLedgerError("transient", "RESTORING", `a restore of ${path} was begun and not finished`, {
       hint: "wait for it, or run lp-ledger restore or start: either finishes it",
     });
   }
+  requireDatabase(path);
   const db = connect(path, readonly);
   try {
     const applied = checkSchema(db, path);

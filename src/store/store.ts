@@ -16,6 +16,7 @@ import { DaysTable } from "./days.ts";
 import { EventsTable } from "./events.ts";
 import { translated } from "./failures.ts";
 import { FeedsTable } from "./feeds.ts";
+import { OpenFile } from "./file.ts";
 import { FindingsTable } from "./findings.ts";
 import { HeldBackTable } from "./held-back.ts";
 import { KeptDaysTable } from "./kept-days.ts";
@@ -54,6 +55,7 @@ export class Store {
   readonly days: DaysTable;
   readonly balances: BalancesTable;
   readonly findings: FindingsTable;
+  readonly file: OpenFile;
   readonly contents: ContentsTable;
   readonly feeds: FeedsTable;
   readonly shareRates: ShareRatesTable;
@@ -91,6 +93,7 @@ export class Store {
     this.days = new DaysTable(db);
     this.balances = new BalancesTable(db);
     this.findings = new FindingsTable(db);
+    this.file = new OpenFile(db.name);
     this.contents = new ContentsTable(db);
     this.feeds = new FeedsTable(db);
     this.shareRates = new ShareRatesTable(db);
@@ -127,7 +130,7 @@ export class Store {
 
   /** Wall-clock time for the few columns that carry it. */
   nowIso(): string {
-    const sec = Math.floor(this.#clock.nowMs() / 1000);
+    const sec = Math.floor(this.#clock.wallMs() / 1000);
     if (sec !== this.#newest.sec) this.#newest = { sec, iso: isoOf(sec) };
     return this.#newest.iso;
   }

@@ -20,6 +20,9 @@ function movingClock(): Clock & { ms: number } {
     nowMs() {
       return this.ms;
     },
+    wallMs() {
+      return this.ms;
+    },
     async sleep(ms, stop) {
       stop.throwIfAborted();
       this.ms += ms;

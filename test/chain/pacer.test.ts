@@ -11,6 +11,10 @@ class Time implements Clock {
     return this.#nowMs;
   }
 
+  wallMs(): number {
+    return this.#nowMs;
+  }
+
   sleep(ms: number): Promise<void> {
     return new Promise((wake) => this.#sleepers.push({ at: this.#nowMs + ms, wake }));
   }

@@ -38,6 +38,67 @@ describe("the run", () => {
     expect(retried.length).toBeGreaterThan(5);
   });
 
+  it("writes down after half a minute that no node answers, until one does", async () => {
+    const chain = new FakeChain();
+    chain.grow(30, 9);
+    let isDown = false;
+    const fetch = flaky(chain, () => isDown);
+    const ledger = new TestLedger(fetch);
+    const [clock, stop] = [new OwnClock(), new AbortController()];
+    const said: unknown[] = [];
+    let looks = 0;
+    const running = run(ledger.keeper, ledger.chain, clock, stop.signal, {
+      ...OPTIONS,
+      once: false,
+      onLook: () => {
+        looks += 1;
+        isDown = looks > 3 && looks < 20;
+        said.push(ledger.store.config.get("silent") ?? null);
+        if (looks === 25) stop.abort();
+      },
+    });
+    expect(await running).toBe("stopped");
+    expect(said.slice(0, 4)).toEqual([null, null, null, null]);
+    expect(said[18]).toMatchObject({ why: expect.stringContaining("could not be reached (ECONNRESET)") });
+    expect(Date.parse((said[18] as { since: string }).since)).toBeLessThan(clock.wallMs());
+    expect(said.at(-1)).toBe(null);
+  });
+
+  it("counts intervals by a clock that nobody can set back", async () => {
+    const chain = new FakeChain();
+    chain.grow(30, 9);
+    const [clock, stop] = [new OwnClock(), new AbortController()];
+    // A day back at each look.
+    let looks = 0;
+    clock.wallMs = () => 1_800_000_000_000 - looks * 86_400_000;
+    const ledger = new TestLedger(chain.fetch);
+    await run(ledger.keeper, ledger.chain, clock, stop.signal, {
+      ...OPTIONS,
+      once: false,
+      onLook: () => {
+        looks += 1;
+        if (looks === 5) chain.grow(5, 10);
+        if (looks === 12) stop.abort();
+      },
+    });
+    expect(ledger.store.blocks.tip()?.number).toBe(35);
+    expect(clock.ms - 1_800_000_000_000).toBeLessThan(60_000);
+  });
+
+  it("ends where its ledger cannot go on, whatever the node says", async () => {
+    const chain = new FakeChain();
+    chain.grow(30, 9);
+    const ledger = new TestLedger(chain.fetch);
+    const gone = new LpLedgerError("invariant", "FILE_GONE", "the ledger's file is gone", { exitCode: 72 });
+    const running = run(ledger.keeper, ledger.chain, new OwnClock(), signal, {
+      ...OPTIONS,
+      requireLedger: () => {
+        if (ledger.store.blocks.tip() !== undefined) throw gone;
+      },
+    });
+    await expect(running).rejects.toBe(gone);
+  });
+
   it("goes on through answers that are none, asking again", async () => {
     const chain = new FakeChain();
     chain.grow(120, 9);
@@ -191,7 +252,7 @@ describe("the run", () => {
       once: false,
       onStep: () => setImmediate(() => stop.abort()),
     });
-    await expect(running).resolves.toBeUndefined();
+    await expect(running).resolves.toBe("stopped");
     expect(ledger.store.blocks.tip()?.hash).toBe(chain.head.hash);
   });
 

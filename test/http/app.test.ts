@@ -259,6 +259,12 @@ describe("/ready", () => {
     config.set("halted", { code: "X", message: "an identity" }, "");
     expect((await get("/ready")).text).toContain("halted: an identity");
     config.set("halted", null, "");
+    config.set("silent", { since: "2026-01-05T00:00:00Z", why: "the node rpc-1 did not answer" }, "");
+    expect((await get("/ready")).json).toMatchObject({
+      ready: false,
+      problems: [expect.stringContaining("since 2026-01-05T00:00:00Z: the node rpc-1 did not answer")],
+    });
+    config.set("silent", null, "");
     ledger.store.findings.insert({
       identity: "V3-9",
       pool: POOL,

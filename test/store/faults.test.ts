@@ -122,16 +122,24 @@ describe("a full disk", () => {
     const retried: string[] = [];
     let nowMs = stillClock.nowMs();
     const clock = { ...stillClock, nowMs: () => nowMs };
-    await run(ledger.keeper, ledger.chain, clock, new AbortController().signal, {
+    const stop = new AbortController();
+    const options = {
       pollIntervalMs: () => 1000,
       giveUpMs: () => 10_000,
-      once: true,
-      onRetry: (each) => {
+      onRetry: (each: LpLedgerError) => {
         retried.push(each.code);
         nowMs += 60_000;
         if (retried.length === 5) db.pragma("max_page_count = 1073741823");
       },
-    });
+      onStep: () => {
+        if (ledger.store.blocks.tip()?.number === 300) stop.abort();
+      },
+    };
+    // Whoever waits for the end of it is told within the same time as of a node.
+    const once = run(ledger.keeper, ledger.chain, clock, stop.signal, { ...options, once: true });
+    await expect(once).rejects.toMatchObject({ code: "DISK_FULL", exitCode: 74 });
+    expect(retried.splice(0)).toEqual(["DISK_FULL"]);
+    expect(await run(ledger.keeper, ledger.chain, clock, stop.signal, { ...options, once: false })).toBe("stopped");
     expect(retried).toEqual(Array(5).fill("DISK_FULL"));
     const straight = new TestLedger(chain.fetch);
     await straight.settle();

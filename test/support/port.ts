@@ -9,6 +9,7 @@ import type { Programme } from "../../src/core/programme.ts";
 /** A clock that stands still and whose sleeps end at once: nothing in a test waits for time to pass. */
 export const stillClock: Clock = {
   nowMs: () => 1_800_000_000_000,
+  wallMs: () => 1_800_000_000_000,
   sleep: async (_ms, signal) => signal.throwIfAborted(),
   deadline: () => ({ signal: new AbortController().signal, clear: () => {} }),
 };
@@ -17,6 +18,7 @@ export const stillClock: Clock = {
 export class OwnClock implements Clock {
   ms = stillClock.nowMs();
   nowMs = (): number => this.ms;
+  wallMs = (): number => this.ms;
   sleep = async (ms: number, signal: AbortSignal): Promise<void> => {
     signal.throwIfAborted();
     this.ms += ms;
