@@ -1,22 +1,15 @@
-import { readFileSync } from "node:fs";
 import { programmeOf } from "./config/build.ts";
 import { configError, problemsOf } from "./config/problems.ts";
 import { relationProblems } from "./config/relations.ts";
 import { programmeSchema } from "./config/schema.ts";
+import { parseUserJson, readUserFile } from "./config/user-file.ts";
 import { pricingOrder } from "./core/price.ts";
 import type { Programme } from "./core/programme.ts";
 
 /** Reads and checks the programme file. @throws CONFIG with every problem at once. */
 export function readProgramme(path: string): Programme {
-  let json: unknown;
-  try {
-    json = JSON.parse(readFileSync(path, "utf8"));
-  } catch (error) {
-    throw configError(`the programme file ${path}`, [
-      { field: "(file)", expected: "a readable JSON file", found: (error as Error).message },
-    ]);
-  }
-  return parseProgramme(json, `the programme file ${path}`);
+  const what = `the programme file ${path}`;
+  return parseProgramme(parseUserJson(readUserFile(path, what), what), what);
 }
 
 export function parseProgramme(json: unknown, source: string): Programme {

@@ -1,4 +1,5 @@
 import { type Logger, pino } from "pino";
+import { plainLines, plainText } from "./core/plain-text.ts";
 
 export type { Logger } from "pino";
 
@@ -11,9 +12,11 @@ export interface LogOptions {
 
 /** A logger of JSON lines; every secret is replaced in the finished line, wherever it came from. */
 export function createLogger({ level, secrets, write }: LogOptions): Logger {
+  const redact = (line: string): string =>
+    secrets.reduce((clean, secret) => clean.replaceAll(secret, "[redacted]"), line);
   const stream = {
     write: (line: string): void => {
-      write(secrets.reduce((clean, secret) => clean.replaceAll(secret, "[redacted]"), line));
+      write(plainLines(redact(line)));
     },
   };
   return pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime }, stream);
@@ -39,7 +42,7 @@ export function readableLine(line: string): string {
   const { level, time, msg, ...facts } = parsed;
   const name = LEVELS[Number(level)] ?? String(level);
   const rest = Object.entries(facts).map(
-    ([key, value]) => `${key}=${typeof value === "string" ? value : JSON.stringify(value)}`,
+    ([key, value]) => `${key}=${typeof value === "string" ? plainText(value) : JSON.stringify(value)}`,
   );
-  return `${[String(time).slice(11, 19), ...(name === "info" ? [] : [name]), msg, ...rest].join("  ")}\n`;
+  return `${[String(time).slice(11, 19), ...(name === "info" ? [] : [name]), plainText(String(msg)), ...rest].join("  ")}\n`;
 }

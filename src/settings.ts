@@ -2,6 +2,9 @@ import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { parse as parseDotenv } from "dotenv";
 import { configError, type Problem } from "./config/problems.ts";
+import { notThere } from "./core/errors.ts";
+import { nearestOf } from "./core/nearest.ts";
+import { realPathOf } from "./store/file.ts";
 
 /** What belongs to the deployment: from the environment, an env file, or files that `*_FILE` variables name. */
 export interface Settings {
@@ -136,8 +139,9 @@ export function readSettings({ env, cwd, envFile }: SettingsSource): Settings {
   const given = new Map<string, number>();
   for (const setting of SETTINGS) {
     const { name } = setting;
-    const path = env[`${name}_FILE`] ?? file[`${name}_FILE`];
-    const value = env[name] ?? (path === undefined ? file[name] : readSecret(name, resolve(cwd, path), problems));
+    const path = unquoted(env[`${name}_FILE`]) ?? file[`${name}_FILE`];
+    const value =
+      unquoted(env[name]) ?? (path === undefined ? file[name] : readSecret(name, resolve(cwd, path), problems));
     const problem = value === undefined ? undefined : problemOf(setting, value);
     if (problem !== undefined) problems.push(problem);
     values.set(name, value ?? setting.fallback);
@@ -152,7 +156,7 @@ export function readSettings({ env, cwd, envFile }: SettingsSource): Settings {
   return {
     endpoints,
     wsUrl: values.get("RPC_WS_URL"),
-    databasePath: resolve(cwd, values.get("DATABASE") ?? ""),
+    databasePath: realPathOf(resolve(cwd, values.get("DATABASE") ?? "")),
     programmePath: resolve(cwd, values.get("PROGRAMME") ?? ""),
     logLevel: values.get("LOG_LEVEL") ?? "info",
     rpcTimeoutMs: number("RPC_TIMEOUT_MS"),
@@ -202,14 +206,16 @@ export function operatorValue(
   return { value: parseOperatorValue(name.toLowerCase(), String(kept)), source: "ledger" };
 }
 
-/** @throws CONFIG where the key is not an operator's or the value is not one it may have. */
+/** @throws NO_KEY where the key is not an operator's, CONFIG where the value is not one it may have. */
 export function parseOperatorValue(key: string, text: string): number {
   const setting = OPERATOR_SETTINGS.get(key);
-  const problem =
-    setting === undefined
-      ? { field: key, expected: `one of ${[...OPERATOR_SETTINGS.keys()].join(", ")}`, found: "an unknown setting" }
-      : problemOf(setting, text);
-  if (problem !== undefined) throw configError("the ledger's settings", [{ ...problem, field: key }]);
+  if (setting === undefined) {
+    const hint = `it may be ${expectedName(key, [...OPERATOR_SETTINGS.keys()])}`;
+    throw notThere("NO_KEY", `there is no setting ${JSON.stringify(key)} that an operator keeps in the ledger`, hint);
+  }
+  const problem = problemOf(setting, text);
+  if (problem !== undefined)
+    throw configError("what the ledger is to keep", [{ ...problem, field: key }], "nothing was changed");
   return Number(text);
 }
 
@@ -236,16 +242,27 @@ function readEnvFile(path: string, required: boolean, problems: Problem[]): Read
   try {
     text = readFileSync(path, "utf8");
   } catch (error) {
-    if (required) problems.push({ field: "--env-file", expected: "a readable file", found: (error as Error).message });
+    if (required) problems.push({ field: "--settings", expected: "a readable file", found: (error as Error).message });
     return {};
   }
   const values = parseDotenv(text);
   const known = new Set(SETTINGS.flatMap(({ name }) => [name, `${name}_FILE`]));
   for (const name of Object.keys(values)) {
     if (!known.has(name))
-      problems.push({ field: name, expected: `one of ${[...known].join(", ")}`, found: "an unknown variable" });
+      problems.push({ field: name, expected: expectedName(name, [...known]), found: "an unknown variable" });
   }
   return values;
+}
+
+function expectedName(name: string, known: readonly string[]): string {
+  const meant = nearestOf(name, known);
+  return meant === undefined ? `one of ${known.join(", ")}` : `${meant}, or another setting that there is`;
+}
+
+/** Files of variables are read by some with the quotes as a part of the value, by Docker among them. */
+function unquoted(text: string | undefined): string | undefined {
+  const [, , inner] = /^(["'])(.*)\1$/s.exec(text ?? "") ?? [];
+  return inner ?? text;
 }
 
 /** RPC_URL first, then those of RPC_URLS; without an id of its own each is called rpc-1, rpc-2, ... by its place. */

@@ -1,6 +1,7 @@
 import type { Abi } from "viem";
 import { type AddressFacts, kindOfCode } from "../core/address-facts.ts";
 import { type Address, toAddress } from "../core/hex.ts";
+import { plainText } from "../core/plain-text.ts";
 import type { ProtocolName, Wrapper, WrapperKind } from "../core/programme.ts";
 import type { ContractReader, ViewCall } from "./calls.ts";
 
@@ -22,7 +23,11 @@ function call(to: Address, { name, inputs = [], output }: ViewFunction, args: re
     { type: "function", stateMutability: "view", name, inputs: inputs.map(typed), outputs: [typed(output)] },
   ] as unknown as Abi;
   const pick = (result: unknown): string =>
-    output === "address" ? toAddress(result) : output === "bytes32" ? textOf(String(result)) : String(result);
+    output === "address"
+      ? toAddress(result)
+      : output === "bytes32"
+        ? textOf(String(result))
+        : plainText(String(result));
   return { to, abi, functionName: name, args, pick };
 }
 

@@ -6,7 +6,7 @@ import { createGzip } from "node:zlib";
 import { copyWhole, removeDatabase } from "../store/backup.ts";
 import { freePath, sha256OfFile, sync } from "../store/files.ts";
 import { factsOf } from "../store/inspect.ts";
-import { openForReading } from "../store/open.ts";
+import { openForReading, requireDatabase } from "../store/open.ts";
 import { PUBLIC_TABLES, tableRows } from "../store/query.ts";
 import { positionLines } from "../store/read.ts";
 import { Store } from "../store/store.ts";
@@ -33,6 +33,7 @@ interface ArchivedFile {
 export async function exportAll(io: Io, options: ArchiveOptions & CommonOptions): Promise<void> {
   const settings = settingsOf(io, options);
   const parent = resolve(io.cwd, options.to ?? ".");
+  requireDatabase(settings.databasePath); // Before a folder is made for nothing.
   mkdirSync(parent, { recursive: true });
   const part = freePath(join(parent, "exporting"), ".part");
   mkdirSync(part);

@@ -47,6 +47,7 @@ export async function verifyBackups(io: Io, file: string | undefined, options: C
         : `${each.path}: ${problems.join("; ") || "good"}\n`,
     );
   }
+  if (backups.length === 0 && bad.length === 0 && !options.json) io.talk("no backups yet\n");
   if (bad.length > 0)
     throw damaged(`${bad.length} backups`, bad, "make a new one with lp-ledger backup, and look at the disk");
 }

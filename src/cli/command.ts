@@ -7,7 +7,7 @@ export function command(parent: Command, name: string, description: string, exam
   return parent
     .command(name)
     .description(description)
-    .option("--env-file <path>", "read settings from this file instead of .env")
+    .option("--settings <path>", "read settings from this file instead of .env")
     .option("--json", "machine-readable output")
     .addHelpText("after", `\nExample:\n  ${example}`)
     .exitOverride();
@@ -24,10 +24,17 @@ export function addresses(text: string, before: readonly Address[] | undefined):
   return [...(before ?? []), address(text)];
 }
 
-/** Pools of an option that takes several: an address, or a Uniswap V4 pool's id. */
+/** A pool on the command line: its address, or a Uniswap V4 pool's id. */
+export function poolId(text: string): Address {
+  if (/^0x(?:[0-9a-fA-F]{40}|[0-9a-fA-F]{64})$/.test(text)) return toPoolId(text);
+  throw new InvalidArgumentError(
+    `expected a pool's address of 20 bytes or its id of 32, found ${JSON.stringify(text)}`,
+  );
+}
+
+/** Several of them. */
 export function poolIds(text: string, before: readonly Address[] | undefined): readonly Address[] {
-  const isId = /^0x[0-9a-fA-F]{64}$/.test(text);
-  return [...(before ?? []), isId ? toPoolId(text) : address(text)];
+  return [...(before ?? []), poolId(text)];
 }
 
 /** A UTC day on the command line. */

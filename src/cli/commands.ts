@@ -1,12 +1,11 @@
-import { Command, CommanderError, Option } from "commander";
-import { LpLedgerError } from "../core/errors.ts";
+import { Command, Option } from "commander";
 import type { Address } from "../core/hex.ts";
 import { PUBLIC_TABLES } from "../store/query.ts";
 import { type ArchiveOptions, exportAll } from "./archive.ts";
 import { auditList, auditResolve, auditShow, type FindingOptions } from "./audit.ts";
 import { backup, listAll, prune, type RestoreOptions, restore, verifyBackups } from "./backup.ts";
 import { type CheckOptions, check } from "./check.ts";
-import { address, addresses, blockHash, command, day, poolIds, wholeNumber } from "./command.ts";
+import { address, addresses, blockHash, command, day, poolId, poolIds, wholeNumber } from "./command.ts";
 import { configGet, configList, configSet, configUnset } from "./config.ts";
 import { exportPositions } from "./export.ts";
 import { type AtOptions, at, diff } from "./history.ts";
@@ -16,41 +15,30 @@ import { type OrderOptions, poolOrder, wrapperDrop } from "./pool.ts";
 import { priceCommands, rewardCommands } from "./programme-commands.ts";
 import { type DaysOptions, days, exportTable, type ProviderOptions, provider, stats } from "./query.ts";
 import { rebuild } from "./rebuild.ts";
+import { report } from "./report.ts";
 import { type StartOptions, start } from "./start.ts";
 import { type StatusOptions, status } from "./status.ts";
 import { type VerifyOptions, verify } from "./verify.ts";
+import { versionOf } from "./version.ts";
 import type { CommonOptions, Io } from "./wiring.ts";
-
-const EXIT_USAGE = 64;
 
 /** Runs one command line to its exit code: results go to `io.out`, talk and errors to `io.talk`. */
 export async function runCli(argv: readonly string[], io: Io): Promise<number> {
-  const program = commandsOf(io);
+  const asJson = argv.includes("--json");
   try {
-    await program.parseAsync([...argv], { from: "user" });
+    await commandsOf(io, asJson).parseAsync([...argv], { from: "user" });
     return 0;
   } catch (error) {
-    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT_USAGE;
-    return report(error, io, argv.includes("--json"));
+    return report(error, io, asJson);
   }
 }
 
-/** The edge that prints: message and hint for people, one JSON object with `--json`; a stack only for bugs. */
-function report(error: unknown, io: Io, asJson: boolean): number {
-  if (!(error instanceof LpLedgerError)) {
-    io.talk(`lp-ledger: a bug: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
-    return 70;
-  }
-  const { kind, code, message, hint, facts, exitCode } = error;
-  if (asJson) io.talk(`${JSON.stringify({ error: { kind, code, message, hint, facts } })}\n`);
-  else io.talk(`lp-ledger: ${message}\n${hint === undefined ? "" : `  hint: ${hint}\n`}`);
-  return exitCode;
-}
-
-function commandsOf(io: Io): Command {
+function commandsOf(io: Io, asJson: boolean): Command {
   const program = new Command("lp-ledger")
     .description("An exact, reorg-safe ledger of who provided how much liquidity, for how long.")
-    .configureOutput({ writeOut: (text) => io.out(text), writeErr: (text) => io.talk(text) })
+    .version(versionOf(), "-V, --version", "show the version")
+    // What is wrong with a command line is told as JSON where that is wanted.
+    .configureOutput({ writeOut: (text) => io.out(text), writeErr: (text) => (asJson ? undefined : io.talk(text)) })
     .exitOverride()
     .showHelpAfterError("(lp-ledger --help lists the commands)");
 
@@ -261,7 +249,7 @@ function queryCommands(program: Command, io: Io): void {
     "lp-ledger days --from 2026-01-01 --csv",
   )
     .addOption(new Option("--provider <address>", "of one provider").argParser(address))
-    .addOption(new Option("--pool <address>", "in one pool").argParser(address))
+    .addOption(new Option("--pool <pool>", "in one pool, by its address or id").argParser(poolId))
     .addOption(new Option("--from <day>", "first day").argParser(day))
     .addOption(new Option("--to <day>", "last day").argParser(day))
     .option("--csv", "as CSV")
@@ -289,7 +277,7 @@ function queryCommands(program: Command, io: Io): void {
     .action((what: string, options: ArchiveOptions) =>
       what === "all"
         ? exportAll(io, options)
-        : what === "positions" && options.format === "jsonl"
+        : what === "positions"
           ? exportPositions(io, options)
           : exportTable(io, what, options),
     );

@@ -1,4 +1,4 @@
-import { LpLedgerError } from "../core/errors.ts";
+import { notThere } from "../core/errors.ts";
 import { OPERATOR_SETTINGS, operatorValue, parseOperatorValue, type Settings } from "../settings.ts";
 import type { Store } from "../store/store.ts";
 import { jsonAnswer } from "./table.ts";
@@ -29,10 +29,8 @@ export async function configGet(io: Io, key: string, options: CommonOptions): Pr
   const entries = await withReader(settings, async (store) => entriesOf(settings, store));
   const found = entries.find((entry) => entry.key === key);
   if (found === undefined) {
-    throw new LpLedgerError("usage", "NO_KEY", `there is no key ${JSON.stringify(key)}`, {
-      exitCode: 64,
-      hint: `one of ${entries.map((entry) => entry.key).join(", ")}`,
-    });
+    const hint = `one of ${entries.map((entry) => entry.key).join(", ")}`;
+    throw notThere("NO_KEY", `there is no key ${JSON.stringify(key)}`, hint);
   }
   io.out(options.json ? jsonAnswer(found) : `${JSON.stringify(found.value)}\n`);
 }

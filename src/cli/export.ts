@@ -1,11 +1,17 @@
 import { positionLines } from "../store/read.ts";
-import { writeLines } from "./table.ts";
-import { type CommonOptions, type Io, settingsOf, withReader } from "./wiring.ts";
+import type { ExportOptions } from "./query.ts";
+import { csvLine, writeLines } from "./table.ts";
+import { type Io, settingsOf, withReader } from "./wiring.ts";
 
-/** Prints every open account as one JSON object a line, in canonical order. */
-export async function exportPositions(io: Io, options: CommonOptions): Promise<void> {
+const FIELDS = ["pool", "protocol", "position", "provider", "tickLower", "tickUpper", "liquidity"] as const;
+
+/** Prints every open account as one line, JSON or CSV, in canonical order. */
+export async function exportPositions(io: Io, { format, ...options }: ExportOptions): Promise<void> {
   const settings = settingsOf(io, options);
   await withReader(settings, async (store) => {
-    writeLines(io.out, positionLines(store.db), (line) => `${JSON.stringify(line)}\n`);
+    if (format === "csv") io.out(csvLine(FIELDS));
+    writeLines(io.out, positionLines(store.db), (line) =>
+      format === "csv" ? csvLine(FIELDS.map((field) => line[field])) : `${JSON.stringify(line)}\n`,
+    );
   });
 }

@@ -1,4 +1,3 @@
-import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { Worker } from "node:worker_threads";
 import { LpLedgerError } from "../core/errors.ts";
@@ -7,6 +6,7 @@ import type { DaemonCounters } from "../http/metrics.ts";
 import type { Settings } from "../settings.ts";
 import type { HttpWorkerData } from "./http-worker.ts";
 import { systemClock } from "./platform.ts";
+import { versionOf } from "./version.ts";
 
 /** How long one answer may take; then the thread is ended and begun again. The indexer does not notice. */
 const ANSWER_MS_MAX = 5_000;
@@ -173,9 +173,4 @@ export function httpDataOf({ http, databasePath }: Settings, programme: Programm
 /** A host as URLs write it: in lower case, IPv6 in brackets. */
 function hostName(host: string): string {
   return host.includes(":") && !host.startsWith("[") ? `[${host.toLowerCase()}]` : host.toLowerCase();
-}
-
-function versionOf(): string {
-  const file = new URL("../../../package.json", import.meta.url);
-  return (JSON.parse(readFileSync(file, "utf8")) as { version: string }).version;
 }

@@ -1,46 +1,46 @@
-import { readFileSync } from "node:fs";
 import { basename, resolve } from "node:path";
 import { configError, type Problem } from "../config/problems.ts";
+import { readUserFile } from "../config/user-file.ts";
 import { type Day, daysAfter, isDay, nextDay } from "../core/day.ts";
-import type { LpLedgerError } from "../core/errors.ts";
 import { type Address, toAddress } from "../core/hex.ts";
 import { parsePriceE18 } from "../core/price.ts";
 import type { Programme } from "../core/programme.ts";
 import { withDiscovered } from "../daemon/followed.ts";
 import type { ImportedPrice } from "../store/prices.ts";
+import { PRICE_FIELDS, type PriceRow, readPriceFile } from "./price-file.ts";
 import { jsonAnswer } from "./table.ts";
 import { type CommonOptions, contextOf, type Io, withOperator, withReader } from "./wiring.ts";
 
-const FIELDS = ["token", "date", "price"] as const;
-type Row = Readonly<Record<string, unknown>>;
+const NOTHING_ADDED = "mend the file and bring it in again: nothing of it was";
 
 /** Brings prices in from a CSV or JSON file: all of it, or with any mistake nothing. */
 export async function pricesImport(io: Io, file: string, options: CommonOptions): Promise<void> {
   const { settings, programme } = contextOf(io, options);
-  const rows = rowsOf(readText(resolve(io.cwd, file), file), file);
+  const what = `the price file ${file}`;
+  const rows = readPriceFile(readUserFile(resolve(io.cwd, file), what), what);
   const problems: Problem[] = [];
-  const prices = rows.flatMap((row, i) => priceOf(row, i, `import ${basename(file)}`, programme, problems));
+  const prices = rows.flatMap((row) => priceOf(row, `import ${basename(file)}`, programme, problems));
   const seen = new Map<string, bigint>();
   for (const [i, { token, date, priceE18 }] of problems.length > 0 ? [] : prices.entries()) {
     const before = seen.get(`${token} ${date}`);
     if (before !== undefined && before !== priceE18)
       problems.push({
-        field: `row ${i + 1}.price`,
+        field: `${rows[i]?.place}.price`,
         expected: `one price for ${token} on ${date}`,
-        found: `${rows[i]?.["price"]}`,
+        found: `${rows[i]?.cells["price"]}`,
       });
     seen.set(`${token} ${date}`, priceE18);
   }
-  if (problems.length > 0) throw configError(`the price file ${file}`, problems);
+  if (problems.length > 0) throw configError(what, problems, NOTHING_ADDED);
   const added = await withOperator(settings, async (store) =>
     store.write(() => {
       const conflicts = prices.flatMap((price, i): readonly Problem[] => {
         const known = store.prices.broughtIn(price.token, price.date, "imported");
         if (known === undefined || known.priceE18 === price.priceE18) return [];
         const expected = `the price that was imported before for ${price.token} on ${price.date}`;
-        return [{ field: `row ${i + 1}.price`, expected, found: String(rows[i]?.["price"]) }];
+        return [{ field: `${rows[i]?.place}.price`, expected, found: String(rows[i]?.cells["price"]) }];
       });
-      if (conflicts.length > 0) throw configError(`the price file ${file}`, conflicts);
+      if (conflicts.length > 0) throw configError(what, conflicts, NOTHING_ADDED);
       return prices.filter((price) => store.prices.add(price, store.nowIso())).length;
     }),
   );
@@ -77,7 +77,7 @@ export async function pricesRevise(io: Io, reason: string, options: ReviseOption
           problem("--date", "days that are closed and final", day);
         days.push(day);
       }
-      if (problems.length > 0) throw configError("the revision", problems);
+      if (problems.length > 0) throw configError("the revision", problems, "nothing was changed");
       for (const date of days) store.revisions.add({ token, date, priceE18, reason }, store.nowIso());
       const paid = store.rewards
         .epochs()
@@ -115,39 +115,8 @@ export async function pricesMissing(io: Io, options: CommonOptions): Promise<voi
   if (missing.length === 0 && !options.json) io.talk("no price is missing\n");
 }
 
-function readText(path: string, file: string): string {
-  try {
-    return readFileSync(path, "utf8");
-  } catch (error) {
-    const found = (error as Error).message;
-    throw configError(`the price file ${file}`, [{ field: "(file)", expected: "a readable file", found }]);
-  }
-}
-
-/** A JSON list of objects, or CSV with a heading. */
-function rowsOf(text: string, file: string): readonly Row[] {
-  const fail = (expected: string, found: string): LpLedgerError =>
-    configError(`the price file ${file}`, [{ field: "(file)", expected, found }]);
-  if (text.trimStart().startsWith("[")) {
-    // A number in JSON would be a float before anybody could look at it: prices are text.
-    const json: unknown = JSON.parse(text);
-    if (!Array.isArray(json)) throw fail("a list of objects", text.slice(0, 40));
-    return json as readonly Row[];
-  }
-  const [heading = "", ...lines] = text.trim().split(/\r?\n/);
-  const names = heading.split(",").map((name) => name.trim());
-  if (FIELDS.some((name) => !names.includes(name)) || names.length !== FIELDS.length)
-    throw fail(`a JSON list, or the heading ${FIELDS.join(",")}`, heading.slice(0, 80));
-  return lines.map((line, i) => {
-    const cells = line.split(",").map((cell) => cell.trim());
-    if (cells.length !== names.length) throw fail(`${names.length} cells in row ${i + 1}`, line.slice(0, 80));
-    return Object.fromEntries(names.map((name, i) => [name, cells[i]]));
-  });
-}
-
 function priceOf(
-  row: Row,
-  i: number,
+  { place, cells: row }: PriceRow,
   source: string,
   programme: Programme,
   problems: Problem[],
@@ -155,7 +124,7 @@ function priceOf(
   const before = problems.length;
   const problem = (field: string, expected: string): void => {
     const found = row[field] === undefined ? "nothing" : JSON.stringify(row[field]);
-    problems.push({ field: `row ${i + 1}.${field}`, expected, found });
+    problems.push({ field: `${place}.${field}`, expected, found });
   };
   const { token, date, price } = row;
   const priceE18 = typeof price === "string" ? parsePriceE18(price) : undefined;
@@ -166,7 +135,8 @@ function priceOf(
   if (typeof date !== "string" || !isDay(date)) problem("date", "a day like 2026-01-31");
   if (priceE18 === undefined) problem("price", 'decimal text like "1.05" with at most 18 places');
   else if (priceE18 === 0n) problem("price", "a price above zero");
-  for (const name of Object.keys(row)) if (!(FIELDS as readonly string[]).includes(name)) problem(name, "no such key");
+  for (const name of Object.keys(row))
+    if (!(PRICE_FIELDS as readonly string[]).includes(name)) problem(name, "no such key");
   if (problems.length > before || address === undefined || priceE18 === undefined) return [];
   return [{ kind: "imported", token: address, date: date as Day, priceE18, source }];
 }

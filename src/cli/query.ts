@@ -1,8 +1,9 @@
 import type { Day } from "../core/day.ts";
-import { LpLedgerError } from "../core/errors.ts";
+import { type LpLedgerError, notThere } from "../core/errors.ts";
 import type { Address } from "../core/hex.ts";
 import type { Programme } from "../core/programme.ts";
 import { nextThreshold } from "../core/tiers.ts";
+import { withDiscovered } from "../daemon/followed.ts";
 import {
   type Cell,
   type DayRow,
@@ -26,9 +27,7 @@ export async function provider(io: Io, address: Address, options: ProviderOption
   const { settings, programme } = contextOf(io, options);
   const found = await withReader(settings, async (store) => providerStatus(store.db, address, options.days));
   if (found === undefined) {
-    throw new LpLedgerError("usage", "NO_PROVIDER", `${address} never provided liquidity in this programme`, {
-      hint: "pools, position managers and the zero address are not providers; look at lp-ledger export positions",
-    });
+    throw noProvider(address);
   }
   if (options.json) {
     io.out(jsonAnswer({ ...found, decimals: programme.quote.decimals }));
@@ -99,9 +98,25 @@ export async function days(io: Io, options: DaysOptions): Promise<void> {
     return `${row.date}  ${row.provider_address}  ${row.pool_address}  ${scaled(row.liquidity_amount, programme).padStart(24)}${inRange}\n`;
   };
   await withReader(settings, async (store) => {
+    const { pool, provider: of } = options;
+    if (pool !== undefined && !withDiscovered(store, programme).pools.some(({ address }) => address === pool))
+      throw notThere(
+        "NO_POOL",
+        `the ledger does not follow pool ${pool}`,
+        "lp-ledger export pools lists those it does",
+      );
+    if (of !== undefined && providerStatus(store.db, of, 0) === undefined) throw noProvider(of);
     if (options.csv) io.out(csvLine(DAY_FIELDS));
     writeLines(io.out, dayRows(store.db, options), line);
   });
+}
+
+function noProvider(address: Address): LpLedgerError {
+  return notThere(
+    "NO_PROVIDER",
+    `${address} never provided liquidity in this programme`,
+    "pools, position managers and the zero address are not providers; look at lp-ledger export positions",
+  );
 }
 
 /** Providers, tiers and totals. */
@@ -131,10 +146,8 @@ export interface ExportOptions extends CommonOptions {
 /** A public table in canonical order: two ledgers of the same chain write the same bytes. */
 export async function exportTable(io: Io, table: string, options: ExportOptions): Promise<void> {
   if (!Object.hasOwn(PUBLIC_TABLES, table)) {
-    throw new LpLedgerError("usage", "NO_TABLE", `there is no public table ${JSON.stringify(table)}`, {
-      exitCode: 64,
-      hint: `one of positions, ${Object.keys(PUBLIC_TABLES).join(", ")}`,
-    });
+    const hint = `one of positions, ${Object.keys(PUBLIC_TABLES).join(", ")}`;
+    throw notThere("NO_TABLE", `there is no public table ${JSON.stringify(table)}`, hint);
   }
   const settings = settingsOf(io, options);
   await withReader(settings, async (store) => {

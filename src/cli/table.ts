@@ -20,7 +20,7 @@ export function jsonLine(columns: readonly string[], row: readonly Cell[]): stri
   return `${JSON.stringify(Object.fromEntries(entries))}\n`;
 }
 
-/** A row as one line of RFC 4180 CSV; cells that a spreadsheet would run as a formula are made text. */
+/** A row as one line of RFC 4180 CSV; cells that begin as a formula does, and are no number, are made text for spreadsheets. */
 export function csvLine(row: readonly Cell[]): string {
   return `${row.map(csvCell).join(",")}\r\n`;
 }
@@ -28,7 +28,8 @@ export function csvLine(row: readonly Cell[]): string {
 function csvCell(cell: Cell): string {
   if (cell === null) return "";
   if (typeof cell !== "string") return cell.toString();
-  const text = /^[=+@]/.test(cell) || /^-(?!\d)/.test(cell) ? `'${cell}` : cell;
+  const isComputed = /^[\s=+\-@]/.test(cell) && !/^[+-]?\d+(\.\d+)?$/.test(cell);
+  const text = isComputed ? `'${cell}` : cell;
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
 

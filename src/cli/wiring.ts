@@ -44,7 +44,7 @@ export interface Io {
 
 /** Options every command has. */
 export interface CommonOptions {
-  readonly envFile?: string;
+  readonly settings?: string;
   readonly json?: boolean;
 }
 
@@ -54,7 +54,7 @@ export interface Context {
 }
 
 export function settingsOf(io: Io, options: CommonOptions): Settings {
-  return readSettings({ env: io.env, cwd: io.cwd, envFile: options.envFile });
+  return readSettings({ env: io.env, cwd: io.cwd, envFile: options.settings });
 }
 
 export function contextOf(io: Io, options: CommonOptions): Context {

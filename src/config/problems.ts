@@ -10,12 +10,21 @@ export interface Problem {
 }
 
 /** Every problem of a source at once, as one usage error. */
-export function configError(source: string, problems: readonly Problem[]): LpLedgerError {
+export function configError(
+  source: string,
+  problems: readonly Problem[],
+  hint = "mend them all and run lp-ledger check",
+): LpLedgerError {
   const lines = problems.map(({ field, expected, found }) => `  ${field}: expected ${expected}, found ${found}`);
-  return new LpLedgerError("usage", "CONFIG", `${source} has ${problems.length} problem(s):\n${lines.join("\n")}`, {
-    facts: { problems },
-    hint: "mend them all and run lp-ledger check",
-  });
+  return new LpLedgerError(
+    "usage",
+    "CONFIG",
+    `${source} has ${problems.length === 1 ? "a problem" : `${problems.length} problems`}:\n${lines.join("\n")}`,
+    {
+      facts: { problems },
+      hint,
+    },
+  );
 }
 
 /** A zod issue in our words: field, expectation, value. Unions are reported by their best-fitting branch. */

@@ -33,6 +33,14 @@ export class LpLedgerError extends Error {
   }
 }
 
+/** Exit code of a command line that is wrong, or that asks for what is not there. */
+export const EXIT_USAGE = 64;
+
+/** Somebody asked for what is not there: a block, a day, an epoch, a provider, a table, a key. */
+export function notThere(code: string, message: string, hint?: string): LpLedgerError {
+  return new LpLedgerError("usage", code, message, { exitCode: EXIT_USAGE, ...(hint === undefined ? {} : { hint }) });
+}
+
 /** Stops the program when a fact that the code relies on does not hold. */
 export function invariant(
   condition: unknown,

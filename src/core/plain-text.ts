@@ -6,3 +6,8 @@ const UNSEEN = /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u200b-\u200f\u2028-\u202
 export function plainText(text: string): string {
   return text.replace(UNSEEN, " ").replace(/ {2,}/g, " ").trim();
 }
+
+/** The same of several lines that are ours. */
+export function plainLines(text: string): string {
+  return text.replace(UNSEEN, (found) => found.replace(/[^\n]+/g, " "));
+}

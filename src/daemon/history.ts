@@ -1,5 +1,5 @@
 import { type Day, dayEndSec, dayOf, isoOf } from "../core/day.ts";
-import { LpLedgerError } from "../core/errors.ts";
+import { notThere } from "../core/errors.ts";
 import { groupBy } from "../core/group.ts";
 import type { Address } from "../core/hex.ts";
 import { creditedBy, type Discovered, type Programme, specialAddresses } from "../core/programme.ts";
@@ -69,16 +69,14 @@ function requireCovered(store: Store, moment: Moment, hasBlock: boolean, endSec:
   const anchor = store.config.get("anchor");
   const early = !hasBlock && !("block" in moment && anchor !== undefined && moment.block > anchor.number);
   if (tip === undefined || early) {
-    throw new LpLedgerError("usage", "BEFORE_LEDGER", `the ledger holds nothing at ${momentText(moment)}`, {
-      hint: tip === undefined ? "run lp-ledger start first" : "name a later block or day",
-    });
+    const hint = tip === undefined ? "run lp-ledger start first" : "name a later block or day";
+    throw notThere("BEFORE_LEDGER", `the ledger holds nothing at ${momentText(moment)}`, hint);
   }
   const beyond = "block" in moment ? moment.block > tip.number : tip.timestampSec < (endSec ?? 0);
   if (!beyond) return;
   const at = `block ${tip.number} of ${isoOf(tip.timestampSec)}`;
-  throw new LpLedgerError("usage", "BEYOND_TIP", `${momentText(moment)} is not over at the ledger's tip, ${at}`, {
-    hint: "name an earlier block or day",
-  });
+  const message = `${momentText(moment)} is not over at the ledger's tip, ${at}`;
+  throw notThere("BEYOND_TIP", message, "name an earlier block or day");
 }
 
 function momentText(moment: Moment): string {

@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync } fr
 import { basename, join } from "node:path";
 import Database from "better-sqlite3";
 import type { Sha256 } from "../core/digest.ts";
-import { LpLedgerError } from "../core/errors.ts";
+import { LpLedgerError, notThere } from "../core/errors.ts";
 import { translated } from "./failures.ts";
 import { freePath, publish, publishText, sha256OfFile } from "./files.ts";
 import { type FileFacts, factsOf, problemsOf } from "./inspect.ts";
@@ -164,6 +164,8 @@ export function listBackups(
 
 /** A backup with its manifest. @throws NO_MANIFEST where there is none, or it is not one of ours. */
 export function readBackup(path: string): Backup {
+  if (!existsSync(path))
+    throw notThere("NO_BACKUP", `there is no backup ${path}`, "lp-ledger backup list shows those that there are");
   let manifest: Partial<Manifest> | null;
   try {
     manifest = JSON.parse(readFileSync(`${path}.json`, "utf8")) as Partial<Manifest> | null;

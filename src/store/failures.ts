@@ -49,6 +49,11 @@ export function cannotOpen(path: string, cause: unknown): LpLedgerError {
       hint: "make the folder, or set DATABASE to another path",
     });
   }
+  if (statSync(path, { throwIfNoEntry: false })?.isDirectory() === true) {
+    return new LpLedgerError("usage", "CANNOT_OPEN", `cannot open the database ${path}: it is a folder`, {
+      hint: "set DATABASE to a file, such as one in that folder",
+    });
+  }
   const places = [folder, ...["", "-wal", "-shm", ".lock"].map((suffix) => `${path}${suffix}`).filter(existsSync)];
   for (const place of places) {
     const code = refusalOf(place);

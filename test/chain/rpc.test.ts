@@ -14,7 +14,8 @@ import { chainPort, stillClock } from "../support/port.ts";
 import { PAIR } from "../support/world.ts";
 
 const URL_WITH_KEY = "https://user:pass%20word@node-3f9a1b.example.org/v3/0123456789abcdef?apikey=s3cr3t-k3y";
-const PARTS = ["user", "pass%20word", "pass word", "node-3f9a1b", "0123456789abcdef", "s3cr3t-k3y"];
+const BASIC = Buffer.from("user:pass word").toString("base64");
+const PARTS = ["user", "pass%20word", "pass word", BASIC, "node-3f9a1b", "0123456789abcdef", "s3cr3t-k3y"];
 const signal = new AbortController().signal;
 
 function rpcWith(fetch: Fetch, timeoutMs = 1000): Rpc {
@@ -96,7 +97,7 @@ describe("the transport", () => {
   }
 
   it("keeps an error of the node, without what it repeats of the URL", async () => {
-    const message = `query at ${URL_WITH_KEY} returned more than 10000 results`;
+    const message = `query at ${URL_WITH_KEY} with Authorization: Basic ${BASIC} returned more than 10000 results`;
     const error = await failureOf(
       rpcWith(answering((ids) => ids.map((id) => ({ jsonrpc: "2.0", id, error: { code: -32005, message } })))).batch(
         CALLS,
@@ -105,6 +106,98 @@ describe("the transport", () => {
     );
     expect(error.message).toContain("returned more than 10000 results");
     for (const part of PARTS) expect(error.message).not.toContain(part);
+  });
+
+  const said = (body: unknown, status: number, headers: Readonly<Record<string, string>> = {}): Fetch =>
+    answering(() => body, { status, headers });
+  const REFUSALS: { it: string; fetch: Fetch; code: string; says: string }[] = [
+    {
+      it: "429 without an id",
+      fetch: said({ error: { code: 429, message: "Too Many Requests" } }, 429),
+      code: "RPC_ERROR",
+      says: "Too Many Requests",
+    },
+    {
+      it: "429 with error as text",
+      fetch: said({ error: "slow down, please" }, 429),
+      code: "RPC_ERROR",
+      says: "slow down, please",
+    },
+    { it: "429 with nothing in it", fetch: said({}, 429), code: "RPC_RATE", says: "asks to slow down (HTTP 429)" },
+    {
+      it: "429 as a page",
+      fetch: said("<html><title>Rate limited</title>", 429),
+      code: "RPC_RATE",
+      says: "Rate limited",
+    },
+    {
+      it: "401 as JSON",
+      fetch: said({ message: "Invalid key" }, 401),
+      code: "RPC_ERROR",
+      says: "refuses the key, or us (HTTP 401): Invalid key",
+    },
+    {
+      it: "401 as text",
+      fetch: said("Unauthorized", 401),
+      code: "RPC_ERROR",
+      says: "refuses the key, or us (HTTP 401): Unauthorized",
+    },
+    {
+      it: "403 as a page",
+      fetch: said("<html><head><title>403 Forbidden</title></head><body>x</body></html>", 403),
+      code: "RPC_ERROR",
+      says: "(HTTP 403): 403 Forbidden",
+    },
+    {
+      it: "402 as JSON",
+      fetch: said({ error: { message: "payment required" } }, 402),
+      code: "RPC_ERROR",
+      says: "HTTP 402: payment required",
+    },
+    {
+      it: "the id 1 for whatever is asked",
+      fetch: said({ jsonrpc: "2.0", id: 1_000_001, error: { code: -32005, message: "too many requests" } }, 200),
+      code: "RPC_ERROR",
+      says: "too many requests",
+    },
+    {
+      it: "a redirect",
+      fetch: said("", 308, { location: "https://other.example.org/v3" }),
+      code: "RPC_BODY",
+      says: "redirects to https://other.example.org/v3 (HTTP 308)",
+    },
+    {
+      it: "a proxy's page",
+      fetch: said("<html><body><h1>502 Bad Gateway</h1><script>x()</script></body></html>", 502),
+      code: "RPC_BODY",
+      says: "not JSON or was cut off (HTTP 502): 502 Bad Gateway",
+    },
+    {
+      it: "control characters and line breaks",
+      fetch: said({ error: { code: -1, message: "a\u001b[2J\r\nb\u202e" } }, 200),
+      code: "RPC_ERROR",
+      says: "code -1: a [2J b",
+    },
+  ];
+  it.each(REFUSALS)("says what it is told by $it", async ({ fetch, code, says }) => {
+    for (const calls of [CALLS.slice(0, 1), CALLS]) {
+      const error = await failureOf(rpcWith(fetch).batch(calls, signal));
+      expect([error.code, error.message.includes(says), error.kind]).toEqual([code, true, "transient"]);
+    }
+  });
+
+  it("learns a rate of a refusal in any shape", async () => {
+    for (const { fetch } of REFUSALS.slice(0, 4)) {
+      const rpc = rpcWith(fetch);
+      await failureOf(rpc.batch(CALLS, signal));
+      expect(Number.isFinite(rpc.perSecond)).toBe(true);
+    }
+  });
+
+  it("takes a refusal with somebody else's id for no answer of its own", async () => {
+    const error = { code: -32000, message: "whatever" };
+    const failure = await failureOf(rpcWith(said({ jsonrpc: "2.0", id: 77_777, error }, 200)).batch(CALLS, signal));
+    expect(failure.code).toBe("RPC_SHAPE");
   });
 
   it("sends user and password in the header they stand for, and a URL that fetch accepts", async () => {

@@ -86,11 +86,11 @@ describe("a price that is brought in", () => {
       file("two.csv", csv([`${TOKENS[0]},${day},1.6`, `${TOKENS[0]},${days[1]},1`])),
     );
     expect(changed.code).toBe(78);
-    expect(changed.err).toContain("row 1.price: expected the price that was imported before");
+    expect(changed.err).toContain("line 2.price: expected the price that was imported before");
     const wrong = csv([`${TOKENS[1]},${day},1`, "0x12,2026-02-30,-1", `${TOKENS[0]},${day},0`]);
     const refused = await run("prices", "import", file("wrong.csv", wrong));
     expect(refused.code).toBe(78);
-    for (const each of ["row 1.token", "row 2.token", "row 2.date", "row 2.price", "row 3.price"])
+    for (const each of ["line 2.token", "line 3.token", "line 3.date", "line 3.price", "line 4.price"])
       expect(refused.err).toContain(each);
     const float = await run(
       "prices",
@@ -100,13 +100,13 @@ describe("a price that is brought in", () => {
     expect(float.err).toContain("row 1.price: expected decimal text");
     expect(float.err).toContain("row 1.note: expected no such key");
     const thousands = await run("prices", "import", file("thousands.csv", csv([`${TOKENS[0]},${days[2]},1,050.00`])));
-    expect(thousands.err).toContain("expected 3 cells in row 1");
+    expect(thousands.err).toContain("line 2: expected 3 cells, found 4");
     const twice = await run(
       "prices",
       "import",
       file("twice.csv", csv([`${TOKENS[0]},${days[2]},3`, `${TOKENS[0]},${days[2]},4`])),
     );
-    expect(twice.err).toContain("row 2.price: expected one price for");
+    expect(twice.err).toContain("line 3.price: expected one price for");
     expect((await run("prices", "import", file("no.csv", "a,b\n"))).err).toContain("the heading token,date,price");
     expect(ledger.store.db.prepare("select count(*) from imported_prices").pluck().get()).toBe(1);
   });
