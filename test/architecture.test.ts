@@ -11,8 +11,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   main: ["cli"],
   cli: ["daemon", "http", "chain", "prices", "distribution", "store", "config", "settings", "log", "core"],
   config: ["core"],
-  settings: ["config"],
-  log: [],
+  settings: ["config", "core"],
+  log: ["core"],
   daemon: ["store", "core"],
   http: ["store", "core"],
   chain: ["core"],
@@ -25,7 +25,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 /** Packages each room may use; `node:` modules count as packages. */
 const MAY_USE: Readonly<Record<string, RegExp>> = {
   main: /^node:(fs|readline\/promises)$/,
-  cli: /^(commander|node:(child_process|crypto|fs|http|https|path|stream|stream\/promises|url|v8|worker_threads|zlib))$/,
+  cli: /^(commander|csv-parse\/sync|node:(child_process|crypto|fs|http|https|path|stream|stream\/promises|url|v8|worker_threads|zlib))$/,
   config: /^(zod|node:fs)$/,
   settings: /^(dotenv|node:(fs|path))$/,
   log: /^pino$/,

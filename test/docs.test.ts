@@ -1,7 +1,9 @@
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
+import { errorsPage } from "../config/write-errors-page.ts";
 import { schemaPage } from "../config/write-schema-page.ts";
 import { RECOMPUTED } from "../src/chain/header-check.ts";
+import { ERROR_PAGES } from "../src/core/error-codes.ts";
 import { METRICS } from "../src/http/metrics.ts";
 import { ROUTES } from "../src/http/routes.ts";
 
@@ -10,6 +12,16 @@ const read = (path: string): string => readFileSync(new URL(`../${path}`, import
 describe("the documentation", () => {
   it("has the database as the migrations make it", () => {
     expect(read("docs/schema.md")).toBe(schemaPage());
+  });
+
+  it("has a page for every error code that there is, and for no other", () => {
+    expect(read("docs/errors.md")).toBe(errorsPage());
+    const root = new URL("../src/", import.meta.url);
+    const code = readdirSync(root, { recursive: true, encoding: "utf8" })
+      .filter((path) => path.endsWith(".ts") && !path.endsWith("error-codes.ts"))
+      .map((path) => readFileSync(new URL(path, root), "utf8"))
+      .join("\n");
+    expect(Object.keys(ERROR_PAGES).filter((each) => !code.includes(`"${each}"`))).toEqual([]);
   });
 
   it("names every route of the API and every metric with what it says", () => {

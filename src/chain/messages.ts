@@ -1,3 +1,4 @@
+import type { ErrorCode } from "../core/error-codes.ts";
 import { type ErrorKind, LpLedgerError } from "../core/errors.ts";
 import type { Programme } from "../core/programme.ts";
 import type { EndpointHealth, EndpointLimits } from "./endpoint-health.ts";
@@ -65,7 +66,8 @@ export type Said =
 /** An error as it travels: prototypes do not. */
 export interface PlainError {
   readonly kind: ErrorKind | null;
-  readonly code: string;
+  /** Empty where it is none of ours. */
+  readonly code: ErrorCode | "";
   readonly message: string;
   readonly hint: string | undefined;
   readonly facts: Readonly<Record<string, unknown>>;
@@ -84,6 +86,6 @@ export function plain(error: unknown): PlainError {
 
 /** The error that `plain` was made of. */
 export function raised({ kind, code, message, hint, facts, exitCode }: PlainError): Error {
-  if (kind === null) return new Error(message);
+  if (kind === null || code === "") return new Error(message);
   return new LpLedgerError(kind, code, message, { ...(hint === undefined ? {} : { hint }), facts, exitCode });
 }

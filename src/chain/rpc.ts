@@ -1,4 +1,5 @@
 import type { Clock } from "../core/chain.ts";
+import type { ErrorCode } from "../core/error-codes.ts";
 import { LpLedgerError, shown } from "../core/errors.ts";
 import { plainText } from "../core/plain-text.ts";
 import { Batches, type BatchLimits } from "./batches.ts";
@@ -281,7 +282,7 @@ export class Rpc {
   }
 
   #failure(
-    code: string,
+    code: ErrorCode,
     what: string,
     calls: readonly RpcCall[] = [],
     facts: Readonly<Record<string, unknown>> = {},

@@ -12,6 +12,7 @@ import {
   pruneBackups,
   readBackup,
 } from "../store/backup.ts";
+import { realPathOf } from "../store/file.ts";
 import { newestGood, restore as restoreLedger } from "../store/restore.ts";
 import { sha256 } from "./platform.ts";
 import { backupPlanOf, backupsOf, type CommonOptions, type Io, settingsOf, withReader } from "./wiring.ts";
@@ -76,7 +77,7 @@ export async function restore(io: Io, file: string | undefined, options: Restore
   const settings = settingsOf(io, options);
   const plan = {
     ...backupsOf(settings),
-    databasePath: settings.databasePath,
+    databasePath: realPathOf(settings.databasePath),
     ledgerId: await ledgerIdOf(settings),
     onSkip: (path: string, problems: readonly string[]) =>
       io.talk(`WARNING: the backup ${path} is damaged and passed over: ${problems.join("; ")}\n`),

@@ -31,6 +31,6 @@ export function report(error: unknown, io: Io, asJson: boolean): number {
   }
   const { kind, code, message, hint, facts, exitCode } = error;
   if (asJson) io.talk(`${JSON.stringify({ error: { kind, code, message, hint, facts } })}\n`);
-  else io.talk(plainLines(`lp-ledger: ${message}\n${hint === undefined ? "" : `  hint: ${hint}\n`}`));
+  else io.talk(plainLines(`lp-ledger: ${message}\n${hint === undefined ? "" : `  hint: ${hint}\n`}  code: ${code}\n`));
   return exitCode;
 }

@@ -1,3 +1,4 @@
+import type { ErrorCode } from "./error-codes.ts";
 import { wayOutOf } from "./identities.ts";
 
 /** What happens next: usage = mend and run again (64/78); transient = try again (75); invariant = stop at once (70). */
@@ -17,12 +18,12 @@ const EXIT_OF_KIND: Record<ErrorKind, number> = { usage: 78, transient: 75, inva
 /** The one error of lp-ledger. `kind` decides what happens, `code` is for machines, `message` says what was found. */
 export class LpLedgerError extends Error {
   readonly kind: ErrorKind;
-  readonly code: string;
+  readonly code: ErrorCode;
   readonly hint: string | undefined;
   readonly facts: Readonly<Record<string, unknown>>;
   readonly exitCode: number;
 
-  constructor(kind: ErrorKind, code: string, message: string, options: ErrorOptions = {}) {
+  constructor(kind: ErrorKind, code: ErrorCode, message: string, options: ErrorOptions = {}) {
     super(message);
     this.name = "LpLedgerError";
     this.kind = kind;
@@ -37,14 +38,14 @@ export class LpLedgerError extends Error {
 export const EXIT_USAGE = 64;
 
 /** Somebody asked for what is not there: a block, a day, an epoch, a provider, a table, a key. */
-export function notThere(code: string, message: string, hint?: string): LpLedgerError {
+export function notThere(code: ErrorCode, message: string, hint?: string): LpLedgerError {
   return new LpLedgerError("usage", code, message, { exitCode: EXIT_USAGE, ...(hint === undefined ? {} : { hint }) });
 }
 
 /** Stops the program when a fact that the code relies on does not hold. */
 export function invariant(
   condition: unknown,
-  code: string,
+  code: ErrorCode,
   message: string,
   facts: Readonly<Record<string, unknown>> = {},
 ): asserts condition {

@@ -1,4 +1,5 @@
 import { type Day, dayStartSec, daysAfter, isoOf } from "../core/day.ts";
+import type { ErrorCode } from "../core/error-codes.ts";
 import { LpLedgerError } from "../core/errors.ts";
 import { type Address, toAddress } from "../core/hex.ts";
 import { DENIED, wayOutOf } from "../core/identities.ts";
@@ -14,7 +15,7 @@ import { isExcluded } from "./held-back.ts";
  */
 export function waitingFor(store: Store, rewards: RewardRules, epoch: Epoch): LpLedgerError | undefined {
   const { excluded } = rewards;
-  const wait = (code: string, message: string, hint: string): LpLedgerError =>
+  const wait = (code: ErrorCode, message: string, hint: string): LpLedgerError =>
     new LpLedgerError("transient", code, `epoch ${epoch.number} (${epoch.first} to ${lastDayOf(epoch)}) ${message}`, {
       hint,
     });

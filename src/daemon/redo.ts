@@ -1,4 +1,5 @@
 import type { LogBlock, Range } from "../core/chain.ts";
+import type { ErrorCode } from "../core/error-codes.ts";
 import { findingOf, LpLedgerError } from "../core/errors.ts";
 import type { Address } from "../core/hex.ts";
 import type { Content, Repair } from "../store/contents.ts";
@@ -158,7 +159,7 @@ export function requireFinal(
 }
 
 /** The error of a second reading that cannot be believed; its endpoint is left alone for a while. */
-export function doubted(chain: ChainPort, code: string, message: string): LpLedgerError {
+export function doubted(chain: ChainPort, code: ErrorCode, message: string): LpLedgerError {
   const error = new LpLedgerError("transient", code, message);
   chain.doubt?.(error);
   return error;
