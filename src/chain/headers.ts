@@ -10,6 +10,13 @@ export function joined(answers: readonly unknown[]): unknown {
   return answers.flatMap((each): readonly unknown[] => [...each]);
 }
 
+/** Of a chain whose blocks are not numbered one by one: nothing here could tell a block that is not there from one that was left out. */
+export function unsupported(what: string): LpLedgerError {
+  return new LpLedgerError("usage", "CHAIN_UNSUPPORTED", `this chain has heights without a block (${what})`, {
+    hint: "such chains, Filecoin among them, are not supported: nothing was written",
+  });
+}
+
 export function behind(from: number, to: number): LpLedgerError {
   return new LpLedgerError("transient", "NODE_BEHIND", `the node does not have the blocks ${from} to ${to}`);
 }

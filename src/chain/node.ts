@@ -3,6 +3,7 @@ import { LpLedgerError } from "../core/errors.ts";
 import type { Hash } from "../core/hex.ts";
 import { BloomTest } from "./bloom.ts";
 import { isBusy } from "./failures.ts";
+import { requireNoGap } from "./gaps.ts";
 import type { HeaderCheck } from "./header-check.ts";
 import { behind, blockCall, type Header, hashCall, hex, logBlock, requireRisingTime, tagCall } from "./headers.ts";
 import type { FilterLimits } from "./log-questions.ts";
@@ -51,6 +52,18 @@ export class ChainNode {
   /** The header that was answered, which must be of this number where it was asked for by one; null where there is none. */
   #header(raw: unknown, number?: number): Header | null {
     return this.#headers.read(raw, this.#rpc.id, number);
+  }
+
+  /** The header of a block that must be there. @throws NODE_BEHIND, or CHAIN_UNSUPPORTED where nothing can be */
+  async #present(raw: unknown, number: number, signal: AbortSignal): Promise<Header> {
+    try {
+      const header = this.#header(raw, number);
+      if (header !== null) return header;
+      throw behind(number, number);
+    } catch (error) {
+      await requireNoGap(this.#rpc, number, signal);
+      throw error;
+    }
   }
 
   /** A tag the node refuses or does not know is null; a node that is busy is an error. */
@@ -114,8 +127,8 @@ export class ChainNode {
       [[blockCall(from)], blockCall(to)],
       signal,
     );
-    const [start, end] = [this.#header(asked.first, from), this.#header(asked.last, to)];
-    if (start === null || end === null) throw behind(from, to);
+    const start = await this.#present(asked.first, from, signal);
+    const end = await this.#present(asked.last, to, signal);
     if (known !== undefined && known !== end.hash) throw inconsistent(`block ${to} changed while its logs were read`);
     const placed = this.logs.read(asked.logs, filter, from, to);
     this.logs.answered(filter, asked.calls, asked.logs[0], placed);

@@ -18,7 +18,9 @@ export type FailureKind =
   | "filter"
   | "no-batch"
   | "no-finality"
-  | "wrong-chain";
+  | "wrong-chain"
+  /** There is no block at that height, and never will be. */
+  | "null-round";
 
 export interface ErrorRow {
   /** Who words it so. */
@@ -115,6 +117,7 @@ export const RPC_ERRORS: readonly ErrorRow[] = [
   { provider: "EIP-4444", http: 200, code: 4444, kind: "pruned", pattern: /pruned history unavailable/i, example: "pruned history unavailable" },
   { provider: "bad range", http: 200, code: -32602, kind: "behind", pattern: /invalid block range params|begin block \d+ is greater|end \(\d+\) < begin/i, example: "invalid block range params" },
   { provider: "auth", http: 401, code: -32600, kind: "auth", pattern: /Must be authenticated|invalid (?:access|api) key|token is invalid|unauthorized/i, example: "Must be authenticated!" },
+  { provider: "Filecoin (Lotus)", http: 200, code: 12, kind: "null-round", pattern: /null round|tipset (?:does not|doesn't) exist at/i, example: "requested epoch was a null round (4153215)" },
   { provider: "BlockPI wrong chain", http: null, code: -32000, kind: "wrong-chain", pattern: /api ?key is on another chain/i, example: "apikey is on another chain" },
   { provider: "generic rate", http: 429, code: null, kind: "rate", pattern: /rate limit|too many requests|exceeded the quota|under too much load/i, example: "Too Many Requests" },
 ];

@@ -65,6 +65,7 @@ export const ERROR_PAGES = {
   WRONG_CHAIN: ["the node serves another chain than the ledger follows", "point `RPC_URL` at the right one; for a local chain that was reset, remove the file"],
   HTTP_LISTEN: ["HTTP cannot listen on that address", "choose another `HTTP_PORT`, or leave it out"],
   HTTP_PUBLIC: ["HTTP would be open to everybody", "name a file with a token in `HTTP_TOKEN_FILE`, or set `HTTP_INSECURE_PUBLIC=1` where something else keeps strangers out"],
+  CHAIN_UNSUPPORTED: ["the chain has heights without a block", "such chains, Filecoin among them, are not supported"],
   PRUNED: ["the node has forgotten the state of that block", "name an archive node, or write the start block by hand"],
   NOTHING_YET: ["the ledger holds no block", "let the daemon run first"],
   NO_REWARDS: ["the programme file has no rewards", "name them under `rewards`"],

@@ -245,3 +245,46 @@ describe("an endpoint that limits filters", () => {
     expect(hasty.dump()).toBe(straight.dump());
   });
 });
+
+describe("a chain with heights without a block", () => {
+  const isAt = (block: number, params: readonly unknown[]): boolean => Number(params[0]) === block;
+
+  it.each([
+    ["null", () => null],
+    ["the block before", (_: unknown, before: unknown) => before],
+    [
+      "an error",
+      () => {
+        throw new Error("requested epoch was a null round (17)");
+      },
+    ],
+  ])("which are answered with %s is named as not supported", async (_, answer) => {
+    const chain = grown();
+    // Block 17 is cut out: the one above names the one below as its parent.
+    const [below, above] = [chain.blocks[16], chain.blocks[18]];
+    const header = (block: unknown) => block as Record<string, unknown>;
+    const headers = new Map<number, Record<string, unknown>>();
+    chain.fault = (method, params, result) => {
+      if (method !== "eth_getBlockByNumber") return result;
+      if (isAt(16, params)) headers.set(16, header(result));
+      if (isAt(17, params)) return answer(result, headers.get(16) ?? { ...header(result), number: "0x10" });
+      return isAt(18, params) ? { ...header(result), parentHash: below?.hash } : result;
+    };
+    expect(above?.number).toBe(18);
+    const ledger = new TestLedger(chain.fetch, { limits: { blocksFirst: 17, blocksStart: 17 } });
+    const error = await ledger.settle().catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ code: "CHAIN_UNSUPPORTED", kind: "usage", exitCode: 78 });
+  });
+
+  it("is none where the node only lacks a block", async () => {
+    const chain = grown();
+    let lacks = true;
+    chain.fault = (method, params, result) =>
+      lacks && method === "eth_getBlockByNumber" && isAt(17, params) ? null : result;
+    const ledger = new TestLedger(chain.fetch, { limits: { blocksFirst: 17, blocksStart: 17 } });
+    expect(await ledger.step().catch((thrown: unknown) => thrown)).toMatchObject({ code: "NODE_BEHIND" });
+    lacks = false;
+    await ledger.settle();
+    expect(ledger.store.blocks.tip()?.number).toBe(60);
+  });
+});
