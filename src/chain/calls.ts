@@ -169,6 +169,8 @@ function callOf(question: Question): ViewCall {
       return view(question.token, erc20Abi as Abi, "balanceOf", [question.holder], String);
     case "active-liquidity":
       return view(question.pool, poolAbi as Abi, "liquidity", [], String);
+    case "pool-price":
+      return view(question.pool, poolAbi as Abi, "slot0", [], field(0));
     case "balance":
       return view(question.token, erc20Abi as Abi, "balanceOf", [question.holder], String);
     case "range-liquidity":

@@ -8,6 +8,8 @@ export type Question =
   | { readonly kind: "shares-held"; readonly token: Address }
   | { readonly kind: "shares"; readonly token: Address; readonly holder: Address }
   | { readonly kind: "active-liquidity"; readonly pool: Address }
+  /** The price of a pool, as the square root that its contract keeps; zero before it has one. */
+  | { readonly kind: "pool-price"; readonly pool: Address }
   | { readonly kind: "range-liquidity"; readonly pool: Address; readonly owner: Address; readonly range: TickRange }
   | { readonly kind: "balance"; readonly token: Address; readonly holder: Address }
   | {
@@ -49,6 +51,8 @@ export function questionText(question: Question): string {
       return `${question.token} balanceOf(${question.holder})`;
     case "active-liquidity":
       return `${question.pool} liquidity()`;
+    case "pool-price":
+      return `${question.pool} slot0().sqrtPriceX96`;
     case "range-liquidity":
       return `${question.pool} positions(${question.owner}, ${question.range.tickLower}, ${question.range.tickUpper})`;
     case "balance":

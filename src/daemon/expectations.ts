@@ -59,6 +59,15 @@ export function expectationsOf(
   ];
 }
 
+/** What a pool answers as a whole of which the ledger has no log: that it has nothing, and no price either. */
+export function expectationsOfSilent(store: Store, pool: Pool, at: number): readonly Expectation[] {
+  const [whole] = expectationsOf(store, pool, [], at, new Map());
+  if (whole === undefined) return [];
+  const isTicks = pool.shareToken === null && !pool.salted;
+  const price = { question: { kind: "pool-price" as const, pool: pool.address }, expected: "0", subject: null };
+  return isTicks ? [whole, price] : [whole];
+}
+
 /** What can be asked about one account alone; what several accounts answer together is left to a whole verification. */
 export function expectationsOfOne(pool: Pool, account: HeldAccount, stakers: Stakers): readonly Expectation[] {
   if (account.tokenId !== null) return tokenExpectations(pool, [account], stakers);

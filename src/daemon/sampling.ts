@@ -3,9 +3,9 @@ import { LpLedgerError } from "../core/errors.ts";
 import { DENIED, wayOutOf } from "../core/identities.ts";
 import type { Pool, Programme } from "../core/programme.ts";
 import { questionText } from "../core/question.ts";
-import { accountsAt, type HeldAccount, someAccounts } from "../store/read.ts";
+import { accountsAt, type HeldAccount, someAccounts, someSilentPool } from "../store/read.ts";
 import type { Store } from "../store/store.ts";
-import { type Expectation, expectationsOfOne, stakersOf } from "./expectations.ts";
+import { type Expectation, expectationsOfOne, expectationsOfSilent, stakersOf } from "./expectations.ts";
 import { withDiscovered } from "./followed.ts";
 import type { VerifyPort } from "./verify.ts";
 
@@ -85,9 +85,22 @@ export class Sampling {
     ]);
     const accounts = accountsAt(this.#store.db, at.number, ids).filter(({ pool }) => !out.has(pool));
     const { pools } = withDiscovered(this.#store, this.#programme);
-    const expectations = accounts.flatMap((each) =>
-      this.#expectationsOf(pools, each).map((expectation) => ({ ...expectation, pool: each.pool })),
+    // What never said anything may have been left out by whoever was asked.
+    const silent = someSilentPool(this.#store.db, this.#plan.random);
+    const quiet = pools.filter(
+      ({ address, startBlock }) => address === silent && startBlock <= at.number && !out.has(address),
     );
+    const expectations = [
+      ...accounts.flatMap((each) =>
+        this.#expectationsOf(pools, each).map((expectation) => ({ ...expectation, pool: each.pool })),
+      ),
+      ...quiet.flatMap((each) =>
+        expectationsOfSilent(this.#store, each, at.number).map((expectation) => ({
+          ...expectation,
+          pool: each.address,
+        })),
+      ),
+    ];
     if (expectations.length === 0) return;
     const [theirs] = await this.#chain.blocksAt([at.number], signal);
     if (theirs?.hash !== at.hash) return; // The guard judges that, not a sample.

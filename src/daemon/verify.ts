@@ -1,5 +1,5 @@
 import type { Block } from "../core/chain.ts";
-import { LpLedgerError } from "../core/errors.ts";
+import { LpLedgerError, notThere } from "../core/errors.ts";
 import type { Programme } from "../core/programme.ts";
 import { type Question, questionText } from "../core/question.ts";
 import { accountsAt } from "../store/read.ts";
@@ -60,9 +60,7 @@ export async function verify(
   }
   const at = blockNumber ?? tip.number;
   if (at > tip.number) {
-    throw new LpLedgerError("usage", "BEYOND_TIP", `block ${at} is beyond the ledger's tip ${tip.number}`, {
-      hint: "name a block at or below the tip",
-    });
+    throw notThere("BEYOND_TIP", `block ${at} is beyond the ledger's tip ${tip.number}`, "name one at or below it");
   }
   const header = await headerAt(chain, at, signal);
   const { hash: before } = header;

@@ -26,6 +26,20 @@ export function someAccounts(db: Database, count: number, random: () => number):
   return [...found];
 }
 
+/** One pool, by chance, of which no log was heard; undefined where there is none. */
+export function someSilentPool(db: Database, random: () => number): string | undefined {
+  const silent = db
+    .prepare<[], string>(
+      `select pool_address from pools
+       where not exists (select 1 from accounts where accounts.pool_address = pools.pool_address)
+         and not exists (select 1 from pool_states where pool_states.pool_address = pools.pool_address)
+       order by 1`,
+    )
+    .pluck()
+    .all();
+  return silent[Math.floor(random() * silent.length)];
+}
+
 /** Every account as it stood at the end of a block, or only those of `ids`; those with a zero balance left out. */
 export function accountsAt(db: Database, blockNumber: number, ids?: readonly number[]): readonly HeldAccount[] {
   const rows = db

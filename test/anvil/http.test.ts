@@ -122,7 +122,7 @@ describe("the HTTP thread", () => {
       script,
       `import { parentPort, workerData } from "node:worker_threads";
        parentPort.postMessage({ port: 1 });
-       parentPort.once("message", () => { Atomics.store(workerData.busySince, 0, BigInt(Date.now() - 60_000)); for (;;); });`,
+       parentPort.once("message", () => { Atomics.store(workerData.busySince, 0, process.hrtime.bigint() / 1_000_000n - 60_000n); for (;;); });`,
     );
     const restarts: string[] = [];
     let listening = 0;

@@ -120,6 +120,29 @@ describe("a sample of positions, compared while running", () => {
     expect((await lpLedger(["audit", "list"])).out).toMatch(/: the node was pruned\n$/);
   });
 
+  it("asks pools of which nothing was ever heard whether there is something to hear", async () => {
+    const [pair, pool] = worldProgramme()["pools"] as readonly Record<string, unknown>[];
+    const quiet = { ...pair, address: addressOf(0xd1) };
+    const quietV3 = { ...pool, address: addressOf(0xd2) };
+    const pools = [pair, pool, quiet, quietV3];
+    const { ledger, sample, asked, told, setLie } = await settled({ quarantine: true, pools });
+    const silent = ({ kind }: Question) => ["share-supply", "pool-price", "active-liquidity"].includes(kind);
+    setLie((question, answer) => (silent(question) ? "0" : answer));
+    for (let i = 0; i < 10; i++) await sample();
+    const texts = new Set(
+      asked.filter(silent).map((each) => ("token" in each ? each.token : "pool" in each ? each.pool : "")),
+    );
+    expect(texts).toEqual(new Set([quiet.address, quietV3.address]));
+    expect(ledger.store.findings.open()).toEqual([]);
+    // All that a node left out of its answers for logs is in its state.
+    setLie((question, answer) =>
+      question.kind === "pool-price" ? "79228162514264337593543950336" : silent(question) ? "0" : answer,
+    );
+    for (let i = 0; i < 10; i++) await sample();
+    expect(ledger.store.findings.open()).toMatchObject([{ identity: "VERIFY", pool: quietV3.address }]);
+    expect(told[0]).toContain("slot0().sqrtPriceX96");
+  });
+
   it("that differs holds up the epochs of its pool alone, and its pool can be dropped or fetched again", async () => {
     const rules = {
       schedule: { start: "2026-01-01", days: 1 },
