@@ -172,17 +172,17 @@ export interface Epoch {
   readonly tokens: readonly TokenSums[];
 }
 
-export interface EpochRows extends Epoch {
-  readonly rewards: readonly {
-    readonly token: string;
-    readonly rows: readonly {
-      readonly provider: string;
-      readonly tier: number;
-      readonly weight: string;
-      readonly amount: string;
-      readonly paid: string;
-    }[];
-  }[];
+export interface EpochWhole extends Epoch {
+  readonly rewards: readonly { readonly token: string; readonly providers: number }[];
+}
+
+/** What an epoch gives a provider of one token. */
+export interface RewardRow {
+  readonly provider: string;
+  readonly tier: number;
+  readonly weight: string;
+  readonly amount: string;
+  readonly paid: string;
 }
 
 const TOKEN_KEY = "lp-ledger-token";
@@ -238,6 +238,45 @@ export function useAnswer<T>(path: string, pulse: number): Loaded<T> {
     );
   }, [path, pulse]);
   return loaded.path === path ? loaded : { answer: undefined, error: undefined };
+}
+
+export interface Pages<T> {
+  readonly first: Loaded<readonly T[]>;
+  /** The first page as it is now, with what was loaded behind it. */
+  rows(first: readonly T[]): readonly T[];
+  /** Loads the next page; undefined where there is none. */
+  readonly more: (() => void) | undefined;
+}
+
+/** A list page by page: the first is kept fresh, the others come when they are asked for. `keyOf` tells rows apart. */
+export function usePages<T>(path: string, pulse: number, keyOf: (row: T) => string): Pages<T> {
+  const first = useAnswer<readonly T[]>(path, pulse);
+  const [loaded, set] = useState<{
+    readonly path: string;
+    readonly rows: readonly T[];
+    readonly next: string | null;
+  }>();
+  const current = useRef(path);
+  current.current = path;
+  const mine = loaded?.path === path ? loaded : undefined;
+  const after = mine === undefined ? first.answer?.next : mine.next;
+  const load = (): void => {
+    ask<Answer<readonly T[]>>(`${path}${path.includes("?") ? "&" : "?"}after=${encodeURIComponent(after ?? "")}`).then(
+      ({ data, next }) => {
+        if (path !== current.current) return; // Something else is looked at by now.
+        set({ path, rows: [...(mine?.rows ?? []), ...data], next: next ?? null });
+      },
+      () => {}, // The button stays; the page says itself when the ledger does not answer.
+    );
+  };
+  return {
+    first,
+    rows: (fresh) => {
+      const known = new Set(fresh.map(keyOf));
+      return [...fresh, ...(mine?.rows ?? []).filter((row) => !known.has(keyOf(row)))];
+    },
+    more: after === null || after === undefined ? undefined : load,
+  };
 }
 
 export interface Live {

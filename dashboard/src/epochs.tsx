@@ -1,55 +1,60 @@
-import { type Epoch, type EpochRows, useAnswer } from "./api.ts";
-import { Address, number, Shown, Table, Tokens, tierName } from "./parts.tsx";
+import { type Epoch, type EpochWhole, type RewardRow, useAnswer, usePages } from "./api.ts";
+import { Address, More, number, Shown, Table, Tokens, tierName } from "./parts.tsx";
+
+const PAGE = 50;
 
 /** All epochs with their sums. */
 export function Epochs({ pulse }: { readonly pulse: number }) {
-  const epochs = useAnswer<readonly Epoch[]>("/v1/epochs", pulse);
+  const pages = usePages<Epoch>(`/v1/epochs?limit=${PAGE}`, pulse, ({ epoch }) => `${epoch}`);
   return (
     <>
       <h1>Reward epochs</h1>
-      <Shown of={epochs}>
+      <Shown of={pages.first}>
         {(rows) =>
           rows.length === 0 ? (
             <p class="empty">No epoch has been calculated yet.</p>
           ) : (
-            <Table name={`Epochs and what they give`}>
-              <thead>
-                <tr>
-                  <th scope="col">Epoch</th>
-                  <th scope="col">Days</th>
-                  <th scope="col">State</th>
-                  <th scope="col" class="right">
-                    Budget
-                  </th>
-                  <th scope="col" class="right">
-                    Allocated
-                  </th>
-                  <th scope="col" class="right">
-                    To pay
-                  </th>
-                </tr>
-              </thead>
-              <tbody>
-                {rows.flatMap((epoch) =>
-                  epoch.tokens.map((token) => (
-                    <tr key={`${epoch.epoch} ${token.address}`}>
-                      <td>
-                        <a href={`#/epoch/${epoch.epoch}`}>{epoch.epoch}</a>
-                      </td>
-                      <td>
-                        {epoch.first} <span class="muted">until</span> {epoch.end}
-                      </td>
-                      <td>{epoch.state}</td>
-                      {[token.budget, token.allocated, token.paid].map((units, i) => (
-                        <td key={["budget", "allocated", "paid"][i]} class="right">
-                          <Tokens units={units} decimals={token.decimals} symbol={token.symbol} />
+            <>
+              <Table name={`Epochs and what they give`}>
+                <thead>
+                  <tr>
+                    <th scope="col">Epoch</th>
+                    <th scope="col">Days</th>
+                    <th scope="col">State</th>
+                    <th scope="col" class="right">
+                      Budget
+                    </th>
+                    <th scope="col" class="right">
+                      Allocated
+                    </th>
+                    <th scope="col" class="right">
+                      To pay
+                    </th>
+                  </tr>
+                </thead>
+                <tbody>
+                  {pages.rows(rows).flatMap((epoch) =>
+                    epoch.tokens.map((token) => (
+                      <tr key={`${epoch.epoch} ${token.address}`}>
+                        <td>
+                          <a href={`#/epoch/${epoch.epoch}`}>{epoch.epoch}</a>
                         </td>
-                      ))}
-                    </tr>
-                  )),
-                )}
-              </tbody>
-            </Table>
+                        <td>
+                          {epoch.first} <span class="muted">until</span> {epoch.end}
+                        </td>
+                        <td>{epoch.state}</td>
+                        {[token.budget, token.allocated, token.paid].map((units, i) => (
+                          <td key={["budget", "allocated", "paid"][i]} class="right">
+                            <Tokens units={units} decimals={token.decimals} symbol={token.symbol} />
+                          </td>
+                        ))}
+                      </tr>
+                    )),
+                  )}
+                </tbody>
+              </Table>
+              <More load={pages.more} />
+            </>
           )
         }
       </Shown>
@@ -59,7 +64,7 @@ export function Epochs({ pulse }: { readonly pulse: number }) {
 
 /** One epoch with everybody it gives something. */
 export function EpochPage({ of, pulse }: { readonly of: string; readonly pulse: number }) {
-  const loaded = useAnswer<EpochRows>(`/v1/epochs/${of}`, pulse);
+  const loaded = useAnswer<EpochWhole>(`/v1/epochs/${of}`, pulse);
   return (
     <>
       <h1>Epoch {of}</h1>
@@ -89,49 +94,86 @@ export function EpochPage({ of, pulse }: { readonly of: string; readonly pulse: 
                   )}
                   .
                 </p>
-                <Table name={`What everybody gets of ${token.symbol}`}>
-                  <thead>
-                    <tr>
-                      <th scope="col">Provider</th>
-                      <th scope="col">Tier</th>
-                      <th scope="col" class="right">
-                        Share
-                      </th>
-                      <th scope="col" class="right">
-                        Allocated
-                      </th>
-                      <th scope="col" class="right">
-                        To pay
-                      </th>
-                    </tr>
-                  </thead>
-                  <tbody>
-                    {(epoch.rewards[i]?.rows ?? []).map((row) => (
-                      <tr key={row.provider}>
-                        <td>
-                          <Address of={row.provider} />
-                        </td>
-                        <td>{tierName(row.tier)}</td>
-                        <td class="right">
-                          {epoch.totalWeight === "0"
-                            ? ""
-                            : `${((Number(row.weight) / Number(epoch.totalWeight)) * 100).toFixed(2)} %`}
-                        </td>
-                        <td class="right">
-                          <Tokens units={row.amount} decimals={token.decimals} symbol={token.symbol} />
-                        </td>
-                        <td class="right">
-                          <Tokens units={row.paid} decimals={token.decimals} symbol={token.symbol} />
-                        </td>
-                      </tr>
-                    ))}
-                  </tbody>
-                </Table>
+                <Rewards
+                  of={of}
+                  epoch={epoch}
+                  token={token}
+                  providers={epoch.rewards[i]?.providers ?? 0}
+                  pulse={pulse}
+                />
               </section>
             ))}
           </>
         )}
       </Shown>
     </>
+  );
+}
+
+/** What everybody gets of one token, page by page. */
+function Rewards({
+  of,
+  epoch,
+  token,
+  providers,
+  pulse,
+}: {
+  readonly of: string;
+  readonly epoch: Epoch;
+  readonly token: Epoch["tokens"][number];
+  readonly providers: number;
+  readonly pulse: number;
+}) {
+  const path = `/v1/epochs/${of}/rewards?token=${token.address}&limit=${PAGE}`;
+  const pages = usePages<RewardRow>(path, pulse, ({ provider }) => provider);
+  return (
+    <Shown of={pages.first}>
+      {(first) => (
+        <>
+          <p class="muted">
+            {number(providers)} {providers === 1 ? "provider" : "providers"}
+          </p>
+          <Table name={`What everybody gets of ${token.symbol}`}>
+            <thead>
+              <tr>
+                <th scope="col">Provider</th>
+                <th scope="col">Tier</th>
+                <th scope="col" class="right">
+                  Share
+                </th>
+                <th scope="col" class="right">
+                  Allocated
+                </th>
+                <th scope="col" class="right">
+                  To pay
+                </th>
+              </tr>
+            </thead>
+            <tbody>
+              {pages.rows(first).map((row) => (
+                <tr key={row.provider}>
+                  <td>
+                    <Address of={row.provider} />
+                  </td>
+                  <td>{tierName(row.tier)}</td>
+                  <td class="right">
+                    {epoch.totalWeight === "0"
+                      ? ""
+                      : `${((Number(row.weight) / Number(epoch.totalWeight)) * 100).toFixed(2)} %`}
+                  </td>
+                  <td class="right">
+                    <Tokens units={row.amount} decimals={token.decimals} symbol={token.symbol} />
+                  </td>
+                  <td class="right">
+                    <Tokens units={row.paid} decimals={token.decimals} symbol={token.symbol} />
+                  </td>
+                </tr>
+              ))}
+            </tbody>
+          </Table>
+          <More load={pages.more} />
+        </>
+      )}
+    </Shown>
   );
 }

@@ -255,3 +255,15 @@ export function ago(iso: string): string {
   ).find(([size]) => seconds >= size) ?? [1, "second"];
   return words.format(-Math.floor(seconds / size), unit);
 }
+
+/** Asks for the rows behind those that are shown. */
+export function More({ load }: { readonly load: (() => void) | undefined }) {
+  if (load === undefined) return null;
+  return (
+    <p>
+      <button type="button" onClick={load}>
+        Show more
+      </button>
+    </p>
+  );
+}

@@ -1,36 +1,29 @@
-import { useEffect, useRef, useState } from "preact/hooks";
-import { type Answer, ask, type Pool, type Provider, type Ranked, useAnswer } from "./api.ts";
-import { Address, Chart, exact, Money, multiplier, number, Range, Shown, Table, Tokens, tierName } from "./parts.tsx";
+import { useState } from "preact/hooks";
+import { ask, type Pool, type Position, type Provider, type Ranked, useAnswer, usePages } from "./api.ts";
+import {
+  Address,
+  Chart,
+  exact,
+  Money,
+  More,
+  multiplier,
+  number,
+  Range,
+  Shown,
+  Table,
+  Tokens,
+  tierName,
+} from "./parts.tsx";
 
 const PAGE = 50;
 
 /** Every provider, the largest first, found by the beginning of its address. */
 export function Providers({ pulse }: { readonly pulse: number }) {
   const [search, setSearch] = useState("");
-  const [more, setMore] = useState<readonly Ranked[]>([]);
-  const [next, setNext] = useState<string | null | undefined>(undefined);
   const prefix = search.trim().toLowerCase();
   const valid = prefix === "" || /^0x[0-9a-f]{0,40}$/.test(prefix);
   const path = `/v1/providers?limit=${PAGE}${prefix === "" || !valid ? "" : `&search=${prefix}`}`;
-  const first = useAnswer<readonly Ranked[]>(path, pulse);
-  const current = useRef(path);
-  useEffect(() => {
-    current.current = path;
-    setMore([]);
-    setNext(undefined);
-  }, [path]);
-  const after = next === undefined ? first.answer?.next : next;
-  const load = (): void => {
-    const asked = path;
-    ask<Answer<readonly Ranked[]>>(`${asked}&after=${after}`).then(
-      ({ data, next: following }) => {
-        if (asked !== current.current) return; // Somebody searches for something else by now.
-        setMore((before) => [...before, ...data]);
-        setNext(following ?? null);
-      },
-      () => {}, // The button stays; the page says itself when the ledger does not answer.
-    );
-  };
+  const pages = usePages<Ranked>(path, pulse, ({ provider }) => provider);
   return (
     <>
       <h1>Providers</h1>
@@ -48,11 +41,9 @@ export function Providers({ pulse }: { readonly pulse: number }) {
         />
         {valid ? null : <span class="error">an address begins with 0x and goes on with hex digits</span>}
       </search>
-      <Shown of={first}>
+      <Shown of={pages.first}>
         {(rows, quote) => {
-          const all = [...new Map([...more, ...rows].map((row) => [row.provider, row])).values()].sort((a, b) =>
-            rows.includes(a) === rows.includes(b) ? 0 : rows.includes(a) ? -1 : 1,
-          );
+          const all = pages.rows(rows);
           if (all.length === 0)
             return (
               <p class="empty">
@@ -91,13 +82,7 @@ export function Providers({ pulse }: { readonly pulse: number }) {
                   ))}
                 </tbody>
               </Table>
-              {after === null || after === undefined ? null : (
-                <p>
-                  <button type="button" onClick={load}>
-                    Show more
-                  </button>
-                </p>
-              )}
+              <More load={pages.more} />
             </>
           );
         }}
@@ -154,7 +139,7 @@ export function ProviderPage({ of, pulse }: { readonly of: string; readonly puls
                 ]}
               />
             </section>
-            <Positions provider={data} pools={pools.answer?.data ?? []} />
+            <Positions of={of} pulse={pulse} pools={pools.answer?.data ?? []} />
             <Rewards provider={data} />
           </>
         )}
@@ -194,7 +179,18 @@ function TierProgress({
   );
 }
 
-function Positions({ provider, pools }: { readonly provider: Provider; readonly pools: readonly Pool[] }) {
+function Positions({
+  of,
+  pulse,
+  pools,
+}: {
+  readonly of: string;
+  readonly pulse: number;
+  readonly pools: readonly Pool[];
+}) {
+  const pages = usePages<Position>(`/v1/providers/${of}/positions?limit=${PAGE}`, pulse, (each) =>
+    [each.pool, each.position, each.via].join(" "),
+  );
   const nameOf = (address: string): string => {
     const pool = pools.find((each) => each.pool === address);
     return pool === undefined ? address.slice(0, 10) : pool.tokens.map(({ symbol }) => symbol).join("/");
@@ -202,60 +198,67 @@ function Positions({ provider, pools }: { readonly provider: Provider; readonly 
   return (
     <section>
       <h2>Positions</h2>
-      {provider.positions.length === 0 ? (
-        <p class="empty">It holds nothing at present.</p>
-      ) : (
-        <Table name={`Open positions with their ranges`}>
-          <thead>
-            <tr>
-              <th scope="col">Pool</th>
-              <th scope="col">Position</th>
-              <th scope="col">Range and price</th>
-              <th scope="col" class="right">
-                Liquidity
-              </th>
-            </tr>
-          </thead>
-          <tbody>
-            {provider.positions.map((position) => (
-              <tr key={`${position.pool} ${position.position} ${position.via}`}>
-                <td title={position.pool}>{nameOf(position.pool)}</td>
-                <td>
-                  {position.position ?? "shares"}
-                  {position.via === null ? null : (
-                    <small title={position.via}> {position.credited ? "staked" : "staked, not counted"}</small>
-                  )}
-                </td>
-                <td>
-                  {position.tickLower === null || position.tickUpper === null ? (
-                    <span class="muted">whole range</span>
-                  ) : (
-                    <>
-                      <Range
-                        lower={position.tickLower}
-                        upper={position.tickUpper}
-                        tick={position.tick}
-                        inRange={position.inRange}
-                      />
-                      <small class={position.inRange ? "good" : "muted"}>
-                        {position.inRange ? "in range" : "out of range"}
-                      </small>
-                    </>
-                  )}
-                </td>
-                <td class="right">
-                  <span title={position.liquidity}>
-                    {Number(position.liquidity).toLocaleString(navigator.language, {
-                      notation: "scientific",
-                      maximumFractionDigits: 3,
-                    })}
-                  </span>
-                </td>
-              </tr>
-            ))}
-          </tbody>
-        </Table>
-      )}
+      <Shown of={pages.first}>
+        {(first) =>
+          first.length === 0 ? (
+            <p class="empty">It holds nothing at present.</p>
+          ) : (
+            <>
+              <Table name={`Open positions with their ranges`}>
+                <thead>
+                  <tr>
+                    <th scope="col">Pool</th>
+                    <th scope="col">Position</th>
+                    <th scope="col">Range and price</th>
+                    <th scope="col" class="right">
+                      Liquidity
+                    </th>
+                  </tr>
+                </thead>
+                <tbody>
+                  {pages.rows(first).map((position) => (
+                    <tr key={`${position.pool} ${position.position} ${position.via}`}>
+                      <td title={position.pool}>{nameOf(position.pool)}</td>
+                      <td>
+                        {position.position ?? "shares"}
+                        {position.via === null ? null : (
+                          <small title={position.via}> {position.credited ? "staked" : "staked, not counted"}</small>
+                        )}
+                      </td>
+                      <td>
+                        {position.tickLower === null || position.tickUpper === null ? (
+                          <span class="muted">whole range</span>
+                        ) : (
+                          <>
+                            <Range
+                              lower={position.tickLower}
+                              upper={position.tickUpper}
+                              tick={position.tick}
+                              inRange={position.inRange}
+                            />
+                            <small class={position.inRange ? "good" : "muted"}>
+                              {position.inRange ? "in range" : "out of range"}
+                            </small>
+                          </>
+                        )}
+                      </td>
+                      <td class="right">
+                        <span title={position.liquidity}>
+                          {Number(position.liquidity).toLocaleString(navigator.language, {
+                            notation: "scientific",
+                            maximumFractionDigits: 3,
+                          })}
+                        </span>
+                      </td>
+                    </tr>
+                  ))}
+                </tbody>
+              </Table>
+              <More load={pages.more} />
+            </>
+          )
+        }
+      </Shown>
     </section>
   );
 }

@@ -2,10 +2,11 @@ import { toPoolId } from "../core/hex.ts";
 import { inRange } from "../core/ticks.ts";
 import { nextThreshold } from "../core/tiers.ts";
 import { rewardsOfProvider } from "../store/api.ts";
-import { dayRows, providerStatus } from "../store/query.ts";
+import { dayRows, type ProviderPosition, positionsOf, providerStatus } from "../store/query.ts";
 import { accountsAt, creditedIn, merged, type PositionLine, type PositionPlace, protocolsOf } from "../store/read.ts";
 import type { Store } from "../store/store.ts";
 import { HttpProblem, type Reading, shown, valueIn } from "./answer.ts";
+import { dayCursor, ownPositionCursor } from "./cursors.ts";
 
 /** One provider's days, page by page. */
 export function daysPage(
@@ -18,10 +19,8 @@ export function daysPage(
     readonly after: string | undefined;
   },
 ): { readonly data: unknown; readonly next: string | null } {
-  const { provider, limit, after, to } = asked;
-  const from = after ?? asked.from;
-  if (from !== undefined && !/^\d{4}-\d{2}-\d{2}$/.test(from))
-    throw new HttpProblem(400, "Bad request", "after: expected an answer's `next`");
+  const { provider, limit, to } = asked;
+  const from = dayCursor(asked.after) ?? asked.from;
   const rows = [];
   let next: string | null = null;
   for (const row of dayRows(store.db, {
@@ -48,10 +47,12 @@ export function daysPage(
 }
 
 const DAYS_SHOWN = 30;
+/** The others come page by page. */
+const POSITIONS_SHOWN = 100;
 
 /** Everything a provider would look up about itself. */
 export function providerOf({ store, programme }: Reading, address: string): object {
-  const found = providerStatus(store.db, address, DAYS_SHOWN);
+  const found = providerStatus(store.db, address, DAYS_SHOWN, POSITIONS_SHOWN + 1);
   if (found === undefined)
     throw new HttpProblem(404, "Not found", `${shown(address)} never provided liquidity in this programme`);
   const { rules } = programme;
@@ -73,21 +74,41 @@ export function providerOf({ store, programme }: Reading, address: string): obje
       changes: found.tierChanges,
       next: next === null ? null : { ...next, value: valueIn(next.value, programme) },
     },
-    positions: found.positions.map((position) => {
-      const tick = store.states.atOrBelow(toPoolId(position.pool), Number.MAX_SAFE_INTEGER);
-      const { tickLower, tickUpper } = position;
-      const ranged = tickLower !== null && tickUpper !== null && tick?.kind === "ticks";
-      return {
-        ...position,
-        pool: shown(position.pool),
-        via: position.via === null ? null : shown(position.via),
-        tick: ranged ? tick.tick : null,
-        inRange: ranged ? inRange({ tickLower, tickUpper }, tick.tick) : null,
-      };
-    }),
+    positions: positionAnswers(store, found.positions.slice(0, POSITIONS_SHOWN)),
+    /** Whether it has more than these. */
+    morePositions: found.positions.length > POSITIONS_SHOWN,
     days: found.days.map(({ date, value }) => ({ date, value: valueIn(value, programme) })),
     rewards: rewardsOfProvider(store.db, address).map((row) => ({ ...row, token: shown(row.token) })),
   };
+}
+
+/** One provider's open positions, page by page. */
+export function positionsPage(
+  { store }: Reading,
+  { provider, limit, after }: { readonly provider: string; readonly limit: number; readonly after: string | undefined },
+): { readonly data: unknown; readonly next: string | null } {
+  const rows = positionsOf(store.db, provider, ownPositionCursor(after), limit + 1);
+  const data = rows.slice(0, limit);
+  const last = data.at(-1);
+  const next = last && rows.length > limit ? `${last.pool}~${last.position ?? ""}~${last.via ?? ""}` : null;
+  return { data: positionAnswers(store, data), next };
+}
+
+function positionAnswers(store: Store, positions: readonly ProviderPosition[]): readonly object[] {
+  const states = new Map<string, ReturnType<Store["states"]["atOrBelow"]>>();
+  return positions.map((position) => {
+    const { pool, tickLower, tickUpper } = position;
+    if (!states.has(pool)) states.set(pool, store.states.atOrBelow(toPoolId(pool), Number.MAX_SAFE_INTEGER));
+    const state = states.get(pool);
+    const ranged = tickLower !== null && tickUpper !== null && state?.kind === "ticks";
+    return {
+      ...position,
+      pool: shown(pool),
+      via: position.via === null ? null : shown(position.via),
+      tick: ranged ? state.tick : null,
+      inRange: ranged ? inRange({ tickLower, tickUpper }, state.tick) : null,
+    };
+  });
 }
 
 /** Open positions at the end of a block, as `positionLines` has them now. */

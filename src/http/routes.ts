@@ -1,14 +1,14 @@
 import { z } from "zod";
-import type { EpochRecord } from "../core/epoch-record.ts";
+import { isDay } from "../core/day.ts";
 import { dayTotals, poolRows, rankedProviders } from "../store/api.ts";
 import { tierCounts } from "../store/derivation.ts";
 import { factsOf } from "../store/facts.ts";
 import { statsOf } from "../store/query.ts";
-import { type PositionLine, type PositionPlace, positionLines } from "../store/read.ts";
-import type { StoredEpoch } from "../store/rewards.ts";
-import type { Store } from "../store/store.ts";
+import { type PositionLine, positionLines } from "../store/read.ts";
 import { HttpProblem, type Reading, shown, valueIn } from "./answer.ts";
-import { daysPage, linesAt, providerOf } from "./provider.ts";
+import { pageOf, poolCursor, poolDayCursor, positionCursor, rankCursor } from "./cursors.ts";
+import { epochOf, epochsPage, rewardsPage, storedEpoch } from "./epochs.ts";
+import { daysPage, linesAt, positionsPage, providerOf } from "./provider.ts";
 
 /** One question of the API: its path, what it takes, and its answer. */
 export interface Route {
@@ -27,7 +27,7 @@ const address = z
   .string()
   .regex(/^0x[0-9a-fA-F]{40}$/, "an address of 20 bytes")
   .transform((text) => text.toLowerCase());
-const day = z.string().regex(/^\d{4}-\d{2}-\d{2}$/, "a UTC day as YYYY-MM-DD");
+const day = z.string().refine(isDay, "a UTC day as YYYY-MM-DD");
 const whole = (max: number, min = 0) =>
   z
     .string()
@@ -100,8 +100,8 @@ export const ROUTES: readonly Route[] = [
     "the followed pools with their newest states",
     {},
     page,
-    ({ store }, { limit = LIMIT_DEFAULT, after = "" }) => {
-      const rows = poolRows(store.db, after, limit);
+    ({ store }, { limit = LIMIT_DEFAULT, after }) => {
+      const rows = poolRows(store.db, poolCursor(after), limit);
       return {
         data: rows.map(({ tokens, pool, ...row }) => ({
           pool: shown(pool),
@@ -130,7 +130,7 @@ export const ROUTES: readonly Route[] = [
       tier: whole(1_000).optional(),
     },
     ({ store, programme }, { limit = LIMIT_DEFAULT, after, search = "0x", tier = null }) => {
-      const rows = rankedProviders(store.db, { limit, after: cursorOf(after), search: search.toLowerCase(), tier });
+      const rows = rankedProviders(store.db, { limit, after: rankCursor(after), search: search.toLowerCase(), tier });
       const last = rows.at(-1);
       return {
         data: rows.map((row) => ({
@@ -147,12 +147,20 @@ export const ROUTES: readonly Route[] = [
   ),
   route(
     "/v1/providers/{address}",
-    "one provider: balance, tier, positions, 30 days, rewards",
+    "one provider: balance, tier, its first 100 positions, 30 days, rewards",
     { address },
     {},
     (reading, { address: of }) => ({
       data: providerOf(reading, of),
     }),
+  ),
+  route(
+    "/v1/providers/{address}/positions",
+    "one provider's open positions, by pool",
+    { address },
+    page,
+    (reading, { address: provider, limit = LIMIT_DEFAULT, after }) =>
+      positionsPage(reading, { provider, limit, after }),
   ),
   route(
     "/v1/providers/{address}/days",
@@ -168,8 +176,7 @@ export const ROUTES: readonly Route[] = [
     {},
     { ...page, from: day.optional(), to: day.optional() },
     ({ store, programme }, { from = "0000-00-00", to = "9999-99-99", limit = LIMIT_DEFAULT, after }) => {
-      const [date = "", pool = ""] = after?.split(".") ?? [];
-      const rows = dayTotals(store.db, { from, to, after: { date, pool } }, limit);
+      const rows = dayTotals(store.db, { from, to, after: poolDayCursor(after) }, limit);
       const last = rows.at(-1);
       return {
         data: rows.map((row) => ({
@@ -182,30 +189,25 @@ export const ROUTES: readonly Route[] = [
       };
     },
   ),
-  route("/v1/epochs", "reward epochs, calculated and final", {}, {}, ({ store }) => ({
-    data: store.rewards.epochs().map(epochAnswer),
-  })),
-  route("/v1/epochs/{n}", "one epoch with everything it gives", { n: whole(100_000) }, {}, ({ store }, { n }) => {
-    const stored = storedEpoch(store, n);
-    const { rewards } = store.rewards.resultOf(stored);
-    return {
-      data: {
-        ...epochAnswer(stored),
-        rules: stored.record.rules,
-        rewards: stored.record.tokens.map((token, i) => ({
-          token: shown(token.address),
-          rows: (rewards[i] ?? []).map((row) => ({
-            provider: shown(row.provider),
-            tier: row.tier,
-            weight: `${row.weight}`,
-            amount: `${row.amount}`,
-            carriedIn: `${row.carriedIn}`,
-            paid: `${row.paid}`,
-          })),
-        })),
-      },
-    };
-  }),
+  route("/v1/epochs", "reward epochs, calculated and final", {}, page, ({ store }, { limit = LIMIT_DEFAULT, after }) =>
+    epochsPage(store, { limit, after }),
+  ),
+  route(
+    "/v1/epochs/{n}",
+    "one epoch: its rules, and what it gives of each token",
+    { n: whole(100_000) },
+    {},
+    ({ store }, { n }) => ({
+      data: epochOf(store, n),
+    }),
+  ),
+  route(
+    "/v1/epochs/{n}/rewards",
+    "what an epoch gives each provider, by token and provider; `token`: only of this one",
+    { n: whole(100_000) },
+    { ...page, token: address.optional() },
+    ({ store }, { n, token, limit = LIMIT_DEFAULT, after }) => rewardsPage(store, n, { token, limit, after }),
+  ),
   route(
     "/v1/epochs/{n}/proofs/{address}",
     "a provider's Merkle proofs in a final epoch, or with `cumulative=1` in the totals up to it",
@@ -225,8 +227,8 @@ export const ROUTES: readonly Route[] = [
     ({ store }, { limit = LIMIT_DEFAULT, after, block }) => {
       const rows: PositionLine[] = [];
       for (const line of block === undefined
-        ? positionLines(store.db, placeOf(after))
-        : linesAt(store, block, placeOf(after))) {
+        ? positionLines(store.db, positionCursor(after))
+        : linesAt(store, block, positionCursor(after))) {
         const last = rows.at(-1);
         if (rows.length === limit && last !== undefined) {
           const next = [last.pool.toLowerCase(), last.position ?? "", last.provider.toLowerCase()].join("~");
@@ -241,48 +243,29 @@ export const ROUTES: readonly Route[] = [
     "/v1/quarantines",
     "pools and wrappers of which nothing counts any more, and what did not hold",
     {},
-    {},
-    ({ store }) => ({
-      data: store.quarantines.told().map(({ pool, wrapper, ...each }) => ({
+    page,
+    ({ store }, { limit = LIMIT_DEFAULT, after }) => {
+      const told = pageOf(store.quarantines.told(), ({ pool, wrapper }) => `${pool}~${wrapper ?? ""}`, {
+        limit,
+        after,
+      });
+      const data = told.data.map(({ pool, wrapper, ...each }) => ({
         ...{ pool: shown(pool), wrapper: wrapper === null ? null : shown(wrapper) },
         ...each,
-      })),
-    }),
+      }));
+      return { ...told, data };
+    },
   ),
-  route("/v1/findings", "what the self-audit found, open and resolved", {}, {}, ({ store }) => ({
-    data: store.findings.all(),
-  })),
+  route(
+    "/v1/findings",
+    "what the self-audit found, open and resolved",
+    {},
+    page,
+    ({ store }, { limit = LIMIT_DEFAULT, after }) => {
+      const keyOf = (each: { blockNumber: number; logIndex: number; identity: string; pool: string }): string =>
+        [each.blockNumber, each.logIndex, each.identity, each.pool].join("~");
+      const found = pageOf(store.findings.all(), keyOf, { limit, after });
+      return { ...found, data: found.data.map((each) => ({ ...each, pool: shown(each.pool) })) };
+    },
+  ),
 ];
-
-function cursorOf(after: string | undefined): { readonly total: bigint; readonly provider: string } | null {
-  if (after === undefined) return null;
-  const [, total, provider] = /^(-?\d{1,19})\.(0x[0-9a-f]{40})$/.exec(after) ?? [];
-  if (total === undefined || provider === undefined)
-    throw new HttpProblem(400, "Bad request", "after: expected an answer's `next`");
-  return { total: BigInt.asIntN(64, BigInt(total)), provider };
-}
-
-/** Where a page of positions begins: after this line. */
-function placeOf(after: string | undefined): PositionPlace | undefined {
-  if (after === undefined) return undefined;
-  const [pool, position, provider, more] = after.split("~");
-  if (pool === undefined || position === undefined || provider === undefined || more !== undefined)
-    throw new HttpProblem(400, "Bad request", "after: expected an answer's `next`");
-  return { pool, position, provider };
-}
-
-function storedEpoch(store: Store, n: number): StoredEpoch {
-  const stored = store.rewards.epoch(n);
-  if (stored === undefined) throw new HttpProblem(404, "Not found", `epoch ${n} is not calculated`);
-  return stored;
-}
-
-function epochAnswer({ record, state, resultHash }: StoredEpoch): object {
-  const { rules: _, ...rest } = record satisfies EpochRecord;
-  return {
-    ...rest,
-    tokens: record.tokens.map((token) => ({ ...token, address: shown(token.address) })),
-    state,
-    resultHash,
-  };
-}

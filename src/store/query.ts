@@ -2,7 +2,7 @@ import type { Database } from "better-sqlite3";
 import { type Day, nextDay } from "../core/day.ts";
 import { tierChanges } from "./derivation.ts";
 import { exactSum, exactSumOf } from "./exact-sum.ts";
-import { creditedIn } from "./read.ts";
+import { creditedIn, type PositionPlace } from "./read.ts";
 
 /** One row of `daily_balances` as users read it; values are bigint, scaled by quote.decimals. */
 export interface DayRow {
@@ -128,19 +128,21 @@ export interface ProviderStatus {
   readonly tierChanges: readonly { readonly date: string; readonly tier: number | null }[];
   readonly firstSeen: string;
   readonly lastUpdated: string;
-  readonly positions: readonly {
-    readonly pool: string;
-    readonly position: string | null;
-    readonly tickLower: number | null;
-    readonly tickUpper: number | null;
-    readonly liquidity: string;
-    /** The wrapper that holds it for the provider. */
-    readonly via: string | null;
-    /** False where that wrapper is excluded: it counts for nobody. */
-    readonly credited: boolean;
-  }[];
+  readonly positions: readonly ProviderPosition[];
   /** Newest last; a day's value is null while any of its pools is unpriced. */
   readonly days: readonly { readonly date: string; readonly value: bigint | null }[];
+}
+
+export interface ProviderPosition {
+  readonly pool: string;
+  readonly position: string | null;
+  readonly tickLower: number | null;
+  readonly tickUpper: number | null;
+  readonly liquidity: string;
+  /** The wrapper that holds it for the provider. */
+  readonly via: string | null;
+  /** False where that wrapper is excluded: it counts for nobody. */
+  readonly credited: boolean;
 }
 
 interface BalanceRow {
@@ -164,8 +166,34 @@ function formerProvider(db: Database, provider: string): BalanceRow | undefined 
   return { ...nothing, first_seen_date: row.first, last_updated: `${nextDay(row.last)}T00:00:00Z` };
 }
 
-/** One provider, read in one snapshot; undefined where it never held anything. */
-export function providerStatus(db: Database, provider: string, days: number): ProviderStatus | undefined {
+/** A provider's open positions after one of them, in order of pool, position and wrapper; all where `limit` is negative. */
+export function positionsOf(
+  db: Database,
+  provider: string,
+  after: Pick<PositionPlace, "pool" | "position"> & { readonly via: string } = { pool: "", position: "", via: "" },
+  limit = -1,
+): readonly ProviderPosition[] {
+  const isOfSome = db.prepare("select 1 from provider_balances where provider_address = ?").get(provider) !== undefined;
+  const isCredited = isOfSome ? creditedIn(db) : () => false;
+  return db
+    .prepare<[string, string, string, string, number], Omit<ProviderPosition, "credited">>(`
+      select pool_address as pool, nullif(position_id, '') as position, tick_lower as tickLower, tick_upper as tickUpper, liquidity, nullif(via_address, '') as via
+      from accounts
+      where provider_address = ? and kind = 'holder' and liquidity <> '0'
+        and (pool_address, position_id, via_address) > (?, ?, ?)
+      order by pool_address, position_id, via_address
+      limit ?`)
+    .all(provider, after.pool, after.position, after.via, limit)
+    .map((each) => ({ ...each, credited: isCredited(each.pool, each.via ?? "") }));
+}
+
+/** One provider, read in one snapshot, with at most so many positions; undefined where it never held anything. */
+export function providerStatus(
+  db: Database,
+  provider: string,
+  days: number,
+  positionsMax = -1,
+): ProviderStatus | undefined {
   return db.transaction((): ProviderStatus | undefined => {
     const present = db
       .prepare<[string], BalanceRow>("select * from provider_balances where provider_address = ?")
@@ -173,15 +201,7 @@ export function providerStatus(db: Database, provider: string, days: number): Pr
       .get(provider);
     const row = present ?? formerProvider(db, provider);
     if (row === undefined) return undefined;
-    const isCredited = present === undefined ? () => false : creditedIn(db);
-    const positions = db
-      .prepare<[string], Omit<ProviderStatus["positions"][number], "credited">>(`
-        select pool_address as pool, nullif(position_id, '') as position, tick_lower as tickLower, tick_upper as tickUpper, liquidity, nullif(via_address, '') as via
-        from accounts
-        where provider_address = ? and kind = 'holder' and liquidity <> '0'
-        order by pool_address, position_id, via_address`)
-      .all(provider)
-      .map((each) => ({ ...each, credited: isCredited(each.pool, each.via ?? "") }));
+    const positions = positionsOf(db, provider, undefined, positionsMax);
     const history = db
       .prepare<[string, number], { date: string; unpriced: bigint; valueHigh: bigint; valueLow: bigint }>(`
         select date, count(*) - count(liquidity_amount) as unpriced, ${exactSum("liquidity_amount", "value")}

@@ -64,13 +64,19 @@ export class RewardsTable {
 
   /** The rows of one token of an epoch, ascending by provider. */
   rowsOf(epoch: number, token: Address): readonly Reward[] {
+    return this.pageOf(epoch, token, "", -1);
+  }
+
+  /** Those after one provider, at most so many; all where `limit` is negative. */
+  pageOf(epoch: number, token: Address, after: string, limit: number): readonly Reward[] {
     return this.#db
-      .prepare<[number, string], RewardRow>(`
+      .prepare<[number, string, string, number], RewardRow>(`
         select provider_address, tier, weight, reward_amount, carried_in, paid, released
         from rewards
-        where epoch = ? and reward_token = ?
-        order by provider_address`)
-      .all(epoch, token)
+        where epoch = ? and reward_token = ? and provider_address > ?
+        order by provider_address
+        limit ?`)
+      .all(epoch, token, after, limit)
       .map((row) => ({
         provider: toAddress(row.provider_address),
         tier: row.tier,
@@ -80,6 +86,13 @@ export class RewardsTable {
         carriedIn: BigInt(row.carried_in),
         paid: BigInt(row.paid),
       }));
+  }
+
+  /** How many providers an epoch gives some of a token. */
+  countOf(epoch: number, token: Address): number {
+    return Number(
+      this.#db.prepare("select count(*) from rewards where epoch = ? and reward_token = ?").pluck().get(epoch, token),
+    );
   }
 
   /** A stored epoch with all its rows. */

@@ -2,16 +2,10 @@ import { StandardMerkleTree } from "@openzeppelin/merkle-tree";
 import { describe, expect, it } from "vitest";
 import { METRICS } from "../../src/http/metrics.ts";
 import { ROUTES } from "../../src/http/routes.ts";
-import { appOf } from "../support/http.ts";
+import { appOf, type Envelope } from "../support/http.ts";
 import { programmeLedger, REWARD } from "../support/programme-ledger.ts";
 import { POOL } from "../support/world.ts";
 
-interface Envelope<T> {
-  readonly block: { readonly number: number; readonly hash: string; readonly stateDigest: string };
-  readonly quote: { readonly symbol: string; readonly decimals: number };
-  readonly data: T;
-  readonly next?: string | null;
-}
 interface Ranked {
   readonly provider: string;
   readonly totalLiquidity: { readonly units: string; readonly decimals: number };

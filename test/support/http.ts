@@ -8,6 +8,14 @@ import { atEnd } from "./ledger.ts";
 import { stillClock } from "./port.ts";
 import type { programmeLedger } from "./programme-ledger.ts";
 
+/** What every answer is. */
+export interface Envelope<T> {
+  readonly block: { readonly number: number; readonly hash: string; readonly stateDigest: string };
+  readonly quote: { readonly symbol: string; readonly decimals: number };
+  readonly data: T;
+  readonly next?: string | null;
+}
+
 /** The HTTP side over a test ledger's file, through a read-only connection of its own. */
 export function appOf(
   of: Awaited<ReturnType<typeof programmeLedger>>,

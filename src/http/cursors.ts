@@ -1,0 +1,76 @@
+import { isDay } from "../core/day.ts";
+import type { PositionPlace } from "../store/read.ts";
+import { HttpProblem } from "./answer.ts";
+
+// Where a page begins: after what the page before ended with. A cursor is what an answer gave as its `next`; anything else is
+// refused, since an empty last page would look like an end.
+
+const POOL = /^0x(?:[0-9a-f]{40}|[0-9a-f]{64})$/;
+const ADDRESS = /^0x[0-9a-f]{40}$/;
+
+function refuse(): never {
+  throw new HttpProblem(400, "Bad request", "after: expected an answer's `next`");
+}
+
+/** After a pool; from the first on where nothing is given. */
+export function poolCursor(after: string | undefined): string {
+  return after === undefined ? "" : POOL.test(after) ? after : refuse();
+}
+
+/** After a provider of the list by value. */
+export function rankCursor(after: string | undefined): { readonly total: bigint; readonly provider: string } | null {
+  if (after === undefined) return null;
+  const [, total, provider] = /^(-?\d{1,19})\.(0x[0-9a-f]{40})$/.exec(after) ?? [];
+  return total === undefined || provider === undefined
+    ? refuse()
+    : { total: BigInt.asIntN(64, BigInt(total)), provider };
+}
+
+/** From a day on. */
+export function dayCursor(after: string | undefined): string | undefined {
+  return after === undefined || isDay(after) ? after : refuse();
+}
+
+/** After a day of a pool. */
+export function poolDayCursor(after: string | undefined): { readonly date: string; readonly pool: string } {
+  if (after === undefined) return { date: "", pool: "" };
+  const [date = "", pool = "", more] = after.split(".");
+  return isDay(date) && POOL.test(pool) && more === undefined ? { date, pool } : refuse();
+}
+
+/** After a line of open positions. */
+export function positionCursor(after: string | undefined): PositionPlace | undefined {
+  if (after === undefined) return undefined;
+  const [pool = "", position = "", provider = "", more] = after.split("~");
+  return POOL.test(pool) && ADDRESS.test(provider) && more === undefined ? { pool, position, provider } : refuse();
+}
+
+/** After one of a provider's positions. */
+export function ownPositionCursor(
+  after: string | undefined,
+): { readonly pool: string; readonly position: string; readonly via: string } | undefined {
+  if (after === undefined) return undefined;
+  const [pool = "", position = "", via = "", more] = after.split("~");
+  const isVia = via === "" || ADDRESS.test(via);
+  return POOL.test(pool) && isVia && more === undefined ? { pool, position, via } : refuse();
+}
+
+/** After a row of an epoch's rewards: of a token, by its place among the epoch's, and a provider. */
+export function rewardCursor(after: string | undefined): { readonly token: number; readonly provider: string } {
+  if (after === undefined) return { token: 0, provider: "" };
+  const [, token, provider] = /^(\d{1,4})\.(0x[0-9a-f]{40})$/.exec(after) ?? [];
+  return token === undefined || provider === undefined ? refuse() : { token: Number(token), provider };
+}
+
+/** A page of a list that is short enough to be read whole. */
+export function pageOf<T>(
+  rows: readonly T[],
+  keyOf: (row: T) => string,
+  { limit, after }: { readonly limit: number; readonly after: string | undefined },
+): { readonly data: readonly T[]; readonly next: string | null } {
+  const begin = after === undefined ? 0 : rows.findIndex((row) => keyOf(row) === after) + 1;
+  if (after !== undefined && begin === 0) refuse();
+  const data = rows.slice(begin, begin + limit);
+  const last = data.at(-1);
+  return { data, next: last === undefined || begin + limit >= rows.length ? null : keyOf(last) };
+}
