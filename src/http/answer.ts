@@ -15,6 +15,8 @@ export interface Reading {
   proofOf(epoch: number, provider: string, cumulative: boolean): readonly object[];
 }
 
+const ADDRESS = /^0x[0-9a-f]{40}$/;
+
 /** The state an answer rests on. */
 export interface Rest {
   readonly number: number;
@@ -52,6 +54,14 @@ export function restOf({ blocks, config }: Store): Rest | null {
 /** With its EIP-55 checksum; what names a pool inside a singleton stays as it is. */
 export function shown(address: string): string {
   return address.length === 42 ? checksummed(address) : address;
+}
+
+/** The same with the checksum of every address in it, whether it is a value or a key. */
+export function allShown(value: unknown): unknown {
+  if (typeof value === "string") return ADDRESS.test(value) ? shown(value) : value;
+  if (Array.isArray(value)) return value.map(allShown);
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, each]) => [allShown(key), allShown(each)]));
 }
 
 /** Tags a body, so that who has it already need not get it again. */

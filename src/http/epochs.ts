@@ -1,7 +1,7 @@
 import type { EpochRecord } from "../core/epoch-record.ts";
 import type { StoredEpoch } from "../store/rewards.ts";
 import type { Store } from "../store/store.ts";
-import { HttpProblem, shown } from "./answer.ts";
+import { allShown, HttpProblem, shown } from "./answer.ts";
 import { pageOf, rewardCursor } from "./cursors.ts";
 
 interface Page {
@@ -22,7 +22,7 @@ export function epochOf(store: Store, n: number): object {
     token: shown(address),
     providers: store.rewards.countOf(n, address),
   }));
-  return { ...epochAnswer(stored), rules, rewards };
+  return { ...epochAnswer(stored), rules: allShown(rules), rewards };
 }
 
 /** What an epoch gives, row by row, in order of its tokens and of providers. */
@@ -65,10 +65,5 @@ export function storedEpoch(store: Store, n: number): StoredEpoch {
 
 function epochAnswer({ record, state, resultHash }: StoredEpoch): object {
   const { rules: _, ...rest } = record satisfies EpochRecord;
-  return {
-    ...rest,
-    tokens: record.tokens.map((token) => ({ ...token, address: shown(token.address) })),
-    state,
-    resultHash,
-  };
+  return { ...(allShown(rest) as object), state, resultHash };
 }

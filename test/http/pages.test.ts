@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { seeded } from "../../demo/life.ts";
+import { checksummed } from "../../src/core/keccak.ts";
 import { ROUTES } from "../../src/http/routes.ts";
 import { appOf, type Envelope } from "../support/http.ts";
 import { programmeLedger } from "../support/programme-ledger.ts";
@@ -75,6 +76,22 @@ describe("lists", () => {
         }
     },
   );
+});
+
+describe("addresses", () => {
+  it("carry their checksums in every answer, also where they are keys", async () => {
+    const [token, nobody] = [`0x${"0".repeat(32)}ccabcdef`, `0x${"0".repeat(32)}abcdefab`];
+    const tokens = [{ address: token, symbol: "R", decimals: 6, budget: "600" }];
+    const ledger = await programmeLedger({ rewards: { tokens, epochs: { days: 2 }, exclude: [nobody] } });
+    await ledger.run("rewards", "calculate");
+    const { get } = appOf(ledger);
+    const [provider] = (await paged(get, "/v1/providers", 100)).map((row) => String(row["provider"]));
+    for (const { path } of ROUTES) {
+      const { text } = await get(path.replace("{address}", provider ?? "").replace("{n}", "1"));
+      const all = [...text.matchAll(/"(0x[0-9a-fA-F]{40})"/g)].map(([, each = ""]) => each);
+      expect([path, all.filter((each) => checksummed(each) !== each)]).toEqual([path, []]);
+    }
+  });
 });
 
 describe("whatever is asked", () => {
