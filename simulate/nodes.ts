@@ -18,11 +18,32 @@ export interface NodesWorld {
   readonly liedAbout: Set<number>;
   /** A pool of whose logs all nodes leave some out, whoever asks how, for a while. */
   poolLie: { readonly contracts: ReadonlySet<string>; readonly isHidden: (log: RawLog) => boolean } | undefined;
-  readonly injected: Map<Fault, number>;
+  readonly injected: Map<string, number>;
   readonly violations: string[];
 }
 
+/** What a node bears of a request, and how it says so. */
+export interface NodeLimits {
+  /** Most calls of a batch. */
+  readonly calls: number;
+  readonly says: "a text" | "forbidden" | "of each call";
+  /** Most addresses of a filter; where it is silent, a longer one is answered with nothing. */
+  readonly addresses: number;
+  readonly isSilent: boolean;
+  /** Receipts of a block come without one of them. */
+  readonly losesReceipts: boolean;
+}
+
+export const NO_LIMITS: NodeLimits = {
+  calls: Number.POSITIVE_INFINITY,
+  says: "a text",
+  addresses: Number.POSITIVE_INFINITY,
+  isSilent: false,
+  losesReceipts: false,
+};
+
 export interface NodeTraits {
+  limits: NodeLimits;
   /** Blocks it is behind. */
   lag: number;
   /** It still shows the branch that was left. */
@@ -92,6 +113,8 @@ export class SimNode {
       const answers = calls.map(({ id }) => ({ jsonrpc: "2.0", id, error }));
       return response(status, JSON.stringify(batch ? answers : answers[0]));
     }
+    const refusal = batch ? this.#refusalOf(calls) : undefined;
+    if (refusal !== undefined) return refusal;
     const answers: unknown[] = [];
     const torn = this.#strikes("torn-batch");
     // Nodes answer the parts of a batch in any order, and the chain may move in between.
@@ -105,6 +128,22 @@ export class SimNode {
     if (answers.length > 1 && this.#strikes("out-of-order")) answers.reverse();
     const text = JSON.stringify(batch ? answers : answers[0]);
     return response(200, this.#strikes("truncated") ? text.slice(0, this.#pick(text.length)) : text);
+  }
+
+  #refusalOf(calls: readonly Call[]): Response | undefined {
+    const { calls: most, says } = this.traits.limits;
+    if (calls.length <= most) return undefined;
+    this.#injected("batch-refused");
+    if (says === "forbidden") return response(403, JSON.stringify({ message: "Forbidden" }));
+    const error = { code: -32600, message: `the batch limit of ${most} calls is exceeded` };
+    return response(
+      200,
+      JSON.stringify(says === "a text" ? { jsonrpc: "2.0", id: null, error } : refused(calls, error)),
+    );
+  }
+
+  #injected(what: string): void {
+    this.#world.injected.set(what, (this.#world.injected.get(what) ?? 0) + 1);
   }
 
   #beginTimeLie(): void {
@@ -148,7 +187,17 @@ export class SimNode {
     const finalized = this.#finalized(blocks);
     const chainId = this.#strikes("wrong-chain") ? 5 : this.traits.chainId;
     if (method === "eth_getLogs") {
-      const { fromBlock, toBlock } = params[0] as { fromBlock?: string; toBlock?: string };
+      const { fromBlock, toBlock, address } = params[0] as {
+        fromBlock?: string;
+        toBlock?: string;
+        address?: readonly string[];
+      };
+      const { addresses, isSilent } = this.traits.limits;
+      if ((address?.length ?? 0) > addresses) {
+        this.#injected(isSilent ? "long-filter-answered-with-nothing" : "filter-refused");
+        if (isSilent) return [];
+        throw new Error("exceed max addresses or topics per search position");
+      }
       if (fromBlock !== undefined && Number(toBlock) - Number(fromBlock) >= rangeMax)
         throw new Error(`query exceeds max block range ${rangeMax}`);
     }
@@ -158,6 +207,10 @@ export class SimNode {
     );
     if (method === "eth_getLogs") return this.#spoiled(honest as readonly RawLog[], params);
     if (method === "eth_getBlockByNumber" && this.#blind && String(params[0]).startsWith("0x")) return null;
+    if (method === "eth_getBlockReceipts" && this.traits.limits.losesReceipts && Array.isArray(honest)) {
+      this.#injected("receipt-lost");
+      return honest.slice(1);
+    }
     if (method.endsWith("Receipts") || method.endsWith("Receipt")) return this.#shortened(honest);
     return method.startsWith("eth_getBlockBy") ? this.#header(honest) : honest;
   }
@@ -241,13 +294,17 @@ export class SimNode {
   #strikes(fault: Fault): boolean {
     const rate = this.traits.faults.get(fault);
     if (rate === undefined || this.#world.random() >= rate) return false;
-    this.#world.injected.set(fault, (this.#world.injected.get(fault) ?? 0) + 1);
+    this.#injected(fault);
     return true;
   }
 
   #pick(below: number): number {
     return Math.floor(this.#world.random() * below);
   }
+}
+
+function refused(calls: readonly Call[], error: object): readonly object[] {
+  return calls.map(({ id }) => ({ jsonrpc: "2.0", id, error }));
 }
 
 /** The few parts of a Response that the transport reads, without streams. */

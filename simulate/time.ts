@@ -9,6 +9,7 @@ interface Timer {
 /** Virtual time: nothing sleeps, timers fire in order of time and then of birth, as soon as nothing else is left to do. */
 export class VirtualTime implements Clock {
   #nowMs = 1_800_000_000_000;
+  #setBackMs = 0;
   #order = 0;
   #timers: Timer[] = [];
 
@@ -16,8 +17,13 @@ export class VirtualTime implements Clock {
     return this.#nowMs;
   }
 
+  /** The machine's clock, which may have been set back. */
   wallMs(): number {
-    return this.#nowMs;
+    return this.#nowMs - this.#setBackMs;
+  }
+
+  setBack(ms: number): void {
+    this.#setBackMs += ms;
   }
 
   sleep(ms: number, signal: AbortSignal): Promise<void> {

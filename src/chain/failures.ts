@@ -100,6 +100,7 @@ export function reactionTo(error: LpLedgerError, from: number, to: number, attem
     case "inconsistent":
       return { do: "again" };
     case "behind":
+    case "null-round":
       return { do: "wait" };
     default:
       return { do: "elsewhere" };

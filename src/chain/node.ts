@@ -2,7 +2,7 @@ import type { Asking, Block, Log, LogBlock, Range, RangeBounds } from "../core/c
 import { LpLedgerError } from "../core/errors.ts";
 import type { Hash } from "../core/hex.ts";
 import { BloomTest } from "./bloom.ts";
-import { isBusy } from "./failures.ts";
+import { classify, isBusy } from "./failures.ts";
 import { requireNoGap } from "./gaps.ts";
 import type { HeaderCheck } from "./header-check.ts";
 import { behind, blockCall, type Header, hashCall, hex, logBlock, requireRisingTime, tagCall } from "./headers.ts";
@@ -121,12 +121,14 @@ export class ChainNode {
     const known = moving ? await this.#knownHash(to, bounds.head, signal) : undefined;
     const watched = this.#watch.size;
     const filter = this.#watch.part(0, watched);
-    const asked = await this.logs.ask(
-      filter,
-      { where: { fromBlock: hex(from), toBlock: hex(to) }, form },
-      [[blockCall(from)], blockCall(to)],
-      signal,
-    );
+    const where = { fromBlock: hex(from), toBlock: hex(to) };
+    const around = [[blockCall(from)], blockCall(to)] as const;
+    const asked = await this.logs.ask(filter, { where, form }, around, signal).catch(async (error) => {
+      // What it says of a height is shown by its neighbours, or not believed.
+      if (error instanceof LpLedgerError && classify(error).kind === "null-round")
+        for (const each of [from, to]) await requireNoGap(this.#rpc, each, signal);
+      throw error;
+    });
     const start = await this.#present(asked.first, from, signal);
     const end = await this.#present(asked.last, to, signal);
     if (known !== undefined && known !== end.hash) throw inconsistent(`block ${to} changed while its logs were read`);

@@ -6,7 +6,6 @@ import { Batches, type BatchLimits } from "./batches.ts";
 import { type HttpAnswer, readBody } from "./body.ts";
 import { isTooDeep, pageText, type Refusal, refusalIn, refusalOf } from "./envelope.ts";
 import { classify, classifyText } from "./failures.ts";
-import { unsupported } from "./headers.ts";
 import { causeOf, requestOf, retryAfterMs } from "./http-parts.ts";
 import { Pacer } from "./pacer.ts";
 import { redact, secretsOf } from "./redact.ts";
@@ -268,7 +267,6 @@ export class Rpc {
     if (kind === "rate") this.#pacer.refused(retryAfterMs(response, this.#endpoint.clock));
     const facts = { code, text, status };
     const said = text === "" ? "" : `: ${text}`;
-    if (kind === "null-round") return unsupported(text);
     if (kind === "rate" && calls.length === 0)
       return this.#failure("RPC_RATE", `asks to slow down (HTTP ${status})${said}`, [], facts);
     if (kind === "auth")
