@@ -2,7 +2,8 @@
  * Seeds that failed once, and what they showed; played with every run of a hundred seeds or more. Those above the line were found
  * on the Uniswap V2 and V3 pools alone: with more pools they are other lives.
  */
-export const REGRESSIONS: ReadonlyMap<number, string> = new Map([
+/** Of those, the ones from before nodes had limits: they go on as they went then. */
+export const BEFORE_LIMITS: ReadonlyMap<number, string> = new Map([
   [6, "one endpoint dead, all others without our final block: the guard never saw the fork"],
   [71, "a log lost in a committed block, an identity broken above it: nothing ever read the lost one again"],
   [97, "logs of another fork below the final block, where no header is asked for"],
@@ -48,3 +49,16 @@ export const REGRESSIONS: ReadonlyMap<number, string> = new Map([
   ],
   [1421, "a pool was fetched again, and days before its quarantine kept prices of the history that was wrong"],
 ]);
+
+const SINCE_LIMITS: ReadonlyMap<number, string> = new Map([
+  [
+    697,
+    "headers were read one by one where a node bears no batches, the last one before others, and a reorg in between left a block of another chain",
+  ],
+  [
+    1716,
+    "what is final was asked of another node behind the URL than our tip, one by one, and became a final block of another chain",
+  ],
+]);
+
+export const REGRESSIONS: ReadonlyMap<number, string> = new Map([...BEFORE_LIMITS, ...SINCE_LIMITS]);

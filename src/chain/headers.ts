@@ -31,6 +31,15 @@ export function requireRisingTime(blocks: readonly Pick<Block, "number" | "times
   );
 }
 
+/** Of neighbours that were read at different moments, each names the one below as its parent; else the chain changed in between. */
+export function requireLinked(headers: ReadonlyMap<number, Block>): void {
+  for (const { number, parentHash } of headers.values()) {
+    const below = headers.get(number - 1);
+    if (below !== undefined && parentHash !== below.hash)
+      throw inconsistent(`block ${number} does not follow the block ${number - 1} that was read beside it`);
+  }
+}
+
 /** A block with what its header tells, where there is one. */
 export function logBlock(block: PlacedBlock, header: Block | undefined): LogBlock {
   const { number, hash } = block;

@@ -5,7 +5,17 @@ import { BloomTest } from "./bloom.ts";
 import { classify, isBusy } from "./failures.ts";
 import { requireNoGap } from "./gaps.ts";
 import type { HeaderCheck } from "./header-check.ts";
-import { behind, blockCall, type Header, hashCall, hex, logBlock, requireRisingTime, tagCall } from "./headers.ts";
+import {
+  behind,
+  blockCall,
+  type Header,
+  hashCall,
+  hex,
+  logBlock,
+  requireLinked,
+  requireRisingTime,
+  tagCall,
+} from "./headers.ts";
 import type { FilterLimits } from "./log-questions.ts";
 import { LogReader } from "./log-reader.ts";
 import { inconsistent, mergeLogs, type PlacedBlock, quantity, type Watch } from "./logs.ts";
@@ -135,7 +145,7 @@ export class ChainNode {
     const placed = this.logs.read(asked.logs, filter, from, to);
     this.logs.answered(filter, asked.calls, asked.logs[0], placed);
     const headers = new Map<number, Header>([start, end].map((block) => [block.number, block]));
-    const numbers = moving ? [to, from] : [];
+    const numbers = moving ? [from] : [];
     for (const { number, timestampSec } of placed) {
       // A time that cannot be a block's is as if there were none.
       const isTimed = timestampSec !== null && this.#headers.isPlausible(timestampSec);
@@ -145,6 +155,7 @@ export class ChainNode {
     const others = [...(checked ?? []), ...unfinalOf(from, to, bounds)];
     for (const number of others)
       if (number >= from && number <= to && !headers.has(number) && !numbers.includes(number)) numbers.push(number);
+    if (moving) numbers.push(to); // Last: what is read before it, one by one without batches, is of its chain.
     for (const block of await this.blocksAt(numbers, signal)) {
       if (block === null) throw behind(from, to);
       const before = headers.get(block.number);
@@ -152,6 +163,7 @@ export class ChainNode {
         throw inconsistent(`block ${block.number} changed while its range was read`);
       headers.set(block.number, block);
     }
+    requireLinked(headers);
     const blocks: LogBlock[] = [];
     for (const each of placed) blocks.push(logBlock(each, headers.get(each.number)));
     const read = others.flatMap((number) => headers.get(number) ?? []).map(({ bloom: _, ...block }) => block);

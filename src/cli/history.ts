@@ -74,6 +74,18 @@ export async function diff(io: Io, before: string, after: string, options: Commo
   if (changes.length === 0 && !options.json) io.talk("nothing differs\n");
 }
 
+/** @throws SCHEMA_OLDER with a way that leaves the backup as it is */
+function openOlder(path: string): ReturnType<typeof openForReading> {
+  try {
+    return openForReading(path);
+  } catch (error) {
+    if (!(error instanceof LpLedgerError) || error.code !== "SCHEMA_OLDER") throw error;
+    throw new LpLedgerError("usage", "SCHEMA_OLDER", error.message, {
+      hint: `copy the file, bring the copy up to date without a node (DATABASE=COPY lp-ledger rebuild), and name the copy here`,
+    });
+  }
+}
+
 function heldInFile(path: string, programme: Programme): readonly HeldAccount[] {
   if (!existsSync(path)) {
     throw new LpLedgerError("usage", "DIFF_WHAT", `${path} is neither a block number nor a file`, {
@@ -81,7 +93,7 @@ function heldInFile(path: string, programme: Programme): readonly HeldAccount[] 
       hint: "name two blocks, two backups, or one of each",
     });
   }
-  const opened = openForReading(path);
+  const opened = openOlder(path);
   try {
     const store = new Store(opened.db, systemClock);
     const tip = store.blocks.tip();

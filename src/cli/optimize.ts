@@ -5,7 +5,7 @@ import { type CommonOptions, type Io, settingsOf, withWriter } from "./wiring.ts
 /** Rewrites the file without holes, offline; refuses while a daemon runs or where there is no room. */
 export async function optimize(io: Io, options: CommonOptions): Promise<void> {
   const settings = settingsOf(io, options);
-  await withWriter(settings, async (store) => {
+  await withWriter(io, settings, async (store) => {
     const startedAt = store.nowIso();
     const startedMs = systemClock.nowMs();
     const outcome = vacuum(store.db);

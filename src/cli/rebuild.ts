@@ -8,7 +8,7 @@ import { type CommonOptions, contextOf, type Io, withWriter } from "./wiring.ts"
 /** Computes all derived state again from stored events and pool states; takes up changed prices on the way. */
 export async function rebuild(io: Io, options: CommonOptions): Promise<void> {
   const { settings, programme } = contextOf(io, options);
-  await withWriter(settings, async (store) => {
+  await withWriter(io, settings, async (store) => {
     const { kind, feedsGone } = compareProgramme(store, programme);
     if (kind === "new" || kind === "added" || kind === "dropped") {
       throw new LpLedgerError(

@@ -41,6 +41,7 @@ import {
   type Io,
   operatorSettingsOf,
   rpcsOf,
+  upgradeText,
   withNewOrOld,
 } from "./wiring.ts";
 
@@ -70,7 +71,8 @@ export async function start(io: Io, options: StartOptions): Promise<void> {
   const thread = worker && new ChainThread(settings, worker);
   let http: HttpThread | undefined;
   try {
-    await withNewOrOld(settings, async (store) => {
+    await withNewOrOld(settings, async (store, upgrade) => {
+      if (upgrade !== undefined) log.warn({ ...upgrade }, upgradeText(upgrade));
       http = options.once === true ? undefined : await startHttp(settings, programme, log);
       let switches = 0;
       const progress = new Progress(io, log, systemClock);

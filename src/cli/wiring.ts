@@ -15,7 +15,14 @@ import { withDiscovered } from "../daemon/followed.ts";
 import type { BackupPlan } from "../daemon/scheduled-backups.ts";
 import { type OperatorSettings, operatorSettings, readSettings, type Settings } from "../settings.ts";
 import type { BackupFolder } from "../store/backup.ts";
-import { type OpenDatabase, openForOperator, openForReading, openForWriting, requireDatabase } from "../store/open.ts";
+import {
+  type OpenDatabase,
+  openForOperator,
+  openForReading,
+  openForWriting,
+  requireDatabase,
+  type Upgrade,
+} from "../store/open.ts";
 import { Store } from "../store/store.ts";
 import { fileSystemType, requireSafeFileSystem } from "../store/upkeep.ts";
 import { endpointsOf, followedChain } from "./following.ts";
@@ -72,13 +79,25 @@ export function backupsOf(settings: Settings): BackupFolder {
 }
 
 /** Opens the ledger for writing, gives it to `use`, and closes it whatever happens. @throws NO_DATABASE where there is none */
-export async function withWriter<T>(settings: Settings, use: (store: Store) => Promise<T>): Promise<T> {
+export async function withWriter<T>(io: Io, settings: Settings, use: (store: Store) => Promise<T>): Promise<T> {
   requireDatabase(settings.databasePath);
-  return await withNewOrOld(settings, use);
+  return await withNewOrOld(settings, async (store, upgrade) => {
+    if (upgrade !== undefined) io.talk(`${upgradeText(upgrade)}\n`);
+    return await use(store);
+  });
+}
+
+/** What opening a ledger did to its schema. */
+export function upgradeText({ from, to, backup }: Upgrade): string {
+  const where = backup === null ? "" : `; a copy from before is ${backup}`;
+  return `the database was brought from schema ${from} to ${to}${where}`;
 }
 
 /** The same, and makes a ledger where there is none: only a start does. */
-export async function withNewOrOld<T>(settings: Settings, use: (store: Store) => Promise<T>): Promise<T> {
+export async function withNewOrOld<T>(
+  settings: Settings,
+  use: (store: Store, upgrade: Upgrade | undefined) => Promise<T>,
+): Promise<T> {
   if (!settings.allowUnsafeFileSystem && existsSync(dirname(settings.databasePath))) {
     requireSafeFileSystem(settings.databasePath, fileSystemType);
   }
@@ -110,9 +129,12 @@ export function backupPlanOf(settings: Settings, store: Store): BackupPlan {
   return { intervalSec, keep, maxAgeSec };
 }
 
-async function withStore<T>(opened: OpenDatabase, use: (store: Store) => Promise<T>): Promise<T> {
+async function withStore<T>(
+  opened: OpenDatabase,
+  use: (store: Store, upgrade: Upgrade | undefined) => Promise<T>,
+): Promise<T> {
   try {
-    return await use(new Store(opened.db, systemClock));
+    return await use(new Store(opened.db, systemClock), opened.upgrade);
   } finally {
     opened.close();
   }

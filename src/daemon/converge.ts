@@ -232,7 +232,8 @@ function keepFinal(keeper: Bookkeeper, sight: Look): number | null {
   const { store } = keeper;
   const before = storedFinal(keeper);
   const { pendingFinal: pending } = keeper;
-  const final = pending !== undefined && sight.atPending?.hash === pending.hash ? pending : undefined;
+  const isSeenAgain = pending !== undefined && sight.atPending?.hash === pending.hash;
+  const final = isSeenAgain && isOfOurs(keeper, pending) ? pending : undefined;
   if (final !== undefined) {
     store.write(() => {
       keeper.keepRow(final);
@@ -243,6 +244,15 @@ function keepFinal(keeper: Bookkeeper, sight: Look): number | null {
     });
   }
   const newer = finalOf(final ?? before, sight);
-  keeper.pendingFinal = newer === null ? undefined : { ...newer, source: sight.tagged === null ? "depth" : "tag" };
+  keeper.pendingFinal =
+    newer === null || !isOfOurs(keeper, newer)
+      ? undefined
+      : { ...newer, source: sight.tagged === null ? "depth" : "tag" };
   return final?.number ?? before?.number ?? null;
+}
+
+/** Where we hold that block, it is the one we hold: nodes behind one URL may answer the parts of a look out of two chains, and do so again. */
+function isOfOurs({ store }: Bookkeeper, { number, hash }: KnownBlock): boolean {
+  const ours = store.blocks.at(number);
+  return ours === undefined || ours.hash === hash;
 }

@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
 import Database from "better-sqlite3";
+import { isoOf } from "../core/day.ts";
 import { LpLedgerError } from "../core/errors.ts";
 import { type BackupFolder, backupFromOutside } from "./backup.ts";
 import { cannotOpen, translated } from "./failures.ts";
@@ -12,8 +13,17 @@ import { checkpointAfter, WAL_PAGES } from "./upkeep.ts";
 /** The first SQLite without the WAL-reset corruption bug. */
 const SQLITE_MIN = [3, 51, 3] as const;
 
+/** A schema that was brought up to date by opening the ledger. */
+export interface Upgrade {
+  readonly from: number;
+  readonly to: number;
+  /** The copy that was made and checked before; null where none was asked for. */
+  readonly backup: string | null;
+}
+
 export interface OpenDatabase {
   readonly db: Database.Database;
+  readonly upgrade?: Upgrade;
   close(): void;
 }
 
@@ -26,16 +36,19 @@ export function openForWriting(named: string, backups?: BackupFolder): OpenDatab
   requireOneName(path);
   const lock = takeLock(path);
   let db: Database.Database | undefined;
+  let upgrade: Upgrade | undefined;
   try {
     finishRestore(path);
     db = connect(path, false);
-    backupBeforeMigration(db, path, backups);
+    upgrade = upgradeOf(db, path, backups);
     db.pragma("journal_mode = wal");
     db.pragma("synchronous = normal");
     db.pragma("cache_size = -8000"); // Half of what the driver takes: no slower (decision 17).
     db.pragma("journal_size_limit = 67108864");
     checkpointAfter(db, WAL_PAGES);
+    const startedMs = Date.now();
     migrate(db, path);
+    if (upgrade !== undefined) recordUpgrade(db, upgrade, startedMs);
   } catch (error) {
     db?.close();
     lock.release();
@@ -44,6 +57,7 @@ export function openForWriting(named: string, backups?: BackupFolder): OpenDatab
   const opened = db;
   return {
     db: opened,
+    ...(upgrade === undefined ? {} : { upgrade }),
     close: () => {
       try {
         opened.pragma("optimize");
@@ -99,10 +113,21 @@ function openBeside(named: string, readonly: boolean): OpenDatabase {
 }
 
 /** A file that is about to be migrated is copied and checked first. */
-function backupBeforeMigration(db: Database.Database, path: string, backups: BackupFolder | undefined): void {
-  const applied = checkSchema(db, path);
-  const known = knownMigrations().at(-1)?.version ?? 0;
-  if (applied > 0 && applied < known && backups !== undefined) backupFromOutside(db, backups);
+function upgradeOf(db: Database.Database, path: string, backups: BackupFolder | undefined): Upgrade | undefined {
+  const from = checkSchema(db, path);
+  const to = knownMigrations().at(-1)?.version ?? 0;
+  if (from === 0 || from >= to) return undefined;
+  return { from, to, backup: backups === undefined ? null : backupFromOutside(db, backups).path };
+}
+
+function recordUpgrade(db: Database.Database, upgrade: Upgrade, startedMs: number): void {
+  const startedAt = isoOf(Math.floor(startedMs / 1000));
+  const seconds = Math.max(0, Date.now() - startedMs) / 1000;
+  db.prepare("insert into maintenance_runs (kind, started_at, seconds, outcome) values ('upgrade', ?, ?, ?)").run(
+    startedAt,
+    seconds,
+    JSON.stringify(upgrade),
+  );
 }
 
 function connect(path: string, readonly: boolean): Database.Database {

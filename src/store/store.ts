@@ -213,7 +213,7 @@ export class Store {
 
   /** Records what was done to the file itself. */
   insertMaintenance(run: {
-    kind: "backup" | "optimize" | "vacuum";
+    kind: "backup" | "optimize" | "vacuum"; // Upgrades are recorded where they are made.
     startedAt: string;
     seconds: number;
     outcome: object;

@@ -127,6 +127,23 @@ describe("an endpoint that refuses batches", () => {
     expect(limitsOf(ledger)).toEqual(NONE);
   });
 
+  it("shows the chain bit by bit, and a header of another chain in between is noticed", async () => {
+    const chain = grown();
+    const silent = chain.blocks.findLast(({ number, logs }) => number > 40 && number < 59 && logs.length === 0);
+    const node = fussy(chain, (_, isBatch) => (isBatch ? whole(-32600, "batches are not supported") : undefined));
+    const ledger = new TestLedger(node.fetch);
+    let isTorn = true;
+    chain.fault = (method, [number], result) =>
+      isTorn && method === "eth_getBlockByNumber" && Number(number) === silent?.number
+        ? { ...(result as object), hash: `0x${"7".repeat(64)}` }
+        : result;
+    const error = await ledger.settle().catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ code: "LOGS_INCONSISTENT" });
+    isTorn = false;
+    await ledger.settle();
+    expect(ledger.store.blocks.at(silent?.number ?? -1)?.hash).toBe(silent?.hash);
+  });
+
   it("by a guess is tried with more again after a while", async () => {
     const chain = grown();
     let isWeather = true;

@@ -245,6 +245,28 @@ describe("the guard", () => {
     await expectStraight(ledger, chain);
   });
 
+  it("takes no final block of another chain than its own, however often a look shows it beside its tip", async () => {
+    const chain = new FakeChain();
+    const programme = testProgramme({ finality: { fallbackDepth: 2, minDepth: 0 } });
+    const ledger = await following(chain, old, { programme });
+    for (let i = 0; i < 2; i++) await ledger.step();
+    expect(ledger.store.config.get("final_block")).toBe(6);
+    // One node behind the URL is on another chain from block 5 on, and it is the one that is asked for what is final.
+    chain.fault = (method, [tag], result) =>
+      method === "eth_getBlockByNumber" && (tag === "finalized" || Number(tag) === 7) && result !== null
+        ? { ...(result as object), hash: `0x${"7".repeat(64)}` }
+        : result;
+    chain.finalized = 7;
+    for (let i = 0; i < 5; i++) await ledger.step().catch(() => {});
+    expect(ledger.store.config.get("final_block")).toBe(6);
+    chain.fault = undefined;
+    for (let i = 0; i < 3; i++) await ledger.step();
+    expect([ledger.store.config.get("final_block"), ledger.store.config.get("final_hash")]).toEqual([
+      7,
+      chain.blocks[7]?.hash,
+    ]);
+  });
+
   it("reads twice again, on the new chain, what was settled above an accepted deep fork", async () => {
     const chain = new FakeChain();
     const programme = testProgramme({ finality: { fallbackDepth: 2, minDepth: 0 } });
@@ -418,35 +440,39 @@ describe("the guard", () => {
     }
   });
 
-  it("keeps nothing of a batch whose last header was answered before a reorg, and all else after it", async () => {
-    for (let seed = 1; seed <= 20; seed++) {
-      const chain = new FakeChain();
-      chain.grow(3, seed);
-      // The parts of a batch with logs are answered from the last to the first.
-      const reversed: Fetch = (url, init) => {
-        const calls = JSON.parse(String(init.body)) as { method: string }[];
-        const isRange = Array.isArray(calls) && calls.some(({ method }) => method === "eth_getLogs");
-        return chain.fetch(url, isRange ? { ...init, body: JSON.stringify(calls.reverse()) } : init);
-      };
-      const ledger = new TestLedger(reversed);
-      await ledger.settle();
-      chain.grow(6, seed);
-      // Nothing happens in the new branch's last block.
-      let headers = 0;
-      chain.fault = (method, [tag], result) => {
-        if (method !== "eth_getBlockByNumber" || Number(tag) !== 9) return result;
-        headers += 1;
-        if (headers !== 2) return result;
-        chain.reorg(4, 4, seed + 1000);
-        chain.growEmpty(2);
-        return result;
-      };
-      await expectOver(ledger, chain);
-      expect(headers).toBeGreaterThan(1);
-      // No block was ever committed that is not of the chain.
-      expect(ledger.store.db.prepare("select count(*) from reorgs").pluck().get()).toBe(0);
-    }
-  });
+  it.each([1, 2])(
+    "keeps nothing of a batch whose last header was answered before a reorg, and all else after it (%i)",
+    async (strike) => {
+      for (let seed = 1; seed <= 20; seed++) {
+        const chain = new FakeChain();
+        chain.grow(3, seed);
+        // The parts of a batch are answered from the last to the first; those of a look are not of a range.
+        const reversed: Fetch = (url, init) => {
+          const calls = JSON.parse(String(init.body)) as { method: string }[];
+          const isLook = String(init.body).includes("latest");
+          const isReversed = Array.isArray(calls) && !isLook;
+          return chain.fetch(url, isReversed ? { ...init, body: JSON.stringify(calls.reverse()) } : init);
+        };
+        const ledger = new TestLedger(reversed);
+        await ledger.settle();
+        chain.grow(6, seed);
+        // Nothing happens in the new branch's last block.
+        let headers = 0;
+        chain.fault = (method, [tag], result) => {
+          if (method !== "eth_getBlockByNumber" || Number(tag) !== 9) return result;
+          headers += 1;
+          if (headers !== strike) return result;
+          chain.reorg(4, 4, seed + 1000);
+          chain.growEmpty(2);
+          return result;
+        };
+        await expectOver(ledger, chain);
+        expect(headers).toBeGreaterThan(1);
+        // No block was ever committed that is not of the chain.
+        expect(ledger.store.db.prepare("select count(*) from reorgs").pluck().get()).toBe(0);
+      }
+    },
+  );
 
   it("refuses times that run back, from block to block or against our tip", async () => {
     for (const place of ["inner", "first"]) {
