@@ -213,7 +213,7 @@ async function reward(place: Place, folder: string): Promise<Rewarded> {
   };
   await must("start", "--once");
   const epochs = DAYS / LOYALTY.rewards.epochs.days;
-  for (let epoch = 1; epoch <= epochs; epoch++) await must("rewards", "finalize", "--epoch", `${epoch}`);
+  for (let epoch = 1; epoch <= epochs; epoch++) await must("rewards", "finalize", "--yes", "--epoch", `${epoch}`);
   say(`${epochs} reward epochs are final; writing Merkle tree, proofs and airdrop file, and reading them again`);
   rmSync(join(folder, `cumulative-to-epoch-${epochs}`), { recursive: true, force: true });
   const exported = JSON.parse(

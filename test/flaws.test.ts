@@ -335,7 +335,7 @@ describe("a flaw of the first programme that the ledger does not have", () => {
     expect(text).not.toContain(arb.toLowerCase());
     const rewards = { tokens: [{ ...REWARDS.tokens[0], address: arb, chainId: 1 }], epochs: { days: 2 } };
     const { run, folder } = await shares({ 1: [move(ZERO, ann, E18)] }, { rewards });
-    await run("rewards", "finalize");
+    await run("rewards", "finalize", "--yes");
     const exported = JSON.parse((await run("rewards", "export", "--epoch", "1", "--to", folder, "--json")).out) as {
       tokens: object[];
     };

@@ -21,6 +21,7 @@ import { inconsistent } from "./logs.ts";
 import type { Rpc } from "./rpc.ts";
 
 const CALLS_PER_REQUEST = 100;
+const HEX = /^0x(?:[0-9a-f]{2})*$/i;
 const REVERTED = /revert|invalid token id|nonexistent token|out of gas/i;
 
 /** One call of a view function. */
@@ -70,7 +71,7 @@ export class ContractReader {
       signal,
     );
     return answers.map((answer) => {
-      if (typeof answer === "string") return answer;
+      if (typeof answer === "string" && HEX.test(answer)) return answer;
       throw inconsistent(`eth_getCode answered with ${shown(answer)}`);
     });
   }
@@ -84,7 +85,8 @@ export class ContractReader {
     // Only a node that says so no longer knows; every other failure is no answer, and asked again.
     if (outcome instanceof LpLedgerError && !isPruned(outcome)) throw outcome;
     if (outcome === undefined || outcome instanceof LpLedgerError) return null;
-    if (typeof outcome.result !== "string") throw inconsistent(`eth_getCode answered with ${shown(outcome.result)}`);
+    if (typeof outcome.result !== "string" || !HEX.test(outcome.result))
+      throw inconsistent(`eth_getCode answered with ${shown(outcome.result)}`);
     return outcome.result.length > 2;
   }
 
@@ -129,10 +131,12 @@ function answerOf(
     if (reverted) return null;
     throw outcome;
   }
-  if (outcome.result === "0x") return null; // No contract there.
+  const { result } = outcome;
+  if (typeof result !== "string" || !HEX.test(result)) throw inconsistent(`eth_call answered with ${shown(result)}`);
+  if (result === "0x") return null; // No contract there.
   const { abi, functionName } = call;
   try {
-    return call.pick(decode({ abi, functionName, data: outcome.result as Hex }));
+    return call.pick(decode({ abi, functionName, data: result as Hex }));
   } catch {
     return null;
   }

@@ -5,7 +5,14 @@ import { address, command, day, poolIds, wholeNumber } from "./command.ts";
 import { type ExplainOptions, rewardsExplain } from "./explain.ts";
 import { pricesImport, pricesMissing, pricesRevise, type ReviseOptions } from "./prices.ts";
 import { pricesFetch } from "./prices-fetch.ts";
-import { type CalculateOptions, type EpochOptions, rewardsCalculate, rewardsFinalize, rewardsShow } from "./rewards.ts";
+import {
+  type CalculateOptions,
+  type EpochOptions,
+  type FinalizeOptions,
+  rewardsCalculate,
+  rewardsFinalize,
+  rewardsShow,
+} from "./rewards.ts";
 import { type RewardsExportOptions, rewardsExport } from "./rewards-export.ts";
 import { tiers } from "./tiers.ts";
 import type { CommonOptions, Io } from "./wiring.ts";
@@ -85,11 +92,12 @@ export function rewardCommands(program: Command, io: Io): void {
   command(
     rewards,
     "finalize",
-    "freeze an epoch (by default the first that is not): it never changes again",
+    "show an epoch (by default the first that is not final), and freeze it once that is confirmed: it never changes again",
     "lp-ledger rewards finalize --epoch 3",
   )
     .addOption(epoch())
-    .action((_: EpochOptions, self: Command) => rewardsFinalize(io, self.optsWithGlobals()));
+    .option("--yes", "for scripts: nobody is asked")
+    .action((_: FinalizeOptions, self: Command) => rewardsFinalize(io, self.optsWithGlobals()));
   command(
     rewards,
     "explain",

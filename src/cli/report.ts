@@ -1,9 +1,8 @@
 import { CommanderError } from "commander";
-import { LpLedgerError } from "../core/errors.ts";
+import { EXIT_USAGE, LpLedgerError } from "../core/errors.ts";
 import { plainLines } from "../core/plain-text.ts";
+import { EXIT_DISK_FULL } from "../store/failures.ts";
 import type { Io } from "./wiring.ts";
-
-const EXIT_USAGE = 64;
 
 /**
  * The edge that prints: message and hint for people, one JSON object with `--json`; a stack only for bugs. What was wrong with the command
@@ -21,6 +20,8 @@ export function report(error: unknown, io: Io, asJson: boolean): number {
     return EXIT_USAGE;
   }
   if (!(error instanceof LpLedgerError)) {
+    const ofSystem = ofSystemCall(error);
+    if (ofSystem !== undefined) return report(ofSystem, io, asJson);
     const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);
     io.talk(
       asJson
@@ -33,4 +34,40 @@ export function report(error: unknown, io: Io, asJson: boolean): number {
   if (asJson) io.talk(`${JSON.stringify({ error: { kind, code, message, hint, facts } })}\n`);
   else io.talk(plainLines(`lp-ledger: ${message}\n${hint === undefined ? "" : `  hint: ${hint}\n`}  code: ${code}\n`));
   return exitCode;
+}
+
+/** What the operating system refuses is no bug: a full disk behind the output, a folder that may not be written. */
+function ofSystemCall(error: unknown): LpLedgerError | undefined {
+  const { code, syscall, message } = (error ?? {}) as { code?: unknown; syscall?: unknown; message?: string };
+  if (typeof code !== "string" || typeof syscall !== "string") return undefined;
+  switch (code) {
+    case "ENOSPC":
+    case "EDQUOT":
+    case "EFBIG":
+      return new LpLedgerError("transient", "DISK_FULL", `there is no room left for what is written: ${message}`, {
+        exitCode: EXIT_DISK_FULL,
+        hint: "make room, and run it again",
+      });
+    case "EIO":
+      return new LpLedgerError("transient", "DISK_ERROR", `what is written cannot be: ${message}`, {
+        exitCode: EXIT_DISK_FULL,
+      });
+    case "EMFILE":
+    case "ENFILE":
+      return new LpLedgerError("transient", "TOO_MANY_FILES", `no file can be opened any more: ${message}`, {
+        hint: "let this process open more (ulimit -n, LimitNOFILE)",
+      });
+    case "EACCES":
+    case "EPERM":
+    case "EROFS":
+    case "ENOENT":
+    case "ENOTDIR":
+    case "EISDIR":
+    case "ENAMETOOLONG":
+      return new LpLedgerError("usage", "CANNOT_WRITE", `a file or folder cannot be used: ${message}`, {
+        hint: "look at the path, and whether this user may use it",
+      });
+    default:
+      return undefined;
+  }
 }

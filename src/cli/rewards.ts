@@ -1,7 +1,7 @@
 import { contractText } from "../core/address-facts.ts";
 import { formatDecimal } from "../core/decimal.ts";
 import type { TokenSums } from "../core/epoch-record.ts";
-import { LpLedgerError } from "../core/errors.ts";
+import { EXIT_USAGE, LpLedgerError } from "../core/errors.ts";
 import type { Address } from "../core/hex.ts";
 import type { Programme } from "../core/programme.ts";
 import { nameOf } from "../core/quarantine.ts";
@@ -95,21 +95,68 @@ export async function rewardsShow(io: Io, options: EpochOptions): Promise<void> 
   });
 }
 
+export interface FinalizeOptions extends EpochOptions {
+  /** Nobody is asked. */
+  readonly yes?: boolean;
+}
+
 /** Makes an epoch final: from then on it never changes, whatever happens to the ledger beneath it. */
-export async function rewardsFinalize(io: Io, options: EpochOptions): Promise<void> {
+export async function rewardsFinalize(io: Io, options: FinalizeOptions): Promise<void> {
   const { settings, programme } = contextOf(io, options);
   const rewarding = rewardingOf(programme);
-  const { epoch, isNew } = await withOperator(settings, async (store) =>
-    store.write(() => {
-      requireFollowed(store, programme);
-      const number = options.epoch ?? firstOpen(store, rewarding);
-      leaveOutUpTo(store, programme, rewarding, number, new Set());
-      const made = finalise(store, rewarding, sha256, number);
-      return { ...made, epoch: withLeftOut(store, made.epoch) };
-    }),
-  );
+  const make = (store: Store): Made => {
+    requireFollowed(store, programme);
+    const number = options.epoch ?? firstOpen(store, rewarding);
+    leaveOutUpTo(store, programme, rewarding, number, new Set());
+    const made = finalise(store, rewarding, sha256, number);
+    return { ...made, epoch: withLeftOut(store, made.epoch) };
+  };
+  const { epoch, isNew } = await withOperator(settings, async (store) => {
+    const shown = options.yes === true ? undefined : preview(store, () => make(store));
+    if (shown?.isNew === true) await requireYes(io, shown.epoch, options);
+    return store.write(() => {
+      const made = make(store);
+      // What was looked at is what becomes final.
+      if (shown !== undefined && shown.epoch.resultHash !== made.epoch.resultHash)
+        throw new LpLedgerError("transient", "NOT_CONFIRMED", "the epoch changed while it was looked at", {
+          hint: "look at it again",
+        });
+      return made;
+    });
+  });
   if (options.json) io.out(jsonAnswer({ ...answerOf(epoch), isNew }));
   else io.out(`${isNew ? "" : "was final already, and calculating it again gives the same\n"}${textOf(epoch)}`);
+}
+
+interface Made {
+  readonly epoch: ShownEpoch;
+  readonly isNew: boolean;
+}
+
+/** What a change would make, without making it. */
+function preview(store: Store, make: () => Made): Made {
+  let made: Made | undefined;
+  const undo = new Error("only looked at");
+  try {
+    store.write(() => {
+      made = make();
+      throw undo;
+    });
+  } catch (error) {
+    if (error !== undo) throw error;
+  }
+  return made as Made;
+}
+
+/** @throws NOT_CONFIRMED where nobody says yes */
+async function requireYes(io: Io, epoch: ShownEpoch, { json }: CommonOptions): Promise<void> {
+  if (json !== true) io.talk(textOf(epoch).replace("  final", "  to be made final"));
+  const answer = await io.ask(`make epoch ${epoch.record.epoch} final? It never changes again. [y/N] `);
+  if (/^y(es)?$/i.test(answer?.trim() ?? "")) return;
+  throw new LpLedgerError("usage", "NOT_CONFIRMED", `epoch ${epoch.record.epoch} was not made final`, {
+    exitCode: EXIT_USAGE,
+    hint: "look at what is shown above, and give --yes",
+  });
 }
 
 function firstOpen(store: Store, { rewards }: Rewarding): number {

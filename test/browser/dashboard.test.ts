@@ -70,7 +70,7 @@ describe.skipIf(!existsSync(BROWSER))("the dashboard in a real browser", () => {
     };
     writeFileSync(place.programme, JSON.stringify({ ...programmeOf(live().stage), ...rules }));
     expect((await runCommand(place, ["start", "--once"])).code).toBe(0);
-    const finalised = await runCommand(place, ["rewards", "finalize"]);
+    const finalised = await runCommand(place, ["rewards", "finalize", "--yes"]);
     expect([finalised.code, finalised.err]).toEqual([0, ""]);
     daemon = new Daemon(place);
     daemon.start();

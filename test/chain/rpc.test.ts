@@ -322,7 +322,7 @@ describe("a failed range", () => {
       if (kind.startsWith("range-")) expect(found.hint ?? found.blocksMax).toBeDefined();
       if (blocks !== undefined) expect(found.blocksMax).toBe(blocks);
     }
-    expect(RPC_ERRORS.length).toBe(77);
+    expect(RPC_ERRORS.length).toBe(79);
   });
 
   it.each([

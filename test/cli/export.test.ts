@@ -1,6 +1,7 @@
-import { execFileSync } from "node:child_process";
-import { readdirSync, readFileSync } from "node:fs";
+import { execFileSync, spawnSync } from "node:child_process";
+import { closeSync, openSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { gunzipSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
 import { PUBLIC_TABLES } from "../../src/store/query.ts";
@@ -16,6 +17,24 @@ async function filled() {
   await ledger.settle();
   return { ledger, path, lpLedger: commandLine(path) };
 }
+
+describe("what is written", () => {
+  it("onto a full disk ends with its code, and is no bug", async () => {
+    const { path } = await filled();
+    const full = openSync("/dev/full", "w");
+    try {
+      const main = fileURLToPath(new URL("../../dist/src/main.js", import.meta.url));
+      const { status, stderr } = spawnSync(process.execPath, [main, "export", "positions"], {
+        env: { PATH: process.env["PATH"] ?? "", DATABASE: path },
+        stdio: ["ignore", full, "pipe"],
+        encoding: "utf8",
+      });
+      expect([status, stderr.includes("there is no room left"), stderr.includes("a bug")]).toEqual([74, true, false]);
+    } finally {
+      closeSync(full);
+    }
+  });
+});
 
 describe("lp-ledger export all", () => {
   it.each(["jsonl", "csv"])("writes every table as %s, compressed, with checksums, beside a writer", async (format) => {

@@ -1,6 +1,7 @@
-import { cpSync, existsSync, linkSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, linkSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
+import { gunzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { runCli } from "../../src/cli/commands.ts";
 import { openForWriting } from "../../src/store/open.ts";
@@ -22,7 +23,7 @@ beforeAll(async () => {
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-async function run(argv: readonly string[], env: Readonly<Record<string, string>> = {}) {
+async function run(argv: readonly string[], env: Readonly<Record<string, string>> = {}, answer?: string) {
   let [out, talk] = ["", ""];
   const code = await runCli(argv, {
     env: { ...settings, ...env },
@@ -36,7 +37,7 @@ async function run(argv: readonly string[], env: Readonly<Record<string, string>
     talk: (text) => {
       talk += text;
     },
-    ask: async () => undefined,
+    ask: async () => answer,
     onSignal: () => () => {},
     exit: () => {
       throw new Error("it must not exit");
@@ -79,6 +80,7 @@ const COMMAND_LINE: readonly Mistake[] = [
   { argv: ["rewards", "show", "--epoch", "0"], code: 64, says: ["an epoch, counted from 1", '"0"'] },
   { argv: ["rewards", "export", "--format", "xls"], code: 64, says: ["merkle, merkl, safe", "xls"] },
   { argv: ["pool", "refetch", NOBODY], code: 64, says: ["--reason"] },
+  { argv: ["rewards", "finalize"], code: 64, says: ["epoch 1 was not made final", "--yes"] },
   { argv: ["restore"], code: 64, says: ["name the backup to restore, or ask for --latest"] },
   { argv: ["diff", "1", "tomorrow"], code: 64, says: ["tomorrow", "neither a block number nor a file"] },
 ];
@@ -188,6 +190,15 @@ const CONFIGURATION: readonly Mistake[] = [
     code: 78,
     says: ["poll_interval_ms", "milliseconds", '"fast"', "nothing was changed"],
   },
+  {
+    argv: ["diff", "older.sqlite", "10"],
+    env: () => {
+      file("older.sqlite", gunzipSync(readFileSync(new URL("../fixtures/schema-12.sqlite.gz", import.meta.url))));
+      return {};
+    },
+    code: 78,
+    says: ["schema 12", "DATABASE=COPY lp-ledger rebuild"],
+  },
   { argv: ["prices", "import", "none.csv"], code: 78, says: ["none.csv", "a readable file"] },
   {
     argv: ["prices", "revise", "why", "--token", NOBODY, "--date", "2026-01-02"],
@@ -227,6 +238,21 @@ describe("a mistake of an operator", () => {
       expect([error.kind, error.code.length > 2, error.message.length > 5]).toEqual(["usage", true, true]);
     },
   );
+
+  it("of making an epoch final is asked about, with what is frozen", async () => {
+    const states = async () =>
+      (JSON.parse((await run(["rewards", "show", "--json"])).out) as { state: string }[]).map(({ state }) => state);
+    for (const answer of ["", "n", "nein", "yep"]) {
+      const { code, talk } = await run(["rewards", "finalize"], {}, answer);
+      expect([code, talk.includes("to be made final"), talk.includes("RWD")]).toEqual([64, true, true]);
+      expect(await states()).toEqual([]);
+    }
+    const { code, out } = await run(["rewards", "finalize"], {}, "y");
+    expect([code, out.startsWith("epoch 1  2026-01-01 to before 2026-01-03  final")]).toEqual([0, true]);
+    expect(await states()).toEqual(["final"]);
+    // What is final already is only compared.
+    expect((await run(["rewards", "finalize", "--epoch", "1"])).out).toContain("was final already");
+  });
 
   it("makes no file where there was none", () => {
     expect(ALL.length).toBeGreaterThanOrEqual(50);

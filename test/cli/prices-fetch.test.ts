@@ -178,7 +178,7 @@ describe("prices fetch", () => {
 describe("prices revise", () => {
   it("changes what a final day was priced with, with all that rests on it, and keeps why", async () => {
     const { run, tick, ledger, programme, folder } = await programmeLedger();
-    await run("rewards", "finalize");
+    await run("rewards", "finalize", "--yes");
     const rows = () =>
       ledger.store.db
         .prepare("select date, price, source from token_prices where date = '2026-01-03' order by token_address")

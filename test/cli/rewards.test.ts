@@ -32,7 +32,7 @@ describe("a programme's rewards", () => {
     ]);
     const sums = epochs.flatMap(({ tokens }) => tokens);
     expect(sums.reduce((total, { allocated }) => total + BigInt(allocated), 0n)).toBe(1000n * E18);
-    for (const epoch of ["1", "2"]) expect((await run("rewards", "finalize", "--epoch", epoch)).code).toBe(0);
+    for (const epoch of ["1", "2"]) expect((await run("rewards", "finalize", "--yes", "--epoch", epoch)).code).toBe(0);
     const shown = await run("rewards", "show", "--epoch", "2", "--json");
     const rows = (json(shown.out) as { rewards: [{ rows: readonly { provider: string; amount: string }[] }] })
       .rewards[0].rows;
@@ -88,7 +88,7 @@ describe("a programme's rewards", () => {
     const { run, folder } = await programmeLedger();
     const totals: Record<string, bigint>[] = [];
     for (const epoch of ["1", "2", "3"]) {
-      expect((await run("rewards", "finalize")).code).toBe(0);
+      expect((await run("rewards", "finalize", "--yes")).code).toBe(0);
       const exported = await run("rewards", "export", "--epoch", epoch, "--cumulative", "--to", folder, "--json");
       const { path } = json(exported.out) as { path: string };
       expect(path.endsWith(`cumulative-to-epoch-${epoch}`)).toBe(true);
@@ -105,12 +105,12 @@ describe("a programme's rewards", () => {
     for (const [i, later] of totals.entries())
       for (const [of, amount] of Object.entries(totals[i - 1] ?? {})) expect((later[of] ?? 0n) >= amount).toBe(true);
     expect(Object.values(totals[2] ?? {}).reduce((sum, each) => sum + each, 0n)).toBe(1000n * E18);
-    expect((await run("rewards", "finalize")).err).toContain("all 3 epochs are final");
+    expect((await run("rewards", "finalize", "--yes")).err).toContain("all 3 epochs are final");
   });
 
   it("are not exported for Safe as cumulative totals, which would be paid twice", async () => {
     const { run, folder } = await programmeLedger();
-    await run("rewards", "finalize");
+    await run("rewards", "finalize", "--yes");
     const argv = ["rewards", "export", "--epoch", "1", "--cumulative", "--format", "safe", "--to", join(folder, "out")];
     const refused = await run(...argv);
     expect([refused.code, refused.err.includes("would pay again what was paid before")]).toEqual([64, true]);
@@ -121,7 +121,7 @@ describe("a programme's rewards", () => {
     const { run } = await programmeLedger();
     const calculated = (await run("rewards", "calculate", "--epoch", "1")).out;
     expect([calculated.includes("would pay"), / pays | paid /.test(calculated)]).toEqual([true, false]);
-    const final = (await run("rewards", "finalize", "--epoch", "1")).out;
+    const final = (await run("rewards", "finalize", "--yes", "--epoch", "1")).out;
     expect([final.includes("would pay"), final.includes(", pays ")]).toEqual([false, true]);
   });
 
@@ -157,11 +157,11 @@ describe("a programme's rewards", () => {
 
   it("that are final give the same bytes when they are calculated again, or fail loudly", async () => {
     const { run, ledger, write, programme } = await programmeLedger();
-    await run("rewards", "finalize");
+    await run("rewards", "finalize", "--yes");
     const hash = () => ledger.store.db.prepare("select result_hash from reward_epochs where epoch = 1").pluck().get();
     const before = hash();
     expect((await run("rewards", "calculate", "--epoch", "1")).code).toBe(0);
-    const same = await run("rewards", "finalize", "--epoch", "1");
+    const same = await run("rewards", "finalize", "--yes", "--epoch", "1");
     expect([same.code, same.out.includes("gives the same")]).toEqual([0, true]);
     expect(hash()).toBe(before);
     // A value beneath it changes, by whatever hand.
@@ -209,7 +209,7 @@ describe("a programme's rewards", () => {
     { it: "no rewards", more: { rewards: undefined }, says: "the rewards are gone" },
   ])("that are final are not changed by a programme file with $it", async ({ more, says }) => {
     const { run, write, ledger } = await programmeLedger();
-    await run("rewards", "finalize");
+    await run("rewards", "finalize", "--yes");
     write(more);
     ledger.close(); // The file is free for whoever writes it next.
     const refused = await run("rebuild");
@@ -221,7 +221,7 @@ describe("a programme's rewards", () => {
     const { budget: _, ...token } = REWARDS.tokens[0] as (typeof REWARDS.tokens)[0];
     const rewards = { tokens: [token], epochs: list };
     const { run, write, ledger, place } = await programmeLedger({ rewards });
-    await run("rewards", "finalize");
+    await run("rewards", "finalize", "--yes");
     const longer = {
       schedule: { ...SCHEDULE, days: 8 },
       rewards: { ...rewards, epochs: [...list, { days: 2, budgets: { [REWARD]: "7" } }] },
@@ -229,14 +229,16 @@ describe("a programme's rewards", () => {
     write(longer);
     ledger.store.write(() => adoptRules(ledger.store, readProgramme(place.programme), sha256));
     expect((await run("rewards", "calculate")).code).toBe(0);
-    expect((await run("rewards", "finalize")).code).toBe(0);
+    expect((await run("rewards", "finalize", "--yes")).code).toBe(0);
   });
 
   it("wait until every day is closed, final, settled and priced, and say what for", async () => {
     const { run, ledger, chain } = await programmeLedger({ schedule: { ...SCHEDULE, days: 8 } });
     const open = await run("rewards", "calculate", "--epoch", "4");
     expect([open.code, open.err.includes("is not over: the newest closed day is")]).toEqual([75, true]);
-    expect((await run("rewards", "finalize", "--epoch", "2")).err).toContain("rests on epoch 1, which is not final");
+    expect((await run("rewards", "finalize", "--yes", "--epoch", "2")).err).toContain(
+      "rests on epoch 1, which is not final",
+    );
     expect((await run("rewards", "export", "--epoch", "1")).err).toContain("epoch 1 is not calculated yet");
     await run("rewards", "calculate");
     expect((await run("rewards", "export", "--epoch", "1")).err).toContain("epoch 1 is not final");

@@ -23,7 +23,7 @@ async function withPoolAdded(more: object = {}) {
   const first = await programmeLedger({ pools: POOLS.slice(0, 1), prices: PRICES });
   const { ledger, chain, run, write, folder, settle } = first;
   const { store } = ledger;
-  expect((await run("rewards", "finalize")).code).toBe(0);
+  expect((await run("rewards", "finalize", "--yes")).code).toBe(0);
   const rules = { schedule: SCHEDULE, tiers: TIERS, rewards: REWARDS, finality: { fallbackDepth: 0, minDepth: 0 } };
   const whole = parseProgramme(worldProgramme({ ...rules, prices: PRICES, ...more }), "both pools");
   const adoption = compareProgramme(store, whole);

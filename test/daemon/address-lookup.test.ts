@@ -68,7 +68,7 @@ describe("what stands behind an address", () => {
   it("is said where it is a contract: to whom rewards go, and who has more than a tenth of a pool", async () => {
     const { ledger, run, folder } = await programmeLedger();
     const { store } = ledger;
-    expect((await run("rewards", "finalize")).code).toBe(0);
+    expect((await run("rewards", "finalize", "--yes")).code).toBe(0);
     const providers = store.db.prepare("select provider_address from rewards where epoch = 1 order by 1").pluck().all();
     const [first, second] = providers as [Address, Address];
     store.write(() => {

@@ -192,7 +192,7 @@ describe("a pool whose history is fetched again", () => {
   it("leaves what was paid by it as it was paid", async () => {
     const { ledger, chain, run } = await programmeLedger();
     const { store } = ledger;
-    expect((await run("rewards", "finalize")).code).toBe(0);
+    expect((await run("rewards", "finalize", "--yes")).code).toBe(0);
     const paid = store.rewards.epoch(1);
     const ordered = await run("pool", "refetch", POOL, "--reason", "to be sure");
     expect([ordered.code, ordered.out]).toEqual([

@@ -14,7 +14,7 @@ interface Ranked {
 describe("the API", () => {
   it("answers every route with the block it rests on, amounts as text, and a tag that saves asking twice", async () => {
     const ledger = await programmeLedger();
-    await ledger.run("rewards", "finalize");
+    await ledger.run("rewards", "finalize", "--yes");
     const { get } = appOf(ledger);
     const { json: list } = await get("/v1/providers");
     const [first] = (list as Envelope<readonly Ranked[]>).data;
@@ -74,7 +74,7 @@ describe("the API", () => {
 
   it("tells of a provider what it holds, where it stands, and what it earned", async () => {
     const ledger = await programmeLedger();
-    await ledger.run("rewards", "finalize");
+    await ledger.run("rewards", "finalize", "--yes");
     const { get } = appOf(ledger);
     const row = ledger.ledger.store.rewards.rowsOf(1, REWARD as never)[0];
     const { data } = (await get(`/v1/providers/${row?.provider}`)).json as Envelope<{
@@ -104,7 +104,7 @@ describe("the API", () => {
     const { get } = appOf(ledger);
     const row = ledger.ledger.store.rewards.rowsOf(1, REWARD as never)[0];
     expect((await get(`/v1/epochs/1/proofs/${row?.provider}`)).status).toBe(409);
-    await ledger.run("rewards", "finalize");
+    await ledger.run("rewards", "finalize", "--yes");
     for (const query of ["", "?cumulative=1"]) {
       const { data } = (await get(`/v1/epochs/1/proofs/${row?.provider}${query}`)).json as Envelope<
         readonly {

@@ -59,7 +59,7 @@ describe("a backup", () => {
     await ledger.settle();
     const { path, manifest } = await making;
     expect(backupProblems({ path, manifest }, sha256)).toEqual([]);
-    expect(manifest).toMatchObject({ format: "lp-ledger-backup-1", chainId: 31337, schema: 17 });
+    expect(manifest).toMatchObject({ format: "lp-ledger-backup-1", chainId: 31337, schema: 18 });
     const at = ledger.store.blocks.at(manifest.blockNumber ?? -1);
     expect([at?.hash, at?.stateDigest]).toEqual([manifest.blockHash, manifest.stateDigest]);
     expect(readdirSync(where.folder).sort()).toEqual([manifest.file, `${manifest.file}.json`]);

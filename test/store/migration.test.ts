@@ -45,11 +45,17 @@ describe("a migration", () => {
       old.close();
       expect(facts["lp_events"]).toMatchObject({ count: 30 });
       if (schema < newest) expect(codeOf(() => openForReading(path))).toBe("SCHEMA_OLDER");
-      openForWriting(path, where).close();
+      const { upgrade, close } = openForWriting(path, where);
+      close();
       const made = listBackups(where.folder);
       expect(made.map(({ manifest }) => manifest.schema)).toEqual(schema < newest ? [schema] : []);
       for (const { path } of made) expect(backupProblems(readBackup(path), sha256)).toEqual([]);
       const { store } = openStore(path);
+      // It is told, and written down.
+      const expected = schema < newest ? { from: schema, to: newest, backup: made[0]?.path } : undefined;
+      expect(upgrade).toEqual(expected);
+      const runs = store.db.prepare("select outcome from maintenance_runs where kind = 'upgrade'").pluck().all();
+      expect(runs.map((run) => JSON.parse(String(run)))).toEqual(expected === undefined ? [] : [expected]);
       expect(factsOf(store.db)).toEqual(facts);
       expect(store.db.prepare(digest).pluck().get()).toBe(tipDigest);
       expect(problemsOf(store.db, sha256)).toEqual([]);

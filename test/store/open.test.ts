@@ -29,7 +29,7 @@ describe("a ledger file", () => {
       pragma("trusted_schema"),
       pragma("mmap_size"),
       pragma("user_version"),
-    ]).toEqual(["wal", 1, 0, 0, 17]);
+    ]).toEqual(["wal", 1, 0, 0, 18]);
     expect(pragma("application_id")).toBe(0x4c504c47);
   });
 
