@@ -1,4 +1,5 @@
 import { parseArgs } from "node:util";
+import { measureAttack } from "./attack.ts";
 import { measureDaemon, measureRound } from "./backfill.ts";
 import { type ChainOptions, usualPhase } from "./chain.ts";
 import { measureBytes, measureGrowth, measureStart, measureUndo } from "./growth.ts";
@@ -26,6 +27,7 @@ daemon from an empty file to the head. Linux only (it reads /proc).
   npm run bench -- undo         64 blocks with 10,000 events, and others
   npm run bench -- start        to the first poll, on a file of --gigabytes 5
   npm run bench -- state        how long the usual questions and chores take on a large ledger
+  npm run bench -- attack       240 blocks followed while HTTP is left alone, and while it is attacked
   npm run bench -- rewards      30 weeks of a programme, calculated and exported
 
 flags
@@ -92,6 +94,7 @@ const WHAT: Readonly<Record<string, () => Promise<unknown>>> = {
   paced: measureSlow,
   polls: measurePolls,
   latency: measureLatency,
+  attack: measureAttack,
   growth: () => measureGrowth(Number(values.accounts ?? 1_000_000)),
   bytes: measureBytes,
   undo: measureUndo,
