@@ -3,6 +3,7 @@ import { measureAttack } from "./attack.ts";
 import { measureDaemon, measureRound } from "./backfill.ts";
 import { type ChainOptions, usualPhase } from "./chain.ts";
 import { measureBytes, measureGrowth, measureStart, measureUndo } from "./growth.ts";
+import { measureMachine } from "./machine.ts";
 import { measureLatency, measurePaced, measurePolls } from "./node.ts";
 import { profileDaemon } from "./profile.ts";
 import { measureRewards } from "./rewards.ts";
@@ -28,6 +29,7 @@ daemon from an empty file to the head. Linux only (it reads /proc).
   npm run bench -- start        to the first poll, on a file of --gigabytes 5
   npm run bench -- state        how long the usual questions and chores take on a large ledger
   npm run bench -- attack       240 blocks followed while HTTP is left alone, and while it is attacked
+  npm run bench -- machine      runs under signals, too little of everything, and files that go away (as root: it mounts)
   npm run bench -- rewards      30 weeks of a programme, calculated and exported
 
 flags
@@ -95,6 +97,7 @@ const WHAT: Readonly<Record<string, () => Promise<unknown>>> = {
   polls: measurePolls,
   latency: measureLatency,
   attack: measureAttack,
+  machine: measureMachine,
   growth: () => measureGrowth(Number(values.accounts ?? 1_000_000)),
   bytes: measureBytes,
   undo: measureUndo,

@@ -669,7 +669,7 @@ describe("verify and export", () => {
       0,
     ]);
     const beyond = await runCommand(place, ["verify", "--block", `${tip.number + 1}`]);
-    expect([beyond.code, beyond.err.includes("beyond the ledger's tip")]).toEqual([78, true]);
+    expect([beyond.code, beyond.err.includes("beyond the ledger's tip")]).toEqual([64, true]);
     const db = new Database(place.database);
     db.exec(
       "update postings set balance_after = balance_after || '7' where account_id = (select account_id from accounts where kind = 'holder' and liquidity <> '0' limit 1)",

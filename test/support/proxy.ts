@@ -12,14 +12,31 @@ interface Answer {
 /** Changes the answer to one call; gets its method and params. */
 export type Lie = (method: string, params: readonly unknown[], result: unknown) => unknown;
 
-/** A JSON-RPC proxy before a real node that lies as it is told; ends with the test. */
-export async function lyingProxy(nodeUrl: string, lie: Lie): Promise<string> {
+export interface ProxiedCall {
+  readonly id: number;
+  readonly method: string;
+  readonly params: readonly unknown[];
+}
+
+/** What is answered instead of asking the node; undefined where it is asked. */
+export type Refusal = (
+  calls: readonly ProxiedCall[],
+  isBatch: boolean,
+) => { readonly status: number; readonly body: string } | undefined;
+
+/** A JSON-RPC proxy before a real node that lies, and refuses, as it is told; ends with the test. */
+export async function lyingProxy(nodeUrl: string, lie: Lie, refuse: Refusal = () => undefined): Promise<string> {
   const server: Server = createServer((request, response) => {
     const chunks: Buffer[] = [];
     request.on("data", (chunk: Buffer) => chunks.push(chunk));
     request.on("end", async () => {
       const body = Buffer.concat(chunks).toString();
-      const calls = [JSON.parse(body)].flat() as { id: number; method: string; params: unknown[] }[];
+      const calls = [JSON.parse(body)].flat() as ProxiedCall[];
+      const refusal = refuse(calls, body.startsWith("["));
+      if (refusal !== undefined) {
+        response.writeHead(refusal.status, { "content-type": "application/json" }).end(refusal.body);
+        return;
+      }
       const honest = await fetch(nodeUrl, { method: "POST", headers: { "content-type": "application/json" }, body });
       const parsed = (await honest.json()) as Answer | Answer[];
       for (const answer of [parsed].flat()) {
