@@ -189,10 +189,11 @@ class Stage {
       return await this.#run("the folder for temporary files is full", [end]);
     });
     await mounted("the database's disk becomes read-only", "200m", async (folder) => {
-      const env = { DATABASE: join(folder, "ledger.sqlite"), GIVE_UP_SECONDS: "3" };
+      // Ranges so small that the backfill is in its midst.
+      const env = { DATABASE: join(folder, "ledger.sqlite"), GIVE_UP_SECONDS: "3", RANGE_BLOCKS_MAX: "3" };
       const child = this.#daemon(["start", "--once"], env);
       const end = ended(child);
-      await sleep(700);
+      await until(() => (statusOf(env.DATABASE).tip?.number ?? 0) > 50);
       mount("-o", "remount,ro", folder);
       const how = await end;
       mount("-o", "remount,rw", folder);
@@ -322,4 +323,12 @@ function mount(...args: readonly string[]): number | null {
 
 function removeAll(database: string): void {
   for (const suffix of ["", "-wal", "-shm", ".lock"]) rmSync(`${database}${suffix}`, { force: true });
+}
+
+async function until(done: () => boolean): Promise<void> {
+  for (let i = 0; i < 300; i++) {
+    if (done()) return;
+    await sleep(20);
+  }
+  throw new Error("it did not happen");
 }

@@ -6,7 +6,8 @@ import { beginChain } from "./cli/begin-chain.ts";
 // The daemon's other thread loads while this one does.
 const [command] = process.argv.slice(2);
 const begun = command === "start" ? beginChain() : undefined;
-const [{ runCli }, { postOverHttp }] = await Promise.all([import("./cli/commands.ts"), import("./cli/http-post.ts")]);
+const loaded = await Promise.all([import("./cli/commands.ts"), import("./cli/http-post.ts")]).catch(notLoaded);
+const [{ runCli }, { postOverHttp }] = loaded;
 
 process.exitCode = await runCli(process.argv.slice(2), {
   env: process.env,
@@ -50,4 +51,15 @@ function writeAll(descriptor: number, text: string): void {
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5);
     }
   }
+}
+
+/** Before anything runs, its parts must be there, and may be opened. */
+function notLoaded(error: Error & { readonly code?: string }): never {
+  const isFiles = error.code === "EMFILE" || error.code === "ENFILE";
+  const hint = isFiles ? "let this process open more files (ulimit -n, LimitNOFILE)" : "run npm ci again";
+  writeAll(
+    2,
+    `lp-ledger: it cannot be loaded: ${error.message}\n  hint: ${hint}\n  code: ${isFiles ? "TOO_MANY_FILES" : "NOT_WHOLE"}\n`,
+  );
+  process.exit(isFiles ? 75 : 78);
 }

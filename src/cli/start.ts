@@ -187,8 +187,8 @@ export async function start(io: Io, options: StartOptions): Promise<void> {
       };
       let ended = "stopped";
       operatorSettingsOf(settings, store); // A setting that cannot be is told before anything begins.
-      const reader = new ContractReader((await answering(rpcs, settings, programme, stop.signal)).rpc);
       try {
+        const reader = new ContractReader((await answering(rpcs, settings, programme, stop.signal)).rpc);
         const preflighting = {
           reader,
           signal: stop.signal,
@@ -212,8 +212,11 @@ export async function start(io: Io, options: StartOptions): Promise<void> {
           });
         }
       } catch (error) {
-        await servedUntilSignal(error, { http, store, log }, stop.signal);
-        throw error;
+        // Told to stop while a node was waited for.
+        if (!stop.signal.aborted || (error as { name?: unknown }).name !== "AbortError") {
+          await servedUntilSignal(error, { http, store, log }, stop.signal);
+          throw error;
+        }
       } finally {
         stop.abort();
         await Promise.all([backups.settled(), sampling.settled(), lookup.settled()]);

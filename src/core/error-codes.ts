@@ -50,6 +50,7 @@ export const ERROR_PAGES = {
   READ_ONLY_FILE_SYSTEM: ["the database lies on a read-only file system", "mount it writable, or copy the file elsewhere"],
   UNSAFE_FILE_SYSTEM: ["the database lies on a file system on which SQLite's locks do not hold", "put it on a local disk; `ALLOW_UNSAFE_FILE_SYSTEM=1` is at your own risk"],
   TWO_NAMES: ["the database file has two names: a hard link, or a mount of it alone", "leave it one, and mount its folder: SQLite's log and locks lie beside one name"],
+  NOT_WHOLE: ["a part of the program is missing or cannot be read", "run `npm ci` again"],
   DRIVER: ["the SQLite driver cannot be loaded: Node.js was changed, or the install is not whole", "run `npm rebuild better-sqlite3`, or `npm ci`"],
   SQLITE_TOO_OLD: ["the driver carries a SQLite that can corrupt its log", "run `npm ci`: the lockfile names a newer one"],
   SCHEMA_NEWER: ["a newer lp-ledger made the database", "run that one, or restore a backup from before"],
