@@ -6,7 +6,7 @@ import type { FakeBlock } from "../test/support/fake-chain.ts";
 export class Oracle {
   readonly #blockOf: (hash: string) => FakeBlock | undefined;
   /** A node may tell logs of another fork below its final block, where no header is asked for: found when it is settled. */
-  readonly #forksTold: boolean;
+  #forksTold: boolean;
   #settled = -1;
   #settledRows = "";
   #final = -1;
@@ -67,6 +67,14 @@ export class Oracle {
       this.#settled = settled;
       this.#settledRows = rowsUpTo(db, settled);
     }
+  }
+
+  /**
+   * What is final changed, and some node is asked call by call: the parts of a range that nothing can change any more may then be of
+   * two chains, until they are settled.
+   */
+  mayBeTorn(): void {
+    this.#forksTold = true;
   }
 
   /** Every stored block lies on the way back from the tip, and every row is of the block it names. */

@@ -404,6 +404,8 @@ class Simulation {
       this.#newestFinal = Math.max(0, this.#newestFinal - 3);
       this.#stalledFinal = undefined;
       this.#deepReorg = true;
+      const isOneByOne = this.#nodes.some(({ traits }) => Number.isFinite(traits.limits.calls));
+      if (isOneByOne || this.#enabled.has("error-row")) this.#oracle.mayBeTorn();
       this.#count("reorg below final");
     } else if (dice < 0.66) this.#stalledFinal = this.#stalledFinal === undefined ? this.#newestFinal : undefined;
     else if (dice < 0.76) {
