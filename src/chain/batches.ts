@@ -18,16 +18,18 @@ const REFUSING = new Set([400, 401, 403, 405, 413, 414, 415, 422, 500, 501]);
 /** How many calls one request to an endpoint may hold, learned from what it refuses. */
 export class Batches {
   #max = Number.MAX_SAFE_INTEGER;
-  /** What was borne before a refusal that may be of something else, until a smaller request is answered. */
-  #doubted: number | undefined;
+  /** What was borne before a refusal that may be of something else, until all that was refused is answered in smaller requests. */
+  #doubted: { readonly max: number; readonly refused: Set<RpcCall> } | undefined;
   /** The limit is a guess: nothing named it. */
   #isGuess = false;
   #answered = 0;
   readonly #alone = new Set<string>();
+  /** Requests answered since a method was last learned to stand alone. */
+  #sinceLone = 0;
 
   /** Takes over what an earlier process learned. */
   recall({ batchMax, alone }: BatchLimits): void {
-    this.#max = Math.min(this.#max, batchMax ?? Number.MAX_SAFE_INTEGER);
+    this.#max = Math.min(this.#max, Math.max(1, batchMax ?? Number.MAX_SAFE_INTEGER));
     this.#isGuess = batchMax !== null; // It may bear more by now.
     for (const method of alone) this.#alone.add(method);
   }
@@ -42,10 +44,19 @@ export class Batches {
     return Math.min(calls.length, this.#max, lone < 0 ? calls.length : Math.max(1, lone));
   }
 
-  /** A request of so many calls was answered, whatever each answer was. */
-  answered(size: number): void {
-    this.#doubted = undefined;
-    if (!this.#isGuess || size < this.#max) return;
+  /** A request was answered, whatever each answer was. */
+  answered(calls: readonly RpcCall[]): void {
+    const { refused } = this.#doubted ?? {};
+    if (refused !== undefined) {
+      for (const call of calls) refused.delete(call);
+      if (refused.size === 0) this.#doubted = undefined;
+    }
+    this.#sinceLone += 1;
+    if (this.#sinceLone >= PATIENCE) {
+      this.#sinceLone = 0;
+      this.#alone.clear(); // It may have been the node's weather.
+    }
+    if (!this.#isGuess || calls.length < this.#max) return;
     this.#answered += 1;
     if (this.#answered < PATIENCE) return;
     this.#answered = 0;
@@ -61,40 +72,54 @@ export class Batches {
       kind === "no-batch" ||
       (error.code === "RPC_ERROR" && (kind === "unknown" || kind === "auth" || kind === "bisect")) ||
       (error.code === "RPC_BODY" && REFUSING.has(status)) ||
+      (error.code === "RPC_SHAPE" && error.facts["missing"] === true) ||
       // Of logs, fewer blocks are asked for.
       (error.code === "RPC_TOO_LARGE" && !hasLogs);
     if (mayBe && calls.length > 1) {
       const named = kind === "no-batch" && callsMax === undefined ? methodIn(error) : undefined;
       const isOfOne = calls.some(({ method }) => method === named) && !this.#alone.has(named ?? "");
-      if (!isOfOne || named === undefined) return this.#learn(calls.length, callsMax, kind === "no-batch");
-      this.#alone.add(named);
+      if (!isOfOne || named === undefined) return this.#learn(calls, callsMax);
+      this.#lone(named);
       return true;
     }
-    // One call alone is refused as well: it was not the batch.
-    if (mayBe && this.#doubted !== undefined) {
-      this.#max = this.#doubted;
-      this.#doubted = undefined;
-    }
+    if (mayBe) this.#restore();
     return false;
   }
 
-  /** One call of a batch was refused. @returns whether it may be answered in a smaller one, or alone */
-  isRefused({ method }: RpcCall, size: number, error: LpLedgerError): boolean {
-    const { kind, callsMax } = classifyText(String(error.facts["text"] ?? ""), error.facts["code"]);
-    if (size === 1) return false;
-    if (kind === "bisect" && method !== "eth_getLogs") return this.#learn(size, undefined, false);
-    if (kind !== "no-batch") return false;
-    if (callsMax !== undefined) return this.#learn(size, callsMax, true);
+  /** One call alone is refused as well: it was not the batch. */
+  #restore(): void {
+    if (this.#doubted === undefined) return;
+    this.#max = this.#doubted.max;
+    this.#doubted = undefined;
+  }
+
+  #lone(method: string): void {
     this.#alone.add(method);
+    this.#sinceLone = 0;
+  }
+
+  /** One call of a batch was refused. @returns whether it may be answered in a smaller one, or alone */
+  isRefused({ method }: RpcCall, batch: readonly RpcCall[], error: LpLedgerError): boolean {
+    const { kind, callsMax } = classifyText(String(error.facts["text"] ?? ""), error.facts["code"]);
+    if (batch.length === 1) {
+      if (kind === "bisect" || kind === "no-batch") this.#restore();
+      return false;
+    }
+    if (kind === "bisect" && method !== "eth_getLogs") return this.#learn(batch, undefined);
+    if (kind !== "no-batch") return false;
+    if (callsMax !== undefined) return this.#learn(batch, callsMax);
+    this.#lone(method);
     return true;
   }
 
-  #learn(size: number, named: number | undefined, isCertain: boolean): true {
+  /** Only a number that is named is certain. */
+  #learn(calls: readonly RpcCall[], named: number | undefined): true {
+    const { length: size } = calls;
     const before = this.#max;
-    const smaller = named !== undefined && named >= 1 && named < size ? named : Math.ceil(size / 2);
-    this.#max = Math.min(this.#max, smaller);
+    const isCertain = named !== undefined && named >= 1 && named < size;
+    this.#max = Math.min(this.#max, isCertain ? named : Math.ceil(size / 2));
     if (isCertain) this.#doubted = undefined;
-    else this.#doubted ??= before;
+    else this.#doubted ??= { max: before, refused: new Set(calls) };
     this.#isGuess = !isCertain;
     this.#answered = 0;
     return true;

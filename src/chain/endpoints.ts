@@ -190,6 +190,7 @@ export class Endpoints {
     known.successes = 0;
     known.agreedMs = Number.NEGATIVE_INFINITY;
     known.benchedUntilMs = this.#clock.nowMs() + ms;
+    error.message = known.rpc.redacted(error.message); // It may show what the node answered.
     known.lastError = error.message;
     if (ms >= 300_000) this.#told.onRefused?.(known.rpc.id, error.message);
   }

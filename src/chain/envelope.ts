@@ -6,7 +6,10 @@ export interface Refusal {
   readonly text: string;
 }
 
-const TEXT_MAX = 300;
+/** Enough for whatever is said, and for what must not be told of it to be found whole. */
+const TEXT_MAX = 4_000;
+/** So much of a page is looked at. */
+const PAGE_MAX = 20_000;
 /** Names under which gateways say why. */
 const REASONS = ["message", "error", "error_description", "detail", "details", "msg", "reason", "title", "description"];
 
@@ -42,18 +45,15 @@ function reasonIn(said: object): string | undefined {
 
 /** What a body that is no JSON says to a person: of a page its title, else its text. */
 export function pageText(body: string): string {
-  const title = /<title[^>]*>([^<]{1,300})/i.exec(body)?.[1];
+  const page = body.slice(0, PAGE_MAX);
+  const title = /<title[^>]{0,200}>([^<]{1,300})/i.exec(page)?.[1];
   return short(
-    title ??
-      body
-        .slice(0, 20_000)
-        .replace(/<(script|style)[\s\S]*?<\/\1>/gi, " ")
-        .replace(/<[^>]*>/g, " "),
+    title ?? page.replace(/<(script|style)\b[^<]*(?:<(?!\/)[^<]*)*/gi, " ").replace(/<[^<>]{0,2000}>?/g, " "),
   );
 }
 
 function short(text: string): string {
-  return plainText(text).slice(0, TEXT_MAX);
+  return plainText(text.slice(0, PAGE_MAX)).slice(0, TEXT_MAX);
 }
 
 const DEPTH_MAX = 200;

@@ -1,4 +1,4 @@
-import type { LpLedgerError } from "../core/errors.ts";
+import { LpLedgerError } from "../core/errors.ts";
 import { type FailureKind, RPC_ERRORS } from "./rpc-errors.ts";
 
 /** What a failure says of the request it answers. */
@@ -111,6 +111,11 @@ export function reactionTo(error: LpLedgerError, from: number, to: number, attem
 export function isBusy(error: LpLedgerError): boolean {
   const { kind } = classify(error);
   return kind === "rate" || kind === "transient" || kind === "quota";
+}
+
+/** Whether it may answer the same in a moment. */
+export function isPassing(error: unknown): boolean {
+  return error instanceof LpLedgerError && (isBusy(error) || classify(error).kind === "unreachable");
 }
 
 /** Whether the endpoint answered that it cannot say what is asked of a block that old: nodes word it in many ways. */

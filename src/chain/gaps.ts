@@ -1,4 +1,5 @@
 import { LpLedgerError } from "../core/errors.ts";
+import { classify } from "./failures.ts";
 import { blockCall, unsupported } from "./headers.ts";
 import type { Rpc } from "./rpc.ts";
 
@@ -16,4 +17,15 @@ export async function requireNoGap(rpc: Rpc, number: number, signal: AbortSignal
   const hash = below?.["hash"];
   if (typeof hash === "string" && above?.["parentHash"] === hash)
     throw unsupported(`block ${number + 1} follows block ${number - 1}`);
+}
+
+/** The same where a node said of one of these heights that it has none: that is shown by its neighbours, or not believed. */
+export async function requireNoGaps(
+  rpc: Rpc,
+  numbers: readonly number[],
+  error: unknown,
+  signal: AbortSignal,
+): Promise<void> {
+  if (!(error instanceof LpLedgerError) || classify(error).kind !== "null-round") return;
+  for (const number of numbers) await requireNoGap(rpc, number, signal);
 }

@@ -1,4 +1,4 @@
-import { type Block, type LogBlock, runningBack } from "../core/chain.ts";
+import { type Block, type LogBlock, type RangeBounds, runningBack } from "../core/chain.ts";
 import { LpLedgerError } from "../core/errors.ts";
 import { TableBlock } from "./log-table.ts";
 import { inconsistent, isList, type PlacedBlock } from "./logs.ts";
@@ -81,4 +81,13 @@ export function tagCall(tag: string): RpcCall {
 
 export function hashCall(hash: string): RpcCall {
   return { method: "eth_getBlockByHash", params: [hash, false] };
+}
+
+/** A range of no more blocks brings all its headers above the final block: with the others they fit one request. */
+const KEPT_HEADERS_MAX = 64;
+
+/** Above the final block every header is kept where blocks are few: a fork is then known to the block. */
+export function unfinalOf(from: number, to: number, { finalTo }: RangeBounds): readonly number[] {
+  const first = Math.max(from, finalTo + 1);
+  return to - from >= KEPT_HEADERS_MAX ? [] : Array.from({ length: Math.max(0, to - first + 1) }, (_, i) => first + i);
 }

@@ -19,13 +19,14 @@ export type Form = NonNullable<Asking["form"]> | "listed";
 
 /** Nodes refuse longer lists of addresses (geth: 1,000). */
 const ADDRESSES_MAX = 1_000;
-/** The other form has lists of so many addresses, or of more where these would be more calls than that. */
+/** The other form has lists of so few addresses, however many calls these are: nodes answer longer ones with nothing (16). */
 const OTHER_ADDRESSES = 10;
-const OTHER_CALLS = 20;
 /** So many logs that are not ours cost about as much as one more call with its list of a thousand addresses (decision 12). */
 const FOREIGN_PER_CALL = 100;
 /** Ranges until it is tried again whether leaving the addresses out costs less. */
 const FILTERED_RANGES = 100;
+/** No filter of ours has more topics. */
+const TOPICS_FEW = 64;
 /** Ranges until a limit that nothing named is tried again. */
 const PATIENCE = 200;
 
@@ -38,12 +39,20 @@ export class LogQuestions {
   #filteredLeft = 0;
   /** What was borne before a refusal that may be of something else. */
   #doubted: readonly [addresses: number, topics: number] | undefined;
+  /** A filter of one address was refused as well, so that it is the topics. */
+  #isOfTopics = false;
   #guessed = 0;
 
   constructor({ addressesMax, topicsMax, needsAddress }: FilterLimits = NO_LIMITS) {
     this.#addressesMax = addressesMax ?? ADDRESSES_MAX;
     this.#topicsMax = topicsMax ?? Number.MAX_SAFE_INTEGER;
     this.#needsAddress = needsAddress;
+    if (this.#isLimited) this.#guessed = PATIENCE; // It may bear more by now.
+  }
+
+  get #isLimited(): boolean {
+    const { addressesMax, topicsMax, needsAddress } = this.limits;
+    return addressesMax !== null || topicsMax !== null || needsAddress;
   }
 
   get limits(): FilterLimits {
@@ -72,7 +81,7 @@ export class LogQuestions {
     if (form === "first" || form === "listed") return this.#addressesMax;
     // Of a few, each half; what a first reading asks for without addresses, in lists.
     const fewer = addresses <= OTHER_ADDRESSES ? Math.ceil(addresses / 2) : OTHER_ADDRESSES;
-    return Math.max(1, Math.min(this.#addressesMax, Math.max(fewer, Math.ceil(addresses / OTHER_CALLS))));
+    return Math.max(1, Math.min(this.#addressesMax, fewer));
   }
 
   /**
@@ -89,24 +98,29 @@ export class LogQuestions {
       if (isAny) this.#filteredLeft = FILTERED_RANGES; // Without addresses it may have been too much.
       return false;
     }
-    if (isAny && !this.#needsAddress && kind === "filter" && filterMax === undefined) {
+    const topics = Math.max(...filters.map((each) => each.topics[0].length));
+    const mayBeTopics = topics > 1 && /topic/i.test(String(error.facts["text"]));
+    if (isAny && !this.#needsAddress && kind === "filter" && filterMax === undefined && !mayBeTopics) {
       this.#needsAddress = true;
+      this.#guessed = PATIENCE;
       return true;
     }
     const addresses = Math.max(...filters.map(({ address }) => address?.length ?? 0));
-    const topics = Math.max(...filters.map((each) => each.topics[0].length));
     const before = [this.#addressesMax, this.#topicsMax] as const;
     const named = filterMax !== undefined && filterMax >= 1 ? filterMax : undefined;
-    if (addresses > (named ?? 1)) this.#addressesMax = named ?? Math.floor(addresses / 2);
-    else if (topics > (named ?? 1)) this.#topicsMax = named ?? Math.floor(topics / 2);
-    else {
+    if (this.#doubted === undefined) this.#isOfTopics = false;
+    if (addresses > (named ?? 1) && !this.#isOfTopics) this.#addressesMax = named ?? Math.floor(addresses / 2);
+    else if (topics > (named ?? 1)) {
+      if (named === undefined && this.#doubted !== undefined) this.#addressesMax = this.#doubted[0];
+      this.#isOfTopics = true;
+      this.#topicsMax = named ?? Math.floor(topics / 2);
+    } else {
       if (this.#doubted !== undefined) [this.#addressesMax, this.#topicsMax] = this.#doubted; // It was not the filter.
       this.#doubted = undefined;
       return false;
     }
-    if (kind === "filter") this.#doubted = undefined;
-    else this.#doubted ??= before;
-    this.#guessed = kind === "filter" ? 0 : PATIENCE;
+    this.#doubted = named === undefined ? (this.#doubted ?? before) : undefined;
+    this.#guessed = named !== undefined ? 0 : PATIENCE;
     return true;
   }
 
@@ -115,8 +129,10 @@ export class LogQuestions {
     this.#doubted = undefined;
     if (this.#guessed > 0 && --this.#guessed === 0) {
       this.#addressesMax = Math.min(ADDRESSES_MAX, this.#addressesMax * 2);
-      if (this.#topicsMax < Number.MAX_SAFE_INTEGER) this.#topicsMax *= 2;
-      this.#guessed = this.limits.addressesMax === null && this.limits.topicsMax === null ? 0 : PATIENCE;
+      if (this.#topicsMax < TOPICS_FEW) this.#topicsMax *= 2;
+      else this.#topicsMax = Number.MAX_SAFE_INTEGER;
+      this.#needsAddress = false;
+      this.#guessed = this.#isLimited ? PATIENCE : 0;
     }
     const saved = Math.ceil(filter.addresses.length / this.#addressesMax) - asked.length;
     if (saved <= 0) {

@@ -10,8 +10,8 @@ export class LogReader {
   readonly #rpc: Rpc;
   readonly #watch: Watch;
   readonly #questions: LogQuestions;
-  /** What was asked last. */
-  #asked: readonly RpcCall[] = [];
+  /** What was asked where a failure came of it: several ranges are asked for at a time. */
+  readonly #askedOf = new WeakMap<LpLedgerError, readonly RpcCall[]>();
   #dropped = 0;
 
   constructor(rpc: Rpc, watch: Watch, limits?: FilterLimits) {
@@ -26,7 +26,8 @@ export class LogReader {
 
   /** A single block's logs were refused for no reason that is known: it may be the filter. @returns whether it is asked in more parts now */
   narrow(error: LpLedgerError): boolean {
-    return this.#questions.refused(this.#asked, error, true);
+    const asked = this.#askedOf.get(error);
+    return asked !== undefined && this.#questions.refused(asked, error, true);
   }
 
   /** Asks for a filter's logs between other calls, in the parts that the node bears. */
@@ -43,12 +44,13 @@ export class LogReader {
   }> {
     for (;;) {
       const calls = this.#questions.calls(filter, where, form);
-      this.#asked = calls;
       try {
         const answers = await this.#rpc.batch([...before, ...calls, after], signal);
         return { first: answers[0], last: answers.at(-1), logs: answers.slice(before.length, -1), calls };
       } catch (error) {
-        if (!(error instanceof LpLedgerError) || !this.#questions.refused(calls, error)) throw error;
+        if (!(error instanceof LpLedgerError)) throw error;
+        this.#askedOf.set(error, calls);
+        if (!this.#questions.refused(calls, error)) throw error;
       }
     }
   }

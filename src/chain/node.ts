@@ -1,9 +1,10 @@
 import type { Asking, Block, Log, LogBlock, Range, RangeBounds } from "../core/chain.ts";
 import { LpLedgerError } from "../core/errors.ts";
 import type { Hash } from "../core/hex.ts";
+import { BlockReader } from "./block-reader.ts";
 import { BloomTest } from "./bloom.ts";
-import { classify, isBusy } from "./failures.ts";
-import { requireNoGap } from "./gaps.ts";
+import { isBusy, isPassing } from "./failures.ts";
+import { requireNoGaps } from "./gaps.ts";
 import type { HeaderCheck } from "./header-check.ts";
 import {
   behind,
@@ -15,6 +16,7 @@ import {
   requireLinked,
   requireRisingTime,
   tagCall,
+  unfinalOf,
 } from "./headers.ts";
 import type { FilterLimits } from "./log-questions.ts";
 import { LogReader } from "./log-reader.ts";
@@ -23,21 +25,11 @@ import { plainLog } from "./packed-log.ts";
 import { logsOfReceipts } from "./receipts.ts";
 import type { Rpc } from "./rpc.ts";
 
-const HEADERS_PER_REQUEST = 100;
-/** A range of no more blocks brings all its headers above the final block: with the others they fit one request. */
-const KEPT_HEADERS_MAX = 64;
-
 /** What one poll sees: the head, the node's finalized block if it knows one, and its blocks at the numbers asked for. */
 export interface Sight {
   readonly head: Block;
   readonly finalized: Block | null;
   readonly blocks: readonly (Block | null)[];
-}
-
-/** Above the final block every header is kept where blocks are few: a fork is then known to the block. */
-function unfinalOf(from: number, to: number, { finalTo }: RangeBounds): readonly number[] {
-  const first = Math.max(from, finalTo + 1);
-  return to - from >= KEPT_HEADERS_MAX ? [] : Array.from({ length: Math.max(0, to - first + 1) }, (_, i) => first + i);
 }
 
 const byNumber = (a: { readonly number: number }, b: { readonly number: number }): number => a.number - b.number;
@@ -46,7 +38,7 @@ const byNumber = (a: { readonly number: number }, b: { readonly number: number }
 export class ChainNode {
   readonly #rpc: Rpc;
   readonly #watch: Watch;
-  readonly #headers: HeaderCheck;
+  readonly #blocks: BlockReader;
   readonly #bloom: BloomTest;
   readonly logs: LogReader;
 
@@ -54,31 +46,14 @@ export class ChainNode {
   constructor(rpc: Rpc, watch: Watch, headers: HeaderCheck, limits?: FilterLimits) {
     this.logs = new LogReader(rpc, watch, limits);
     this.#rpc = rpc;
-    this.#headers = headers;
+    this.#blocks = new BlockReader(rpc, headers);
     this.#watch = watch;
     this.#bloom = new BloomTest(watch);
   }
 
-  /** The header that was answered, which must be of this number where it was asked for by one; null where there is none. */
-  #header(raw: unknown, number?: number): Header | null {
-    return this.#headers.read(raw, this.#rpc.id, number);
-  }
-
-  /** The header of a block that must be there. @throws NODE_BEHIND, or CHAIN_UNSUPPORTED where nothing can be */
-  async #present(raw: unknown, number: number, signal: AbortSignal): Promise<Header> {
-    try {
-      const header = this.#header(raw, number);
-      if (header !== null) return header;
-      throw behind(number, number);
-    } catch (error) {
-      await requireNoGap(this.#rpc, number, signal);
-      throw error;
-    }
-  }
-
   /** A tag the node refuses or does not know is null; a node that is busy is an error. */
   #finalizedOf(outcome: LpLedgerError | { result: unknown } | undefined): Block | null {
-    if (!(outcome instanceof LpLedgerError)) return this.#header(outcome?.result);
+    if (!(outcome instanceof LpLedgerError)) return this.#blocks.header(outcome?.result);
     if (isBusy(outcome)) throw outcome;
     return null;
   }
@@ -86,7 +61,7 @@ export class ChainNode {
   /** Chain id and genesis hash: what tells one chain from another. */
   async identity(signal: AbortSignal): Promise<{ readonly chainId: number; readonly genesisHash: Hash }> {
     const [chainId, genesis] = await this.#rpc.batch([{ method: "eth_chainId", params: [] }, blockCall(0)], signal);
-    const block = this.#header(genesis, 0);
+    const block = this.#blocks.header(genesis, 0);
     if (block === null) throw inconsistent("the node has no block 0");
     return { chainId: quantity(chainId, "eth_chainId"), genesisHash: block.hash };
   }
@@ -97,7 +72,7 @@ export class ChainNode {
     const outcomes = await this.#rpc.outcomes(calls, signal);
     const [latest, ...blocks] = outcomes.slice(0, -1).map((outcome, i) => {
       if (outcome instanceof LpLedgerError) throw outcome;
-      return this.#header(outcome.result, numbers[i - 1]);
+      return this.#blocks.header(outcome.result, numbers[i - 1]);
     });
     if (latest == null) throw inconsistent("the node has no latest block");
     return { head: latest, finalized: this.#finalizedOf(outcomes.at(-1)), blocks };
@@ -105,13 +80,7 @@ export class ChainNode {
 
   /** Headers by number, null where the node has none. */
   async blocksAt(numbers: readonly number[], signal: AbortSignal): Promise<readonly (Header | null)[]> {
-    const blocks: (Header | null)[] = [];
-    for (let i = 0; i < numbers.length; i += HEADERS_PER_REQUEST) {
-      const some = numbers.slice(i, i + HEADERS_PER_REQUEST);
-      const results = await this.#rpc.batch(some.map(blockCall), signal);
-      blocks.push(...some.map((number, at) => this.#header(results[at], number)));
-    }
-    return blocks;
+    return await this.#blocks.at(numbers, signal);
   }
 
   /**
@@ -134,13 +103,11 @@ export class ChainNode {
     const where = { fromBlock: hex(from), toBlock: hex(to) };
     const around = [[blockCall(from)], blockCall(to)] as const;
     const asked = await this.logs.ask(filter, { where, form }, around, signal).catch(async (error) => {
-      // What it says of a height is shown by its neighbours, or not believed.
-      if (error instanceof LpLedgerError && classify(error).kind === "null-round")
-        for (const each of [from, to]) await requireNoGap(this.#rpc, each, signal);
+      await requireNoGaps(this.#rpc, [from, to], error, signal);
       throw error;
     });
-    const start = await this.#present(asked.first, from, signal);
-    const end = await this.#present(asked.last, to, signal);
+    const start = await this.#blocks.present(asked.first, from, signal);
+    const end = await this.#blocks.present(asked.last, to, signal);
     if (known !== undefined && known !== end.hash) throw inconsistent(`block ${to} changed while its logs were read`);
     const placed = this.logs.read(asked.logs, filter, from, to);
     this.logs.answered(filter, asked.calls, asked.logs[0], placed);
@@ -148,7 +115,7 @@ export class ChainNode {
     const numbers = moving ? [from] : [];
     for (const { number, timestampSec } of placed) {
       // A time that cannot be a block's is as if there were none.
-      const isTimed = timestampSec !== null && this.#headers.isPlausible(timestampSec);
+      const isTimed = timestampSec !== null && this.#blocks.isPlausible(timestampSec);
       const isWanted = checked !== undefined || (moving && number > bounds.finalTo) || !isTimed;
       if (isWanted && !headers.has(number)) numbers.push(number);
     }
@@ -156,8 +123,7 @@ export class ChainNode {
     for (const number of others)
       if (number >= from && number <= to && !headers.has(number) && !numbers.includes(number)) numbers.push(number);
     if (moving) numbers.push(to); // Last: what is read before it, one by one without batches, is of its chain.
-    for (const block of await this.blocksAt(numbers, signal)) {
-      if (block === null) throw behind(from, to);
+    for (const block of await this.#blocks.there(numbers, signal)) {
       const before = headers.get(block.number);
       if (before !== undefined && before.hash !== block.hash)
         throw inconsistent(`block ${block.number} changed while its range was read`);
@@ -189,7 +155,7 @@ export class ChainNode {
       const filter = this.#watch.part(whole.watched ?? 0, watched);
       const where = { fromBlock: hex(from), toBlock: hex(end.number) };
       const asked = await this.logs.ask(filter, { where, form: "listed" }, [[], blockCall(end.number)], signal);
-      const again = this.#header(asked.last, end.number);
+      const again = this.#blocks.header(asked.last, end.number);
       if (again?.hash !== end.hash) throw inconsistent(`block ${end.number} changed while its range was read`);
       const placed = this.logs.read(asked.logs, filter, from, end.number);
       whole = { ...whole, watched, ...(await this.#merged(whole, placed, signal)) };
@@ -201,7 +167,7 @@ export class ChainNode {
     const blocks = new Map(range.blocks.map((block) => [block.number, block]));
     // The parts of a batch may be answered before and after a reorg: what came is compared with headers read after it.
     const numbers = placed.length === 0 ? [] : [...placed.map(({ number }) => number), range.end.number];
-    const headers = await this.blocksAt(numbers, signal);
+    const headers = await this.#blocks.at(numbers, signal);
     if (headers.some((each) => each?.number === range.end.number && each.hash !== range.end.hash))
       throw inconsistent(`block ${range.end.number} changed while its range was read`);
     for (const each of placed) {
@@ -220,7 +186,7 @@ export class ChainNode {
   /** The same for one block whose logs are too many for one answer: out of its receipts. */
   async rangeByReceipts(number: number, bounds: RangeBounds, signal: AbortSignal): Promise<Range> {
     const block = await this.blockByReceipts(number, signal);
-    const [again = null] = number > bounds.finalTo ? await this.blocksAt([number], signal) : [block];
+    const [again = null] = number > bounds.finalTo ? await this.#blocks.at([number], signal) : [block];
     if (again?.hash !== block.hash) throw inconsistent(`block ${number} changed while its receipts were read`);
     const blocks = block.logs.length === 0 ? [] : [block];
     return {
@@ -237,7 +203,7 @@ export class ChainNode {
   /** A block with the logs of our filter out of its receipts. */
   async blockByReceipts(number: number, signal: AbortSignal): Promise<Omit<Header, "bloom"> & LogBlock> {
     const [header] = await this.#rpc.batch([blockCall(number)], signal);
-    const block = this.#header(header, number);
+    const block = this.#blocks.header(header, number);
     if (block === null) throw behind(number, number);
     const logs = await logsOfReceipts(this.#rpc, block.number, header, signal);
     // Once to hear of pools that the block made, and once more with them.
@@ -255,7 +221,11 @@ export class ChainNode {
     for (const { hash, number, bloom } of silent) {
       if (!this.#bloom.suspects(bloom)) continue;
       let block = await this.blockLogs(hash, number, signal);
-      if (block.logs.length === 0) block = await this.blockByReceipts(number, signal).catch(() => block);
+      if (block.logs.length === 0)
+        block = await this.blockByReceipts(number, signal).catch((error) => {
+          if (isPassing(error)) throw error; // Whoever was only too busy is asked again.
+          return block;
+        });
       signal.throwIfAborted();
       if (block.logs.length > 0 && block.hash === hash) found.push(block);
     }
@@ -265,15 +235,14 @@ export class ChainNode {
   /** The hash of a block as seen in an earlier request: the poll's, where it is the head. */
   async #knownHash(number: number, head: Block, signal: AbortSignal): Promise<string> {
     if (number === head.number) return head.hash;
-    const [block] = await this.blocksAt([number], signal);
-    if (block == null) throw behind(number, number);
-    return block.hash;
+    const [block] = await this.#blocks.there([number], signal);
+    return block?.hash ?? "";
   }
 
   /** The header of one block by its hash; null where the node does not have it. */
   async blockByHash(hash: Hash, signal: AbortSignal): Promise<Header | null> {
     const [answer] = await this.#rpc.batch([hashCall(hash)], signal);
-    return this.#header(answer);
+    return this.#blocks.header(answer);
   }
 
   /** The logs of one block by its hash: the second look when an identity does not hold. */
@@ -286,7 +255,7 @@ export class ChainNode {
       watched = this.#watch.size;
       const how = { where: { blockHash: hash }, form: "any-address" } as const;
       const asked = await this.logs.ask(filter, how, [[], hashCall(hash)], signal);
-      block = this.#header(asked.last);
+      block = this.#blocks.header(asked.last);
       if (block?.number !== number || block.hash !== hash)
         throw inconsistent(`the node no longer has the block ${hash}`);
       const placed = this.logs.read(asked.logs, filter, number, number);

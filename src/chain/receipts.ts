@@ -4,6 +4,8 @@ import { inconsistent, quantity } from "./logs.ts";
 import type { Rpc } from "./rpc.ts";
 
 const RECEIPTS_PER_REQUEST = 100;
+/** A bloom with some bits, and not all, as nodes send that keep none. */
+const LOUD_BLOOM = /^0x(?!f+$)[0-9a-f]*[1-9a-f][0-9a-f]*$/;
 
 /**
  * All logs of a block out of its receipts: in one answer, or, where the node has no such call or leaves some out of it, one receipt
@@ -47,14 +49,17 @@ function logsIn(receipts: readonly unknown[], hashes: readonly string[], blockNu
     throw inconsistent(`block ${blockNumber} has ${hashes.length} transactions and ${receipts.length} receipts`);
   const all: unknown[] = [];
   for (const [i, receipt] of receipts.entries()) {
-    const { logs, transactionHash } = (receipt ?? {}) as { logs?: unknown; transactionHash?: unknown };
+    const { logs, transactionHash, transactionIndex, logsBloom } = (receipt ?? {}) as Readonly<Record<string, unknown>>;
     if (!Array.isArray(logs)) throw inconsistent(`a receipt of block ${blockNumber} has no logs`);
-    if (transactionHash !== undefined && transactionHash !== hashes[i])
+    if (logs.length === 0 && LOUD_BLOOM.test(String(logsBloom)))
+      throw inconsistent(`a receipt of block ${blockNumber} has a bloom of logs, and none of them`);
+    const index = transactionIndex === undefined ? i : quantity(transactionIndex, "transactionIndex");
+    if (transactionHash !== hashes[i] || index !== i)
       throw inconsistent(`the receipts of block ${blockNumber} are not those of its transactions`);
     for (const log of logs) {
-      const index = quantity((log as { logIndex?: unknown } | null)?.logIndex, "logIndex");
-      if (index !== all.length)
-        throw inconsistent(`the receipts of block ${blockNumber} have a log ${index} where log ${all.length} is due`);
+      const at = quantity((log as { logIndex?: unknown } | null)?.logIndex, "logIndex");
+      if (at !== all.length)
+        throw inconsistent(`the receipts of block ${blockNumber} have a log ${at} where log ${all.length} is due`);
       all.push(log);
     }
   }

@@ -1,5 +1,4 @@
 import type { Clock } from "../core/chain.ts";
-import type { ErrorCode } from "../core/error-codes.ts";
 import { LpLedgerError, shown } from "../core/errors.ts";
 import { plainText } from "../core/plain-text.ts";
 import { Batches, type BatchLimits } from "./batches.ts";
@@ -7,6 +6,7 @@ import { type HttpAnswer, readBody } from "./body.ts";
 import { isTooDeep, pageText, type Refusal, refusalIn, refusalOf } from "./envelope.ts";
 import { classify, classifyText } from "./failures.ts";
 import { causeOf, requestOf, retryAfterMs } from "./http-parts.ts";
+import { type Failure, nodeFailure } from "./node-failure.ts";
 import { Pacer } from "./pacer.ts";
 import { redact, secretsOf } from "./redact.ts";
 import type { RpcCall } from "./rpc-call.ts";
@@ -37,6 +37,7 @@ export interface Endpoint {
 }
 
 const LOGS = "eth_getLogs";
+const TEXT_MAX = 300;
 const AUTH_HINT =
   "look at the key in RPC_URL: whether it is right, still valid, and allowed this chain and these methods";
 
@@ -90,6 +91,11 @@ export class Rpc {
     return this.#pacer.perSecond;
   }
 
+  /** A text without what its URL must not tell. */
+  redacted(text: string): string {
+    return redact(text, this.#secrets);
+  }
+
   /** What its refusals taught of its batches. */
   get batches(): BatchLimits {
     return this.#batches.limits;
@@ -139,11 +145,11 @@ export class Rpc {
       }
       const again = some.filter(([at, call], i) => {
         const outcome = answered[i] as Outcome;
-        if (outcome instanceof LpLedgerError && this.#batches.isRefused(call, some.length, outcome)) return true;
+        if (outcome instanceof LpLedgerError && this.#batches.isRefused(call, asked, outcome)) return true;
         outcomes[at] = outcome;
         return false;
       });
-      if (again.length === 0) this.#batches.answered(some.length);
+      if (again.length === 0) this.#batches.answered(asked);
       open = [...again, ...open.slice(some.length)];
     }
     return outcomes;
@@ -160,6 +166,9 @@ export class Rpc {
     const { parsed: answer, lists, response } = await this.#post(request, logLists, signal);
     const unclaimed = new Set(lists.keys());
     const answers = Array.isArray(answer) ? answer : [answer];
+    // One refusal where a list is due is of all, whichever id it has.
+    const ofAll = Array.isArray(answer) || calls.length === 1 ? undefined : refusalIn(answer);
+    if (ofAll !== undefined) throw this.#refused(ofAll, calls, response);
     const byId = new Map<unknown, { result?: unknown; error?: unknown }>();
     for (const each of answers) {
       const { id } = this.#checked(each, first, calls, response);
@@ -168,7 +177,8 @@ export class Rpc {
     }
     const outcomes = calls.map((call, i) => {
       const found = byId.get(first + i);
-      if (found === undefined) throw this.#failure("RPC_SHAPE", "did not answer every call of a batch", [call]);
+      if (found === undefined)
+        throw this.#failure("RPC_SHAPE", "did not answer every call of a batch", [call], { missing: true });
       if (found.error !== undefined && found.error !== null)
         return this.#refused(refusalOf(found.error), [call], response);
       if (!Object.hasOwn(found, "result")) throw this.#failure("RPC_SHAPE", "answered without a result", [call]);
@@ -242,9 +252,9 @@ export class Rpc {
     } catch {
       if (status >= 300 && status < 400) throw this.#redirected(response);
       const page = pageText(text);
-      if (status >= 400 && classifyText(page, undefined, status).kind !== "unknown")
+      if (classifyText(page, undefined, status).kind !== "unknown")
         throw this.#refused({ code: undefined, text: page }, [], response);
-      const said = page === "" || status < 400 ? "" : `: ${redact(page, this.#secrets)}`;
+      const said = page === "" || status < 400 ? "" : `: ${this.redacted(page).slice(0, TEXT_MAX)}`;
       const what = text === "" ? "an empty body" : "a body that is not JSON or was cut off";
       throw this.#failure("RPC_BODY", `answered with ${what} (HTTP ${status})${said}`, [], { status });
     }
@@ -252,7 +262,7 @@ export class Rpc {
   }
 
   #redirected({ status, headers }: HttpAnswer): LpLedgerError {
-    const to = redact(plainText(headers.get("location") ?? "nowhere"), this.#secrets);
+    const to = plainText(headers.get("location") ?? "nowhere");
     return this.#failure("RPC_BODY", `redirects to ${to} (HTTP ${status}): name where it ends in RPC_URL`, [], {
       status,
     });
@@ -261,7 +271,8 @@ export class Rpc {
   /** A refusal as an error; a rate is learned of it. */
   #refused(refusal: Refusal, calls: readonly RpcCall[], response: HttpAnswer): LpLedgerError {
     const { code } = refusal;
-    const text = redact(plainText(refusal.text), this.#secrets).slice(0, 300);
+    // Before it is cut: of half a secret nobody would know that it is one.
+    const text = this.redacted(refusal.text).slice(0, TEXT_MAX);
     const { status } = response;
     const { kind } = classifyText(text, code, status);
     if (kind === "rate") this.#pacer.refused(retryAfterMs(response, this.#endpoint.clock));
@@ -281,17 +292,7 @@ export class Rpc {
     );
   }
 
-  #failure(
-    code: ErrorCode,
-    what: string,
-    calls: readonly RpcCall[] = [],
-    facts: Readonly<Record<string, unknown>> = {},
-    hint?: string,
-  ): LpLedgerError {
-    const { id } = this.#endpoint;
-    return new LpLedgerError("transient", code, `the node ${id} ${what}`, {
-      ...(hint === undefined ? {} : { hint }),
-      facts: { endpoint: id, methods: calls.map((call) => call.method), ...facts },
-    });
+  #failure(...failure: Failure): LpLedgerError {
+    return nodeFailure(this, ...failure);
   }
 }

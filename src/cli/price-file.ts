@@ -37,7 +37,7 @@ function ofJson(text: string, source: string): readonly PriceRow[] {
 }
 
 function ofTable(text: string, source: string): readonly PriceRow[] {
-  const [heading = ""] = text.split(/\r?\n/, 1);
+  const heading = text.split(/\r?\n/).find((line) => line.trim() !== "") ?? "";
   const separator = SEPARATORS.find((each) => heading.includes(each)) ?? ",";
   let lines: readonly Line[];
   try {

@@ -31,7 +31,7 @@ export function report(error: unknown, io: Io, asJson: boolean): number {
     return 70;
   }
   const { kind, code, message, hint, facts, exitCode } = error;
-  if (asJson) io.talk(`${JSON.stringify({ error: { kind, code, message, hint, facts } })}\n`);
+  if (asJson) io.talk(plainLines(`${JSON.stringify({ error: { kind, code, message, hint, facts } })}\n`));
   else io.talk(plainLines(`lp-ledger: ${message}\n${hint === undefined ? "" : `  hint: ${hint}\n`}  code: ${code}\n`));
   return exitCode;
 }

@@ -151,11 +151,12 @@ function preview(store: Store, make: () => Made): Made {
 /** @throws NOT_CONFIRMED where nobody says yes */
 async function requireYes(io: Io, epoch: ShownEpoch, { json }: CommonOptions): Promise<void> {
   if (json !== true) io.talk(textOf(epoch).replace("  final", "  to be made final"));
-  const answer = await io.ask(`make epoch ${epoch.record.epoch} final? It never changes again. [y/N] `);
+  const answer =
+    json === true ? undefined : await io.ask(`make epoch ${epoch.record.epoch} final? It never changes again. [y/N] `);
   if (/^y(es)?$/i.test(answer?.trim() ?? "")) return;
   throw new LpLedgerError("usage", "NOT_CONFIRMED", `epoch ${epoch.record.epoch} was not made final`, {
     exitCode: EXIT_USAGE,
-    hint: "look at what is shown above, and give --yes",
+    hint: "look at it with lp-ledger rewards show, then give --yes",
   });
 }
 

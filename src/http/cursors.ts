@@ -20,10 +20,10 @@ export function poolCursor(after: string | undefined): string {
 /** After a provider of the list by value. */
 export function rankCursor(after: string | undefined): { readonly total: bigint; readonly provider: string } | null {
   if (after === undefined) return null;
-  const [, total, provider] = /^(-?\d{1,19})\.(0x[0-9a-f]{40})$/.exec(after) ?? [];
-  return total === undefined || provider === undefined
-    ? refuse()
-    : { total: BigInt.asIntN(64, BigInt(total)), provider };
+  const [, text, provider] = /^(-?\d{1,19})\.(0x[0-9a-f]{40})$/.exec(after) ?? [];
+  if (text === undefined || provider === undefined) return refuse();
+  const total = BigInt(text);
+  return BigInt.asIntN(64, total) === total ? { total, provider } : refuse();
 }
 
 /** From a day on. */
@@ -55,11 +55,15 @@ export function ownPositionCursor(
   return POOL.test(pool) && isVia && more === undefined ? { pool, position, via } : refuse();
 }
 
-/** After a row of an epoch's rewards: of a token, by its place among the epoch's, and a provider. */
-export function rewardCursor(after: string | undefined): { readonly token: number; readonly provider: string } {
+/** After a row of an epoch's rewards: of a token, by its place among those that are `asked` for, and a provider. */
+export function rewardCursor(
+  after: string | undefined,
+  asked: ReadonlySet<number>,
+): { readonly token: number; readonly provider: string } {
   if (after === undefined) return { token: 0, provider: "" };
   const [, token, provider] = /^(\d{1,4})\.(0x[0-9a-f]{40})$/.exec(after) ?? [];
-  return token === undefined || provider === undefined ? refuse() : { token: Number(token), provider };
+  if (token === undefined || provider === undefined || !asked.has(Number(token))) return refuse();
+  return { token: Number(token), provider };
 }
 
 /** A page of a list that is short enough to be read whole. */

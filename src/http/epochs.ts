@@ -34,7 +34,8 @@ export function rewardsPage(
   const { tokens } = storedEpoch(store, n).record;
   if (token !== undefined && !tokens.some(({ address }) => address === token))
     throw new HttpProblem(404, "Not found", `epoch ${n} gives nothing of ${shown(token)}`);
-  const begin = rewardCursor(after);
+  const asked = [...tokens.keys()].filter((i) => token === undefined || tokens[i]?.address === token);
+  const begin = rewardCursor(after, new Set(asked));
   const rows: object[] = [];
   let next: string | null = null;
   for (const [i, { address }] of tokens.entries()) {

@@ -36,8 +36,9 @@ function targetOf(path: string): string | undefined {
  * @throws TWO_NAMES for a file with hard links, and for one that is mounted by itself
  */
 export function requireOneName(path: string, mounts = mountTable()): void {
-  const names = statSync(path, { throwIfNoEntry: false })?.nlink ?? 1;
-  if (names > 1)
+  const file = statSync(path, { throwIfNoEntry: false });
+  const names = file?.nlink ?? 1;
+  if (names > 1 && file?.isFile() === true)
     throw new LpLedgerError("usage", "TWO_NAMES", `${path} is one of ${names} names (hard links) of one file`, {
       hint: "leave it one name, or make a copy: SQLite's log and locks lie beside one name only; nothing was written",
     });
@@ -64,7 +65,7 @@ function unescaped(text: string): string {
 /** An open ledger's file, to notice that another one, or none, lies where it was opened. */
 export class OpenFile {
   readonly #path: string;
-  readonly #opened: string;
+  readonly #opened: string | undefined;
 
   constructor(path: string) {
     this.#path = path;
@@ -72,7 +73,8 @@ export class OpenFile {
   }
 
   get isThere(): boolean {
-    return idOf(this.#path) === this.#opened;
+    const now = idOf(this.#path);
+    return now === undefined || now === this.#opened;
   }
 
   /** @throws FILE_GONE */
@@ -89,7 +91,12 @@ export class OpenFile {
   }
 }
 
-function idOf(path: string): string {
-  const file = statSync(path, { throwIfNoEntry: false, bigint: true });
-  return file === undefined ? "" : `${file.dev} ${file.ino}`;
+/** Which file lies there, "" where none does; undefined where the system does not say, as a share that is away. */
+function idOf(path: string): string | undefined {
+  try {
+    const file = statSync(path, { throwIfNoEntry: false, bigint: true });
+    return file === undefined ? "" : `${file.dev} ${file.ino}`;
+  } catch {
+    return undefined;
+  }
 }

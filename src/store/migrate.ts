@@ -55,18 +55,19 @@ export function checkSchema(db: Database, path: string): number {
 }
 
 /** Brings a database to the newest schema, one transaction per migration. */
-export function migrate(db: Database, path: string): void {
+export function migrate(db: Database, path: string, atEnd: () => void = () => {}): void {
   const applied = checkSchema(db, path);
   // A table that others refer to is made anew under their feet; that they still fit is checked before the commit.
   db.pragma("foreign_keys = off");
   try {
-    runAll(db, applied);
+    runAll(db, applied, atEnd);
   } finally {
     db.pragma("foreign_keys = on");
   }
 }
 
-function runAll(db: Database, applied: number): void {
+function runAll(db: Database, applied: number, atEnd: () => void): void {
+  const newest = knownMigrations().at(-1)?.version;
   for (const { version, sql } of knownMigrations()) {
     if (version <= applied) continue;
     const run = db.transaction(() => {
@@ -80,6 +81,7 @@ function runAll(db: Database, applied: number): void {
       );
       db.pragma(`application_id = ${APPLICATION_ID}`);
       db.pragma(`user_version = ${version}`);
+      if (version === newest) atEnd();
     });
     run.immediate();
   }

@@ -47,8 +47,10 @@ export function openForWriting(named: string, backups?: BackupFolder): OpenDatab
     db.pragma("journal_size_limit = 67108864");
     checkpointAfter(db, WAL_PAGES);
     const startedMs = Date.now();
-    migrate(db, path);
-    if (upgrade !== undefined) recordUpgrade(db, upgrade, startedMs);
+    const made = db;
+    migrate(db, path, () => {
+      if (upgrade !== undefined) recordUpgrade(made, upgrade, startedMs);
+    });
   } catch (error) {
     db?.close();
     lock.release();
@@ -90,6 +92,7 @@ export function requireDatabase(path: string): void {
 
 function openBeside(named: string, readonly: boolean): OpenDatabase {
   const path = realPathOf(named);
+  requireOneName(path); // Beside another name's -wal file it would read what is old, and write what is lost.
   if (existsSync(`${path}.restore-pending`)) {
     throw new LpLedgerError("transient", "RESTORING", `a restore of ${path} was begun and not finished`, {
       hint: "wait for it, or run lp-ledger restore or start: either finishes it",

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { FollowedChain } from "../../src/chain/followed-chain.ts";
+import { LogQuestions } from "../../src/chain/log-questions.ts";
 import { RANGE_LIMITS } from "../../src/chain/ranges.ts";
 import { type Fetch, Rpc } from "../../src/chain/rpc.ts";
 import { blockContent } from "../../src/cli/platform.ts";
@@ -96,6 +97,28 @@ describe("an endpoint that refuses batches", () => {
       learned: { ...NONE, batchMax: 2 },
     },
     {
+      it: "by one error that has the first call's id",
+      refuse: (calls) =>
+        calls.length > 3
+          ? json({
+              jsonrpc: "2.0",
+              id: calls[0]?.id,
+              error: { code: 31, message: "Batch of more than 3 requests are not allowed" },
+            })
+          : undefined,
+      learned: { ...NONE, batchMax: 3 },
+    },
+    {
+      it: "by answering nothing to longer ones",
+      refuse: (calls) => (calls.length > 2 ? json([]) : undefined),
+      learned: { ...NONE, batchMax: 2 },
+    },
+    {
+      it: "by a text of HTTP 200",
+      refuse: (_, isBatch) => (isBatch ? new Response("Batch requests are not supported.") : undefined),
+      learned: { ...NONE, batchMax: 1 },
+    },
+    {
       it: "by a text that nobody knows",
       refuse: (calls) => (calls.length > 2 ? whole(-32099, "the dog ate it") : undefined),
       learned: { ...NONE, batchMax: 2 },
@@ -124,6 +147,20 @@ describe("an endpoint that refuses batches", () => {
     expect(String(error)).toContain("refuses the key, or us (HTTP 403): Forbidden");
     isShut = false;
     await ledger.step();
+    expect(limitsOf(ledger)).toEqual(NONE);
+  });
+
+  it("is not thought to where one call of it is too much, and the others are answered", async () => {
+    const chain = grown();
+    const blocksOf = ({ params: [filter] }: Call): number => {
+      const { fromBlock, toBlock } = filter as unknown as { fromBlock?: string; toBlock?: string };
+      return Number(toBlock ?? 0) - Number(fromBlock ?? 0) + 1;
+    };
+    const node = fussy(chain, (calls) =>
+      calls.some((call) => isLog(call) && blocksOf(call) > 7) ? json({ message: "internal error" }, 500) : undefined,
+    );
+    const ledger = await settled(node.fetch);
+    expect(node.refused).toBeGreaterThan(0);
     expect(limitsOf(ledger)).toEqual(NONE);
   });
 
@@ -181,7 +218,7 @@ describe("an endpoint that limits filters", () => {
       it: "bears few topics",
       refuse: (calls) =>
         topicsOf(calls) > 4 ? each(calls, -32602, "exceed max addresses or topics per search position") : undefined,
-      learned: { addressesMax: 1 },
+      learned: { ...NONE, topicsMax: expect.any(Number) },
     },
     {
       it: "bears no filter without addresses",
@@ -263,6 +300,30 @@ describe("an endpoint that limits filters", () => {
   });
 });
 
+describe("the second reading", () => {
+  it.each([2, 15, 400, 1500])(
+    "of %i pools asks for no more addresses at a time than a silent node answers",
+    (count) => {
+      const addresses = Array.from({ length: count }, (_, i) => `0x${i.toString(16).padStart(40, "0")}`);
+      const filter = { addresses, topics: ["0x01"] } as unknown as Parameters<LogQuestions["calls"]>[0];
+      const asked = new LogQuestions().calls(filter, {}, "other") as unknown as readonly Call[];
+      const lists = asked.map(({ params }) => params[0].address ?? []);
+      expect(lists.flat()).toEqual(addresses);
+      expect(Math.max(...lists.map(({ length }) => length))).toBeLessThanOrEqual(10);
+    },
+  );
+});
+
+describe("what an endpoint taught", () => {
+  it("is tried again after a while where nothing named it, also after a restart", () => {
+    const addresses = Array.from({ length: 40 }, (_, i) => `0x${i.toString(16).padStart(40, "0")}`);
+    const filter = { addresses, topics: ["0x01"] } as unknown as Parameters<LogQuestions["calls"]>[0];
+    const questions = new LogQuestions({ addressesMax: 5, topicsMax: 1, needsAddress: true });
+    for (let i = 0; i < 2_000; i++) questions.answered(filter, questions.calls(filter, {}, "first"), [], []);
+    expect(questions.limits).toEqual({ addressesMax: null, topicsMax: null, needsAddress: false });
+  });
+});
+
 describe("a chain with heights without a block", () => {
   const isAt = (block: number, params: readonly unknown[]): boolean => Number(params[0]) === block;
 
@@ -291,6 +352,19 @@ describe("a chain with heights without a block", () => {
     const ledger = new TestLedger(chain.fetch, { limits: { blocksFirst: 17, blocksStart: 17 } });
     const error = await ledger.settle().catch((thrown: unknown) => thrown);
     expect(error).toMatchObject({ code: "CHAIN_UNSUPPORTED", kind: "usage", exitCode: 78 });
+  });
+
+  it("is named where the height lies within a range, too", async () => {
+    const chain = grown();
+    const header = (block: unknown) => block as Record<string, unknown>;
+    chain.fault = (method, params, result) => {
+      if (method !== "eth_getBlockByNumber") return result;
+      if (isAt(57, params)) return null;
+      return isAt(58, params) ? { ...header(result), parentHash: chain.blocks[56]?.hash } : result;
+    };
+    const ledger = new TestLedger(chain.fetch);
+    const error = await ledger.settle().catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ code: "CHAIN_UNSUPPORTED" });
   });
 
   it("is none where the node only lacks a block", async () => {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { pageText } from "../../src/chain/envelope.ts";
 import { classifyText, reactionTo } from "../../src/chain/failures.ts";
 import { readLogs } from "../../src/chain/logs.ts";
 import { redact, secretsOf } from "../../src/chain/redact.ts";
@@ -63,7 +64,7 @@ describe("the transport", () => {
     { it: "a missing result", fetch: answering((ids) => ids.map((id) => ({ jsonrpc: "2.0", id }))), code: "RPC_SHAPE" },
     { it: "a foreign id", fetch: answering((ids) => [good(ids[0]), good(999_999)]), code: "RPC_SHAPE" },
     { it: "an id answered twice", fetch: answering((ids) => [good(ids[0]), good(ids[0])]), code: "RPC_SHAPE" },
-    { it: "a batch that is not answered whole", fetch: answering((ids) => [good(ids[0])]), code: "RPC_SHAPE" },
+    { it: "calls that are not answered, however few", fetch: answering(() => []), code: "RPC_SHAPE" },
     {
       it: "another protocol version",
       fetch: answering((ids) => ids.map((id) => ({ jsonrpc: "1.0", id, result: 1 }))),
@@ -257,6 +258,34 @@ describe("secrets", () => {
   it("include the parts of a URL, longest first, but not a loopback host", () => {
     expect(redact(`x ${URL_WITH_KEY} y`, secretsOf(URL_WITH_KEY))).toBe("x [redacted] y");
     expect(secretsOf("http://127.0.0.1:8545")).not.toContain("127.0.0.1");
+  });
+
+  it("are shown in no field of a refusal, and not by half", async () => {
+    const [key = ""] = secretsOf(URL_WITH_KEY).filter((each) => !each.includes("/") && each.length > 8);
+    const texts = [
+      { code: 1, message: `${"x".repeat(290)}${key}` },
+      { code: key, message: "no" },
+      { code: { key }, message: { key } },
+    ];
+    for (const error of texts) {
+      const fetch = answering((ids) => ids.map((id) => ({ jsonrpc: "2.0", id, error })));
+      const failure = await failureOf(rpcWith(fetch).batch([{ method: "eth_chainId", params: [] }], signal));
+      expect(JSON.stringify([failure.message, failure.facts])).not.toContain(key.slice(0, 6));
+    }
+    const page = answering(() => `<html>${"x".repeat(290)} ${key}</html>`, { status: 502 });
+    expect(
+      (await failureOf(rpcWith(page).batch([{ method: "eth_chainId", params: [] }], signal))).message,
+    ).not.toContain(key.slice(0, 6));
+    const foreign = answering(() => ({ jsonrpc: "2.0", id: key, result: 1 }));
+    const failure = await failureOf(rpcWith(foreign).batch([{ method: "eth_chainId", params: [] }], signal));
+    expect(failure.message).not.toContain(key);
+  });
+
+  it("a page that opens the same mark over and over is read at once", () => {
+    expect(pageText("<title".repeat(2_000_000))).toBe("");
+    expect(pageText("<script".repeat(2_000_000))).toBe("");
+    expect(pageText("<title>Bad gateway</title>")).toBe("Bad gateway");
+    expect(pageText("<p>a</p><script>evil()</script><p>b</p>")).toBe("a b");
   });
 });
 

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { LpLedgerError } from "../../src/core/errors.ts";
 import { OpenFile, realPathOf, requireOneName } from "../../src/store/file.ts";
-import { openForReading, openForWriting } from "../../src/store/open.ts";
+import { openForOperator, openForReading, openForWriting } from "../../src/store/open.ts";
 import { Store } from "../../src/store/store.ts";
 import { atEnd, temporaryFolder } from "../support/ledger.ts";
 import { stillClock } from "../support/port.ts";
@@ -51,6 +51,8 @@ describe("a ledger's file", () => {
     linkSync(path, join(folder, "other.sqlite"));
     expect(codeOf(() => openForWriting(path))).toBe("TWO_NAMES");
     expect(codeOf(() => openForWriting(join(folder, "other.sqlite")))).toBe("TWO_NAMES");
+    expect(codeOf(() => openForReading(path))).toBe("TWO_NAMES");
+    expect(codeOf(() => openForOperator(join(folder, "other.sqlite")))).toBe("TWO_NAMES");
     rmSync(join(folder, "other.sqlite"));
     openForWriting(path).close();
     const spaced = join(folder, "my ledger.sqlite");
