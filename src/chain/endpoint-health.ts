@@ -11,6 +11,8 @@ export interface EndpointLimits extends BatchLimits, FilterLimits {
 /** How an endpoint does, for status and metrics. */
 export interface EndpointHealth extends EndpointLimits {
   readonly id: string;
+  /** See `Endpoint`: what was learned of it is no other's, whatever that is called. */
+  readonly origin: string;
   readonly used: boolean;
   readonly healthy: boolean;
   readonly head: number | null;

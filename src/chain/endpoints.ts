@@ -204,6 +204,7 @@ export class Endpoints {
     const best = this.#bestHead();
     return this.#all.map((each) => ({
       id: each.rpc.id,
+      origin: each.rpc.origin,
       used: each === this.#current,
       healthy: !this.#isBenched(each) && !isLagging(each, best),
       head: each.head?.number ?? null,

@@ -29,7 +29,7 @@ export interface FollowOptions extends EndpointsTold {
   /** What an endpoint must agree on before it is used; asked each time. */
   expected?(): Expected;
   /** What an earlier process learned of an endpoint. */
-  limitsOf?(endpointId: string): EndpointLimits | undefined;
+  limitsOf?(origin: string): EndpointLimits | undefined;
 }
 
 const CLOCK_DRIFT_SEC = 900;
@@ -57,7 +57,7 @@ export class FollowedChain {
     });
     this.#headers = headers;
     const endpoints = rpcs.map((rpc) => {
-      const learned = options.limitsOf?.(rpc.id);
+      const learned = options.limitsOf?.(rpc.origin);
       if (learned !== undefined) rpc.recall(learned);
       const node = new ChainNode(rpc, watch, headers, learned);
       const cap = learned?.blocksMax ?? undefined;

@@ -40,6 +40,6 @@ export function followedChain(
     limits: { ...RANGE_LIMITS, blocksMax },
     contentOf: blockContent,
     clockDriftSec,
-    limitsOf: (id) => limits.get(id),
+    limitsOf: (origin) => limits.get(origin),
   });
 }

@@ -168,9 +168,9 @@ export function chainOf(
 /** What a chain in a thread of its own is begun with; the ledger knows pools and limits that the settings do not. */
 export function chainPlanOf(settings: Settings, programme: Programme, store: Store): ChainPlan {
   const limits = new Map(
-    (store.config.get("endpoints") ?? []).map(({ id, blocksMax, ...known }) => {
+    (store.config.get("endpoints") ?? []).map(({ origin = "", blocksMax, ...known }) => {
       const { batchMax = null, alone = [], addressesMax = null, topicsMax = null, needsAddress = false } = known;
-      return [id, { blocksMax, batchMax, alone, addressesMax, topicsMax, needsAddress }] as const;
+      return [origin, { blocksMax, batchMax, alone, addressesMax, topicsMax, needsAddress }] as const;
     }),
   );
   const { rangeBlocksMax: blocksMax, clockDriftSec } = settings;

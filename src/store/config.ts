@@ -29,6 +29,8 @@ export interface ConfigValues {
   /** How each endpoint does, and the limits it taught; written now and then by the daemon. */
   readonly endpoints: readonly {
     readonly id: string;
+    /** Tells its URL apart from others; absent in what older versions wrote. */
+    readonly origin?: string;
     readonly used: boolean;
     readonly healthy: boolean;
     readonly head: number | null;
