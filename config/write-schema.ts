@@ -1,13 +1,6 @@
 import { writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { z } from "zod";
-import { programmeSchema } from "../src/config/schema.ts";
-
-/** The programme file's JSON schema, made from the one that lp-ledger itself checks by. */
-export function schemaText(): string {
-  const schema = z.toJSONSchema(programmeSchema, { target: "draft-7", io: "input" });
-  return `${JSON.stringify({ title: "lp-ledger programme", ...schema }, null, 2)}\n`;
-}
+import { schemaText } from "../src/config/json-schema.ts";
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   writeFileSync(new URL("programme.schema.json", import.meta.url), schemaText());

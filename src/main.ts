@@ -22,7 +22,9 @@ process.exitCode = await runCli(process.argv.slice(2), {
     if (process.stdin.isTTY !== true) return undefined;
     const lines = createInterface({ input: process.stdin, output: process.stderr });
     try {
-      return await lines.question(question);
+      // Whoever ends the input answers nothing any more.
+      const ended = new Promise<undefined>((resolve) => lines.once("close", () => resolve(undefined)));
+      return await Promise.race([lines.question(question), ended]);
     } finally {
       lines.close();
     }

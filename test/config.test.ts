@@ -2,7 +2,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
-import { schemaText } from "../config/write-schema.ts";
+import { schemaText } from "../src/config/json-schema.ts";
 import type { Problem } from "../src/config/problems.ts";
 import { SETTINGS } from "../src/config/setting-list.ts";
 import { parseProgramme, readProgramme } from "../src/config.ts";

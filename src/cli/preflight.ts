@@ -1,5 +1,6 @@
 import type { ContractReader } from "../chain/calls.ts";
-import { ContractFacts, questionName, type SignsSeen } from "../chain/contract-facts.ts";
+import { ContractFacts, questionName } from "../chain/contract-facts.ts";
+import { ContractSigns, type SignsSeen } from "../chain/signs.ts";
 import type { Problem } from "../config/problems.ts";
 import { protocolOf } from "../core/decode/protocols.ts";
 import { type Address, ZERO_ADDRESS } from "../core/hex.ts";
@@ -41,11 +42,21 @@ export function startBlockProblem(pool: Pool): Problem {
   return { field: `pools.${pool.address}.startBlock`, expected: "a block not after the pool's creation", found };
 }
 
+/** A contract that is compared with the signs of what the programme says it is. */
+interface Compared {
+  readonly key: "protocol" | "kind";
+  readonly kind: string;
+  readonly address: Address;
+  /** What it could be by its signs. */
+  readonly fitting?: readonly string[];
+}
+
 class Preflight implements PreflightReport {
   readonly problems: Problem[] = [];
   readonly notes: string[] = [];
   readonly #reader: ContractReader;
   readonly #facts: ContractFacts;
+  readonly #signs: ContractSigns;
   readonly #programme: Programme;
   readonly #head: number;
   readonly #signal: AbortSignal;
@@ -53,6 +64,7 @@ class Preflight implements PreflightReport {
   constructor(reader: ContractReader, programme: Programme, head: number, signal: AbortSignal) {
     this.#reader = reader;
     this.#facts = new ContractFacts(reader);
+    this.#signs = new ContractSigns(reader);
     this.#programme = programme;
     this.#head = head;
     this.#signal = signal;
@@ -118,19 +130,24 @@ class Preflight implements PreflightReport {
   /** Each protocol's contracts answer what no other's do. */
   async #protocol({ address, protocol, salted }: Pool, field: string): Promise<void> {
     if (salted) return;
-    const signs = await patiently(() => this.#facts.signs(address, protocol, this.#signal));
-    this.#compareSigns(signs, field, { key: "protocol", kind: protocol, address });
+    const signs = await patiently(() => this.#signs.pool(address, protocol, this.#signal));
+    if (signs.contradicting.length + signs.unanswered.length === 0) return;
+    const fitting = await patiently(() => this.#signs.fitting(address, this.#signal));
+    this.#compareSigns(signs, field, { key: "protocol", kind: protocol, address, fitting });
   }
 
   #compareSigns(
     { unanswered, contradicting }: SignsSeen,
     of: string,
-    { key, kind, address }: { readonly key: "protocol" | "kind"; readonly kind: string; readonly address: Address },
+    { key, kind, address, fitting = [] }: Compared,
   ): void {
     const field = `${of}.${key}`;
-    for (const name of contradicting) this.#problem(field, `another ${key}: its contract answers ${name}()`, kind);
-    for (const name of contradicting.length > 0 ? [] : unanswered)
-      this.#unanswered(field, address, name, `a contract of ${kind}, which answers ${name}()`);
+    const better = fitting.length === 0 ? `another ${key}` : fitting.map((each) => `"${each}"`).join(" or ");
+    for (const name of contradicting) this.#problem(field, `${better}: its contract answers ${name}()`, kind);
+    if (contradicting.length > 0) return;
+    const instead = fitting.length === 0 ? "" : `; its contract answers as ${better} does`;
+    for (const name of unanswered)
+      this.#unanswered(field, address, name, `a contract of ${kind}, which answers ${name}()${instead}`);
   }
 
   /** A share token of its own is minted by its pool. */
@@ -187,7 +204,7 @@ class Preflight implements PreflightReport {
       this.#problem("factories", "contracts", `no code at ${address}`);
       return;
     }
-    const signs = await patiently(() => this.#facts.factorySigns(address, protocol, this.#signal));
+    const signs = await patiently(() => this.#signs.factory(address, protocol, this.#signal));
     this.#compareSigns(signs, field, { key: "protocol", kind: protocol, address });
     await this.#managers(factory, `${field}.managers`, address);
     if (startBlock > 0) this.notes.push(`${address}: pools it made before block ${startBlock} are not followed`);
@@ -203,7 +220,7 @@ class Preflight implements PreflightReport {
     const shares = this.#programme.pools.find((each) => each.address === pool)?.shareToken;
     const expected = manager ?? inside ?? shares;
     const field = `wrappers.${address}.${manager !== null ? "manager" : inside !== null ? "inside" : "pool"}`;
-    const signs = await patiently(() => this.#facts.wrapperSigns(wrapper, this.#signal));
+    const signs = await patiently(() => this.#signs.wrapper(wrapper, this.#signal));
     this.#compareSigns(signs, `wrappers.${address}`, { key: "kind", kind, address });
     const { name, token } = await patiently(() => this.#facts.heldBy(wrapper, this.#signal));
     if (token === null) this.#unanswered(field, address, name, `a ${kind}, which answers ${name}()`);

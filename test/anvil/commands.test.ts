@@ -119,7 +119,7 @@ describe("check", () => {
     const { code, err } = await runCommand(placeFor(live(), { programme: file }), ["check"]);
     expect(code).toBe(78);
     for (const part of [
-      /protocol: expected a contract of solidly, which answers stable\(\), or "0x[0-9a-f]{40} stable\(\)" in "confirmed"/,
+      /protocol: expected a contract of solidly, which answers stable\(\); its contract answers as "uniswap-v2" does, or "0x[0-9a-f]{40} stable\(\)" in "confirmed"/,
       /protocol: expected a contract of pancake-v3, which answers lmPool\(\)/,
       /startBlock: expected a block that is there: the head is \d+, found 1000000/,
       /rewards\.tokens\.0\.decimals: expected 18, found 6/,
@@ -133,7 +133,7 @@ describe("check", () => {
     v3["protocol"] = "uniswap-v2";
     delete v3["managers"];
     const named = await runCommand(placeFor(live(), { programme: { ...v2, prices: {} } }), ["check"]);
-    expect(named.err).toMatch(/protocol: expected another protocol: its contract answers slot0\(\), found uniswap-v2/);
+    expect(named.err).toMatch(/protocol: expected "uniswap-v3": its contract answers slot0\(\), found uniswap-v2/);
     const managed = programme();
     (managed.pools[1] as Entry)["managers"] = [stage.pair.address];
     const notOne = await runCommand(placeFor(live(), { programme: managed }), ["check"]);
