@@ -90,6 +90,25 @@ export class ContractReader {
     return outcome.result.length > 2;
   }
 
+  /** Whether a singleton holds a pool at a block; null where the node no longer knows. */
+  async hasPool(
+    poolManager: Address,
+    pool: Address,
+    blockNumber: number,
+    signal: AbortSignal,
+  ): Promise<boolean | null> {
+    const slot = view(poolManager, poolManagerAbi as Abi, "extsload", [poolSlot(pool)], (word) =>
+      BigInt(word as Hex) === 0n ? "" : "there",
+    );
+    try {
+      const [answer] = await this.#callAll([slot], hex(blockNumber), signal);
+      return answer === "there"; // No answer: the singleton itself was not there yet.
+    } catch (error) {
+      if (error instanceof LpLedgerError && isPruned(error)) return null;
+      throw error;
+    }
+  }
+
   /** The tokens of a pool as its contract names them; undefined where no contract does (a pool inside a singleton). */
   async poolTokens(pool: Pool, signal: AbortSignal): Promise<readonly (string | null)[] | undefined> {
     for (const calls of tokenCalls(pool)) {

@@ -1,3 +1,4 @@
+import type { Abi } from "viem";
 import { type Address, toAddress } from "../core/hex.ts";
 import type { ProtocolName } from "../core/programme.ts";
 import type { ContractReader } from "./calls.ts";
@@ -10,7 +11,7 @@ export interface Described {
   readonly tokens: readonly Address[];
   /** The ERC-20 whose holders are the providers, where that is not the pool itself and the pool names it. */
   readonly shareToken: Address | null;
-  /** Of pools that a factory made. */
+  /** Of pools that a factory made; of Uniswap V4 the PoolManager. */
   readonly factory: Address | null;
 }
 
@@ -48,6 +49,48 @@ export async function describePool(
     tokens: tokens.map(toAddress),
     shareToken: shareToken === null ? null : toAddress(shareToken),
     factory: factory == null ? null : toAddress(factory),
+  };
+}
+
+/** A pool's key as Uniswap V4's PositionManager keeps it by the first 25 bytes of the pool's id. */
+const POOL_KEYS: Abi = [
+  {
+    type: "function",
+    stateMutability: "view",
+    name: "poolKeys",
+    inputs: [{ name: "", type: "bytes25" }],
+    outputs: ["address", "address", "uint24", "int24", "address"].map((type) => ({ name: "", type })),
+  },
+];
+const KEY_DIGITS = 50;
+
+/** What a position manager knows of a pool of its singleton; null where it never held a position in it. */
+export async function describeSingletonPool(
+  reader: ContractReader,
+  id: Address,
+  manager: Address,
+  signal: AbortSignal,
+): Promise<Described | null> {
+  const [poolManager, key] = await reader.views(
+    [
+      call(manager, { name: "poolManager", output: "address" }),
+      {
+        to: manager,
+        abi: POOL_KEYS,
+        functionName: "poolKeys",
+        args: [id.slice(0, 2 + KEY_DIGITS)],
+        pick: (found) => (found as readonly unknown[]).join(" "),
+      },
+    ],
+    signal,
+  );
+  const [token0, token1, , tickSpacing] = key?.split(" ") ?? [];
+  if (poolManager == null || tickSpacing === undefined || tickSpacing === "0") return null;
+  return {
+    protocol: "uniswap-v4",
+    tokens: [token0, token1].map(toAddress),
+    shareToken: null,
+    factory: toAddress(poolManager),
   };
 }
 

@@ -52,10 +52,20 @@ export function wholeNumber(option: string, text: string, least: number, most = 
 
 const ADDRESS = /^0x[0-9a-fA-F]{40}$/;
 
+const POOL_ID = /^0x(?:[0-9a-fA-F]{40}|[0-9a-fA-F]{64})$/;
+
 /** Addresses, separated by spaces or commas. */
 export function addressesIn(option: string, text: string): readonly string[] {
+  return partsOf(option, text, ADDRESS, "an address of 20 bytes");
+}
+
+/** The same of pools, which may have an id of 32 bytes. */
+export function poolsIn(option: string, text: string): readonly string[] {
+  return partsOf(option, text, POOL_ID, "a pool's address of 20 bytes or its id of 32");
+}
+
+function partsOf(option: string, text: string, pattern: RegExp, expected: string): readonly string[] {
   const all = text.split(/[\s,]+/).filter((each) => each !== "");
-  for (const each of all.length === 0 ? [text] : all)
-    if (!ADDRESS.test(each)) throw unfit(option, "an address of 20 bytes", each);
+  for (const each of all.length === 0 ? [text] : all) if (!pattern.test(each)) throw unfit(option, expected, each);
   return all;
 }

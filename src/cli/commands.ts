@@ -49,7 +49,7 @@ function commandsOf(io: Io, asJson: boolean): Command {
     "lp-ledger init --rpc http://127.0.0.1:8545 --pool 0x1234…abcd",
   )
     .option("--rpc <url>", "the node")
-    .addOption(new Option("--pool <addresses...>", "pools to follow").argParser(addresses))
+    .addOption(new Option("--pool <pools...>", "pools to follow, by address or id").argParser(poolIds))
     .addOption(new Option("--manager <addresses...>", "position managers of pools with ticks").argParser(addresses))
     .option("--start-block <block>", "a block not after the pools' creation, for nodes without old state")
     .option("--tiers <levels>", "loyalty tiers as WEEK:MULTIPLIER, like 1:1,5:1.25")

@@ -1,9 +1,9 @@
 import type { ContractReader } from "../chain/calls.ts";
 import { ContractFacts } from "../chain/contract-facts.ts";
-import { type Described, describePool } from "../chain/describe-pool.ts";
+import { type Described, describePool, describeSingletonPool } from "../chain/describe-pool.ts";
 import { protocolOf } from "../core/decode/protocols.ts";
 import { EXIT_USAGE, LpLedgerError } from "../core/errors.ts";
-import { type Address, toAddress } from "../core/hex.ts";
+import { type Address, toAddress, ZERO_ADDRESS } from "../core/hex.ts";
 import { checksummed } from "../core/keccak.ts";
 import { addressesIn, asked, unfit, wholeNumber } from "./asked.ts";
 import { knownManager } from "./known-managers.ts";
@@ -20,6 +20,8 @@ export interface FoundToken {
 
 /** A pool as the chain, and whoever was asked, tells of it. */
 export interface Found extends Omit<Described, "tokens" | "factory"> {
+  /** The contract that holds a pool inside a singleton; null of others. */
+  readonly poolManager: Address | null;
   readonly address: Address;
   readonly startBlock: number;
   readonly tokens: readonly FoundToken[];
@@ -34,6 +36,16 @@ interface Said {
 }
 
 const DECIMALS_MAX = 36;
+const ID_LENGTH = 66;
+
+function isId(pool: Address): boolean {
+  return pool.length === ID_LENGTH;
+}
+
+/** A pool's address with its checksum, or its id. */
+export function shownPool(pool: Address): string {
+  return isId(pool) ? pool : checksummed(pool);
+}
 
 /** Looks pools up on one chain, and asks for what it does not tell. */
 export class PoolFinder {
@@ -54,14 +66,25 @@ export class PoolFinder {
     this.#signal = signal;
   }
 
-  /** What kind of pool stands at an address. @throws NOT_A_POOL */
-  async describe(address: Address): Promise<Described> {
-    const described = await patiently(() => describePool(this.#reader, address, this.#signal));
+  /** What kind of pool stands at an address, or has an id of Uniswap V4. @throws NOT_A_POOL */
+  async describe(address: Address, managers: readonly Address[] | undefined): Promise<Described> {
+    const described = isId(address)
+      ? await this.#describeById(address, managers)
+      : await patiently(() => describePool(this.#reader, address, this.#signal));
     if (described !== null) return described;
-    throw new LpLedgerError("usage", "NOT_A_POOL", `${checksummed(address)} is no pool that init knows by itself`, {
-      hint: "init knows pairs, pools with ticks, Curve pools and ERC-4626 vaults by what their contracts answer; others, and pools of Uniswap V4, are named by hand, as the README shows",
+    throw new LpLedgerError("usage", "NOT_A_POOL", `${shownPool(address)} is no pool that init knows by itself`, {
+      hint: "init knows pairs, pools with ticks, Curve pools and ERC-4626 vaults by what their contracts answer, and pools of Uniswap V4 by their ids where the position manager (named with --manager) held a position in them; others are named by hand, as the README shows",
       exitCode: EXIT_USAGE,
     });
+  }
+
+  async #describeById(id: Address, managers: readonly Address[] | undefined): Promise<Described | null> {
+    const known = knownManager("uniswap-v4", this.#chain.id);
+    for (const manager of managers ?? (known === undefined ? [] : [toAddress(known)])) {
+      const found = await patiently(() => describeSingletonPool(this.#reader, id, manager, this.#signal));
+      if (found !== null) return found;
+    }
+    return null;
   }
 
   async complete(address: Address, described: Described, said: Said): Promise<Found> {
@@ -72,17 +95,19 @@ export class PoolFinder {
       protocol,
       address,
       tokens,
+      poolManager: protocolOf({ protocol }).singleton === true ? factory : null,
       shareToken: protocolOf({ protocol }).ownShareToken ? await this.#shareToken(address, described) : null,
       managers:
         protocolOf({ protocol }).managers === undefined
           ? undefined
           : await this.#managers(address, protocol, factory, said.manager),
-      startBlock: await this.#startBlock(address, said.startBlock),
+      startBlock: await this.#startBlock(address, described, said.startBlock),
     };
   }
 
   /** A token by what it says of itself; whoever sits at the terminal is asked for decimals that it does not say. */
   async token(address: Address): Promise<FoundToken> {
+    if (address === ZERO_ADDRESS) return { address, symbol: "NATIVE", decimals: 18, isConfirmed: false };
     const facts = new ContractFacts(this.#reader);
     const { symbol, decimals } = await patiently(() => facts.token(address, this.#signal));
     // What a token says of itself is somebody else's text.
@@ -102,7 +127,7 @@ export class PoolFinder {
   async #shareToken(address: Address, { shareToken }: Described): Promise<Address> {
     if (shareToken !== null) return shareToken;
     return await asked(this.#io, {
-      question: `${checksummed(address)} does not name the token that its providers hold; its address: `,
+      question: `${shownPool(address)} does not name the token that its providers hold; its address: `,
       option: "shareToken",
       given: undefined,
       read: (text) => toAddress(addressesIn("shareToken", text)[0]),
@@ -117,52 +142,66 @@ export class PoolFinder {
     given: readonly Address[] | undefined,
   ): Promise<readonly Address[]> {
     const known = knownManager(protocol, this.#chain.id);
-    const own = await this.#ofFactory(given ?? (known === undefined ? [] : [toAddress(known)]), factory);
+    const name = protocolOf({ protocol }).singleton === true ? "poolManager" : "factory";
+    const own = await this.#ofFactory(given ?? (known === undefined ? [] : [toAddress(known)]), name, factory);
     if (own.length > 0) return own;
     const none = given === undefined ? `is known on chain ${this.#chain.id}` : "that was named is of its factory";
     return await asked(this.#io, {
-      question: `no position manager ${none} for ${checksummed(address)}; addresses of its position managers ("none" if nobody holds its positions as NFTs): `,
+      question: `no position manager ${none} for ${shownPool(address)}; addresses of its position managers ("none" if nobody holds its positions as NFTs): `,
       option: "--manager",
       given: undefined,
       read: async (text) => {
         if (text === "none") return [];
         const named = addressesIn("--manager", text).map(toAddress);
-        const fit = await this.#ofFactory(named, factory);
+        const fit = await this.#ofFactory(named, name, factory);
         if (fit.length === named.length) return fit;
         throw unfit("--manager", `position managers of the factory ${factory ?? "that the pool does not name"}`, text);
       },
     }).catch((error: LpLedgerError) => {
       if (error.code !== "NOT_ASKED") throw error;
-      throw new LpLedgerError("usage", "NO_MANAGER", `no position manager ${none} for ${checksummed(address)}`, {
+      throw new LpLedgerError("usage", "NO_MANAGER", `no position manager ${none} for ${shownPool(address)}`, {
         hint: "name it with --manager: positions held as its NFTs are credited to their owners only then",
         exitCode: EXIT_USAGE,
       });
     });
   }
 
-  async #ofFactory(managers: readonly Address[], factory: Address | null): Promise<readonly Address[]> {
+  async #ofFactory(
+    managers: readonly Address[],
+    name: "factory" | "poolManager",
+    factory: Address | null,
+  ): Promise<readonly Address[]> {
     const facts = new ContractFacts(this.#reader);
     const own: Address[] = [];
     for (const each of managers)
-      if (factory === null || (await patiently(() => facts.address(each, "factory", this.#signal))) === factory)
+      if (factory === null || (await patiently(() => facts.address(each, name, this.#signal))) === factory)
         own.push(each);
     return own;
   }
 
-  /** The first block at whose end there is code, found by halving; a node without old state cannot say it. */
-  async #startBlock(address: Address, given: string | undefined): Promise<number> {
+  /** Whether a pool was there at a block's end; null where the node no longer knows. */
+  async #isThere(address: Address, { factory }: Described, block: number): Promise<boolean | null> {
+    return await patiently(() =>
+      isId(address) && factory !== null
+        ? this.#reader.hasPool(factory, address, block, this.#signal)
+        : this.#reader.hasCode(address, block, this.#signal),
+    );
+  }
+
+  /** The first block at whose end it was there, found by halving; a node without old state cannot say it. */
+  async #startBlock(address: Address, described: Described, given: string | undefined): Promise<number> {
     const { head } = this.#chain;
     let [low, high] = [-1, head];
     let forgotten: number | undefined;
     while (given === undefined && high - low > 1 && forgotten === undefined) {
       const middle = Math.floor((low + high) / 2);
-      const there = await patiently(() => this.#reader.hasCode(address, middle, this.#signal));
+      const there = await this.#isThere(address, described, middle);
       if (there === null) forgotten = middle;
       else if (there) high = middle;
       else low = middle;
     }
     if (given === undefined && forgotten === undefined) return high;
-    const shown = checksummed(address);
+    const shown = shownPool(address);
     if (forgotten !== undefined)
       this.#io.talk(`the node no longer knows block ${forgotten}, so it cannot say when ${shown} was created\n`);
     return await asked(this.#io, {
@@ -171,8 +210,7 @@ export class PoolFinder {
       given,
       read: async (text) => {
         const block = wholeNumber("--start-block", text, 0, head);
-        const before =
-          block === 0 ? false : await patiently(() => this.#reader.hasCode(address, block - 1, this.#signal));
+        const before = block === 0 ? false : await this.#isThere(address, described, block - 1);
         if (before === true) throw unfit("--start-block", `a block not after the creation of ${shown}`, text);
         return block;
       },

@@ -4,7 +4,7 @@ const UNISWAP = "0xc36442b4a4522e871399cd717abdd847ab11fe88";
 const PANCAKE = "0x46a15b0b27311cedf172ab29e4f4766fbe7f4364";
 
 /**
- * Position managers of Uniswap V3 and PancakeSwap V3 by chain id, as their makers' documentation lists their deployments. A manager is
+ * Position managers of Uniswap V3 and V4 and PancakeSwap V3 by chain id, as their makers' documentation lists their deployments. A manager is
  * taken only where it names the pool's own factory.
  */
 const MANAGERS: ReadonlyMap<ProtocolName, ReadonlyMap<number, string>> = new Map([
@@ -33,6 +33,15 @@ const MANAGERS: ReadonlyMap<ProtocolName, ReadonlyMap<number, string>> = new Map
       ...[1, 56, 143, 204, 8453, 42161, 59144].map((chain) => [chain, PANCAKE] as const),
       [97, "0x427bf5b37357632377ecbec9de3626c71a5396c1"],
       [324, "0xa815e2ed7f7d5b0c49fda367f249232a1b9d2883"],
+    ]),
+  ],
+  [
+    "uniswap-v4",
+    new Map([
+      [1, "0xbd216513d74c8cf14cf4747e6aaa6420ff64ee9e"],
+      [10, "0x3c3ea4b57a46241e54610e5f022e5c45859a1017"],
+      [130, "0x4529a01c7a0410167c5740c487a8de60232617bf"],
+      [42220, "0xf7965f3981e4d5bc383bfbcb61501763e9068ca9"],
     ]),
   ],
 ]);

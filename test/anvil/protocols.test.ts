@@ -1,7 +1,8 @@
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Hex } from "viem";
 import { describe, expect, it } from "vitest";
-import { type Annex, AnnexLife, programmeWith, setAnnex } from "../../demo/annex.ts";
+import { type Annex, AnnexLife, poolId, programmeWith, setAnnex } from "../../demo/annex.ts";
 import { ARTIFACTS, Contract, compiled, deploy } from "../../demo/contracts.ts";
 import { runCommand } from "../../demo/daemon.ts";
 import { programmeOf, SQRT_PRICE_ONE } from "../../demo/stage.ts";
@@ -316,5 +317,41 @@ describe("real contracts beyond Uniswap V2 and V3", () => {
       "a wrong programme",
     );
     await expect(new TestLedger(live().fetch, { programme: wrong }).settle()).rejects.toThrow(/V4-8.*other tokens/);
+  });
+
+  it("are looked up by init: V4 by id, PancakeSwap by what its pool answers", async () => {
+    const folder = temporaryFolder();
+    const ids = annex.keys.map(poolId);
+    const managers = [annex.positions.address, live().stage.manager.address];
+    const options = ["--rpc", live().anvil.url, "--to", folder, "--manager", ...managers, "--pool"];
+    const made = await runCommand(placeFor(live()), ["init", ...options, ...ids, live().stage.pools[0].address]);
+    expect([made.code, made.err.includes("uniswap-v4, ")]).toEqual([0, true]);
+    const programme = join(folder, "config/programme.json");
+    const { pools } = JSON.parse(readFileSync(programme, "utf8")) as { pools: Record<string, unknown>[] };
+    expect(pools.map(({ startBlock }) => startBlock)).toEqual([
+      ...annex.startBlocks,
+      live().stage.startBlocks.pools[0],
+    ]);
+    expect(pools.map(({ managers: own }) => (own as string[]).map((each) => each.toLowerCase()))).toEqual([
+      [managers[0]?.toLowerCase()],
+      [managers[0]?.toLowerCase()],
+      [managers[1]?.toLowerCase()],
+    ]);
+    const there = { ...placeFor(live()), programme, database: join(folder, "ledger.sqlite") };
+    for (const command of [["check"], ["start", "--once"], ["verify"]])
+      expect([command, (await runCommand(there, command)).code]).toEqual([command, 0]);
+    const other = ["init", "--rpc", live().anvil.url, "--to", temporaryFolder(), "--pool", pancake.pool];
+    const swap = await runCommand(placeFor(live()), [...other, "--manager", managers[1] ?? ""]);
+    expect([swap.code, swap.err]).toEqual([
+      64,
+      expect.stringContaining("no position manager that was named is of its factory"),
+    ]);
+    const unknown = await runCommand(placeFor(live()), [
+      ...other.slice(0, -1),
+      `0x${"7".repeat(64)}`,
+      "--manager",
+      managers[0] ?? "",
+    ]);
+    expect([unknown.code, unknown.err]).toEqual([64, expect.stringContaining("is no pool that init knows")]);
   });
 });
