@@ -12,6 +12,7 @@ import { Bookkeeper } from "../daemon/bookkeeper.ts";
 import { type RunOptions, run } from "../daemon/run.ts";
 import { Sampling } from "../daemon/sampling.ts";
 import { ScheduledBackups } from "../daemon/scheduled-backups.ts";
+import { Silence } from "../daemon/silence.ts";
 import { Upkeep } from "../daemon/upkeep.ts";
 import { createLogger, type Logger, readableLine } from "../log.ts";
 import type { Settings } from "../settings.ts";
@@ -189,11 +190,15 @@ export async function start(io: Io, options: StartOptions): Promise<void> {
       operatorSettingsOf(settings, store); // A setting that cannot be is told before anything begins.
       try {
         const reader = new ContractReader((await answering(rpcs, settings, programme, stop.signal)).rpc);
+        const silence = new Silence(store);
         const preflighting = {
           reader,
           signal: stop.signal,
           giveUpMs: () => operatorSettingsOf(settings, store).giveUpMs,
-          onRetry: (error: LpLedgerError, waitMs: number) => progress.retrying(error, waitMs),
+          onRetry: (error: LpLedgerError, waitMs: number, silentMs: number) => {
+            silence.lasts(silentMs, error);
+            progress.retrying(error, waitMs);
+          },
         };
         await takeUp(context, store, log, preflighting, followTo);
         await warnOfFeeds(reader, programme, log, stop.signal);

@@ -20,7 +20,8 @@ export function gaveUp(error: LpLedgerError, silentMs: number): LpLedgerError {
 
 export interface RetryOptions {
   giveUpMs(): number;
-  onRetry?(error: LpLedgerError, waitMs: number): void;
+  /** `silentMs`: for how long nothing came of it. */
+  onRetry?(error: LpLedgerError, waitMs: number, silentMs: number): void;
 }
 
 /** Repeats what a node has to answer until it does. @throws GAVE_UP after so long, and at once whatever is not transient */
@@ -40,7 +41,7 @@ export async function retryTransient<T>(
       const silentMs = clock.nowMs() - beganMs;
       if (silentMs >= giveUpMs()) throw gaveUp(error, silentMs);
       const waitMs = backoffMs(failures);
-      onRetry?.(error, waitMs);
+      onRetry?.(error, waitMs, silentMs);
       await clock.sleep(waitMs, signal);
     }
   }

@@ -1,9 +1,6 @@
 import type { Clock } from "../core/chain.ts";
-import { isoOf } from "../core/day.ts";
 import { LpLedgerError } from "../core/errors.ts";
 import { startBlockOf } from "../core/programme.ts";
-import { EXIT_DISK_FULL } from "../store/failures.ts";
-import type { Store } from "../store/store.ts";
 import type { Bookkeeper } from "./bookkeeper.ts";
 import type { ChainPort } from "./chain-port.ts";
 import { type ConvergeOptions, converge, type Step } from "./converge.ts";
@@ -11,6 +8,7 @@ import { requireChain } from "./identity.ts";
 import { LateValues } from "./late-values.ts";
 import { backoffMs, gaveUp } from "./retry.ts";
 import { ShareRates } from "./share-rates.ts";
+import { Silence } from "./silence.ts";
 
 export interface RunOptions extends ConvergeOptions {
   /** From the beginning of a look to the next one's. Asked each time: an operator may change it while the daemon runs. */
@@ -44,8 +42,6 @@ const ENDINGS: ReadonlySet<string> = new Set([STALLED, UNSETTLED, "CHAIN_THREAD"
 /** A next range is nearly always there: a backfill reads ahead. */
 const SOON_MS = 20;
 const SETTLE_AGAIN_MS = 60_000;
-/** A node that is silent for so long is told of. */
-const SILENT_AFTER_MS = 30_000;
 /** Also after a look that took long: so much of the interval is rested. */
 const REST_SHARE_MIN = 0.5;
 
@@ -143,34 +139,6 @@ async function readRates(rates: ShareRates, keeper: Bookkeeper, chain: ChainPort
   if (chain.ask === undefined) return;
   const ask = chain.ask.bind(chain);
   await rates.tick(keeper.programme, { blocksAt: (...args) => chain.blocksAt(...args), ask }, signal);
-}
-
-/** Writes down that no node answers any more, and since when, for whoever asks how the ledger stands. */
-class Silence {
-  readonly #store: Store;
-
-  constructor(store: Store) {
-    this.#store = store;
-  }
-
-  lasts(silentMs: number, { message, code, exitCode }: LpLedgerError): void {
-    const isOfDisk = code === "BUSY" || exitCode === EXIT_DISK_FULL;
-    if (isOfDisk || silentMs < SILENT_AFTER_MS || this.#store.config.get("silent") != null) return;
-    this.#keep({ since: isoOf(Date.parse(this.#store.nowIso()) / 1000 - Math.round(silentMs / 1000)), why: message });
-  }
-
-  ended(): void {
-    if (this.#store.config.get("silent") != null) this.#keep(null);
-  }
-
-  #keep(silent: { readonly since: string; readonly why: string } | null): void {
-    try {
-      this.#store.write(() => this.#store.config.set("silent", silent, this.#store.nowIso()));
-    } catch (error) {
-      // A full disk is told of by itself.
-      if (!(error instanceof LpLedgerError) || error.kind !== "transient") throw error;
-    }
-  }
 }
 
 /** Settling that waits for another endpoint is tried again now and then: each try asks for all there is to settle next. */

@@ -65,6 +65,19 @@ describe("lists", () => {
     }
   });
 
+  it("refuse a cursor of another list: of a token that an epoch does not give, or of a value that no ledger holds", async () => {
+    const { get } = await calculated();
+    const address = `0x${"1".repeat(40)}`;
+    for (const path of [
+      `/v1/epochs/1/rewards?after=1.${address}`,
+      `/v1/epochs/1/rewards?after=9999.${address}`,
+      `/v1/providers?after=9999999999999999999.${address}`,
+      `/v1/providers?after=-9223372036854775809.${address}`,
+    ])
+      expect([path, (await get(path)).status]).toEqual([path, 400]);
+    expect((await get(`/v1/epochs/1/rewards?after=0.${address}`)).status).toBe(200);
+  });
+
   it.each(["2026-02-30", "2026-13-01", "2026-1-1", "0000-00-00", "20260101"])(
     "of days refuse %s, which is no day",
     async (day) => {
