@@ -1,4 +1,5 @@
 import { EXIT_USAGE, LpLedgerError } from "../core/errors.ts";
+import { isAddress, isPoolId } from "../core/hex.ts";
 import type { Io } from "./wiring.ts";
 
 const TRIES_MAX = 20;
@@ -11,11 +12,13 @@ interface Asked<T> {
   readonly given: string | undefined;
   /** What an empty answer means, and none at all; without it an answer is needed. */
   readonly absent?: T;
+  /** What is told where nobody sits there, instead of NOT_ASKED. */
+  readonly unanswered?: LpLedgerError;
   /** The answer's meaning. @throws LpLedgerError where it has none */
   read(answer: string): T | Promise<T>;
 }
 
-/** Asks whoever sits at the terminal, again where an answer will not do. @throws NOT_ASKED where nobody sits there */
+/** Asks whoever sits at the terminal, again where an answer will not do. @throws `unanswered`, or NOT_ASKED, where nobody sits there */
 export async function asked<T>(io: Io, what: Asked<T>): Promise<T> {
   const { question, option, given } = what;
   if (given !== undefined) return await what.read(given);
@@ -23,10 +26,13 @@ export async function asked<T>(io: Io, what: Asked<T>): Promise<T> {
     const answer = (await io.ask(question))?.trim();
     if (what.absent !== undefined && (answer ?? "") === "") return what.absent;
     if (answer === undefined)
-      throw new LpLedgerError("usage", "NOT_ASKED", `${option} is not given, and nobody answered`, {
-        hint: `give ${option}, or run lp-ledger init in a terminal`,
-        exitCode: EXIT_USAGE,
-      });
+      throw (
+        what.unanswered ??
+        new LpLedgerError("usage", "NOT_ASKED", `${option} is not given, and nobody answered`, {
+          hint: `give ${option}, or run lp-ledger init in a terminal`,
+          exitCode: EXIT_USAGE,
+        })
+      );
     try {
       return await what.read(answer);
     } catch (error) {
@@ -47,25 +53,21 @@ export function unfit(option: string, expected: string, found: string): LpLedger
 export function wholeNumber(option: string, text: string, least: number, most = Number.MAX_SAFE_INTEGER): number {
   const number = /^\d{1,16}$/.test(text) ? Number(text) : Number.NaN;
   if (number >= least && number <= most) return number;
-  throw unfit(option, `a whole number from ${least}${most === Number.MAX_SAFE_INTEGER ? "" : ` to ${most}`} on`, text);
+  throw unfit(option, `a whole number from ${least} ${most === Number.MAX_SAFE_INTEGER ? "on" : `to ${most}`}`, text);
 }
-
-const ADDRESS = /^0x[0-9a-fA-F]{40}$/;
-
-const POOL_ID = /^0x(?:[0-9a-fA-F]{40}|[0-9a-fA-F]{64})$/;
 
 /** Addresses, separated by spaces or commas. */
 export function addressesIn(option: string, text: string): readonly string[] {
-  return partsOf(option, text, ADDRESS, "an address of 20 bytes");
+  return partsOf(option, text, isAddress, "an address of 20 bytes");
 }
 
 /** The same of pools, which may have an id of 32 bytes. */
 export function poolsIn(option: string, text: string): readonly string[] {
-  return partsOf(option, text, POOL_ID, "a pool's address of 20 bytes or its id of 32");
+  return partsOf(option, text, isPoolId, "a pool's address of 20 bytes or its id of 32");
 }
 
-function partsOf(option: string, text: string, pattern: RegExp, expected: string): readonly string[] {
+function partsOf(option: string, text: string, is: (part: string) => boolean, expected: string): readonly string[] {
   const all = text.split(/[\s,]+/).filter((each) => each !== "");
-  for (const each of all.length === 0 ? [text] : all) if (!pattern.test(each)) throw unfit(option, expected, each);
+  for (const each of all.length === 0 ? [text] : all) if (!is(each)) throw unfit(option, expected, each);
   return all;
 }

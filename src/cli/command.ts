@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError } from "commander";
 import { type Day, isDay } from "../core/day.ts";
-import { type Address, toAddress, toPoolId } from "../core/hex.ts";
+import { type Address, isAddress, isPoolId, toAddress, toPoolId } from "../core/hex.ts";
 
 /** A command with the options that all have. */
 export function command(parent: Command, name: string, description: string, example: string): Command {
@@ -15,7 +15,7 @@ export function command(parent: Command, name: string, description: string, exam
 
 /** An address on the command line. */
 export function address(text: string): Address {
-  if (/^0x[0-9a-fA-F]{40}$/.test(text)) return toAddress(text);
+  if (isAddress(text)) return toAddress(text);
   throw new InvalidArgumentError(`expected an address of 20 bytes, found ${JSON.stringify(text)}`);
 }
 
@@ -26,7 +26,7 @@ export function addresses(text: string, before: readonly Address[] | undefined):
 
 /** A pool on the command line: its address, or a Uniswap V4 pool's id. */
 export function poolId(text: string): Address {
-  if (/^0x(?:[0-9a-fA-F]{40}|[0-9a-fA-F]{64})$/.test(text)) return toPoolId(text);
+  if (isPoolId(text)) return toPoolId(text);
   throw new InvalidArgumentError(
     `expected a pool's address of 20 bytes or its id of 32, found ${JSON.stringify(text)}`,
   );

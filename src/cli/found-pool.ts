@@ -4,7 +4,7 @@ import { type Described, describePool, describeSingletonPool } from "../chain/de
 import { protocolOf } from "../core/decode/protocols.ts";
 import { EXIT_USAGE, LpLedgerError } from "../core/errors.ts";
 import { type Address, toAddress, ZERO_ADDRESS } from "../core/hex.ts";
-import { checksummed } from "../core/keccak.ts";
+import { checksummed, shownAddress } from "../core/keccak.ts";
 import { addressesIn, asked, unfit, wholeNumber } from "./asked.ts";
 import { knownManager } from "./known-managers.ts";
 import { type Io, patiently } from "./wiring.ts";
@@ -42,11 +42,6 @@ function isId(pool: Address): boolean {
   return pool.length === ID_LENGTH;
 }
 
-/** A pool's address with its checksum, or its id. */
-export function shownPool(pool: Address): string {
-  return isId(pool) ? pool : checksummed(pool);
-}
-
 /** Looks pools up on one chain, and asks for what it does not tell. */
 export class PoolFinder {
   readonly #io: Io;
@@ -72,15 +67,14 @@ export class PoolFinder {
       ? await this.#describeById(address, managers)
       : await patiently(() => describePool(this.#reader, address, this.#signal));
     if (described !== null) return described;
-    throw new LpLedgerError("usage", "NOT_A_POOL", `${shownPool(address)} is no pool that init knows by itself`, {
+    throw new LpLedgerError("usage", "NOT_A_POOL", `${shownAddress(address)} is no pool that init knows by itself`, {
       hint: "init knows pairs, pools with ticks, Curve pools and ERC-4626 vaults by what their contracts answer, and pools of Uniswap V4 by their ids where the position manager (named with --manager) held a position in them; others are named by hand, as the README shows",
       exitCode: EXIT_USAGE,
     });
   }
 
   async #describeById(id: Address, managers: readonly Address[] | undefined): Promise<Described | null> {
-    const known = knownManager("uniswap-v4", this.#chain.id);
-    for (const manager of managers ?? (known === undefined ? [] : [toAddress(known)])) {
+    for (const manager of managers ?? this.#known("uniswap-v4")) {
       const found = await patiently(() => describeSingletonPool(this.#reader, id, manager, this.#signal));
       if (found !== null) return found;
     }
@@ -127,7 +121,7 @@ export class PoolFinder {
   async #shareToken(address: Address, { shareToken }: Described): Promise<Address> {
     if (shareToken !== null) return shareToken;
     return await asked(this.#io, {
-      question: `${shownPool(address)} does not name the token that its providers hold; its address: `,
+      question: `${shownAddress(address)} does not name the token that its providers hold; its address: `,
       option: "shareToken",
       given: undefined,
       read: (text) => toAddress(addressesIn("shareToken", text)[0]),
@@ -141,13 +135,22 @@ export class PoolFinder {
     factory: Address | null,
     given: readonly Address[] | undefined,
   ): Promise<readonly Address[]> {
-    const known = knownManager(protocol, this.#chain.id);
     const name = protocolOf({ protocol }).singleton === true ? "poolManager" : "factory";
-    const own = await this.#ofFactory(given ?? (known === undefined ? [] : [toAddress(known)]), name, factory);
+    const own = await this.#ofFactory(given ?? this.#known(protocol), name, factory);
     if (own.length > 0) return own;
     const none = given === undefined ? `is known on chain ${this.#chain.id}` : "that was named is of its factory";
+    const unanswered = new LpLedgerError(
+      "usage",
+      "NO_MANAGER",
+      `no position manager ${none} for ${shownAddress(address)}`,
+      {
+        hint: "name it with --manager: positions held as its NFTs are credited to their owners only then",
+        exitCode: EXIT_USAGE,
+      },
+    );
     return await asked(this.#io, {
-      question: `no position manager ${none} for ${shownPool(address)}; addresses of its position managers ("none" if nobody holds its positions as NFTs): `,
+      unanswered,
+      question: `no position manager ${none} for ${shownAddress(address)}; addresses of its position managers ("none" if nobody holds its positions as NFTs): `,
       option: "--manager",
       given: undefined,
       read: async (text) => {
@@ -157,13 +160,12 @@ export class PoolFinder {
         if (fit.length === named.length) return fit;
         throw unfit("--manager", `position managers of the factory ${factory ?? "that the pool does not name"}`, text);
       },
-    }).catch((error: LpLedgerError) => {
-      if (error.code !== "NOT_ASKED") throw error;
-      throw new LpLedgerError("usage", "NO_MANAGER", `no position manager ${none} for ${shownPool(address)}`, {
-        hint: "name it with --manager: positions held as its NFTs are credited to their owners only then",
-        exitCode: EXIT_USAGE,
-      });
     });
+  }
+
+  #known(protocol: Described["protocol"]): readonly Address[] {
+    const known = knownManager(protocol, this.#chain.id);
+    return known === undefined ? [] : [toAddress(known)];
   }
 
   async #ofFactory(
@@ -201,10 +203,15 @@ export class PoolFinder {
       else low = middle;
     }
     if (given === undefined && forgotten === undefined) return high;
-    const shown = shownPool(address);
+    const shown = shownAddress(address);
     if (forgotten !== undefined)
       this.#io.talk(`the node no longer knows block ${forgotten}, so it cannot say when ${shown} was created\n`);
+    const unanswered = new LpLedgerError("usage", "PRUNED", `the node no longer knows when ${shown} was created`, {
+      hint: "give --start-block, as a block explorer shows it, or name an archive node",
+      exitCode: EXIT_USAGE,
+    });
     return await asked(this.#io, {
+      unanswered,
       question: `in which block was ${shown} created, or any before (a block explorer shows it)? `,
       option: "--start-block",
       given,
@@ -214,12 +221,6 @@ export class PoolFinder {
         if (before === true) throw unfit("--start-block", `a block not after the creation of ${shown}`, text);
         return block;
       },
-    }).catch((error: LpLedgerError) => {
-      if (error.code !== "NOT_ASKED") throw error;
-      throw new LpLedgerError("usage", "PRUNED", `the node no longer knows when ${shown} was created`, {
-        hint: "give --start-block, as a block explorer shows it, or name an archive node",
-        exitCode: EXIT_USAGE,
-      });
     });
   }
 }

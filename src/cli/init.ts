@@ -7,9 +7,9 @@ import { schemaText } from "../config/json-schema.ts";
 import { parseProgramme } from "../config.ts";
 import { EXIT_USAGE, LpLedgerError } from "../core/errors.ts";
 import { type Address, toPoolId } from "../core/hex.ts";
-import { checksummed } from "../core/keccak.ts";
+import { checksummed, shownAddress } from "../core/keccak.ts";
 import { asked, poolsIn } from "./asked.ts";
-import { type Found, type FoundToken, PoolFinder, shownPool } from "./found-pool.ts";
+import { type Found, type FoundToken, PoolFinder } from "./found-pool.ts";
 import { isDollar, newProgramme, SCHEMA_FILE } from "./new-programme.ts";
 import { type RuleOptions, rulesAsked } from "./new-rules.ts";
 import { systemClock } from "./platform.ts";
@@ -62,7 +62,7 @@ export async function init(io: Io, options: InitOptions): Promise<void> {
   for (const { address, what } of described) {
     const found = await finder.complete(address, what, { manager: options.manager, startBlock: options.startBlock });
     const symbols = found.tokens.map(({ symbol }) => symbol).join("/");
-    io.talk(`${shownPool(address)}: ${found.protocol}, ${symbols}, there since block ${found.startBlock}\n`);
+    io.talk(`${shownAddress(address)}: ${found.protocol}, ${symbols}, there since block ${found.startBlock}\n`);
     pools.push(found);
   }
   const rules = await rulesAsked(io, options, (address) => finder.token(address));

@@ -1,8 +1,8 @@
 import { questionName } from "../chain/contract-facts.ts";
 import { protocolOf } from "../core/decode/protocols.ts";
 import type { Address } from "../core/hex.ts";
-import { checksummed } from "../core/keccak.ts";
-import { type Found, shownPool } from "./found-pool.ts";
+import { checksummed, shownAddress } from "../core/keccak.ts";
+import type { Found } from "./found-pool.ts";
 
 export const SCHEMA_FILE = "programme.schema.json";
 const DOLLARS = /^(USDC|USDT|DAI|USDC\.e|USDbC)$/;
@@ -22,7 +22,7 @@ export function newProgramme(chainId: number, pools: readonly Found[], rules: ob
     for (const { address, protocol, tokens: own } of pools) {
       const [a, b] = own;
       if (a === undefined || b === undefined || protocolOf({ protocol }).prices !== true) continue;
-      const source = { pool: shownPool(address) };
+      const source = { pool: shownAddress(address) };
       if (prices.has(a.address) && !prices.has(b.address)) prices.set(b.address, source);
       else if (prices.has(b.address) && !prices.has(a.address)) prices.set(a.address, source);
     }
@@ -38,7 +38,7 @@ export function newProgramme(chainId: number, pools: readonly Found[], rules: ob
     quote: { symbol: "USD", decimals: 6 },
     pools: pools.map(({ protocol, address, tokens: own, startBlock, shareToken, managers, poolManager }) => ({
       protocol,
-      address: shownPool(address),
+      address: shownAddress(address),
       tokens: own.map((token) => ({
         address: checksummed(token.address),
         symbol: token.symbol,

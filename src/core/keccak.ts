@@ -41,3 +41,8 @@ export function checksummed(address: string): `0x${string}` {
   checksums.set(digits, text);
   return text;
 }
+
+/** With its EIP-55 checksum; what names a pool inside a singleton stays as it is. */
+export function shownAddress(address: string): string {
+  return address.length === 42 ? checksummed(address) : address;
+}

@@ -13,35 +13,41 @@ export function cutAtFinal(above: number, to: number, final: number): readonly (
   return parts.filter(([from, end]) => from <= end);
 }
 
+/** Everything above one block up to another, as `read` tells it of each part, cut at the final block. */
+async function gathered(
+  { store }: Bookkeeper,
+  above: number,
+  to: number,
+  read: (from: number, end: number, final: number) => AsyncIterable<Range>,
+): Promise<readonly Range[]> {
+  const final = store.config.get("final_block") ?? above;
+  const ranges: Range[] = [];
+  for (const [from, end] of cutAtFinal(above, to, final))
+    for await (const range of read(from, end, final)) ranges.push(range);
+  return ranges;
+}
+
 /** Everything above one block up to another as the endpoint in use has it, cut at the final block, with its headers' times. */
 export async function refetchAbove(
-  { store }: Bookkeeper,
+  keeper: Bookkeeper,
   chain: ChainPort,
   above: number,
   to: number,
   signal: AbortSignal,
 ): Promise<readonly Range[]> {
-  const final = store.config.get("final_block") ?? above;
-  const read: Range[] = [];
-  for (const [from, end] of cutAtFinal(above, to, final)) {
+  return await gathered(keeper, above, to, async function* (from, end, final) {
     const head = await headerAt(chain, end, signal);
-    for await (const range of chain.ranges(from, end, { head, finalTo: final }, signal, { checked: [] }))
-      read.push(range);
-  }
-  return read;
+    yield* chain.ranges(from, end, { head, finalTo: final }, signal, { checked: [] });
+  });
 }
 
 /** The same as another endpoint has it, where there is one. */
 export async function rereadAbove(
-  { store }: Bookkeeper,
+  keeper: Bookkeeper,
   chain: ChainPort,
   above: number,
   to: number,
   signal: AbortSignal,
 ): Promise<readonly Range[]> {
-  const final = store.config.get("final_block") ?? above;
-  const read: Range[] = [];
-  for (const [from, end] of cutAtFinal(above, to, final))
-    for await (const range of chain.reread(from, end, final, signal)) read.push(range);
-  return read;
+  return await gathered(keeper, above, to, (from, end, final) => chain.reread(from, end, final, signal));
 }

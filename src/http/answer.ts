@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { isoOf } from "../core/day.ts";
-import { checksummed } from "../core/keccak.ts";
+import { shownAddress } from "../core/keccak.ts";
 import type { Programme } from "../core/programme.ts";
 import type { Counts } from "../store/read.ts";
 import type { Store } from "../store/store.ts";
@@ -51,14 +51,9 @@ export function restOf({ blocks, config }: Store): Rest | null {
   };
 }
 
-/** With its EIP-55 checksum; what names a pool inside a singleton stays as it is. */
-export function shown(address: string): string {
-  return address.length === 42 ? checksummed(address) : address;
-}
-
 /** The same with the checksum of every address in it, whether it is a value or a key. */
 export function allShown(value: unknown): unknown {
-  if (typeof value === "string") return ADDRESS.test(value) ? shown(value) : value;
+  if (typeof value === "string") return ADDRESS.test(value) ? shownAddress(value) : value;
   if (Array.isArray(value)) return value.map(allShown);
   if (typeof value !== "object" || value === null) return value;
   return Object.fromEntries(Object.entries(value).map(([key, each]) => [allShown(key), allShown(each)]));

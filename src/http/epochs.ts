@@ -1,7 +1,8 @@
 import type { EpochRecord } from "../core/epoch-record.ts";
+import { shownAddress } from "../core/keccak.ts";
 import type { StoredEpoch } from "../store/rewards.ts";
 import type { Store } from "../store/store.ts";
-import { allShown, HttpProblem, shown } from "./answer.ts";
+import { allShown, HttpProblem } from "./answer.ts";
 import { pageOf, rewardCursor } from "./cursors.ts";
 
 interface Page {
@@ -19,7 +20,7 @@ export function epochOf(store: Store, n: number): object {
   const stored = storedEpoch(store, n);
   const { rules, tokens } = stored.record;
   const rewards = tokens.map(({ address }) => ({
-    token: shown(address),
+    token: shownAddress(address),
     providers: store.rewards.countOf(n, address),
   }));
   return { ...epochAnswer(stored), rules: allShown(rules), rewards };
@@ -33,7 +34,7 @@ export function rewardsPage(
 ): { readonly data: unknown; readonly next: string | null } {
   const { tokens } = storedEpoch(store, n).record;
   if (token !== undefined && !tokens.some(({ address }) => address === token))
-    throw new HttpProblem(404, "Not found", `epoch ${n} gives nothing of ${shown(token)}`);
+    throw new HttpProblem(404, "Not found", `epoch ${n} gives nothing of ${shownAddress(token)}`);
   const asked = [...tokens.keys()].filter((i) => token === undefined || tokens[i]?.address === token);
   const begin = rewardCursor(after, new Set(asked));
   const rows: object[] = [];
@@ -44,8 +45,8 @@ export function rewardsPage(
     for (const row of store.rewards.pageOf(n, address, i === begin.token ? begin.provider : "", left)) {
       if (rows.length === limit) return { data: rows, next };
       rows.push({
-        token: shown(address),
-        provider: shown(row.provider),
+        token: shownAddress(address),
+        provider: shownAddress(row.provider),
         tier: row.tier,
         weight: `${row.weight}`,
         amount: `${row.amount}`,

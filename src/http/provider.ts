@@ -1,11 +1,12 @@
 import { toPoolId } from "../core/hex.ts";
+import { shownAddress } from "../core/keccak.ts";
 import { inRange } from "../core/ticks.ts";
 import { nextThreshold } from "../core/tiers.ts";
 import { rewardsOfProvider } from "../store/api.ts";
 import { dayRows, type ProviderPosition, positionsOf, providerStatus } from "../store/query.ts";
 import { accountsAt, creditedIn, merged, type PositionLine, type PositionPlace, protocolsOf } from "../store/read.ts";
 import type { Store } from "../store/store.ts";
-import { HttpProblem, type Reading, shown, valueIn } from "./answer.ts";
+import { HttpProblem, type Reading, valueIn } from "./answer.ts";
 import { dayCursor, ownPositionCursor } from "./cursors.ts";
 
 /** One provider's days, page by page. */
@@ -35,7 +36,7 @@ export function daysPage(
     }
     rows.push({
       date: row.date,
-      pool: shown(row.pool_address),
+      pool: shownAddress(row.pool_address),
       protocol: row.protocol,
       value: valueIn(row.liquidity_amount, programme),
       tokenAmounts: JSON.parse(row.token_amounts) as string[],
@@ -54,14 +55,14 @@ const POSITIONS_SHOWN = 100;
 export function providerOf({ store, programme }: Reading, address: string): object {
   const found = providerStatus(store.db, address, DAYS_SHOWN, POSITIONS_SHOWN + 1);
   if (found === undefined)
-    throw new HttpProblem(404, "Not found", `${shown(address)} never provided liquidity in this programme`);
+    throw new HttpProblem(404, "Not found", `${shownAddress(address)} never provided liquidity in this programme`);
   const { rules } = programme;
   const next =
     rules === null || found.tier === null || found.streakDays === null
       ? null
       : nextThreshold(rules.tiers, found.tier, found.streakDays);
   return {
-    provider: shown(address),
+    provider: shownAddress(address),
     totalLiquidity: valueIn(found.totalLiquidity, programme),
     weightedLiquidity: valueIn(found.weightedLiquidity, programme),
     firstSeen: found.firstSeen,
@@ -78,7 +79,7 @@ export function providerOf({ store, programme }: Reading, address: string): obje
     /** Whether it has more than these. */
     morePositions: found.positions.length > POSITIONS_SHOWN,
     days: found.days.map(({ date, value }) => ({ date, value: valueIn(value, programme) })),
-    rewards: rewardsOfProvider(store.db, address).map((row) => ({ ...row, token: shown(row.token) })),
+    rewards: rewardsOfProvider(store.db, address).map((row) => ({ ...row, token: shownAddress(row.token) })),
   };
 }
 
@@ -103,8 +104,8 @@ function positionAnswers(store: Store, positions: readonly ProviderPosition[]): 
     const ranged = tickLower !== null && tickUpper !== null && state?.kind === "ticks";
     return {
       ...position,
-      pool: shown(pool),
-      via: position.via === null ? null : shown(position.via),
+      pool: shownAddress(pool),
+      via: position.via === null ? null : shownAddress(position.via),
       tick: ranged ? state.tick : null,
       inRange: ranged ? inRange({ tickLower, tickUpper }, state.tick) : null,
     };

@@ -1,11 +1,12 @@
 import { z } from "zod";
 import { isDay } from "../core/day.ts";
+import { shownAddress } from "../core/keccak.ts";
 import { dayTotals, poolRows, rankedProviders } from "../store/api.ts";
 import { tierCounts } from "../store/derivation.ts";
 import { factsOf } from "../store/facts.ts";
 import { statsOf } from "../store/query.ts";
 import { type PositionLine, positionLines } from "../store/read.ts";
-import { HttpProblem, type Reading, shown, valueIn } from "./answer.ts";
+import { HttpProblem, type Reading, valueIn } from "./answer.ts";
 import { pageOf, poolCursor, poolDayCursor, positionCursor, rankCursor } from "./cursors.ts";
 import { epochOf, epochsPage, rewardsPage, storedEpoch } from "./epochs.ts";
 import { daysPage, linesAt, positionsPage, providerOf } from "./provider.ts";
@@ -104,12 +105,12 @@ export const ROUTES: readonly Route[] = [
       const rows = poolRows(store.db, poolCursor(after), limit);
       return {
         data: rows.map(({ tokens, pool, ...row }) => ({
-          pool: shown(pool),
+          pool: shownAddress(pool),
           ...row,
           tokens: (JSON.parse(tokens) as { address: string; symbol: string; decimals: number | null }[]).map(
             (token) => ({
               ...token,
-              address: shown(token.address),
+              address: shownAddress(token.address),
             }),
           ),
         })),
@@ -134,7 +135,7 @@ export const ROUTES: readonly Route[] = [
       const last = rows.at(-1);
       return {
         data: rows.map((row) => ({
-          provider: shown(row.provider),
+          provider: shownAddress(row.provider),
           totalLiquidity: valueIn(row.totalLiquidity, programme),
           weightedLiquidity: valueIn(row.weightedLiquidity, programme),
           tier: row.tier === null ? null : Number(row.tier),
@@ -181,7 +182,7 @@ export const ROUTES: readonly Route[] = [
       return {
         data: rows.map((row) => ({
           ...row,
-          pool: shown(row.pool),
+          pool: shownAddress(row.pool),
           providers: Number(row.providers),
           value: valueIn(row.value, programme),
         })),
@@ -234,7 +235,7 @@ export const ROUTES: readonly Route[] = [
           const next = [last.pool.toLowerCase(), last.position ?? "", last.provider.toLowerCase()].join("~");
           return { data: rows, next };
         }
-        rows.push({ ...line, pool: shown(line.pool), provider: shown(line.provider) });
+        rows.push({ ...line, pool: shownAddress(line.pool), provider: shownAddress(line.provider) });
       }
       return { data: rows, next: null };
     },
@@ -250,7 +251,7 @@ export const ROUTES: readonly Route[] = [
         after,
       });
       const data = told.data.map(({ pool, wrapper, ...each }) => ({
-        ...{ pool: shown(pool), wrapper: wrapper === null ? null : shown(wrapper) },
+        ...{ pool: shownAddress(pool), wrapper: wrapper === null ? null : shownAddress(wrapper) },
         ...each,
       }));
       return { ...told, data };
@@ -265,7 +266,7 @@ export const ROUTES: readonly Route[] = [
       const keyOf = (each: { blockNumber: number; logIndex: number; identity: string; pool: string }): string =>
         [each.blockNumber, each.logIndex, each.identity, each.pool].join("~");
       const found = pageOf(store.findings.all(), keyOf, { limit, after });
-      return { ...found, data: found.data.map((each) => ({ ...each, pool: shown(each.pool) })) };
+      return { ...found, data: found.data.map((each) => ({ ...each, pool: shownAddress(each.pool) })) };
     },
   ),
 ];
