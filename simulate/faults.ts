@@ -109,3 +109,36 @@ export function errorRow(pick: (n: number) => number): { readonly status: number
   const row = RPC_ERRORS[pick(RPC_ERRORS.length)] as (typeof RPC_ERRORS)[number];
   return { status: row.http ?? 200, error: { code: row.code ?? -32000, message: row.example } };
 }
+
+/** An answer as it comes over HTTP. */
+export interface Envelope {
+  readonly status: number;
+  readonly text: string;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** Forms in which gateways and proxies answer instead of a node, for calls with these ids. */
+export const ENVELOPES: readonly (readonly [name: string, answer: (ids: readonly number[]) => Envelope])[] = [
+  ["error-without-id", () => json(200, { jsonrpc: "2.0", error: { code: 429, message: "Too Many Requests" } })],
+  ["error-as-text", (ids) => json(200, { jsonrpc: "2.0", id: ids[0], error: "internal error" })],
+  ["error-of-its-own", () => json(429, { message: "rate limit", limit: 1 })],
+  ["key-refused-in-json", () => json(401, { error: "invalid api key" })],
+  ["key-refused-in-text", () => ({ status: 403, text: "Forbidden" })],
+  ["payment-required", () => ({ status: 402, text: "<html><body>Payment Required</body></html>" })],
+  ["redirected", () => ({ status: 308, text: "", headers: { location: "https://elsewhere.invalid/" } })],
+  ["too-deep", () => ({ status: 200, text: "[".repeat(50_000) })],
+  ["not-utf8", () => ({ status: 200, text: "\u0000\ufffd\ufffd" })],
+  ["other-version", (ids) => json(200, { jsonrpc: "1.0", id: ids[0], result: "0x1" })],
+  [
+    "result-of-another-shape",
+    (ids) =>
+      json(
+        200,
+        ids.map((id) => ({ jsonrpc: "2.0", id, result: { surprise: [1] } })),
+      ),
+  ],
+];
+
+function json(status: number, body: unknown): Envelope {
+  return { status, text: JSON.stringify(body) };
+}

@@ -1,6 +1,6 @@
 import type { FakeBlock } from "../test/support/fake-chain.ts";
 import { answerOf } from "../test/support/node-view.ts";
-import { changedBlocks, errorRow, type Fault, LIES, type RawLog, spoilLogs, TIME_LIES } from "./faults.ts";
+import { changedBlocks, ENVELOPES, errorRow, type Fault, LIES, type RawLog, spoilLogs, TIME_LIES } from "./faults.ts";
 import type { VirtualTime } from "./time.ts";
 
 export const SECRET = "5ecr3tk3y5ecr3tk3y";
@@ -18,6 +18,10 @@ export interface NodesWorld {
   readonly liedAbout: Set<number>;
   /** A pool of whose logs all nodes leave some out, whoever asks how, for a while. */
   poolLie: { readonly contracts: ReadonlySet<string>; readonly isHidden: (log: RawLog) => boolean } | undefined;
+  /** Until then no node answers anything. */
+  silentUntilMs: number;
+  /** Draws which of `ENVELOPES` a request is answered with, and whether. */
+  strange(): number;
   readonly injected: Map<string, number>;
   readonly violations: string[];
 }
@@ -29,6 +33,8 @@ export interface NodeLimits {
   readonly says: "a text" | "forbidden" | "of each call";
   /** Most addresses of a filter; where it is silent, a longer one is answered with nothing. */
   readonly addresses: number;
+  /** Most topics of a filter. */
+  readonly topics: number;
   readonly isSilent: boolean;
   /** Receipts of a block come without one of them. */
   readonly losesReceipts: boolean;
@@ -38,6 +44,7 @@ export const NO_LIMITS: NodeLimits = {
   calls: Number.POSITIVE_INFINITY,
   says: "a text",
   addresses: Number.POSITIVE_INFINITY,
+  topics: Number.POSITIVE_INFINITY,
   isSilent: false,
   losesReceipts: false,
 };
@@ -60,6 +67,8 @@ export interface NodeTraits {
   readonly receipts: "none" | "single" | "whole";
   /** Share of requests that each fault hits. */
   faults: ReadonlyMap<Fault, number>;
+  /** Share of requests that are answered in a strange form. */
+  strange: number;
 }
 
 interface Call {
@@ -96,10 +105,10 @@ export class SimNode {
     const calls = [JSON.parse(String(init.body))].flat() as Call[];
     const batch = String(init.body).startsWith("[");
     await time.sleep(5 + this.#pick(200), signal);
+    if (time.nowMs() < this.#world.silentUntilMs) await untilGivenUp(signal);
     if (this.traits.down || this.#strikes("reset"))
       throw Object.assign(new TypeError("fetch failed"), { cause: { code: "ECONNRESET" } });
-    if (this.#strikes("hang"))
-      await new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason), { once: true }));
+    if (this.#strikes("hang")) await untilGivenUp(signal);
     if (this.#strikes("http-429")) {
       const seconds = this.#pick(3);
       this.#quietFromMs = time.nowMs();
@@ -115,6 +124,8 @@ export class SimNode {
     }
     const refusal = batch ? this.#refusalOf(calls) : undefined;
     if (refusal !== undefined) return refusal;
+    const strange = this.#strange(calls);
+    if (strange !== undefined) return strange;
     const answers: unknown[] = [];
     const torn = this.#strikes("torn-batch");
     // Nodes answer the parts of a batch in any order, and the chain may move in between.
@@ -140,6 +151,16 @@ export class SimNode {
       200,
       JSON.stringify(says === "a text" ? { jsonrpc: "2.0", id: null, error } : refused(calls, error)),
     );
+  }
+
+  /** A refusal or a page in a form that no JSON-RPC has, as proxies and gateways answer. */
+  #strange(calls: readonly Call[]): Response | undefined {
+    const { strange } = this.#world;
+    if (strange() >= this.traits.strange) return undefined;
+    const [name, answer] = ENVELOPES[Math.floor(strange() * ENVELOPES.length)] as (typeof ENVELOPES)[number];
+    this.#injected(name);
+    const { status, text, headers } = answer(calls.map(({ id }) => id));
+    return response(status, text, headers);
   }
 
   #injected(what: string): void {
@@ -187,12 +208,17 @@ export class SimNode {
     const finalized = this.#finalized(blocks);
     const chainId = this.#strikes("wrong-chain") ? 5 : this.traits.chainId;
     if (method === "eth_getLogs") {
-      const { fromBlock, toBlock, address } = params[0] as {
+      const { fromBlock, toBlock, address, topics } = params[0] as {
         fromBlock?: string;
         toBlock?: string;
         address?: readonly string[];
+        topics: readonly [readonly string[]];
       };
-      const { addresses, isSilent } = this.traits.limits;
+      const { addresses, topics: topicsMax, isSilent } = this.traits.limits;
+      if (topics[0].length > topicsMax) {
+        this.#injected("topics-refused");
+        throw new Error("exceed max topics");
+      }
       if ((address?.length ?? 0) > addresses) {
         this.#injected(isSilent ? "long-filter-answered-with-nothing" : "filter-refused");
         if (isSilent) return [];
@@ -301,6 +327,10 @@ export class SimNode {
   #pick(below: number): number {
     return Math.floor(this.#world.random() * below);
   }
+}
+
+async function untilGivenUp(signal: AbortSignal): Promise<void> {
+  await new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason), { once: true }));
 }
 
 function refused(calls: readonly Call[], error: object): readonly object[] {

@@ -30,7 +30,7 @@ import { FAULTS, type Fault, LIES, type RawLog, TIME_LIES } from "./faults.ts";
 import { CRASH_POINTS, cutLog, Killed, Life } from "./life.ts";
 import { NO_LIMITS, type NodeLimits, type NodesWorld, type NodeTraits, SECRET, SimNode } from "./nodes.ts";
 import { Oracle } from "./oracle.ts";
-import { BEFORE_LIMITS } from "./regressions.ts";
+import { BEFORE_LIMITS, REGRESSIONS } from "./regressions.ts";
 import { VirtualTime } from "./time.ts";
 
 const DEPTH = 8;
@@ -90,6 +90,8 @@ class Simulation {
   #left: readonly FakeBlock[] | undefined;
   /** Draws what nodes bear of a request, and when a clock is set back. */
   #limits: () => number = () => 1;
+  /** Draws in which form nodes refuse, when all are silent, and when the clock runs ahead. */
+  #strange: () => number = () => 1;
   /** Some node answers long filters with nothing. */
   #isSilentSomewhere = false;
   #stalledFinal: number | undefined;
@@ -154,13 +156,15 @@ class Simulation {
       finalized: () => this.#finalized(),
       liedAbout: new Set(),
       poolLie: undefined,
+      silentUntilMs: 0,
+      strange: () => this.#strange(),
       injected: new Map(),
       violations: [],
     };
     if (isPoolHidden) this.#hideLogs();
     // Seeds that failed once go on as they went then: what is newer is drawn from a source of its own.
-    const isNew = !BEFORE_LIMITS.has(seed);
-    this.#limits = isNew ? seeded(seed * 40_503 + 17) : () => 1;
+    if (!BEFORE_LIMITS.has(seed)) this.#limits = seeded(seed * 40_503 + 17);
+    if (!REGRESSIONS.has(seed)) this.#strange = seeded(seed * 69_069 + 5);
     const count = this.#one([1, 1, 2, 3]);
     for (let i = 0; i < count; i++) this.#nodes.push(new SimNode(this.#world, this.#traits()));
     if (seed % 5 === 0 && count > 1) this.#nodes[count - 1] = this.#stranger();
@@ -226,6 +230,7 @@ class Simulation {
       traits.lag = 0;
       traits.onOldBranch = false;
       traits.clock = null;
+      traits.strange = 0;
       // A limit that is told stays; what is not told heals like every lie.
       if (traits.limits.isSilent) traits.limits = NO_LIMITS;
       // Where there are several endpoints, the preferred one may be gone for ever.
@@ -233,6 +238,7 @@ class Simulation {
       traits.down = i === 0 && others && this.#rpcs.length > 1 && this.#random() < 0.3;
     }
     this.#world.poolLie = undefined;
+    this.#world.silentUntilMs = 0;
     this.#stalledFinal = undefined;
     if (this.#life?.store.db.open === true) this.#life.fillDisk(false);
     this.#chain.grow(1, this.#seed + 7);
@@ -380,6 +386,7 @@ class Simulation {
       this.#count("a clock that was set back");
       this.#time.setBack(Math.floor(this.#limits() * 7_200_000));
     }
+    this.#actStrangely();
     const life = this.#life?.store.db.open === true ? this.#life : undefined;
     const { blocks, head } = this.#chain;
     const dice = this.#random();
@@ -434,6 +441,17 @@ class Simulation {
       this.#refuseSecond(life);
     }
     this.#keep();
+  }
+
+  #actStrangely(): void {
+    if (this.#strange() < 0.02) {
+      this.#count("all nodes are silent");
+      this.#world.silentUntilMs = this.#time.nowMs() + this.#strange() * 600_000;
+    }
+    if (this.#strange() < 0.01) {
+      this.#count("a clock that jumps ahead by years");
+      this.#time.setBack(-Math.floor(this.#strange() * 3 * 365 * 86_400_000));
+    }
   }
 
   /** A second process on the same file is refused, and the first goes on. */
@@ -585,6 +603,7 @@ class Simulation {
       receipts: this.#one(["none", "single", "whole"] as const),
       faults: this.#faults(),
       limits: this.#drawnLimits(),
+      strange: this.#strange() < 0.3 ? this.#strange() * 0.1 : 0,
     };
   }
 
@@ -598,6 +617,7 @@ class Simulation {
       calls: one([Number.POSITIVE_INFINITY, 1, 2, 3, 10]),
       says: one(["a text", "forbidden", "of each call"] as const),
       addresses: isSilent ? 16 : one([Number.POSITIVE_INFINITY, 1, 5, 16]),
+      topics: this.#strange() < 0.3 ? Math.ceil(this.#strange() * 4) : Number.POSITIVE_INFINITY,
       isSilent,
       losesReceipts: draw() < 0.3,
     };

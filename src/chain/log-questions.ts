@@ -37,10 +37,10 @@ export class LogQuestions {
   #needsAddress: boolean;
   /** Ranges that are still asked for in parts, though leaving the addresses out were fewer calls. */
   #filteredLeft = 0;
-  /** What was borne before a refusal that may be of something else. */
-  #doubted: readonly [addresses: number, topics: number] | undefined;
-  /** A filter of one address was refused as well, so that it is the topics. */
-  #isOfTopics = false;
+  /** The limits before a refusal that may be of something else. */
+  #doubted: Sizes | undefined;
+  /** The greatest filter that was answered. */
+  #answeredOnce: Sizes = NOTHING;
   #guessed = 0;
 
   constructor({ addressesMax, topicsMax, needsAddress }: FilterLimits = NO_LIMITS) {
@@ -90,42 +90,57 @@ export class LogQuestions {
    */
   refused(asked: readonly RpcCall[], error: LpLedgerError, isGuess = false): boolean {
     const { kind, filterMax } = classify(error);
-    const filters = asked.map(
-      ({ params }) => params[0] as { address?: readonly string[]; topics: [readonly string[]] },
-    );
-    const isAny = filters.some(({ address }) => address === undefined);
+    const { addresses, topics } = sizesOf(asked);
+    const isAny = asked.some((call) => filterOf(call).address === undefined);
     if (kind !== "filter" && !isGuess) {
       if (isAny) this.#filteredLeft = FILTERED_RANGES; // Without addresses it may have been too much.
       return false;
     }
-    const topics = Math.max(...filters.map((each) => each.topics[0].length));
-    const mayBeTopics = topics > 1 && /topic/i.test(String(error.facts["text"]));
-    if (isAny && !this.#needsAddress && kind === "filter" && filterMax === undefined && !mayBeTopics) {
+    const named = filterMax !== undefined && filterMax >= 1 ? filterMax : undefined;
+    const dimension = this.#refusedDimension({ addresses, topics }, error, named);
+    if (isAny && !this.#needsAddress && kind === "filter" && named === undefined && dimension !== "topics") {
       this.#needsAddress = true;
       this.#guessed = PATIENCE;
       return true;
     }
-    const addresses = Math.max(...filters.map(({ address }) => address?.length ?? 0));
-    const before = [this.#addressesMax, this.#topicsMax] as const;
-    const named = filterMax !== undefined && filterMax >= 1 ? filterMax : undefined;
-    if (this.#doubted === undefined) this.#isOfTopics = false;
-    if (addresses > (named ?? 1) && !this.#isOfTopics) this.#addressesMax = named ?? Math.floor(addresses / 2);
-    else if (topics > (named ?? 1)) {
-      if (named === undefined && this.#doubted !== undefined) this.#addressesMax = this.#doubted[0];
-      this.#isOfTopics = true;
-      this.#topicsMax = named ?? Math.floor(topics / 2);
-    } else {
-      if (this.#doubted !== undefined) [this.#addressesMax, this.#topicsMax] = this.#doubted; // It was not the filter.
+    if (dimension === undefined) {
+      if (this.#doubted !== undefined)
+        [this.#addressesMax, this.#topicsMax] = [this.#doubted.addresses, this.#doubted.topics]; // It was not the filter.
       this.#doubted = undefined;
       return false;
     }
+    const before = { addresses: this.#addressesMax, topics: this.#topicsMax };
+    if (dimension === "addresses") this.#addressesMax = Math.min(before.addresses, named ?? Math.floor(addresses / 2));
+    else this.#topicsMax = Math.min(before.topics, named ?? Math.floor(topics / 2));
     this.#doubted = named === undefined ? (this.#doubted ?? before) : undefined;
     this.#guessed = named !== undefined ? 0 : PATIENCE;
     return true;
   }
 
+  /** Whether there were too many addresses or too many topics: by its words, else by what was answered before; undefined for neither. */
+  #refusedDimension({ addresses, topics }: Sizes, error: LpLedgerError, named = 1): "addresses" | "topics" | undefined {
+    const text = String(error.facts["text"]);
+    const [saysAddresses, saysTopics] = [/addr/i.test(text), /topic/i.test(text)];
+    // What was answered is refused: it is another node by now.
+    const known = this.#answeredOnce;
+    if (addresses <= known.addresses && topics <= known.topics) this.#answeredOnce = NOTHING;
+    if (addresses <= named) return topics > named ? "topics" : undefined;
+    if (topics <= named || saysAddresses !== saysTopics)
+      return topics <= named || saysAddresses ? "addresses" : "topics";
+    return addresses > this.#answeredOnce.addresses ? "addresses" : "topics";
+  }
+
   /** Learns from an answer how many of its logs were not ours. */
   answered(filter: LogFilter, asked: readonly RpcCall[], answer: unknown, ours: readonly PlacedBlock[]): void {
+    const { addresses, topics } = sizesOf(asked);
+    const known = this.#answeredOnce;
+    this.#answeredOnce = {
+      addresses: Math.max(known.addresses, addresses),
+      topics: Math.max(known.topics, topics),
+    };
+    // Where the topics were too many, the addresses were made fewer for nothing.
+    if (this.#doubted !== undefined && this.#topicsMax < this.#doubted.topics)
+      this.#addressesMax = this.#doubted.addresses;
     this.#doubted = undefined;
     if (this.#guessed > 0 && --this.#guessed === 0) {
       this.#addressesMax = Math.min(ADDRESSES_MAX, this.#addressesMax * 2);
@@ -144,6 +159,25 @@ export class LogQuestions {
   }
 }
 
+/** How many addresses and topics the greatest of some filters have. */
+interface Sizes {
+  readonly addresses: number;
+  readonly topics: number;
+}
+
+function filterOf({ params }: RpcCall): { readonly address?: readonly string[]; readonly topics: [readonly string[]] } {
+  return params[0] as ReturnType<typeof filterOf>;
+}
+
+function sizesOf(asked: readonly RpcCall[]): Sizes {
+  const filters = asked.map(filterOf);
+  return {
+    addresses: Math.max(0, ...filters.map(({ address }) => address?.length ?? 0)),
+    topics: Math.max(0, ...filters.map((each) => each.topics[0].length)),
+  };
+}
+
+const NOTHING: Sizes = { addresses: 0, topics: 0 };
 const NO_LIMITS: FilterLimits = { addressesMax: null, topicsMax: null, needsAddress: false };
 
 function parts<T>(all: readonly T[], most: number): readonly (readonly T[])[] {

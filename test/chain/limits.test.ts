@@ -4,6 +4,7 @@ import { LogQuestions } from "../../src/chain/log-questions.ts";
 import { RANGE_LIMITS } from "../../src/chain/ranges.ts";
 import { type Fetch, Rpc } from "../../src/chain/rpc.ts";
 import { blockContent } from "../../src/cli/platform.ts";
+import { LpLedgerError } from "../../src/core/errors.ts";
 import { FakeChain } from "../support/fake-chain.ts";
 import { TestLedger, testProgramme } from "../support/ledger.ts";
 import { stillClock } from "../support/port.ts";
@@ -321,6 +322,47 @@ describe("what an endpoint taught", () => {
     const questions = new LogQuestions({ addressesMax: 5, topicsMax: 1, needsAddress: true });
     for (let i = 0; i < 2_000; i++) questions.answered(filter, questions.calls(filter, {}, "first"), [], []);
     expect(questions.limits).toEqual({ addressesMax: null, topicsMax: null, needsAddress: false });
+  });
+});
+
+describe("a node that bears few addresses and few topics", () => {
+  const wordings = [
+    "exceed max addresses or topics per search position",
+    "exceed maxAddrTopicLimit",
+    "query exceeds max addresses limit", // Said of both.
+    "exceed max topics",
+    "bad request",
+  ];
+  const cases = [1, 3, 16, 50].flatMap((mostAddresses) =>
+    [1, 2, 5, 12].flatMap((mostTopics) => wordings.map((text) => ({ mostAddresses, mostTopics, text }))),
+  );
+  it.each(cases)("%o: both are learned", ({ mostAddresses, mostTopics, text }) => {
+    const addresses = Array.from({ length: 38 }, (_, i) => `0x${i.toString(16).padStart(40, "0")}`);
+    const topics = Array.from({ length: 12 }, (_, i) => `0x${i}`);
+    const filter = { addresses, topics } as unknown as Parameters<LogQuestions["calls"]>[0];
+    const questions = new LogQuestions({ addressesMax: null, topicsMax: null, needsAddress: true });
+    let [refused, answered] = [0, 0];
+    while (answered < 150) {
+      const calls = questions.calls(filter, {}, "first");
+      const isRefused = (calls as unknown as readonly Call[]).some(
+        ({ params: [{ address, topics: some }] }) =>
+          (address?.length ?? 0) > mostAddresses || some[0].length > mostTopics,
+      );
+      if (isRefused) {
+        refused += 1;
+        const error = new LpLedgerError("transient", "RPC_ERROR", text, { facts: { text } });
+        expect(questions.refused(calls, error, true), text).toBe(true);
+      } else {
+        answered += 1;
+        questions.answered(filter, calls, [], []);
+      }
+    }
+    const { addressesMax, topicsMax } = questions.limits;
+    // Halved until they fit, and no further.
+    expect(refused).toBeLessThanOrEqual(20);
+    expect(addressesMax ?? 38).toBeGreaterThanOrEqual(Math.min(mostAddresses, 38) / 2);
+    // Where its words blame the topics alone, they are made few first, and tried again later.
+    if (text !== "exceed max topics") expect(topicsMax ?? 12).toBeGreaterThanOrEqual(mostTopics / 4);
   });
 });
 
