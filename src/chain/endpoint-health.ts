@@ -6,6 +6,8 @@ import type { FilterLimits } from "./log-questions.ts";
 export interface EndpointLimits extends BatchLimits, FilterLimits {
   /** Most blocks in a range; null while it never named a limit. */
   readonly blocksMax: number | null;
+  /** The newest block whose state it no longer had; null while it never lacked any. */
+  readonly stateLackedTo: number | null;
 }
 
 /** How an endpoint does, for status and metrics. */

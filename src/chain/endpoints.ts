@@ -4,6 +4,7 @@ import type { Hash } from "../core/hex.ts";
 import { type EndpointHealth, isLagging } from "./endpoint-health.ts";
 import { benchMs } from "./failures.ts";
 import type { ChainNode } from "./node.ts";
+import type { OldState } from "./old-state.ts";
 import type { Ranges } from "./ranges.ts";
 import type { Rpc } from "./rpc.ts";
 
@@ -30,6 +31,7 @@ export interface Endpoint {
   readonly rpc: Rpc;
   readonly node: ChainNode;
   readonly ranges: Ranges;
+  readonly oldState: OldState;
 }
 
 interface Known extends Endpoint {
@@ -216,6 +218,7 @@ export class Endpoints {
       blocksMax: each.ranges.cap ?? null,
       ...each.rpc.batches,
       ...each.node.logs.limits,
+      stateLackedTo: each.oldState.lackedTo,
       headers: null,
       lastError: each.lastError,
     }));

@@ -10,10 +10,10 @@ import { ContractReader } from "./calls.ts";
 import { ContractFacts } from "./contract-facts.ts";
 import type { EndpointHealth, EndpointLimits } from "./endpoint-health.ts";
 import { type Endpoint, Endpoints, type EndpointsTold, type Expected } from "./endpoints.ts";
-import { isPruned } from "./failures.ts";
 import { HeaderCheck } from "./header-check.ts";
 import { Watch } from "./logs.ts";
 import { ChainNode, type Sight } from "./node.ts";
+import { OldState } from "./old-state.ts";
 import { saying } from "./packed.ts";
 import { type RangeLimits, Ranges } from "./ranges.ts";
 import type { Rpc } from "./rpc.ts";
@@ -61,7 +61,8 @@ export class FollowedChain {
       if (learned !== undefined) rpc.recall(learned);
       const node = new ChainNode(rpc, watch, headers, learned);
       const cap = learned?.blocksMax ?? undefined;
-      return { rpc, node, ranges: new Ranges(node, clock, random, limits, options.contentOf, cap) };
+      const ranges = new Ranges(node, clock, random, limits, options.contentOf, cap);
+      return { rpc, node, ranges, oldState: new OldState(learned?.stateLackedTo) };
     });
     const expected = options.expected ?? ((): Expected => ({ chainId: programme.chainId }));
     this.#endpoints = new Endpoints(endpoints, clock, expected, options);
@@ -200,15 +201,21 @@ export class FollowedChain {
     signal: AbortSignal,
   ): Promise<readonly (string | null)[]> {
     const { current } = this.#endpoints;
-    const askOf = ({ rpc }: Endpoint) =>
-      new ContractReader(rpc).ask(questions, blockNumber, signal).catch((error: unknown) => prunedOnly(error));
-    const answers = await this.#endpoints.on(current, () => askOf(current));
-    if (!(answers instanceof LpLedgerError)) return answers;
-    for (const other of await this.#endpoints.serving(signal)) {
-      const older = other === current ? answers : await askOf(other).catch(() => answers);
-      if (!(older instanceof LpLedgerError)) return older;
+    const askOf = ({ rpc, oldState }: Endpoint) =>
+      oldState.ask(blockNumber, () => new ContractReader(rpc).ask(questions, blockNumber, signal));
+    const askCurrent = () => this.#endpoints.on(current, () => askOf(current));
+    // Whoever is known to lack that state is asked after all others.
+    const first = current.oldState.lacks(blockNumber) ? undefined : await askCurrent();
+    if (first !== undefined && !(first instanceof LpLedgerError)) return first;
+    const others = (await this.#endpoints.serving(signal)).filter(({ rpc }) => rpc !== current.rpc);
+    const lacks = ({ oldState }: Endpoint): number => Number(oldState.lacks(blockNumber));
+    for (const other of others.sort((a, b) => lacks(a) - lacks(b))) {
+      const answers = await askOf(other).catch(() => undefined);
+      if (answers !== undefined && !(answers instanceof LpLedgerError)) return answers;
     }
-    throw answers;
+    const last = first ?? (await askCurrent());
+    if (last instanceof LpLedgerError) throw last;
+    return last;
   }
 
   /** What stands behind some addresses; see `ContractFacts`. */
@@ -238,10 +245,4 @@ function fullest(answers: readonly LogBlock[]): LogBlock {
     "READINGS_DIFFER",
     `block ${most?.number} has logs in one answer that another one contradicts`,
   );
-}
-
-/** What an endpoint says that no longer has what it is asked for, which is no failure of it; every other error is thrown. */
-function prunedOnly(error: unknown): LpLedgerError {
-  if (error instanceof LpLedgerError && isPruned(error)) return error;
-  throw error;
 }

@@ -104,6 +104,7 @@ export function holderLine(holder: LargeHolder): string {
 function endpointLine(endpoint: Facts["endpoints"][number]): string {
   const { id, used, healthy, head, perSecond, blocksMax, headers, lastError } = endpoint;
   const { batchMax = null, alone = [], addressesMax = null, topicsMax = null, needsAddress = false } = endpoint;
+  const { stateLackedTo = null } = endpoint;
   const limits = [
     ...(perSecond === null ? [] : [`${perSecond} requests/s`]),
     ...(blocksMax === null ? [] : [`${blocksMax} blocks a range`]),
@@ -112,6 +113,7 @@ function endpointLine(endpoint: Facts["endpoints"][number]): string {
     ...(addressesMax === null ? [] : [`${addressesMax} addresses a filter`]),
     ...(topicsMax === null ? [] : [`${topicsMax} topics a filter`]),
     ...(needsAddress ? ["no filter without addresses"] : []),
+    ...(stateLackedTo === null ? [] : [`no state of block ${stateLackedTo} and before`]),
   ];
   const state = healthy ? "well" : `NOT WELL (${lastError ?? "it lags"})`;
   const times =

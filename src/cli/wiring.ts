@@ -170,7 +170,9 @@ export function chainPlanOf(settings: Settings, programme: Programme, store: Sto
   const limits = new Map(
     (store.config.get("endpoints") ?? []).map(({ origin = "", blocksMax, ...known }) => {
       const { batchMax = null, alone = [], addressesMax = null, topicsMax = null, needsAddress = false } = known;
-      return [origin, { blocksMax, batchMax, alone, addressesMax, topicsMax, needsAddress }] as const;
+      const { stateLackedTo = null } = known;
+      const filters = { addressesMax, topicsMax, needsAddress };
+      return [origin, { blocksMax, batchMax, alone, ...filters, stateLackedTo }] as const;
     }),
   );
   const { rangeBlocksMax: blocksMax, clockDriftSec } = settings;

@@ -42,6 +42,8 @@ export interface ConfigValues {
     readonly addressesMax?: number | null;
     readonly topicsMax?: number | null;
     readonly needsAddress?: boolean;
+    /** The newest block whose state it no longer had. */
+    readonly stateLackedTo?: number | null;
     /** Whether its headers hash to what they name; null while none was read. */
     readonly headers?: "authentic" | "unauthenticated" | null;
     readonly lastError: string | null;

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import type { EndpointLimits } from "../../src/chain/endpoint-health.ts";
 import { FollowedChain } from "../../src/chain/followed-chain.ts";
 import { RANGE_LIMITS } from "../../src/chain/ranges.ts";
 import type { Fetch } from "../../src/chain/rpc.ts";
@@ -59,7 +60,22 @@ function failing(message: string, status = 200): Fetch {
   };
 }
 
-function follow(nodes: readonly Node[], clock: Clock, more: { pin?: { number: number; hash: string } } = {}) {
+const UNLIMITED: EndpointLimits = {
+  blocksMax: null,
+  batchMax: null,
+  alone: [],
+  addressesMax: null,
+  topicsMax: null,
+  needsAddress: false,
+  stateLackedTo: null,
+};
+
+interface More {
+  readonly pin?: { readonly number: number; readonly hash: string };
+  limitsOf?(): EndpointLimits;
+}
+
+function follow(nodes: readonly Node[], clock: Clock, more: More = {}) {
   const programme = testProgramme();
   const switches: string[] = [];
   const refused: string[] = [];
@@ -79,6 +95,7 @@ function follow(nodes: readonly Node[], clock: Clock, more: { pin?: { number: nu
     random: () => 0.5,
     contentOf: blockContent,
     limits: RANGE_LIMITS,
+    ...(more.limitsOf === undefined ? {} : { limitsOf: more.limitsOf }),
     onSwitch: (from, to) => void switches.push(`${from} -> ${to}`),
     onRefused: (id) => void refused.push(id),
     ...(more.pin === undefined
@@ -98,7 +115,7 @@ describe("several endpoints", () => {
   it("are asked in turn for a state that the one in use no longer has, and none of them is left for that", async () => {
     const [served, clock] = [grown(), movingClock()];
     const gone = failing("missing trie node 1234 (path ) state 0x12 is not available");
-    let has = true;
+    let [has, hasAll] = [true, false];
     const archive: Fetch = async (url, init) => {
       if (!has) return await gone(url, init);
       const { id } = JSON.parse(String(init.body)) as { id: number };
@@ -108,14 +125,29 @@ describe("several endpoints", () => {
       (answer: Fetch): Fetch =>
       (url, init) =>
         String(init.body).includes("eth_call") ? answer(url, init) : served.fetch(url, init);
-    const { chain, switches } = follow([node(calling(gone)), node(calling(archive))], clock);
+    const full: Fetch = (url, init) => (hasAll ? archive(url, init) : gone(url, init));
+    const first = node(calling(full));
+    const { chain, switches } = follow([first, node(calling(archive))], clock);
     await chain.sight([], signal);
     const question = { kind: "share-supply" as const, token: addressOf(0xb1) as Address };
     expect(await chain.ask([question], 3, signal)).toEqual(["7"]);
+    // What it lacks is known: nothing that old is asked of it while another one answers.
+    expect(chain.health().map(({ stateLackedTo }) => stateLackedTo)).toEqual([3, null]);
+    const before = first.asked;
+    expect(await chain.ask([question], 2, signal)).toEqual(["7"]);
+    expect(first.asked).toBe(before);
+    expect(await chain.ask([question], 4, signal)).toEqual(["7"]);
+    expect(first.asked).toBe(before + 1);
     // Where nobody has it, that is no answer, and never an answer of nothing.
     has = false;
     await expect(chain.ask([question], 3, signal)).rejects.toMatchObject({ kind: "transient" });
     expect(switches).toEqual([]);
+    [has, hasAll] = [true, true];
+    const next = follow([node(calling(full))], clock, { limitsOf: () => ({ ...UNLIMITED, stateLackedTo: 9 }) });
+    await next.chain.sight([], signal);
+    expect(next.chain.health()[0]?.stateLackedTo).toBe(9); // From an earlier start.
+    expect(await next.chain.ask([question], 3, signal)).toEqual(["7"]);
+    expect(next.chain.health()[0]?.stateLackedTo).toBe(null); // It has it after all.
   });
 
   it("are left when they fail, and the preferred one is taken up again once it does well", async () => {
@@ -317,14 +349,7 @@ describe("an endpoint's limits", () => {
       random: () => 0.5,
       contentOf: blockContent,
       limits: RANGE_LIMITS,
-      limitsOf: () => ({
-        blocksMax: 7,
-        batchMax: null,
-        alone: [],
-        addressesMax: null,
-        topicsMax: null,
-        needsAddress: false,
-      }),
+      limitsOf: () => ({ ...UNLIMITED, blocksMax: 7 }),
     });
     asked.length = 0;
     for await (const _ of next.ranges(1, 40, { head, finalTo: 40 }, signal)) {
