@@ -12,6 +12,8 @@ export interface BatchLimits {
 
 /** A size that was refused without a word about batches is tried again after so many requests of the size that was not. */
 const PATIENCE = 200;
+/** At most 256 requests are answered before a larger one is tried. */
+const TIMEOUTS_MAX = 8;
 /** So an HTTP answer refuses a whole request, whatever it says. */
 const REFUSING = new Set([400, 401, 403, 405, 413, 414, 415, 422, 500, 501]);
 
@@ -23,6 +25,11 @@ export class Batches {
   /** The limit is a guess: nothing named it. */
   #isGuess = false;
   #answered = 0;
+  /** Most calls that are tried while larger requests were not answered in time, which passes by itself. */
+  #inTime = Number.POSITIVE_INFINITY;
+  /** How often that happened, and how many requests of that size were answered since. */
+  #timeouts = 0;
+  #answeredInTime = 0;
   readonly #alone = new Set<string>();
   /** Requests answered since a method was last learned to stand alone. */
   #sinceLone = 0;
@@ -41,7 +48,7 @@ export class Batches {
   /** How many of these calls, from the first on, the next request takes. */
   next(calls: readonly RpcCall[]): number {
     const lone = calls.findIndex(({ method }) => this.#alone.has(method));
-    return Math.min(calls.length, this.#max, lone < 0 ? calls.length : Math.max(1, lone));
+    return Math.min(calls.length, this.#max, this.#inTime, lone < 0 ? calls.length : Math.max(1, lone));
   }
 
   /** A request was answered, whatever each answer was. */
@@ -51,6 +58,7 @@ export class Batches {
       for (const call of calls) refused.delete(call);
       if (refused.size === 0) this.#doubted = undefined;
     }
+    this.#grow(calls.length);
     this.#sinceLone += 1;
     if (this.#sinceLone >= PATIENCE) {
       this.#sinceLone = 0;
@@ -61,6 +69,23 @@ export class Batches {
     if (this.#answered < PATIENCE) return;
     this.#answered = 0;
     this.#max *= 2;
+  }
+
+  /** The more often large requests were not answered in time, the longer until the next one is tried. */
+  #grow(size: number): void {
+    if (size < this.#inTime) return;
+    this.#answeredInTime += 1;
+    if (this.#answeredInTime < 2 ** this.#timeouts) return;
+    this.#answeredInTime = 0;
+    this.#inTime *= 2;
+  }
+
+  /** A request was not answered in time: the next one is smaller. Of logs, fewer blocks are asked for. */
+  timedOut(calls: readonly RpcCall[]): void {
+    if (calls.length === 1 || calls.some(({ method }) => method === "eth_getLogs")) return;
+    this.#inTime = Math.ceil(Math.min(calls.length, this.#inTime) / 2);
+    this.#timeouts = Math.min(this.#timeouts + 1, TIMEOUTS_MAX);
+    this.#answeredInTime = 0;
   }
 
   /** A request was refused whole. @returns whether smaller ones may be answered */

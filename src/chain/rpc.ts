@@ -141,6 +141,7 @@ export class Rpc {
         answered = await this.#send(asked, signal);
       } catch (error) {
         if (error instanceof LpLedgerError && this.#batches.isTooLarge(asked, error)) continue;
+        if (error instanceof LpLedgerError && error.code === "RPC_TIMEOUT") this.#batches.timedOut(asked);
         throw error;
       }
       const again = some.filter(([at, call], i) => {

@@ -213,6 +213,31 @@ describe("the transport", () => {
     expect(seen).toEqual([{ url: URL_WITH_KEY.replace("user:pass%20word@", ""), authorization: basic }]);
   });
 
+  it("asks for less at a time where more is not answered in time, and rarely tries more again", async () => {
+    const sizes: number[] = [];
+    const slow: Fetch = (url, init) => {
+      const size = [JSON.parse(String(init.body))].flat().length;
+      sizes.push(size);
+      if (size <= 4) return answering((ids) => (ids.length === 1 ? good(ids[0]) : ids.map(good)))(url, init);
+      return new Promise((_resolve, reject) =>
+        init.signal?.addEventListener("abort", () => reject(init.signal?.reason)),
+      );
+    };
+    const clock = { ...stillClock, deadline: () => ({ signal: AbortSignal.timeout(5), clear: () => {} }) };
+    const rpc = new Rpc({ id: "rpc-1", url: URL_WITH_KEY, fetch: slow, clock, timeoutMs: 5, bodyBytesMax: 100_000 });
+    const calls = Array.from({ length: 32 }, () => ({ method: "eth_chainId", params: [] }));
+    let failed = 0;
+    for (let i = 0; i < 60; i++)
+      failed += await rpc.batch(calls, signal).then(
+        () => 0,
+        () => 1,
+      );
+    // Each failure is told; the fourth time it is asked, it answers.
+    expect(sizes.slice(0, 4)).toEqual([32, 16, 8, 4]);
+    expect(failed).toBe(sizes.filter((size) => size > 4).length);
+    expect(failed).toBeLessThan(10);
+  });
+
   it("gives up a call at its deadline, and at once when it is told to stop", async () => {
     const hanging: Fetch = (_url, init) =>
       new Promise((_resolve, reject) => init.signal?.addEventListener("abort", () => reject(init.signal?.reason)));
