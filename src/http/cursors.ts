@@ -66,15 +66,34 @@ export function rewardCursor(
   return { token: Number(token), provider };
 }
 
-/** A page of a list that is short enough to be read whole. */
+/** What the rows of a list are in order of, from the first part on. */
+export type RowKey = readonly (string | number)[];
+
+/** A page of a list that is short enough to be read whole, in ascending order of its keys; what a cursor names may be gone by now. */
 export function pageOf<T>(
   rows: readonly T[],
-  keyOf: (row: T) => string,
+  keyOf: (row: T) => RowKey,
+  shape: RegExp,
   { limit, after }: { readonly limit: number; readonly after: string | undefined },
 ): { readonly data: readonly T[]; readonly next: string | null } {
-  const begin = after === undefined ? 0 : rows.findIndex((row) => keyOf(row) === after) + 1;
-  if (after !== undefined && begin === 0) refuse();
-  const data = rows.slice(begin, begin + limit);
-  const last = data.at(-1);
-  return { data, next: last === undefined || begin + limit >= rows.length ? null : keyOf(last) };
+  if (after !== undefined && !shape.test(after)) refuse();
+  const place = after?.split("~");
+  const rest = rows
+    .filter((row) => place === undefined || compare(keyOf(row), place) > 0)
+    .sort((a, b) => compare(keyOf(a), keyOf(b)));
+  const last = rest[limit - 1];
+  return {
+    data: rest.slice(0, limit),
+    next: last === undefined || rest.length <= limit ? null : keyOf(last).join("~"),
+  };
+}
+
+/** Numbers are compared as such, whatever the other one is written as. */
+function compare(a: RowKey, b: RowKey): number {
+  for (const [i, ours] of a.entries()) {
+    const theirs = b[i] ?? "";
+    const [x, y] = typeof ours === "number" ? [ours, Number(theirs)] : [ours, `${theirs}`];
+    if (x !== y) return x < y ? -1 : 1;
+  }
+  return 0;
 }

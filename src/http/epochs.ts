@@ -11,7 +11,7 @@ interface Page {
 }
 
 export function epochsPage(store: Store, page: Page): { readonly data: unknown; readonly next: string | null } {
-  const { data, next } = pageOf(store.rewards.epochs(), ({ record }) => `${record.epoch}`, page);
+  const { data, next } = pageOf(store.rewards.epochs(), ({ record }) => [record.epoch], /^[1-9]\d{0,8}$/, page);
   return { data: data.map(epochAnswer), next };
 }
 

@@ -7,7 +7,7 @@ import { factsOf } from "../store/facts.ts";
 import { statsOf } from "../store/query.ts";
 import { type PositionLine, positionLines } from "../store/read.ts";
 import { HttpProblem, type Reading, valueIn } from "./answer.ts";
-import { pageOf, poolCursor, poolDayCursor, positionCursor, rankCursor } from "./cursors.ts";
+import { pageOf, poolCursor, poolDayCursor, positionCursor, type RowKey, rankCursor } from "./cursors.ts";
 import { epochOf, epochsPage, rewardsPage, storedEpoch } from "./epochs.ts";
 import { daysPage, linesAt, positionsPage, providerOf } from "./provider.ts";
 
@@ -246,10 +246,9 @@ export const ROUTES: readonly Route[] = [
     {},
     page,
     ({ store }, { limit = LIMIT_DEFAULT, after }) => {
-      const told = pageOf(store.quarantines.told(), ({ pool, wrapper }) => `${pool}~${wrapper ?? ""}`, {
-        limit,
-        after,
-      });
+      const shape = /^0x[0-9a-f]{40,64}~(0x[0-9a-f]{40})?$/;
+      const keyOf = (each: { pool: string; wrapper: string | null }): RowKey => [each.pool, each.wrapper ?? ""];
+      const told = pageOf(store.quarantines.told(), keyOf, shape, { limit, after });
       const data = told.data.map(({ pool, wrapper, ...each }) => ({
         ...{ pool: shownAddress(pool), wrapper: wrapper === null ? null : shownAddress(wrapper) },
         ...each,
@@ -263,9 +262,14 @@ export const ROUTES: readonly Route[] = [
     {},
     page,
     ({ store }, { limit = LIMIT_DEFAULT, after }) => {
-      const keyOf = (each: { blockNumber: number; logIndex: number; identity: string; pool: string }): string =>
-        [each.blockNumber, each.logIndex, each.identity, each.pool].join("~");
-      const found = pageOf(store.findings.all(), keyOf, { limit, after });
+      const shape = /^\d{1,15}~-?\d{1,15}~[^~]{1,40}~0x[0-9a-f]{40,64}$/;
+      const keyOf = (each: { blockNumber: number; logIndex: number; identity: string; pool: string }): RowKey => [
+        each.blockNumber,
+        each.logIndex,
+        each.identity,
+        each.pool,
+      ];
+      const found = pageOf(store.findings.all(), keyOf, shape, { limit, after });
       return { ...found, data: found.data.map((each) => ({ ...each, pool: shownAddress(each.pool) })) };
     },
   ),
