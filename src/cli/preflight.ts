@@ -6,6 +6,7 @@ import { protocolOf } from "../core/decode/protocols.ts";
 import { type Address, ZERO_ADDRESS } from "../core/hex.ts";
 import type { Factory, Pool, Programme, Token, Wrapper } from "../core/programme.ts";
 import { feedProblems } from "./check-feeds.ts";
+import { existedBefore, namesOf, startBlockProblem } from "./new-pool-checks.ts";
 import { patiently } from "./wiring.ts";
 
 /** What a programme's contracts say against it, and what nobody could compare. */
@@ -27,19 +28,6 @@ export async function preflight(
   const check = new Preflight(reader, programme, head, signal);
   await check.run();
   return check;
-}
-
-/** Whether a pool's own contract was there before its start block; null where the node no longer knows. */
-export async function existedBefore(reader: ContractReader, pool: Pool, signal: AbortSignal): Promise<boolean | null> {
-  // A singleton is older than its pools; that the history is whole shows in the pool's first log.
-  if (pool.startBlock === 0 || pool.salted) return false;
-  return await reader.hasCode(pool.address, pool.startBlock - 1, signal);
-}
-
-/** A pool that begins in the middle of its life. */
-export function startBlockProblem(pool: Pool): Problem {
-  const found = `${pool.startBlock}, when it already existed`;
-  return { field: `pools.${pool.address}.startBlock`, expected: "a block not after the pool's creation", found };
 }
 
 /** A contract that is compared with the signs of what the programme says it is. */
@@ -142,7 +130,7 @@ class Preflight implements PreflightReport {
     { key, kind, address, fitting = [] }: Compared,
   ): void {
     const field = `${of}.${key}`;
-    const better = fitting.length === 0 ? `another ${key}` : fitting.map((each) => `"${each}"`).join(" or ");
+    const better = fitting.length === 0 ? `another ${key}` : namesOf(fitting);
     for (const name of contradicting) this.#problem(field, `${better}: its contract answers ${name}()`, kind);
     if (contradicting.length > 0) return;
     const instead = fitting.length === 0 ? "" : `; its contract answers as ${better} does`;

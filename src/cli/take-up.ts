@@ -1,9 +1,8 @@
 import { rmSync } from "node:fs";
 import type { ContractReader } from "../chain/calls.ts";
-import { configError, type Problem } from "../config/problems.ts";
 import { findingOf, LpLedgerError } from "../core/errors.ts";
 import type { Address } from "../core/hex.ts";
-import { aggregatorsOf, type Pool, type Programme } from "../core/programme.ts";
+import { aggregatorsOf, type Programme } from "../core/programme.ts";
 import { addPools, unsettle } from "../daemon/add-pools.ts";
 import {
   adoptProgramme,
@@ -23,8 +22,8 @@ import type { Logger } from "../log.ts";
 import { openForWriting } from "../store/open.ts";
 import { Store } from "../store/store.ts";
 
+import { requireSound } from "./new-pool-checks.ts";
 import { sha256, systemClock } from "./platform.ts";
-import { existedBefore, startBlockProblem } from "./preflight.ts";
 import type { Context } from "./wiring.ts";
 
 export type Follow = (keeper: Bookkeeper, pools: Programme, until?: number) => Promise<void>;
@@ -102,11 +101,9 @@ async function adopt(
     return;
   }
   requireSamePricing(adoption);
-  await requireBirth(
-    (pool) => retryTransient(systemClock, signal, waiting, () => existedBefore(reader, pool, signal)),
-    kind === "new" ? programme.pools : programme.pools.filter((pool) => added.has(pool.address)),
-    log,
-  );
+  const fresh = kind === "new" ? programme.pools : programme.pools.filter((pool) => added.has(pool.address));
+  const patiently = <T>(ask: () => Promise<T>): Promise<T> => retryTransient(systemClock, signal, waiting, ask);
+  await requireSound(fresh, programme, reader, patiently, log, signal);
   const [tip, again] = [store.blocks.tip(), store.refetches.waiting()];
   const followed = withDiscovered(store, programme);
   const past = (block: number): boolean => block <= (tip?.number ?? -1);
@@ -139,25 +136,6 @@ async function adopt(
   const rebuilt = await addPools(plan, programme);
   if (rebuilt === undefined) return;
   log.info({ events: rebuilt.events, stateDigest: rebuilt.stateDigest }, "fetched and rebuilt");
-}
-
-/** A pool must be followed from its birth: one that already existed before its start block is refused. A node that fails is waited for. */
-async function requireBirth(
-  existed: (pool: Pool) => Promise<boolean | null>,
-  pools: readonly Pool[],
-  log: Logger,
-): Promise<void> {
-  const problems: Problem[] = [];
-  for (const pool of pools) {
-    const before = await existed(pool);
-    if (before === null)
-      log.warn(
-        { pool: pool.address, startBlock: pool.startBlock },
-        "the node does not say whether the pool existed before its start block: a history that begins too late shows in its first log",
-      );
-    if (before === true) problems.push(startBlockProblem(pool));
-  }
-  if (problems.length > 0) throw configError("the programme file, compared with the chain,", problems);
 }
 
 /** Opens the side ledger; one that was begun for other pools is begun again. */

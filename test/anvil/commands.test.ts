@@ -132,7 +132,11 @@ describe("check", () => {
     const v3 = v2.pools[1] as Entry;
     v3["protocol"] = "uniswap-v2";
     delete v3["managers"];
-    const named = await runCommand(placeFor(live(), { programme: { ...v2, prices: {} } }), ["check"]);
+    const mistaken = placeFor(live(), { programme: { ...v2, prices: {} } });
+    const started = await runCommand(mistaken, ["start", "--once"]);
+    expect(started.code).toBe(78);
+    expect(started.err).toMatch(/protocol: expected "uniswap-v3", found uniswap-v2; its contract answers slot0\(\)/);
+    const named = await runCommand(mistaken, ["check"]);
     expect(named.err).toMatch(/protocol: expected "uniswap-v3": its contract answers slot0\(\), found uniswap-v2/);
     const managed = programme();
     (managed.pools[1] as Entry)["managers"] = [stage.pair.address];

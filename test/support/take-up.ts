@@ -20,7 +20,10 @@ export async function takenUp(
 ): Promise<void> {
   const settings = { databasePath };
   const context = { settings, programme } as unknown as Parameters<typeof takeUp>[0];
-  const reader = { hasCode: async () => false } as unknown as ContractReader;
+  const reader = {
+    hasCode: async () => false,
+    views: async (calls: readonly unknown[]) => calls.map(() => null),
+  } as unknown as ContractReader;
   const waiting = { signal, reader } as unknown as Parameters<typeof takeUp>[3];
   await takeUp(context, store, pino({ level: "silent" }), waiting, async (keeper, pools, until) => {
     const how: ConvergeOptions = { settle: SETTLE, quarantine: true, ...(until === undefined ? {} : { until }) };
