@@ -26,6 +26,9 @@ export interface NodesWorld {
   readonly violations: string[];
 }
 
+/** How nodes refuse a filter with too many topics: only the first is in our table of errors. */
+const SAYINGS = ["exceed max topics", "the filter is too complex", "bad request"];
+
 /** What a node bears of a request, and how it says so. */
 export interface NodeLimits {
   /** Most calls of a batch. */
@@ -217,7 +220,7 @@ export class SimNode {
       const { addresses, topics: topicsMax, isSilent } = this.traits.limits;
       if (topics[0].length > topicsMax) {
         this.#injected("topics-refused");
-        throw new Error("exceed max topics");
+        throw new Error(SAYINGS[topicsMax % SAYINGS.length]);
       }
       if ((address?.length ?? 0) > addresses) {
         this.#injected(isSilent ? "long-filter-answered-with-nothing" : "filter-refused");

@@ -30,7 +30,7 @@ import { FAULTS, type Fault, LIES, type RawLog, TIME_LIES } from "./faults.ts";
 import { CRASH_POINTS, cutLog, Killed, Life } from "./life.ts";
 import { NO_LIMITS, type NodeLimits, type NodesWorld, type NodeTraits, SECRET, SimNode } from "./nodes.ts";
 import { Oracle } from "./oracle.ts";
-import { BEFORE_LIMITS, REGRESSIONS } from "./regressions.ts";
+import { BEFORE_ENVELOPES, BEFORE_LIMITS } from "./regressions.ts";
 import { VirtualTime } from "./time.ts";
 
 const DEPTH = 8;
@@ -164,7 +164,7 @@ class Simulation {
     if (isPoolHidden) this.#hideLogs();
     // Seeds that failed once go on as they went then: what is newer is drawn from a source of its own.
     if (!BEFORE_LIMITS.has(seed)) this.#limits = seeded(seed * 40_503 + 17);
-    if (!REGRESSIONS.has(seed)) this.#strange = seeded(seed * 69_069 + 5);
+    if (!BEFORE_ENVELOPES.has(seed)) this.#strange = seeded(seed * 69_069 + 5);
     const count = this.#one([1, 1, 2, 3]);
     for (let i = 0; i < count; i++) this.#nodes.push(new SimNode(this.#world, this.#traits()));
     if (seed % 5 === 0 && count > 1) this.#nodes[count - 1] = this.#stranger();

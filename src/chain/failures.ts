@@ -59,11 +59,11 @@ export function classifyText(text: string, code?: unknown, status?: unknown): Cl
 /**
  * What to do about a failed request for a range.
  * `smaller`: ask for so many blocks; `cap` is a limit that will be the same tomorrow. `receipts`: one block is still too
- * much. `again`: the same, after a pause; narrower where the filter may be what is refused. `wait`: the node does not have it yet. `elsewhere`: this endpoint cannot.
+ * much. `again`: the same, after a pause. `wait`: the node does not have it yet. `elsewhere`: this endpoint cannot.
  */
 export type Reaction =
   | { readonly do: "smaller"; readonly blocks: number; readonly cap?: number }
-  | { readonly do: "receipts" | "again" | "again-narrower" | "at-its-turn" | "wait" | "elsewhere" };
+  | { readonly do: "receipts" | "again" | "at-its-turn" | "wait" | "elsewhere" };
 
 /** A failure that may be the node's weather is tried again this often before the range is blamed for it. */
 const WEATHER_ATTEMPTS = 2;
@@ -90,7 +90,7 @@ export function reactionTo(error: LpLedgerError, from: number, to: number, attem
     case "bisect":
       return bisect;
     case "unknown":
-      return blocks > 1 ? bisect : { do: attempt === 1 ? "again" : "again-narrower" };
+      return blocks > 1 ? bisect : { do: "again" };
     case "transient":
       return blocks > 1 && attempt > WEATHER_ATTEMPTS ? bisect : { do: "again" };
     case "rate":

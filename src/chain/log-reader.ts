@@ -1,4 +1,5 @@
 import { LpLedgerError } from "../core/errors.ts";
+import { classify } from "./failures.ts";
 import { joined } from "./headers.ts";
 import { type FilterLimits, type Form, LogQuestions } from "./log-questions.ts";
 import { type LogFilter, type PlacedBlock, readLogs, type Watch } from "./logs.ts";
@@ -10,8 +11,9 @@ export class LogReader {
   readonly #rpc: Rpc;
   readonly #watch: Watch;
   readonly #questions: LogQuestions;
-  /** What was asked where a failure came of it: several ranges are asked for at a time. */
-  readonly #askedOf = new WeakMap<LpLedgerError, readonly RpcCall[]>();
+  /** Single blocks' logs that were refused for no known reason, since any were answered. */
+  #unexplained = 0;
+  #narrowings = 0;
   #dropped = 0;
 
   constructor(rpc: Rpc, watch: Watch, limits?: FilterLimits) {
@@ -24,10 +26,9 @@ export class LogReader {
     return this.#questions.limits;
   }
 
-  /** A single block's logs were refused for no reason that is known: it may be the filter. @returns whether it is asked in more parts now */
-  narrow(error: LpLedgerError): boolean {
-    const asked = this.#askedOf.get(error);
-    return asked !== undefined && this.#questions.refused(asked, error, true);
+  /** How often the filter was found to be what a node refused without saying so. */
+  get narrowings(): number {
+    return this.#narrowings;
   }
 
   /** Asks for a filter's logs between other calls, in the parts that the node bears. */
@@ -42,17 +43,29 @@ export class LogReader {
     readonly logs: readonly unknown[];
     readonly calls: readonly RpcCall[];
   }> {
+    let isNarrowed = false;
     for (;;) {
       const calls = this.#questions.calls(filter, where, form);
       try {
         const answers = await this.#rpc.batch([...before, ...calls, after], signal);
+        if (isSingleBlock(where)) this.#unexplained = 0;
+        if (isNarrowed) this.#narrowings += 1;
         return { first: answers[0], last: answers.at(-1), logs: answers.slice(before.length, -1), calls };
       } catch (error) {
         if (!(error instanceof LpLedgerError)) throw error;
-        this.#askedOf.set(error, calls);
-        if (!this.#questions.refused(calls, error)) throw error;
+        if (this.#questions.refused(calls, error)) continue;
+        if (!this.#mayBeFilter(where, error) || !this.#questions.refused(calls, error, true)) throw error;
+        isNarrowed = true;
       }
     }
+  }
+
+  /** A single block's logs that are refused twice for a reason that nobody knows: it may be the filter. */
+  #mayBeFilter(where: Readonly<Record<string, string>>, error: LpLedgerError): boolean {
+    const isUnknown = error.code === "RPC_ERROR" && classify(error).kind === "unknown";
+    if (!isUnknown || !isSingleBlock(where)) return false;
+    this.#unexplained += 1;
+    return this.#unexplained > 1;
   }
 
   /** Removed and pending logs that answers held so far: they belong to no chain. */
@@ -74,4 +87,8 @@ export class LogReader {
   answered(...answered: Parameters<LogQuestions["answered"]>): void {
     this.#questions.answered(...answered);
   }
+}
+
+function isSingleBlock({ blockHash, fromBlock, toBlock }: Readonly<Record<string, string>>): boolean {
+  return blockHash !== undefined || fromBlock === toBlock;
 }

@@ -143,14 +143,14 @@ export class Ranges {
   /** One range, or the pieces it had to be cut into. */
   async #fetch(asked: Asked, signal: AbortSignal): Promise<readonly Range[]> {
     const { first: from, last: to, bounds, how } = asked;
-    let narrowed = false;
+    const { narrowings } = this.#node.logs;
     for (let attempt = 1; ; attempt++) {
       try {
         const whole = await this.#node.range(from, to, bounds, signal, how).finally(() => {
           if (this.#trial === from) this.#trial = undefined;
         });
         const range = this.#compact(whole);
-        if (narrowed) this.#widen();
+        if (this.#node.logs.narrowings > narrowings) this.#widen();
         this.#fit(range);
         return [range];
       } catch (error) {
@@ -163,12 +163,7 @@ export class Ranges {
         }
         if (reaction.do === "receipts") return [this.#compact(await this.#node.rangeByReceipts(from, bounds, signal))];
         if (reaction.do === "at-its-turn") continue;
-        if (reaction.do === "again-narrower" && this.#node.logs.narrow(error)) {
-          narrowed = true;
-          continue;
-        }
-        const isAgain = reaction.do === "again" || reaction.do === "again-narrower";
-        if (!isAgain || attempt >= this.#limits.attemptsMax) throw error;
+        if (reaction.do !== "again" || attempt >= this.#limits.attemptsMax) throw error;
         await this.#clock.sleep(this.#backoffMs(attempt), signal);
       }
     }
