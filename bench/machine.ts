@@ -1,5 +1,14 @@
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
-import { copyFileSync, existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  renameSync,
+  rmdirSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
 import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type ChainOptions, usualPhase } from "./chain.ts";
@@ -41,7 +50,8 @@ export async function measureMachine(): Promise<readonly Run[]> {
       ...(await stage.limits()),
       ...(await stage.disks()),
       ...(await stage.files()),
-      await stage.suspended(),
+      await stage.readOnlyUnderneath(),
+      ...(await stage.suspended()),
     ];
   } finally {
     served.end();
@@ -123,17 +133,18 @@ class Stage {
       ["rebuild"],
       ["optimize"],
     ]) {
-      const codes: Ended[] = [];
-      for (const ms of [100, 200, 300, 400, 600, 900]) {
-        const child = this.#daemon(argv);
-        const end = ended(child);
-        await sleep(ms);
-        child.kill("SIGKILL");
-        codes.push(await end);
+      const name = `${argv[0]} ${argv[1] === "all" ? "all" : ""}`.trim();
+      for (const signal of ["SIGKILL", "SIGTERM"] as const) {
+        const codes: Ended[] = [];
+        for (const ms of [100, 200, 300, 400, 600, 900]) {
+          const child = this.#daemon(argv);
+          const end = ended(child);
+          await sleep(ms);
+          child.kill(signal);
+          codes.push(await end);
+        }
+        runs.push(await this.#run(name, codes, `${signal} after 100 to 900 ms`));
       }
-      runs.push(
-        await this.#run(`${argv[0]} ${argv[1] === "all" ? "all" : ""}`.trim(), codes, "SIGKILL after 100 to 900 ms"),
-      );
     }
     return runs;
   }
@@ -152,7 +163,26 @@ class Stage {
       await this.#run("20 file descriptors", [await ended(shell("ulimit -n 20"))]),
       await this.#run("a heap of 48 MB", [await ended(shell(":", ["--max-old-space-size=48"]))]),
       await this.#run("a heap of 24 MB", [await ended(shell(":", ["--max-old-space-size=24"]))]),
+      await this.#inGroup(180, shell),
+      await this.#inGroup(60, shell),
     ];
+  }
+
+  /** In a control group (version 1) that may have so much memory; its kernel kills what takes more. */
+  async #inGroup(megabytes: number, shell: (limit: string) => ChildProcess): Promise<Run> {
+    const what = `a control group of ${megabytes} MB`;
+    const group = join("/sys/fs/cgroup/memory", `lp-ledger-${process.pid}`);
+    try {
+      mkdirSync(group);
+      writeFileSync(join(group, "memory.limit_in_bytes"), `${megabytes * 1_000_000}`);
+    } catch {
+      return { what, ended: "skipped: no control group of memory may be made here", afterwards: "" };
+    }
+    try {
+      return await this.#run(what, [await ended(shell(`echo $$ > ${group}/cgroup.procs`))]);
+    } finally {
+      rmdirSync(group);
+    }
   }
 
   /** File systems that are full, or become read-only. */
@@ -252,16 +282,51 @@ class Stage {
     return runs;
   }
 
-  /** Stopped for ten seconds, as a laptop or a virtual machine is. */
-  async suspended(): Promise<Run> {
-    this.#served.fresh();
-    const child = this.#daemon(["start", "--once"]);
-    const end = ended(child);
-    await sleep(500);
-    child.kill("SIGSTOP");
-    await sleep(10_000);
-    child.kill("SIGCONT");
-    return await this.#run("suspended for 10 s in a backfill", [await end]);
+  /** An ext4 that the kernel makes read-only under the open ledger, as it does after an error of the disk. */
+  async readOnlyUnderneath(): Promise<Run> {
+    const what = "the disk becomes read-only under a daemon at the head, then writable";
+    const [image, folder] = ["disk.img", "disk"].map((name) => join(this.#served.folder, name)) as [string, string];
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(image, "");
+    truncateSync(image, 200_000_000);
+    const mountIt = (): boolean => mount("-o", "loop", image, folder) === 0;
+    if (spawnSync("mkfs.ext4", ["-q", image]).status !== 0 || !mountIt())
+      return { what, ended: "skipped: no image may be mounted here", afterwards: "" };
+    try {
+      const env = { DATABASE: join(folder, "ledger.sqlite"), GIVE_UP_SECONDS: "3" };
+      const how = await this.#atHead(() => mount("-o", "remount,abort", folder), env);
+      spawnSync("umount", [folder]);
+      if (!mountIt()) throw new Error("the image cannot be mounted again");
+      return await this.#run(what, [how], "", env);
+    } finally {
+      spawnSync("umount", ["-l", folder]);
+      rmSync(image);
+    }
+  }
+
+  /** Stopped for so long, as a laptop or a virtual machine is. */
+  async suspended(): Promise<readonly Run[]> {
+    const runs: Run[] = [];
+    for (const seconds of [10, 150]) {
+      this.#served.fresh();
+      const pause = async (child: ChildProcess): Promise<void> => {
+        child.kill("SIGSTOP");
+        await sleep(seconds * 1000);
+        child.kill("SIGCONT");
+      };
+      const child = this.#daemon(["start", "--once"]);
+      const end = ended(child);
+      await sleep(500);
+      await pause(child);
+      runs.push(await this.#run(`suspended for ${seconds} s in a backfill`, [await end]));
+      const atHead = async (daemon: ChildProcess): Promise<void> => {
+        await pause(daemon);
+        await sleep(3_000);
+        daemon.kill("SIGTERM");
+      };
+      runs.push(await this.#run(`suspended for ${seconds} s at the head`, [await this.#atHead(atHead)]));
+    }
+    return runs;
   }
 
   #env(more: Readonly<Record<string, string>> = {}): NodeJS.ProcessEnv {
