@@ -1,8 +1,8 @@
 import { Agent, request } from "node:http";
 import Database from "better-sqlite3";
 import { isoOf } from "../src/core/day.ts";
-import { rowChecksum } from "../src/store/checksum.ts";
-import { migrate } from "../src/store/migrate.ts";
+import { rowChecksum } from "../src/store/file/checksum.ts";
+import { migrate } from "../src/store/file/migrate.ts";
 
 // The floor: the smallest honest program that leaves the same event and pool-state rows behind. It fetches the same ranges
 // with four in flight, parses, decodes by hand, inserts, adds up one balance per owner, and commits once a batch. It checks

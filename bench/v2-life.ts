@@ -1,6 +1,6 @@
 import { seeded } from "../demo/life.ts";
+import { sqrtFloor } from "../src/core/amm/sqrt.ts";
 import { ZERO_ADDRESS } from "../src/core/hex.ts";
-import { sqrtFloor } from "../src/core/sqrt.ts";
 import { addressOf, type Draft, draft } from "../test/support/logs.ts";
 import type { Life, LifeOptions, Mix } from "./chain.ts";
 import { kindOf } from "./v3-life.ts";

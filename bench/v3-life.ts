@@ -1,6 +1,6 @@
 import { seeded } from "../demo/life.ts";
-import { amountsOf, divCeil, type PoolPrice } from "../src/core/amounts.ts";
-import { inRange, sqrtRatioAtTick } from "../src/core/ticks.ts";
+import { amountsOf, divCeil, type PoolPrice } from "../src/core/amm/amounts.ts";
+import { inRange, sqrtRatioAtTick } from "../src/core/amm/ticks.ts";
 import { addressOf, type Draft, draft } from "../test/support/logs.ts";
 import type { Kind, Life, LifeOptions, Mix } from "./chain.ts";
 

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import Database from "better-sqlite3";
-import { migrate } from "../src/store/migrate.ts";
+import { migrate } from "../src/store/file/migrate.ts";
 
 /** The database as its migrations make it, table by table, with their comments. */
 /** Columns that came later stand at the end of another one's line, and their comments are lost: both come from the migrations. */

@@ -1,4 +1,4 @@
-import { RPC_ERRORS } from "../src/chain/rpc-errors.ts";
+import { RPC_ERRORS } from "../src/chain/rpc/rpc-errors.ts";
 
 /** What a node may do wrong to one request; each seed enables some of them. */
 export const FAULTS = [

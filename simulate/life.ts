@@ -1,19 +1,19 @@
 import { copyFileSync, existsSync, rmSync, statSync, truncateSync } from "node:fs";
 import { FollowedChain } from "../src/chain/followed-chain.ts";
-import { packOf, unpacked } from "../src/chain/packed.ts";
+import { packOf, unpacked } from "../src/chain/logs/range-codec.ts";
 import { RANGE_LIMITS } from "../src/chain/ranges.ts";
-import type { Rpc } from "../src/chain/rpc.ts";
-import { blockContent, sha256 } from "../src/cli/platform.ts";
-import { expectedOf } from "../src/cli/wiring.ts";
+import type { Rpc } from "../src/chain/rpc/rpc.ts";
 import type { Range } from "../src/core/chain.ts";
 import { toHash } from "../src/core/hex.ts";
-import type { Programme } from "../src/core/programme.ts";
-import { adoptProgramme } from "../src/daemon/adopt.ts";
-import { Bookkeeper } from "../src/daemon/bookkeeper.ts";
+import type { Programme } from "../src/core/programme/programme.ts";
 import type { ChainPort } from "../src/daemon/chain-port.ts";
-import { withDiscovered } from "../src/daemon/followed.ts";
 import { run } from "../src/daemon/run.ts";
-import { type OpenDatabase, openForWriting } from "../src/store/open.ts";
+import { Bookkeeper } from "../src/ledger/bookkeeper.ts";
+import { adoptProgramme } from "../src/ledger/compare-programme.ts";
+import { withDiscovered } from "../src/ledger/followed-pools.ts";
+import { expectedOf } from "../src/runtime/context.ts";
+import { blockContent, sha256 } from "../src/runtime/platform.ts";
+import { type OpenDatabase, openForWriting } from "../src/store/lifecycle/open.ts";
 import { Store } from "../src/store/store.ts";
 import type { VirtualTime } from "./time.ts";
 

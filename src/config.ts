@@ -3,8 +3,8 @@ import { configError, problemsOf } from "./config/problems.ts";
 import { relationProblems } from "./config/relations.ts";
 import { programmeSchema } from "./config/schema.ts";
 import { parseUserJson, readUserFile } from "./config/user-file.ts";
-import { pricingOrder } from "./core/price.ts";
-import type { Programme } from "./core/programme.ts";
+import type { Programme } from "./core/programme/programme.ts";
+import { pricingOrder } from "./core/valuation/price.ts";
 
 /** Reads and checks the programme file. @throws CONFIG with every problem at once. */
 export function readProgramme(path: string): Programme {

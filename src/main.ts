@@ -1,12 +1,12 @@
 #!/usr/bin/env node
 import { writeSync } from "node:fs";
 import { createInterface } from "node:readline/promises";
-import { beginChain } from "./cli/begin-chain.ts";
+import { beginChain } from "./runtime/spawn-chain-worker.ts";
 
 // The daemon's other thread loads while this one does.
 const [command] = process.argv.slice(2);
 const begun = command === "start" ? beginChain() : undefined;
-const loaded = await Promise.all([import("./cli/commands.ts"), import("./cli/http-post.ts")]).catch(notLoaded);
+const loaded = await Promise.all([import("./cli/commands.ts"), import("./runtime/http-post.ts")]).catch(notLoaded);
 const [{ runCli }, { postOverHttp }] = loaded;
 
 process.exitCode = await runCli(process.argv.slice(2), {

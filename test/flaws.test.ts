@@ -4,14 +4,14 @@ import erc20Abi from "../abi/erc20.json" with { type: "json" };
 import poolAbi from "../abi/uniswap-v3-pool.json" with { type: "json" };
 import { seeded } from "../demo/life.ts";
 import { parseProgramme, readProgramme } from "../src/config.ts";
+import { sqrtRatioAtTick } from "../src/core/amm/ticks.ts";
 import { type Day, dayStartSec } from "../src/core/day.ts";
 import { routesOf } from "../src/core/decode/routes.ts";
 import { applyTransaction } from "../src/core/decode/transaction.ts";
 import { findingOf, type LpLedgerError } from "../src/core/errors.ts";
 import { type Address, toAddress } from "../src/core/hex.ts";
-import type { TimedState } from "../src/core/means.ts";
-import { split } from "../src/core/split.ts";
-import { sqrtRatioAtTick } from "../src/core/ticks.ts";
+import { split } from "../src/core/rewards/split.ts";
+import type { TimedState } from "../src/core/valuation/time-weighted-average.ts";
 import { merklFile } from "../src/distribution/merkl.ts";
 import { requireSame } from "../src/distribution/payouts.ts";
 import { emptyBooks } from "./support/empty-books.ts";
@@ -244,7 +244,7 @@ describe("a flaw of the first programme that the ledger does not have", () => {
     await ledger.settle();
     const times = chain.blocks.filter(({ logs }) => logs.length > 0).map(({ timestampSec }) => timestampSec);
     expect(new Set(times).size).toBeLessThan(times.length);
-    const { positionLines } = await import("../src/store/read.ts");
+    const { positionLines } = await import("../src/store/queries/positions.ts");
     const open = [...positionLines(ledger.store.db)].map(
       (line) => `${line.pool} ${line.position} ${line.provider} ${line.liquidity}`,
     );

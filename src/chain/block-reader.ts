@@ -2,7 +2,7 @@ import type { LpLedgerError } from "../core/errors.ts";
 import { requireNoGap, requireNoGaps } from "./gaps.ts";
 import type { HeaderCheck } from "./header-check.ts";
 import { behind, blockCall, type Header } from "./headers.ts";
-import type { Rpc } from "./rpc.ts";
+import type { Rpc } from "./rpc/rpc.ts";
 
 const HEADERS_PER_REQUEST = 100;
 

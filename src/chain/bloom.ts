@@ -1,5 +1,5 @@
 import { keccak } from "../core/keccak.ts";
-import type { Watch } from "./logs.ts";
+import type { Watch } from "./logs/read-logs.ts";
 
 const BLOOM = /^0x[0-9a-f]{512}$/i;
 

@@ -1,6 +1,6 @@
 import type { Block } from "../core/chain.ts";
-import type { BatchLimits } from "./batches.ts";
-import type { FilterLimits } from "./log-questions.ts";
+import type { FilterLimits } from "./filter-limits.ts";
+import type { BatchLimits } from "./rpc/batch-limits.ts";
 
 /** What an endpoint taught of the requests that it bears; kept for the next start. */
 export interface EndpointLimits extends BatchLimits, FilterLimits {

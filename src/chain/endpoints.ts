@@ -2,11 +2,11 @@ import type { Block, Clock } from "../core/chain.ts";
 import { LpLedgerError } from "../core/errors.ts";
 import type { Hash } from "../core/hex.ts";
 import { type EndpointHealth, isLagging } from "./endpoint-health.ts";
-import { benchMs } from "./failures.ts";
 import type { ChainNode } from "./node.ts";
 import type { OldState } from "./old-state.ts";
 import type { Ranges } from "./ranges.ts";
-import type { Rpc } from "./rpc.ts";
+import { benchMs } from "./rpc/classify-errors.ts";
+import type { Rpc } from "./rpc/rpc.ts";
 
 /** What any endpoint must agree on before it is used. */
 export interface Expected {

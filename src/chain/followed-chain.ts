@@ -1,22 +1,22 @@
 import type { AddressFacts } from "../core/address-facts.ts";
+import type { Question } from "../core/amm/contract-call.ts";
 import type { Asking, Block, Clock, Log, LogBlock, Range, RangeBounds } from "../core/chain.ts";
 import { poolCreated } from "../core/decode/factories.ts";
 import { topicsHeard } from "../core/decode/routes.ts";
 import { LpLedgerError } from "../core/errors.ts";
 import type { Address, Hash } from "../core/hex.ts";
-import { addressesOf, type Programme } from "../core/programme.ts";
-import type { Question } from "../core/question.ts";
-import { ContractReader } from "./calls.ts";
-import { ContractFacts } from "./contract-facts.ts";
+import { addressesOf, type Programme } from "../core/programme/programme.ts";
+import { ContractFacts } from "./contracts/contract-facts.ts";
+import { ContractReader } from "./contracts/contract-reader.ts";
 import type { EndpointHealth, EndpointLimits } from "./endpoint-health.ts";
 import { type Endpoint, Endpoints, type EndpointsTold, type Expected } from "./endpoints.ts";
 import { HeaderCheck } from "./header-check.ts";
-import { Watch } from "./logs.ts";
+import { saying } from "./logs/range-codec.ts";
+import { Watch } from "./logs/read-logs.ts";
 import { ChainNode, type Sight } from "./node.ts";
 import { OldState } from "./old-state.ts";
-import { saying } from "./packed.ts";
 import { type RangeLimits, Ranges } from "./ranges.ts";
-import type { Rpc } from "./rpc.ts";
+import type { Rpc } from "./rpc/rpc.ts";
 
 export interface FollowOptions extends EndpointsTold {
   readonly clock: Clock;

@@ -1,7 +1,7 @@
 import { LpLedgerError } from "../core/errors.ts";
-import { classify } from "./failures.ts";
 import { blockCall, unsupported } from "./headers.ts";
-import type { Rpc } from "./rpc.ts";
+import { classify } from "./rpc/classify-errors.ts";
+import type { Rpc } from "./rpc/rpc.ts";
 
 /**
  * Called where a node has no block at a height that its chain is past: on some chains there is none (Filecoin's null rounds), and the

@@ -1,7 +1,7 @@
 import { judgeHeader } from "../core/header-hash.ts";
 import { toHash } from "../core/hex.ts";
 import { type Header, unitHint } from "./headers.ts";
-import { inconsistent, quantity } from "./logs.ts";
+import { inconsistent, quantity } from "./logs/read-logs.ts";
 
 /** Local chains, whose stand-ins now and then answer less of a header than a node does. */
 const DEVELOPMENT: ReadonlySet<number> = new Set([1_337, 31_337]);

@@ -1,8 +1,9 @@
 import { type Block, type LogBlock, type RangeBounds, runningBack } from "../core/chain.ts";
 import { LpLedgerError } from "../core/errors.ts";
-import { TableBlock } from "./log-table.ts";
-import { inconsistent, isList, type PlacedBlock } from "./logs.ts";
-import type { RpcCall } from "./rpc-call.ts";
+import { TableBlock } from "./logs/log-table.ts";
+import { inconsistent, isList, type PlacedBlock } from "./logs/read-logs.ts";
+import type { RpcCall } from "./rpc/rpc-call.ts";
+import { hex } from "./rpc/rpc-call.ts";
 
 /** Several answers as one; what is no list stays to be refused as such. */
 export function joined(answers: readonly unknown[]): unknown {
@@ -65,10 +66,6 @@ export function unitHint(timestampSec: number, expectedSec: number): string {
   if (factor < 500) return "";
   const unit = factor < 500_000 ? "milliseconds" : factor < 500_000_000 ? "microseconds" : "nanoseconds";
   return `: it looks like ${unit}, where seconds are expected`;
-}
-
-export function hex(number: number): string {
-  return `0x${number.toString(16)}`;
 }
 
 export function blockCall(number: number): RpcCall {

@@ -1,10 +1,10 @@
 import { LpLedgerError } from "../core/errors.ts";
-import { classify } from "./failures.ts";
+import { type FilterLimits, type Form, LogQuestions } from "./filter-limits.ts";
 import { joined } from "./headers.ts";
-import { type FilterLimits, type Form, LogQuestions } from "./log-questions.ts";
-import { type LogFilter, type PlacedBlock, readLogs, type Watch } from "./logs.ts";
-import type { Rpc } from "./rpc.ts";
-import type { RpcCall } from "./rpc-call.ts";
+import { type LogFilter, type PlacedBlock, readLogs, type Watch } from "./logs/read-logs.ts";
+import { classify } from "./rpc/classify-errors.ts";
+import type { Rpc } from "./rpc/rpc.ts";
+import type { RpcCall } from "./rpc/rpc-call.ts";
 
 /** Asks one node for logs, in the parts that it bears, and checks what it answers. */
 export class LogReader {

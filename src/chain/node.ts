@@ -3,7 +3,7 @@ import { LpLedgerError } from "../core/errors.ts";
 import type { Hash } from "../core/hex.ts";
 import { BlockReader } from "./block-reader.ts";
 import { BloomTest } from "./bloom.ts";
-import { isBusy, isPassing } from "./failures.ts";
+import type { FilterLimits } from "./filter-limits.ts";
 import { requireNoGaps } from "./gaps.ts";
 import type { HeaderCheck } from "./header-check.ts";
 import {
@@ -11,19 +11,19 @@ import {
   blockCall,
   type Header,
   hashCall,
-  hex,
   logBlock,
   requireLinked,
   requireRisingTime,
   tagCall,
   unfinalOf,
 } from "./headers.ts";
-import type { FilterLimits } from "./log-questions.ts";
 import { LogReader } from "./log-reader.ts";
-import { inconsistent, mergeLogs, type PlacedBlock, quantity, type Watch } from "./logs.ts";
-import { plainLog } from "./packed-log.ts";
+import { plainLog } from "./logs/packed-log.ts";
+import { inconsistent, mergeLogs, type PlacedBlock, quantity, type Watch } from "./logs/read-logs.ts";
 import { logsOfReceipts } from "./receipts.ts";
-import type { Rpc } from "./rpc.ts";
+import { isBusy, isPassing } from "./rpc/classify-errors.ts";
+import type { Rpc } from "./rpc/rpc.ts";
+import { hex } from "./rpc/rpc-call.ts";
 
 /** What one poll sees: the head, the node's finalized block if it knows one, and its blocks at the numbers asked for. */
 export interface Sight {

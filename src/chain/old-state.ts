@@ -1,5 +1,5 @@
 import { LpLedgerError } from "../core/errors.ts";
-import { classify, isPruned } from "./failures.ts";
+import { classify, isPruned } from "./rpc/classify-errors.ts";
 
 /** What one endpoint taught of the state that it still has: full nodes forget that of older blocks. */
 export class OldState {

@@ -1,9 +1,9 @@
 import PQueue from "p-queue";
 import type { Asking, Clock, LogBlock, Range, RangeBounds } from "../core/chain.ts";
 import { invariant, LpLedgerError } from "../core/errors.ts";
-import { reactionTo } from "./failures.ts";
+import { compact, logCountOf, packOf } from "./logs/range-codec.ts";
 import type { ChainNode } from "./node.ts";
-import { compact, logCountOf, packOf } from "./packed.ts";
+import { reactionTo } from "./rpc/classify-errors.ts";
 
 export interface RangeLimits {
   /** Ranges asked for at one time. */

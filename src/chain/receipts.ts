@@ -1,7 +1,7 @@
 import { LpLedgerError } from "../core/errors.ts";
-import { hex } from "./headers.ts";
-import { inconsistent, quantity } from "./logs.ts";
-import type { Rpc } from "./rpc.ts";
+import { inconsistent, quantity } from "./logs/read-logs.ts";
+import type { Rpc } from "./rpc/rpc.ts";
+import { hex } from "./rpc/rpc-call.ts";
 
 const RECEIPTS_PER_REQUEST = 100;
 /** A bloom with some bits, and not all, as nodes send that keep none. */

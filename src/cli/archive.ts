@@ -3,17 +3,17 @@ import { join, resolve } from "node:path";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { createGzip } from "node:zlib";
-import { copyWhole, removeDatabase } from "../store/backup.ts";
-import { freePath, sha256OfFile, sync } from "../store/files.ts";
-import { factsOf } from "../store/inspect.ts";
-import { openForReading, requireDatabase } from "../store/open.ts";
-import { PUBLIC_TABLES, tableRows } from "../store/query.ts";
-import { positionLines } from "../store/read.ts";
+import { type CommonOptions, type Io, settingsOf, withReader } from "../runtime/context.ts";
+import { systemClock } from "../runtime/platform.ts";
+import { freePath, sha256OfFile, sync } from "../store/file/files.ts";
+import { copyWhole, removeDatabase } from "../store/lifecycle/backup.ts";
+import { factsOf } from "../store/lifecycle/inspect.ts";
+import { openForReading, requireDatabase } from "../store/lifecycle/open.ts";
+import { positionLines } from "../store/queries/positions.ts";
+import { PUBLIC_TABLES, tableRows } from "../store/queries/query.ts";
 import { Store } from "../store/store.ts";
-import { systemClock } from "./platform.ts";
 import type { ExportOptions } from "./query.ts";
 import { csvLine, jsonAnswer, jsonLine } from "./table.ts";
-import { type CommonOptions, type Io, settingsOf, withReader } from "./wiring.ts";
 
 export interface ArchiveOptions extends ExportOptions {
   readonly to?: string;

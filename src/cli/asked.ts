@@ -1,6 +1,6 @@
 import { EXIT_USAGE, LpLedgerError } from "../core/errors.ts";
 import { isAddress, isPoolId } from "../core/hex.ts";
-import type { Io } from "./wiring.ts";
+import type { Io } from "../runtime/context.ts";
 
 const TRIES_MAX = 20;
 

@@ -1,10 +1,10 @@
 import { LpLedgerError } from "../core/errors.ts";
 import { IDENTITIES, wayOutOf } from "../core/identities.ts";
-import { nameOf, type Quarantine } from "../core/quarantine.ts";
+import { nameOf, type Quarantine } from "../core/programme/quarantine.ts";
+import { type CommonOptions, type Io, settingsOf, withOperator, withReader } from "../runtime/context.ts";
 import type { Order, OrderKind } from "../store/refetches.ts";
 import type { Store } from "../store/store.ts";
 import { jsonAnswer } from "./table.ts";
-import { type CommonOptions, type Io, settingsOf, withOperator, withReader } from "./wiring.ts";
 
 /** Lists what is in quarantine, every finding with its resolution, and what was done with single pools. */
 export async function auditList(io: Io, options: CommonOptions): Promise<void> {

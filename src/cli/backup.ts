@@ -2,7 +2,10 @@ import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { readProgramme } from "../config.ts";
 import { LpLedgerError } from "../core/errors.ts";
+import { backupPlanOf, backupsOf, type CommonOptions, type Io, settingsOf, withReader } from "../runtime/context.ts";
+import { sha256 } from "../runtime/platform.ts";
 import type { Settings } from "../settings.ts";
+import { realPathOf } from "../store/file/file.ts";
 import {
   type Backup,
   backupFromOutside,
@@ -11,11 +14,8 @@ import {
   listBackups,
   pruneBackups,
   readBackup,
-} from "../store/backup.ts";
-import { realPathOf } from "../store/file.ts";
-import { newestGood, restore as restoreLedger } from "../store/restore.ts";
-import { sha256 } from "./platform.ts";
-import { backupPlanOf, backupsOf, type CommonOptions, type Io, settingsOf, withReader } from "./wiring.ts";
+} from "../store/lifecycle/backup.ts";
+import { newestGood, restore as restoreLedger } from "../store/lifecycle/restore.ts";
 
 /** Makes a verified backup now, beside a running daemon or without one. */
 export async function backup(io: Io, options: CommonOptions): Promise<void> {

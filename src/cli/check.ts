@@ -1,15 +1,24 @@
 import { existsSync } from "node:fs";
-import { ContractReader } from "../chain/calls.ts";
+import { ContractReader } from "../chain/contracts/contract-reader.ts";
 import type { FollowedChain } from "../chain/followed-chain.ts";
 import { configError, type Problem } from "../config/problems.ts";
 import { LpLedgerError } from "../core/errors.ts";
-import type { Programme } from "../core/programme.ts";
-import { compareProgramme, requireSamePricing } from "../daemon/adopt.ts";
+import type { Programme } from "../core/programme/programme.ts";
+import { compareProgramme, requireSamePricing } from "../ledger/compare-programme.ts";
+import {
+  answering,
+  type CommonOptions,
+  chainOf,
+  contextOf,
+  type Io,
+  patiently,
+  rpcsOf,
+  withReader,
+} from "../runtime/context.ts";
+import { type PreflightReport, preflight } from "../runtime/preflight.ts";
 import type { Settings } from "../settings.ts";
 import type { Store } from "../store/store.ts";
-import { type PreflightReport, preflight } from "./preflight.ts";
 import { holderLine } from "./status.ts";
-import { answering, type CommonOptions, chainOf, contextOf, type Io, patiently, rpcsOf, withReader } from "./wiring.ts";
 
 export interface CheckOptions extends CommonOptions {
   readonly offline?: boolean;

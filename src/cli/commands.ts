@@ -1,6 +1,8 @@
 import { Command, Option } from "commander";
 import type { Address } from "../core/hex.ts";
-import { PUBLIC_TABLES } from "../store/query.ts";
+import type { CommonOptions, Io } from "../runtime/context.ts";
+import { versionOf } from "../runtime/version.ts";
+import { PUBLIC_TABLES } from "../store/queries/query.ts";
 import { type ArchiveOptions, exportAll } from "./archive.ts";
 import { auditList, auditResolve, auditShow, type FindingOptions } from "./audit.ts";
 import { backup, listAll, prune, type RestoreOptions, restore, verifyBackups } from "./backup.ts";
@@ -19,8 +21,6 @@ import { report } from "./report.ts";
 import { type StartOptions, start } from "./start.ts";
 import { type StatusOptions, status } from "./status.ts";
 import { type VerifyOptions, verify } from "./verify.ts";
-import { versionOf } from "./version.ts";
-import type { CommonOptions, Io } from "./wiring.ts";
 
 /** Runs one command line to its exit code: results go to `io.out`, talk and errors to `io.talk`. */
 export async function runCli(argv: readonly string[], io: Io): Promise<number> {

@@ -1,8 +1,8 @@
 import { notThere } from "../core/errors.ts";
+import { type CommonOptions, type Io, settingsOf, withOperator, withReader } from "../runtime/context.ts";
 import { OPERATOR_SETTINGS, operatorValue, parseOperatorValue, type Settings } from "../settings.ts";
 import type { Store } from "../store/store.ts";
 import { jsonAnswer } from "./table.ts";
-import { type CommonOptions, type Io, settingsOf, withOperator, withReader } from "./wiring.ts";
 
 /** One key of `program_config` or one operator setting, with where its value comes from. */
 interface Entry {

@@ -1,21 +1,21 @@
 import { type Day, dayStartSec, nextDay } from "../core/day.ts";
 import { formatDecimal } from "../core/decimal.ts";
-import type { TokenSums } from "../core/epoch-record.ts";
 import type { Address } from "../core/hex.ts";
-import type { DayPrices } from "../core/price.ts";
-import type { Pool, Programme } from "../core/programme.ts";
-import { capOf, type Reward } from "../core/rewards.ts";
-import type { RewardRules, Rules, TierRules } from "../core/rules.ts";
-import { earningDays, heldWeight, weekOf, weightOfDay } from "../core/tiers.ts";
-import { withDiscovered } from "../daemon/followed.ts";
-import { type Rewarding, rewardingOf } from "../daemon/rewarding.ts";
-import { pastOf } from "../daemon/rewards.ts";
-import { uncountedOn } from "../daemon/tiers.ts";
-import { type DayPart, derivationOf, type PoolPart } from "../store/derivation.ts";
+import type { Pool, Programme } from "../core/programme/programme.ts";
+import type { RewardRules, Rules, TierRules } from "../core/programme/rules.ts";
+import type { TokenSums } from "../core/rewards/epoch-record.ts";
+import { capOf, type Reward } from "../core/rewards/rewards.ts";
+import { earningDays, heldWeight, weekOf, weightOfDay } from "../core/rewards/tiers.ts";
+import type { DayPrices } from "../core/valuation/price.ts";
+import { pastOf } from "../ledger/epochs.ts";
+import { withDiscovered } from "../ledger/followed-pools.ts";
+import { type Rewarding, rewardingOf } from "../ledger/rewarding.ts";
+import { uncountedOn } from "../ledger/tier-status.ts";
+import { type CommonOptions, contextOf, type Io, withReader } from "../runtime/context.ts";
+import { type DayPart, derivationOf, type PoolPart } from "../store/queries/reward-inputs.ts";
 import type { StoredEpoch } from "../store/rewards.ts";
 import { paysText, storedEpoch } from "./rewards.ts";
 import { jsonAnswer, scaled } from "./table.ts";
-import { type CommonOptions, contextOf, type Io, withReader } from "./wiring.ts";
 
 export interface ExplainOptions extends CommonOptions {
   readonly epoch: number;

@@ -1,7 +1,7 @@
-import { positionLines } from "../store/read.ts";
+import { type Io, settingsOf, withReader } from "../runtime/context.ts";
+import { positionLines } from "../store/queries/positions.ts";
 import type { ExportOptions } from "./query.ts";
 import { csvLine, writeLines } from "./table.ts";
-import { type Io, settingsOf, withReader } from "./wiring.ts";
 
 const FIELDS = ["pool", "protocol", "position", "provider", "tickLower", "tickUpper", "liquidity"] as const;
 

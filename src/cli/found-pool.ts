@@ -1,13 +1,14 @@
-import type { ContractReader } from "../chain/calls.ts";
-import { ContractFacts } from "../chain/contract-facts.ts";
-import { type Described, describePool, describeSingletonPool } from "../chain/describe-pool.ts";
+import { ContractFacts } from "../chain/contracts/contract-facts.ts";
+import type { ContractReader } from "../chain/contracts/contract-reader.ts";
+import { type Described, describePool, describeSingletonPool } from "../chain/contracts/describe-pool.ts";
 import { protocolOf } from "../core/decode/protocols.ts";
 import { EXIT_USAGE, LpLedgerError } from "../core/errors.ts";
 import { type Address, toAddress, ZERO_ADDRESS } from "../core/hex.ts";
 import { checksummed, shownAddress } from "../core/keccak.ts";
+import { isSingleton } from "../core/programme/programme.ts";
+import { type Io, patiently } from "../runtime/context.ts";
 import { addressesIn, asked, unfit, wholeNumber } from "./asked.ts";
 import { knownManager } from "./known-managers.ts";
-import { type Io, patiently } from "./wiring.ts";
 
 export interface FoundToken {
   readonly address: Address;
@@ -89,7 +90,7 @@ export class PoolFinder {
       protocol,
       address,
       tokens,
-      poolManager: protocolOf({ protocol }).singleton === true ? factory : null,
+      poolManager: isSingleton(protocol) ? factory : null,
       shareToken: protocolOf({ protocol }).ownShareToken ? await this.#shareToken(address, described) : null,
       managers:
         protocolOf({ protocol }).managers === undefined
@@ -135,7 +136,7 @@ export class PoolFinder {
     factory: Address | null,
     given: readonly Address[] | undefined,
   ): Promise<readonly Address[]> {
-    const name = protocolOf({ protocol }).singleton === true ? "poolManager" : "factory";
+    const name = isSingleton(protocol) ? "poolManager" : "factory";
     const own = await this.#ofFactory(given ?? this.#known(protocol), name, factory);
     if (own.length > 0) return own;
     const none = given === undefined ? `is known on chain ${this.#chain.id}` : "that was named is of its factory";

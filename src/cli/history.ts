@@ -2,14 +2,14 @@ import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import type { Day } from "../core/day.ts";
 import { LpLedgerError } from "../core/errors.ts";
-import type { Programme } from "../core/programme.ts";
-import { changesBetween, type Moment, snapshotAt } from "../daemon/history.ts";
-import { openForReading } from "../store/open.ts";
-import type { HeldAccount } from "../store/read.ts";
+import type { Programme } from "../core/programme/programme.ts";
+import { changesBetween, type Moment, snapshotAt } from "../ledger/history.ts";
+import { type CommonOptions, contextOf, type Io, withReader } from "../runtime/context.ts";
+import { systemClock } from "../runtime/platform.ts";
+import { openForReading } from "../store/lifecycle/open.ts";
+import type { HeldAccount } from "../store/queries/positions.ts";
 import { Store } from "../store/store.ts";
-import { systemClock } from "./platform.ts";
 import { scaled } from "./table.ts";
-import { type CommonOptions, contextOf, type Io, withReader } from "./wiring.ts";
 
 export interface AtOptions extends CommonOptions {
   readonly block?: number;

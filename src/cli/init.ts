@@ -1,20 +1,20 @@
 import { chmodSync, existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
-import { ContractReader } from "../chain/calls.ts";
-import { questionName } from "../chain/contract-facts.ts";
-import { Rpc } from "../chain/rpc.ts";
+import { questionName } from "../chain/contracts/contract-facts.ts";
+import { ContractReader } from "../chain/contracts/contract-reader.ts";
+import { Rpc } from "../chain/rpc/rpc.ts";
 import { schemaText } from "../config/json-schema.ts";
 import { parseProgramme } from "../config.ts";
 import { EXIT_USAGE, LpLedgerError } from "../core/errors.ts";
 import { type Address, toPoolId } from "../core/hex.ts";
 import { checksummed, shownAddress } from "../core/keccak.ts";
+import { type CommonOptions, type Io, patiently } from "../runtime/context.ts";
+import { systemClock } from "../runtime/platform.ts";
 import { asked, poolsIn } from "./asked.ts";
 import { type Found, type FoundToken, PoolFinder } from "./found-pool.ts";
 import { isDollar, newProgramme, SCHEMA_FILE } from "./new-programme.ts";
 import { type RuleOptions, rulesAsked } from "./new-rules.ts";
-import { systemClock } from "./platform.ts";
 import { jsonAnswer } from "./table.ts";
-import { type CommonOptions, type Io, patiently } from "./wiring.ts";
 
 export interface InitOptions extends CommonOptions, RuleOptions {
   readonly rpc?: string;

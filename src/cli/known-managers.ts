@@ -1,4 +1,4 @@
-import type { ProtocolName } from "../core/programme.ts";
+import type { ProtocolName } from "../core/programme/programme.ts";
 
 const UNISWAP = "0xc36442b4a4522e871399cd717abdd847ab11fe88";
 const PANCAKE = "0x46a15b0b27311cedf172ab29e4f4766fbe7f4364";

@@ -1,4 +1,4 @@
-import { questionName } from "../chain/contract-facts.ts";
+import { questionName } from "../chain/contracts/contract-facts.ts";
 import { protocolOf } from "../core/decode/protocols.ts";
 import type { Address } from "../core/hex.ts";
 import { checksummed, shownAddress } from "../core/keccak.ts";

@@ -2,9 +2,9 @@ import { isDay } from "../core/day.ts";
 import { parseDecimal } from "../core/decimal.ts";
 import { type Address, toAddress } from "../core/hex.ts";
 import { checksummed } from "../core/keccak.ts";
+import type { Io } from "../runtime/context.ts";
 import { addressesIn, asked, unfit, wholeNumber } from "./asked.ts";
 import type { FoundToken } from "./found-pool.ts";
-import type { Io } from "./wiring.ts";
 
 /** What may be said beforehand of tiers and rewards. */
 export interface RuleOptions {

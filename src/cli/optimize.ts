@@ -1,6 +1,6 @@
-import { vacuum } from "../store/upkeep.ts";
-import { systemClock } from "./platform.ts";
-import { type CommonOptions, type Io, settingsOf, withWriter } from "./wiring.ts";
+import { type CommonOptions, type Io, settingsOf, withWriter } from "../runtime/context.ts";
+import { systemClock } from "../runtime/platform.ts";
+import { vacuum } from "../store/file/upkeep.ts";
 
 /** Rewrites the file without holes, offline; refuses while a daemon runs or where there is no room. */
 export async function optimize(io: Io, options: CommonOptions): Promise<void> {

@@ -1,10 +1,10 @@
-import type { CanonicalProgramme } from "../core/canonical.ts";
 import { LpLedgerError } from "../core/errors.ts";
 import type { Address } from "../core/hex.ts";
+import type { CanonicalProgramme } from "../core/programme/canonical.ts";
+import { type CommonOptions, type Io, settingsOf, withOperator } from "../runtime/context.ts";
 import type { OrderKind } from "../store/refetches.ts";
 import type { Store } from "../store/store.ts";
 import { jsonAnswer } from "./table.ts";
-import { type CommonOptions, type Io, settingsOf, withOperator } from "./wiring.ts";
 
 export interface OrderOptions extends CommonOptions {
   readonly reason: string;

@@ -1,17 +1,17 @@
 import { type Day, isoOf } from "../core/day.ts";
+import { formatPriceE18 } from "../core/decimal.ts";
 import { LpLedgerError } from "../core/errors.ts";
 import type { Address } from "../core/hex.ts";
-import { formatPriceE18 } from "../core/price.ts";
-import type { PriceSource, Programme } from "../core/programme.ts";
+import type { PriceSource, Programme } from "../core/programme/programme.ts";
 import { coingeckoPrices } from "../prices/coingecko.ts";
 import { defillamaPrices } from "../prices/defillama.ts";
 import type { Sample, Service, ServiceResponse } from "../prices/service.ts";
+import { type CommonOptions, contextOf, type Io, withOperator } from "../runtime/context.ts";
+import { systemClock } from "../runtime/platform.ts";
 import type { Settings } from "../settings.ts";
 import type { ImportedPrice } from "../store/prices.ts";
 import type { Store } from "../store/store.ts";
-import { systemClock } from "./platform.ts";
 import { jsonAnswer } from "./table.ts";
-import { type CommonOptions, contextOf, type Io, withOperator } from "./wiring.ts";
 
 type Fetched = Extract<PriceSource, { readonly kind: "coingecko" | "defillama" }>;
 

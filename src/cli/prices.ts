@@ -2,14 +2,14 @@ import { basename, resolve } from "node:path";
 import { configError, type Problem } from "../config/problems.ts";
 import { readUserFile } from "../config/user-file.ts";
 import { type Day, daysAfter, isDay, nextDay } from "../core/day.ts";
+import { parsePriceE18 } from "../core/decimal.ts";
 import { type Address, toAddress } from "../core/hex.ts";
-import { parsePriceE18 } from "../core/price.ts";
-import type { Programme } from "../core/programme.ts";
-import { withDiscovered } from "../daemon/followed.ts";
+import type { Programme } from "../core/programme/programme.ts";
+import { withDiscovered } from "../ledger/followed-pools.ts";
+import { type CommonOptions, contextOf, type Io, withOperator, withReader } from "../runtime/context.ts";
 import type { ImportedPrice } from "../store/prices.ts";
 import { PRICE_FIELDS, type PriceRow, readPriceFile } from "./price-file.ts";
 import { jsonAnswer } from "./table.ts";
-import { type CommonOptions, contextOf, type Io, withOperator, withReader } from "./wiring.ts";
 
 const NOTHING_ADDED = "mend the file and bring it in again: nothing of it was";
 

@@ -1,6 +1,7 @@
 import { type Command, Option } from "commander";
 import type { Address } from "../core/hex.ts";
 import { FORMATS } from "../distribution/distribution.ts";
+import type { CommonOptions, Io } from "../runtime/context.ts";
 import { address, command, day, poolIds, wholeNumber } from "./command.ts";
 import { type ExplainOptions, rewardsExplain } from "./explain.ts";
 import { pricesImport, pricesMissing, pricesRevise, type ReviseOptions } from "./prices.ts";
@@ -15,7 +16,6 @@ import {
 } from "./rewards.ts";
 import { type RewardsExportOptions, rewardsExport } from "./rewards-export.ts";
 import { tiers } from "./tiers.ts";
-import type { CommonOptions, Io } from "./wiring.ts";
 
 /** Prices beside what pools tell. */
 export function priceCommands(program: Command, io: Io): void {

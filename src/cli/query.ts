@@ -1,9 +1,10 @@
 import type { Day } from "../core/day.ts";
 import { type LpLedgerError, notThere } from "../core/errors.ts";
 import type { Address } from "../core/hex.ts";
-import type { Programme } from "../core/programme.ts";
-import { nextThreshold } from "../core/tiers.ts";
-import { withDiscovered } from "../daemon/followed.ts";
+import type { Programme } from "../core/programme/programme.ts";
+import { nextThreshold } from "../core/rewards/tiers.ts";
+import { withDiscovered } from "../ledger/followed-pools.ts";
+import { type CommonOptions, contextOf, type Io, settingsOf, withReader } from "../runtime/context.ts";
 import {
   type Cell,
   type DayRow,
@@ -13,10 +14,9 @@ import {
   providerStatus,
   statsOf,
   tableRows,
-} from "../store/query.ts";
+} from "../store/queries/query.ts";
 import { csvLine, jsonAnswer, jsonLine, requireOneFormat, scaled, sparkline, writeLines } from "./table.ts";
 import { thresholdText } from "./tiers.ts";
-import { type CommonOptions, contextOf, type Io, settingsOf, withReader } from "./wiring.ts";
 
 export interface ProviderOptions extends CommonOptions {
   readonly days: number;

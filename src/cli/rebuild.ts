@@ -1,9 +1,9 @@
 import { LpLedgerError } from "../core/errors.ts";
 import { unsettle } from "../daemon/add-pools.ts";
-import { adoptProgramme, compareProgramme } from "../daemon/adopt.ts";
-import { rebuild as rebuildLedger } from "../daemon/rebuild.ts";
-import { sha256 } from "./platform.ts";
-import { type CommonOptions, contextOf, type Io, withWriter } from "./wiring.ts";
+import { adoptProgramme, compareProgramme } from "../ledger/compare-programme.ts";
+import { rebuild as rebuildLedger } from "../ledger/rebuild.ts";
+import { type CommonOptions, contextOf, type Io, withWriter } from "../runtime/context.ts";
+import { sha256 } from "../runtime/platform.ts";
 
 /** Computes all derived state again from stored events and pool states; takes up changed prices on the way. */
 export async function rebuild(io: Io, options: CommonOptions): Promise<void> {

@@ -1,8 +1,8 @@
 import { CommanderError } from "commander";
 import { EXIT_USAGE, LpLedgerError } from "../core/errors.ts";
 import { plainLines } from "../core/plain-text.ts";
-import { EXIT_DISK_FULL } from "../store/failures.ts";
-import type { Io } from "./wiring.ts";
+import type { Io } from "../runtime/context.ts";
+import { EXIT_DISK_FULL } from "../store/file/sqlite-errors.ts";
 
 /**
  * The edge that prints: message and hint for people, one JSON object with `--json`; a stack only for bugs. What was wrong with the command

@@ -2,20 +2,20 @@ import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from "node:f
 import { join, resolve } from "node:path";
 import { type AddressFacts, contractText } from "../core/address-facts.ts";
 import { formatDecimal } from "../core/decimal.ts";
-import type { EpochResult, TokenSums } from "../core/epoch-record.ts";
 import { LpLedgerError } from "../core/errors.ts";
 import { checksummed } from "../core/keccak.ts";
-import type { Programme } from "../core/programme.ts";
-import { rewardingOf } from "../daemon/rewarding.ts";
-import { intact } from "../daemon/rewards.ts";
+import type { Programme } from "../core/programme/programme.ts";
+import type { EpochResult, TokenSums } from "../core/rewards/epoch-record.ts";
 import { distributionOf, FORMATS, type Format } from "../distribution/distribution.ts";
 import { grossOf } from "../distribution/merkl.ts";
-import { sync } from "../store/files.ts";
+import { intact } from "../ledger/epochs.ts";
+import { rewardingOf } from "../ledger/rewarding.ts";
+import { type CommonOptions, contextOf, type Io, withReader } from "../runtime/context.ts";
+import { sha256 } from "../runtime/platform.ts";
+import { sync } from "../store/file/files.ts";
 import type { Store } from "../store/store.ts";
-import { sha256 } from "./platform.ts";
 import { storedEpoch } from "./rewards.ts";
 import { jsonAnswer } from "./table.ts";
-import { type CommonOptions, contextOf, type Io, withReader } from "./wiring.ts";
 
 export interface RewardsExportOptions extends CommonOptions {
   readonly epoch: number;

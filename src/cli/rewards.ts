@@ -1,22 +1,22 @@
 import { contractText } from "../core/address-facts.ts";
 import { formatDecimal } from "../core/decimal.ts";
-import type { TokenSums } from "../core/epoch-record.ts";
 import { EXIT_USAGE, LpLedgerError } from "../core/errors.ts";
 import type { Address } from "../core/hex.ts";
-import type { Programme } from "../core/programme.ts";
-import { nameOf } from "../core/quarantine.ts";
-import type { Reward } from "../core/rewards.ts";
-import { compareProgramme } from "../daemon/adopt.ts";
-import { waitingFor } from "../daemon/epoch-waits.ts";
-import { leaveOutUpTo } from "../daemon/leave-out.ts";
-import { epochOf, type Rewarding, rewardingOf } from "../daemon/rewarding.ts";
-import { calculateUpTo, finalise, keepCalculated, requireSame } from "../daemon/rewards.ts";
+import type { Programme } from "../core/programme/programme.ts";
+import { nameOf } from "../core/programme/quarantine.ts";
+import type { TokenSums } from "../core/rewards/epoch-record.ts";
+import type { Reward } from "../core/rewards/rewards.ts";
+import { compareProgramme } from "../ledger/compare-programme.ts";
+import { waitingFor } from "../ledger/epoch-waits.ts";
+import { calculateUpTo, finalise, keepCalculated, requireSame } from "../ledger/epochs.ts";
+import { leaveOutUpTo } from "../ledger/leave-out.ts";
+import { epochOf, type Rewarding, rewardingOf } from "../ledger/rewarding.ts";
+import { type CommonOptions, contextOf, type Io, withOperator, withReader } from "../runtime/context.ts";
+import { sha256 } from "../runtime/platform.ts";
 import type { LeftOut } from "../store/left-out.ts";
 import type { StoredEpoch } from "../store/rewards.ts";
 import type { Store } from "../store/store.ts";
-import { sha256 } from "./platform.ts";
 import { jsonAnswer, writeLines } from "./table.ts";
-import { type CommonOptions, contextOf, type Io, withOperator, withReader } from "./wiring.ts";
 
 export interface EpochOptions extends CommonOptions {
   readonly epoch?: number;

@@ -1,35 +1,23 @@
-import { ContractReader } from "../chain/calls.ts";
+import { ContractReader } from "../chain/contracts/contract-reader.ts";
 import type { EndpointsTold } from "../chain/endpoints.ts";
 import type { FollowedChain } from "../chain/followed-chain.ts";
 import { wakeOnNewHeads } from "../chain/new-heads.ts";
-import { secretsOf } from "../chain/redact.ts";
-import type { RemoteChain } from "../chain/remote-chain.ts";
+import { secretsOf } from "../chain/rpc/redact.ts";
+import type { RemoteChain } from "../chain/thread/remote-chain.ts";
 import { LpLedgerError } from "../core/errors.ts";
 import { toHash } from "../core/hex.ts";
-import type { Programme } from "../core/programme.ts";
+import type { Programme } from "../core/programme/programme.ts";
 import { AddressLookup } from "../daemon/address-lookup.ts";
-import { Bookkeeper } from "../daemon/bookkeeper.ts";
 import { type RunOptions, run } from "../daemon/run.ts";
 import { Sampling } from "../daemon/sampling.ts";
 import { ScheduledBackups } from "../daemon/scheduled-backups.ts";
 import { Silence } from "../daemon/silence.ts";
 import { Upkeep } from "../daemon/upkeep.ts";
+import { Bookkeeper } from "../ledger/bookkeeper.ts";
 import { createLogger, type Logger, readableLine } from "../log.ts";
-import type { Settings } from "../settings.ts";
-import type { Backup } from "../store/backup.ts";
-import type { Store } from "../store/store.ts";
-import { ChainThread } from "./chain-thread.ts";
-import { warnOfFeeds } from "./check-feeds.ts";
-import { EndpointRecord } from "./endpoint-record.ts";
-import { Hints } from "./hints.ts";
-import { HttpThread, httpDataOf } from "./http.ts";
-import { inspectElsewhere } from "./inspect-elsewhere.ts";
-import { keepHeapSmall, sha256, systemClock } from "./platform.ts";
-import { Progress } from "./progress.ts";
-import { settlePatience } from "./settle-patience.ts";
-import { stopOnSignal } from "./stop-on-signal.ts";
-import { type Follow, takeUp } from "./take-up.ts";
-import { type Traffic, trafficOf } from "./traffic.ts";
+import { type Follow, takeUp } from "../runtime/apply-programme.ts";
+import { ChainThread } from "../runtime/chain-thread.ts";
+import { warnOfFeeds } from "../runtime/check-feeds.ts";
 import {
   answering,
   backupPlanOf,
@@ -44,7 +32,19 @@ import {
   rpcsOf,
   upgradeText,
   withNewOrOld,
-} from "./wiring.ts";
+} from "../runtime/context.ts";
+import { settlePatience } from "../runtime/cross-check-batching.ts";
+import { EndpointRecord } from "../runtime/endpoint-record.ts";
+import { type Traffic, trafficOf } from "../runtime/endpoint-traffic.ts";
+import { HttpThread, httpDataOf } from "../runtime/http-thread.ts";
+import { keepHeapSmall, sha256, systemClock } from "../runtime/platform.ts";
+import { Progress } from "../runtime/progress.ts";
+import { stopOnSignal } from "../runtime/stop-on-signal.ts";
+import { inspectElsewhere } from "../runtime/verify-in-subprocess.ts";
+import { Hints } from "../runtime/wakeable-sleep.ts";
+import type { Settings } from "../settings.ts";
+import type { Backup } from "../store/lifecycle/backup.ts";
+import type { Store } from "../store/store.ts";
 
 export interface StartOptions extends CommonOptions {
   readonly once?: boolean;

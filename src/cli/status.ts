@@ -2,12 +2,12 @@ import { contractText } from "../core/address-facts.ts";
 import { formatDecimal } from "../core/decimal.ts";
 import { LpLedgerError } from "../core/errors.ts";
 import { DENIED } from "../core/identities.ts";
-import { nameOf } from "../core/quarantine.ts";
+import { nameOf } from "../core/programme/quarantine.ts";
+import { type CommonOptions, type Io, settingsOf, withReader } from "../runtime/context.ts";
+import { systemClock } from "../runtime/platform.ts";
 import type { LargeHolder } from "../store/address-facts.ts";
-import { type Facts, factsOf } from "../store/facts.ts";
+import { type Facts, factsOf } from "../store/queries/status-query.ts";
 import { orderText } from "./audit.ts";
-import { systemClock } from "./platform.ts";
-import { type CommonOptions, type Io, settingsOf, withReader } from "./wiring.ts";
 
 export interface StatusOptions extends CommonOptions {
   /** Seconds: fail when nothing was committed for longer, or while the ledger is halted. */

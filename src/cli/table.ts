@@ -1,6 +1,6 @@
 import { LpLedgerError } from "../core/errors.ts";
-import type { Programme } from "../core/programme.ts";
-import type { Cell } from "../store/query.ts";
+import type { Programme } from "../core/programme/programme.ts";
+import type { Cell } from "../store/queries/query.ts";
 
 /** A value of the ledger in whole quote units, exact. */
 export function scaled(value: bigint | null, { quote }: Pick<Programme, "quote">): string {

@@ -1,11 +1,11 @@
 import { formatDecimal } from "../core/decimal.ts";
 import { LpLedgerError } from "../core/errors.ts";
-import type { Programme } from "../core/programme.ts";
-import type { Rules } from "../core/rules.ts";
-import { nextThreshold, type Threshold, weekOf } from "../core/tiers.ts";
-import { standingsOf, tierCounts } from "../store/derivation.ts";
+import type { Programme } from "../core/programme/programme.ts";
+import type { Rules } from "../core/programme/rules.ts";
+import { nextThreshold, type Threshold, weekOf } from "../core/rewards/tiers.ts";
+import { type CommonOptions, contextOf, type Io, withReader } from "../runtime/context.ts";
+import { standingsOf, tierCounts } from "../store/queries/reward-inputs.ts";
 import { jsonAnswer, scaled, writeLines } from "./table.ts";
-import { type CommonOptions, contextOf, type Io, withReader } from "./wiring.ts";
 
 /** How the tiers are filled by the newest closed day, and each provider's next threshold. */
 export async function tiers(io: Io, options: CommonOptions): Promise<void> {

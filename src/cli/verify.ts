@@ -1,10 +1,6 @@
-import { ContractReader } from "../chain/calls.ts";
+import { ContractReader } from "../chain/contracts/contract-reader.ts";
 import { LpLedgerError } from "../core/errors.ts";
 import { type VerifyPort, verify as verifyLedger } from "../daemon/verify.ts";
-import { damaged } from "../store/backup.ts";
-import { sha256OfFile } from "../store/files.ts";
-import { problemsOf } from "../store/inspect.ts";
-import { sha256 } from "./platform.ts";
 import {
   answering,
   type CommonOptions,
@@ -14,7 +10,11 @@ import {
   rpcsOf,
   settingsOf,
   withReader,
-} from "./wiring.ts";
+} from "../runtime/context.ts";
+import { sha256 } from "../runtime/platform.ts";
+import { sha256OfFile } from "../store/file/files.ts";
+import { damaged } from "../store/lifecycle/backup.ts";
+import { problemsOf } from "../store/lifecycle/inspect.ts";
 
 export interface VerifyOptions extends CommonOptions {
   readonly block?: number;

@@ -1,9 +1,9 @@
+import { parsePriceE18 } from "../core/decimal.ts";
 import { protocolOf } from "../core/decode/protocols.ts";
 import { homeOf, WRAPPERS } from "../core/decode/wrappers.ts";
 import { type Address, toAddress, toPoolId } from "../core/hex.ts";
-import { PRICED_SEC_MIN, parsePriceE18 } from "../core/price.ts";
-import type { Factory, Finality, Pool, PriceSource, Programme, Token, Wrapper } from "../core/programme.ts";
-import { RATE_RISE_BP, RATE_SAMPLES } from "../core/valuation/share-rate.ts";
+import type { Factory, Finality, Pool, PriceSource, Programme, Token, Wrapper } from "../core/programme/programme.ts";
+import { isSingleton, PRICED_SEC_MIN, RATE_RISE_BP, RATE_SAMPLES } from "../core/programme/programme.ts";
 import { rulesOf } from "./rules.ts";
 import type { FactoryFile, PoolFile, PriceSourceFile, ProgrammeFile, TokenFile, WrapperFile } from "./schema.ts";
 
@@ -111,7 +111,7 @@ export function stakedManagersOf({
   pools,
   factories = [],
 }: Pick<ProgrammeFile, "pools" | "factories">): readonly Address[] {
-  const all = [...(pools as readonly PoolFile[]), ...factories].filter((each) => protocolOf(each).singleton !== true);
+  const all = [...(pools as readonly PoolFile[]), ...factories].filter((each) => !isSingleton(each.protocol));
   return [...new Set(all.flatMap(({ managers = [] }) => managers).map(toAddress))];
 }
 
@@ -148,7 +148,7 @@ function poolOf(file: PoolFile): Omit<Pool, "wrapperHomes" | "discovered"> {
     contracts,
     shareToken: protocol.form === "ticks" ? null : shareToken,
     valuation: by === "balances" ? { by } : { by, token: Math.max(0, index) },
-    salted: protocol.singleton === true,
+    salted: isSingleton(protocol.name),
     managers: (file.managers ?? []).map(toAddress).sort(),
     caveats: file.caveats ?? [],
   };

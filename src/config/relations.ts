@@ -1,8 +1,8 @@
 import { PROTOCOLS, protocolOf } from "../core/decode/protocols.ts";
 import { WRAPPERS } from "../core/decode/wrappers.ts";
 import { type Address, toAddress, toPoolId } from "../core/hex.ts";
-import type { Factory, Feed, Programme, Wrapper } from "../core/programme.ts";
-import { canBePriced } from "../core/value.ts";
+import type { Factory, Feed, Programme, Wrapper } from "../core/programme/programme.ts";
+import { canBePriced } from "../core/valuation/value.ts";
 import { stakedManagersOf, wrapperOf } from "./build.ts";
 import { type Problem, show } from "./problems.ts";
 import { ruleProblems } from "./rules.ts";

@@ -2,7 +2,14 @@ import { z } from "zod";
 import { type Day, daysAfter, isDay } from "../core/day.ts";
 import { parseDecimal } from "../core/decimal.ts";
 import { ONE_ADDRESS, toAddress, toPoolId, ZERO_ADDRESS } from "../core/hex.ts";
-import { BURN_ADDRESSES, type Epoch, NEGLIGIBLE_BP, type RewardRules, type Rules, telescoped } from "../core/rules.ts";
+import {
+  BURN_ADDRESSES,
+  type Epoch,
+  NEGLIGIBLE_BP,
+  type RewardRules,
+  type Rules,
+  telescoped,
+} from "../core/programme/rules.ts";
 import type { Problem } from "./problems.ts";
 import { address, decimalText, poolId, token } from "./shapes.ts";
 

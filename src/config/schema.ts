@@ -1,10 +1,10 @@
 import { z } from "zod";
-import { E18 } from "../core/decimal.ts";
+import { E18, parsePriceE18 } from "../core/decimal.ts";
 import { PROTOCOLS } from "../core/decode/protocols.ts";
 import type { Protocol } from "../core/decode/reading.ts";
 import { WRAPPERS } from "../core/decode/wrappers.ts";
-import { parsePriceE18 } from "../core/price.ts";
-import type { Caveat, ProtocolName, Valuation, WrapperKind } from "../core/programme.ts";
+import type { Caveat, ProtocolName, Valuation, WrapperKind } from "../core/programme/programme.ts";
+import { isSingleton } from "../core/programme/programme.ts";
 import { rulesShape } from "./rules.ts";
 import { address, poolId, token } from "./shapes.ts";
 
@@ -29,13 +29,13 @@ function poolSchema(protocol: Protocol) {
   const { caveats, valuations } = protocol;
   return z.strictObject({
     protocol: z.literal(protocol.name),
-    address: protocol.singleton ? poolId : address,
+    address: isSingleton(protocol.name) ? poolId : address,
     tokens: (min === max
       ? z.tuple(Array(min).fill(token) as [typeof token])
       : z.array(token).min(min).max(max)
     ).describe("in the pool's order"),
     startBlock: z.int().min(0).describe("a block not after the pool's creation"),
-    ...(protocol.singleton ? { poolManager: address.describe("the contract that holds the pool") } : {}),
+    ...(isSingleton(protocol.name) ? { poolManager: address.describe("the contract that holds the pool") } : {}),
     ...(protocol.ownShareToken ? { shareToken: address.describe("the ERC-20 whose holders are the providers") } : {}),
     ...(protocol.managers === undefined
       ? {}

@@ -25,3 +25,13 @@ export function formatDecimal(value: bigint, places: number): string {
   const whole = `${value < 0n ? "-" : ""}${digits.slice(0, digits.length - places)}`;
   return places === 0 || fraction === "" ? whole : `${whole}.${fraction}`;
 }
+
+/** A price from decimal text, scaled by 1e18; undefined where the text is no such price. */
+export function parsePriceE18(text: string): bigint | undefined {
+  return parseDecimal(text, 18);
+}
+
+/** The decimal text of a price scaled by 1e18, without trailing zeros. */
+export function formatPriceE18(priceE18: bigint): string {
+  return formatDecimal(priceE18, 18);
+}

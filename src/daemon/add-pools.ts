@@ -1,13 +1,13 @@
-import type { Sha256 } from "../core/digest.ts";
+import type { Sha256 } from "../core/accounting/digest.ts";
 import { LpLedgerError } from "../core/errors.ts";
 import type { Address } from "../core/hex.ts";
-import type { Programme } from "../core/programme.ts";
-import { attach, copyCanonical, forgetPools } from "../store/merge.ts";
+import type { Programme } from "../core/programme/programme.ts";
+import { Bookkeeper } from "../ledger/bookkeeper.ts";
+import { withDiscovered } from "../ledger/followed-pools.ts";
+import { forgetPricesOf } from "../ledger/forget-prices.ts";
+import { type Rebuilt, rebuild } from "../ledger/rebuild.ts";
+import { attach, copyCanonical, forgetPools } from "../store/file/attach.ts";
 import type { Store } from "../store/store.ts";
-import { Bookkeeper } from "./bookkeeper.ts";
-import { withDiscovered } from "./followed.ts";
-import { forgetPricesOf } from "./forget-prices.ts";
-import { type Rebuilt, rebuild } from "./rebuild.ts";
 
 /** A ledger of its own for the pools that are added, beside the main one, until their history is in. */
 export interface SideLedger {

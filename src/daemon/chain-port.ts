@@ -1,7 +1,7 @@
+import type { Question } from "../core/amm/contract-call.ts";
 import type { Asking, Block, LogBlock, Range, RangeBounds } from "../core/chain.ts";
 import type { LpLedgerError } from "../core/errors.ts";
 import type { Hash } from "../core/hex.ts";
-import type { Question } from "../core/question.ts";
 
 /** What the daemon needs of a chain; `cli` plugs a real node in. Every call rejects with a transient error when it fails. */
 export interface ChainPort {

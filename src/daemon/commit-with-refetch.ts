@@ -1,11 +1,11 @@
 import type { Range, RangeBounds } from "../core/chain.ts";
 import { type Finding, findingOf, invariant, LpLedgerError } from "../core/errors.ts";
-import type { Bookkeeper, Committed, TakenFork } from "./bookkeeper.ts";
+import type { Bookkeeper, Committed, TakenFork } from "../ledger/bookkeeper.ts";
 import type { ChainPort } from "./chain-port.ts";
-import { storedFinal } from "./fork.ts";
+import { recheck } from "./cross-check.ts";
 import { commitStopping } from "./quarantine.ts";
 import { cutAtFinal } from "./refetch.ts";
-import { recheck } from "./settle.ts";
+import { storedFinal } from "./reorg.ts";
 
 /**
  * Tries a commit. On a broken identity the block that shows it is fetched again by its hash, then the ranges whole, since

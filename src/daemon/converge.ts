@@ -1,18 +1,18 @@
 import type { Block, Range, RangeBounds } from "../core/chain.ts";
 import { findingOf, LpLedgerError } from "../core/errors.ts";
 import type { Hash } from "../core/hex.ts";
-import { startBlockOf } from "../core/programme.ts";
-import { type FinalitySight, finalOf, judge, type KnownBlock, type Verdict } from "../core/verdict.ts";
-import type { Bookkeeper, Committed } from "./bookkeeper.ts";
+import { startBlockOf } from "../core/programme/programme.ts";
+import { type FinalitySight, finalOf, judge, type KnownBlock, type Verdict } from "../core/reorg-detection.ts";
+import type { Bookkeeper, Committed } from "../ledger/bookkeeper.ts";
+import { cutByDays } from "../ledger/cut-by-days.ts";
+import { together } from "./batch-ranges.ts";
 import type { ChainPort } from "./chain-port.ts";
 import { commitWithRefetch } from "./commit-with-refetch.ts";
-import { cutByDays } from "./cut-by-days.ts";
+import { type SettleOptions, type Settling, settle } from "./cross-check.ts";
 import { retimed } from "./disputed-time.ts";
-import { storedFinal } from "./fork.ts";
 import { commitReplacing } from "./quarantine.ts";
-import { repairFork } from "./repair-fork.ts";
-import { type SettleOptions, type Settling, settle } from "./settle.ts";
-import { together } from "./together.ts";
+import { storedFinal } from "./reorg.ts";
+import { repairFork } from "./repair-reorg.ts";
 
 /** What one step found and did. */
 export interface Step {

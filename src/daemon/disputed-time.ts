@@ -1,13 +1,13 @@
 import type { Block, Range } from "../core/chain.ts";
 import { LpLedgerError } from "../core/errors.ts";
 import { toHash } from "../core/hex.ts";
+import type { Bookkeeper } from "../ledger/bookkeeper.ts";
+import { SETTLED_WRONG } from "../ledger/range-order.ts";
 import type { ProcessedBlock } from "../store/blocks.ts";
 import type { Repair } from "../store/contents.ts";
-import type { Bookkeeper } from "./bookkeeper.ts";
 import type { ChainPort } from "./chain-port.ts";
-import { SETTLED_WRONG } from "./range-order.ts";
-import { requireFinal } from "./redo.ts";
 import { refetchAbove, rereadAbove } from "./refetch.ts";
+import { requireFinal } from "./rollback-and-reapply.ts";
 
 const ANCESTOR_PAGE = 64;
 /** Where nothing proves times, two endpoints of several have to say the same. */

@@ -1,5 +1,5 @@
 import { LpLedgerError } from "../core/errors.ts";
-import type { Bookkeeper } from "./bookkeeper.ts";
+import type { Bookkeeper } from "../ledger/bookkeeper.ts";
 import type { ChainPort } from "./chain-port.ts";
 
 /**

@@ -2,9 +2,9 @@ import type { Range } from "../core/chain.ts";
 import { type Day, dayEndSec, dayOf } from "../core/day.ts";
 import { type Finding, findingOf } from "../core/errors.ts";
 import { toPoolId } from "../core/hex.ts";
-import type { Quarantine } from "../core/quarantine.ts";
+import type { Quarantine } from "../core/programme/quarantine.ts";
+import type { Bookkeeper, Committed } from "../ledger/bookkeeper.ts";
 import { quarantineKey } from "../store/quarantines.ts";
-import type { Bookkeeper, Committed } from "./bookkeeper.ts";
 
 /**
  * Commits; where an identity of a pool does not hold, without that pool from the transaction on that shows it, or without the wrapper

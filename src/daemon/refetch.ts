@@ -1,5 +1,5 @@
 import type { Range } from "../core/chain.ts";
-import type { Bookkeeper } from "./bookkeeper.ts";
+import type { Bookkeeper } from "../ledger/bookkeeper.ts";
 import type { ChainPort } from "./chain-port.ts";
 import { headerAt } from "./header-at.ts";
 

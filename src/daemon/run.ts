@@ -1,11 +1,11 @@
 import type { Clock } from "../core/chain.ts";
 import { LpLedgerError } from "../core/errors.ts";
-import { startBlockOf } from "../core/programme.ts";
-import type { Bookkeeper } from "./bookkeeper.ts";
+import { startBlockOf } from "../core/programme/programme.ts";
+import type { Bookkeeper } from "../ledger/bookkeeper.ts";
+import { LateValues } from "../ledger/revalue-days.ts";
 import type { ChainPort } from "./chain-port.ts";
 import { type ConvergeOptions, converge, type Step } from "./converge.ts";
 import { requireChain } from "./identity.ts";
-import { LateValues } from "./late-values.ts";
 import { backoffMs, gaveUp } from "./retry.ts";
 import { ShareRates } from "./share-rates.ts";
 import { Silence } from "./silence.ts";

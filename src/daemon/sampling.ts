@@ -1,12 +1,12 @@
+import { questionText } from "../core/amm/contract-call.ts";
 import type { Clock } from "../core/chain.ts";
 import { LpLedgerError } from "../core/errors.ts";
 import { DENIED, wayOutOf } from "../core/identities.ts";
-import type { Pool, Programme } from "../core/programme.ts";
-import { questionText } from "../core/question.ts";
-import { accountsAt, type HeldAccount, someAccounts, someSilentPool } from "../store/read.ts";
+import type { Pool, Programme } from "../core/programme/programme.ts";
+import { type Expectation, expectationsOfOne, expectationsOfSilent, stakersOf } from "../ledger/expectations.ts";
+import { withDiscovered } from "../ledger/followed-pools.ts";
+import { accountsAt, type HeldAccount, someAccounts, someSilentPool } from "../store/queries/positions.ts";
 import type { Store } from "../store/store.ts";
-import { type Expectation, expectationsOfOne, expectationsOfSilent, stakersOf } from "./expectations.ts";
-import { withDiscovered } from "./followed.ts";
 import type { VerifyPort } from "./verify.ts";
 
 export interface SamplePlan {

@@ -6,7 +6,7 @@ import {
   listBackups,
   pruneBackups,
   type Retention,
-} from "../store/backup.ts";
+} from "../store/lifecycle/backup.ts";
 import type { Store } from "../store/store.ts";
 
 export interface BackupPlan extends Retention {

@@ -1,11 +1,11 @@
+import type { Question } from "../core/amm/contract-call.ts";
 import type { Block, Clock } from "../core/chain.ts";
 import { type Day, dayOf } from "../core/day.ts";
 import { LpLedgerError } from "../core/errors.ts";
 import { groupBy } from "../core/group.ts";
-import { restingOn } from "../core/price.ts";
-import type { Programme, Token } from "../core/programme.ts";
-import type { Question } from "../core/question.ts";
-import { areEnough, believedRate, medianRate, type RateRules, samplingMoments } from "../core/valuation/share-rate.ts";
+import type { Programme, RateRules, Token } from "../core/programme/programme.ts";
+import { restingOn } from "../core/valuation/price.ts";
+import { areEnough, believedRate, medianRate, samplingMoments } from "../core/valuation/share-rate.ts";
 import type { StoredSample } from "../store/share-rates.ts";
 import type { Store } from "../store/store.ts";
 

@@ -1,6 +1,6 @@
 import { isoOf } from "../core/day.ts";
 import { LpLedgerError } from "../core/errors.ts";
-import { EXIT_DISK_FULL } from "../store/failures.ts";
+import { EXIT_DISK_FULL } from "../store/file/sqlite-errors.ts";
 import type { Store } from "../store/store.ts";
 
 /** A node that is silent for so long is told of. */

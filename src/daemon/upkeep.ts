@@ -1,6 +1,6 @@
 import type { Clock } from "../core/chain.ts";
+import { checkpointAfter, truncateWal, WAL_PAGES, WAL_PAGES_BEHIND, walBytes } from "../store/file/upkeep.ts";
 import type { Store } from "../store/store.ts";
-import { checkpointAfter, truncateWal, WAL_PAGES, WAL_PAGES_BEHIND, walBytes } from "../store/upkeep.ts";
 
 const OPTIMIZE_EVERY_MS = 3_600_000;
 const WAL_BYTES_MAX = 64 * 2 ** 20;

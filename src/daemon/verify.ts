@@ -1,11 +1,11 @@
+import { type Question, questionText } from "../core/amm/contract-call.ts";
 import type { Block } from "../core/chain.ts";
 import { LpLedgerError, notThere } from "../core/errors.ts";
-import type { Programme } from "../core/programme.ts";
-import { type Question, questionText } from "../core/question.ts";
-import { accountsAt } from "../store/read.ts";
+import type { Programme } from "../core/programme/programme.ts";
+import { expectationsOf, stakersOf } from "../ledger/expectations.ts";
+import { withDiscovered } from "../ledger/followed-pools.ts";
+import { accountsAt } from "../store/queries/positions.ts";
 import type { Store } from "../store/store.ts";
-import { expectationsOf, stakersOf } from "./expectations.ts";
-import { withDiscovered } from "./followed.ts";
 import { headerAt } from "./header-at.ts";
 
 /** What `verify` needs of a chain. */

@@ -1,5 +1,5 @@
-import type { EpochResult, TokenSums } from "../core/epoch-record.ts";
 import { invariant } from "../core/errors.ts";
+import type { EpochResult, TokenSums } from "../core/rewards/epoch-record.ts";
 import { merklFile, type Reason } from "./merkl.ts";
 import { merkleFiles } from "./merkle.ts";
 import { inOrder, type Payout, type PayoutFile, requireSame, totalOf } from "./payouts.ts";

@@ -1,4 +1,4 @@
-import { divCeil } from "../core/amounts.ts";
+import { divCeil } from "../core/amm/amounts.ts";
 import { invariant } from "../core/errors.ts";
 import type { Address } from "../core/hex.ts";
 import { checksummed } from "../core/keccak.ts";

@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
 import { isoOf } from "../core/day.ts";
 import { shownAddress } from "../core/keccak.ts";
-import type { Programme } from "../core/programme.ts";
-import type { Counts } from "../store/read.ts";
+import type { Programme } from "../core/programme/programme.ts";
+import type { Counts } from "../store/queries/positions.ts";
 import type { Store } from "../store/store.ts";
 
 /** What a route reads from, all of one snapshot. */

@@ -1,5 +1,5 @@
 import { isDay } from "../core/day.ts";
-import type { PositionPlace } from "../store/read.ts";
+import type { PositionPlace } from "../store/queries/positions.ts";
 import { HttpProblem } from "./answer.ts";
 
 // Where a page begins: after what the page before ended with. A cursor is what an answer gave as its `next`; anything else is

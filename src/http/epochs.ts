@@ -1,5 +1,5 @@
-import type { EpochRecord } from "../core/epoch-record.ts";
 import { shownAddress } from "../core/keccak.ts";
+import type { EpochRecord } from "../core/rewards/epoch-record.ts";
 import type { StoredEpoch } from "../store/rewards.ts";
 import type { Store } from "../store/store.ts";
 import { allShown, HttpProblem } from "./answer.ts";

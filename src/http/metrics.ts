@@ -1,6 +1,6 @@
 import { Counter, Gauge, Registry } from "prom-client";
-import { factsOf } from "../store/facts.ts";
-import { type Counts, deepestReorg, lastBackup } from "../store/read.ts";
+import { type Counts, deepestReorg, lastBackup } from "../store/queries/positions.ts";
+import { factsOf } from "../store/queries/status-query.ts";
 import type { Store } from "../store/store.ts";
 import { bytesOf, headOf, type ReadyLimits, readinessOf } from "./ready.ts";
 

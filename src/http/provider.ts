@@ -1,10 +1,17 @@
+import { inRange } from "../core/amm/ticks.ts";
 import { toPoolId } from "../core/hex.ts";
 import { shownAddress } from "../core/keccak.ts";
-import { inRange } from "../core/ticks.ts";
-import { nextThreshold } from "../core/tiers.ts";
-import { rewardsOfProvider } from "../store/api.ts";
-import { dayRows, type ProviderPosition, positionsOf, providerStatus } from "../store/query.ts";
-import { accountsAt, creditedIn, merged, type PositionLine, type PositionPlace, protocolsOf } from "../store/read.ts";
+import { nextThreshold } from "../core/rewards/tiers.ts";
+import { rewardsOfProvider } from "../store/queries/lists.ts";
+import {
+  accountsAt,
+  creditedIn,
+  merged,
+  type PositionLine,
+  type PositionPlace,
+  protocolsOf,
+} from "../store/queries/positions.ts";
+import { dayRows, type ProviderPosition, positionsOf, providerStatus } from "../store/queries/query.ts";
 import type { Store } from "../store/store.ts";
 import { HttpProblem, type Reading, valueIn } from "./answer.ts";
 import { dayCursor, ownPositionCursor } from "./cursors.ts";

@@ -1,7 +1,7 @@
 import { statfsSync, statSync } from "node:fs";
 import { DENIED } from "../core/identities.ts";
-import { nameOf } from "../core/quarantine.ts";
-import type { Facts } from "../store/facts.ts";
+import { nameOf } from "../core/programme/quarantine.ts";
+import type { Facts } from "../store/queries/status-query.ts";
 
 /** When a ledger counts as not ready. */
 export interface ReadyLimits {

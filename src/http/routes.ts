@@ -1,11 +1,11 @@
 import { z } from "zod";
 import { isDay } from "../core/day.ts";
 import { shownAddress } from "../core/keccak.ts";
-import { dayTotals, poolRows, rankedProviders } from "../store/api.ts";
-import { tierCounts } from "../store/derivation.ts";
-import { factsOf } from "../store/facts.ts";
-import { statsOf } from "../store/query.ts";
-import { type PositionLine, positionLines } from "../store/read.ts";
+import { dayTotals, poolRows, rankedProviders } from "../store/queries/lists.ts";
+import { type PositionLine, positionLines } from "../store/queries/positions.ts";
+import { statsOf } from "../store/queries/query.ts";
+import { tierCounts } from "../store/queries/reward-inputs.ts";
+import { factsOf } from "../store/queries/status-query.ts";
 import { HttpProblem, type Reading, valueIn } from "./answer.ts";
 import { pageOf, poolCursor, poolDayCursor, positionCursor, type RowKey, rankCursor } from "./cursors.ts";
 import { epochOf, epochsPage, rewardsPage, storedEpoch } from "./epochs.ts";

@@ -1,9 +1,9 @@
 import type { Database } from "better-sqlite3";
-import type { Account, AccountKey, AccountKind, StoredAccount } from "../core/accounts.ts";
-import type { BooksSource, PositionToken } from "../core/books.ts";
+import type { Account, AccountKey, AccountKind, StoredAccount } from "../core/accounting/accounts.ts";
+import type { BooksSource, PositionToken } from "../core/accounting/working-set.ts";
+import type { TickRange } from "../core/amm/ticks.ts";
 import { secOf } from "../core/day.ts";
 import { type Address, toAddress, toPoolId } from "../core/hex.ts";
-import type { TickRange } from "../core/ticks.ts";
 import type { StatesTable } from "./states.ts";
 
 export interface AccountRow {

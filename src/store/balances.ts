@@ -1,7 +1,7 @@
 import type { Database } from "better-sqlite3";
+import type { TickRange } from "../core/amm/ticks.ts";
 import type { Day } from "../core/day.ts";
 import { type Address, toAddress } from "../core/hex.ts";
-import type { TickRange } from "../core/ticks.ts";
 import { rangeOf } from "./accounts.ts";
 
 /** A row of `provider_balances` to write. */

@@ -1,14 +1,15 @@
 import type { Database } from "better-sqlite3";
-import type { Amounts } from "../core/amounts.ts";
+import type { Amounts } from "../core/amm/amounts.ts";
 import { type Day, daysAfter, nextDay, secOf } from "../core/day.ts";
-import type { DayShare } from "../core/days.ts";
+import { formatPriceE18, parsePriceE18 } from "../core/decimal.ts";
 import type { Address } from "../core/hex.ts";
-import type { BalanceChange, Holding } from "../core/holdings.ts";
-import { type DayPrices, formatPriceE18, type PoolMeans, parsePriceE18 } from "../core/price.ts";
-import type { Pool } from "../core/programme.ts";
-import type { Rules } from "../core/rules.ts";
+import type { Pool } from "../core/programme/programme.ts";
+import type { Rules } from "../core/programme/rules.ts";
+import type { BalanceChange, Holding } from "../core/valuation/holdings.ts";
+import type { DayShare } from "../core/valuation/pool-day.ts";
+import type { DayPrices, PoolMeans } from "../core/valuation/price.ts";
 import { rangeOf } from "./accounts.ts";
-import { rowChecksum } from "./checksum.ts";
+import { rowChecksum } from "./file/checksum.ts";
 
 /** Rows as arrays: there are as many as accounts, and objects cost twice as much. */
 type OpenRow = readonly [

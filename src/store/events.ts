@@ -1,12 +1,12 @@
 import type { Database } from "better-sqlite3";
-import { custodyKey } from "../core/books.ts";
+import type { Side } from "../core/accounting/holder.ts";
+import { type LedgerEvent, liquidityDelta, type Posting } from "../core/accounting/post.ts";
+import { custodyKey } from "../core/accounting/working-set.ts";
+import { rangeId, type TickRange } from "../core/amm/ticks.ts";
 import { isoOf, secOf } from "../core/day.ts";
 import { type Address, type Hash, toAddress, toHash } from "../core/hex.ts";
-import { type LedgerEvent, liquidityDelta, type Posting } from "../core/ledger.ts";
-import type { Pool } from "../core/programme.ts";
-import type { Side } from "../core/side.ts";
-import { rangeId, type TickRange } from "../core/ticks.ts";
-import { rowChecksum } from "./checksum.ts";
+import type { Pool } from "../core/programme/programme.ts";
+import { rowChecksum } from "./file/checksum.ts";
 
 /** The block an event stands in. */
 export interface EventBlock {

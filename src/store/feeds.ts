@@ -1,11 +1,11 @@
 import type { Database } from "better-sqlite3";
 import type { LogBlock } from "../core/chain.ts";
 import { type Day, dayEndSec, dayStartSec, isoOf, secOf } from "../core/day.ts";
-import { answerOf, type FeedAnswer, feedPriceE18 } from "../core/feeds.ts";
 import { type Address, toAddress } from "../core/hex.ts";
-import type { DayPrice } from "../core/price.ts";
-import type { Aggregator, Feed } from "../core/programme.ts";
-import { rowChecksum } from "./checksum.ts";
+import type { Aggregator, Feed } from "../core/programme/programme.ts";
+import { answerOf, type FeedAnswer, feedPriceE18 } from "../core/valuation/feeds.ts";
+import type { DayPrice } from "../core/valuation/price.ts";
+import { rowChecksum } from "./file/checksum.ts";
 
 interface AnswerRow {
   readonly aggregator_address: string;

@@ -1,7 +1,7 @@
 import type { Database } from "better-sqlite3";
 import type { Day } from "../core/day.ts";
 import { type Address, toAddress, toPoolId } from "../core/hex.ts";
-import type { CountedDay } from "../core/tiers.ts";
+import type { CountedDay } from "../core/rewards/tiers.ts";
 import { IN_QUARANTINE } from "./left-out.ts";
 import { basesIn } from "./tiers.ts";
 

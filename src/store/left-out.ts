@@ -1,7 +1,7 @@
 import type { Database } from "better-sqlite3";
 import { type Day, isoOf } from "../core/day.ts";
 import { type Address, toPoolId } from "../core/hex.ts";
-import type { Window } from "../core/holdings.ts";
+import type { Window } from "../core/valuation/holdings.ts";
 import { exactSum, exactSumOf } from "./exact-sum.ts";
 
 /** A row of a closed day that has no value. */

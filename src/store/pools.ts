@@ -1,7 +1,7 @@
 import type { Database } from "better-sqlite3";
 import { invariant } from "../core/errors.ts";
 import { type Address, toAddress, toPoolId } from "../core/hex.ts";
-import type { Discovered, Pool } from "../core/programme.ts";
+import type { Discovered, Pool } from "../core/programme/programme.ts";
 
 /** A pool that a factory made. */
 export interface DiscoveredPool extends Discovered {

@@ -1,17 +1,10 @@
 import type { Database } from "better-sqlite3";
 import type { Day } from "../core/day.ts";
+import { formatPriceE18, parsePriceE18 } from "../core/decimal.ts";
 import { type Address, toAddress, toPoolId } from "../core/hex.ts";
-import {
-  type BroughtIn,
-  type DayPrice,
-  type DayPrices,
-  formatPriceE18,
-  type KnownPrices,
-  type PoolMeans,
-  parsePriceE18,
-} from "../core/price.ts";
-import type { Pool } from "../core/programme.ts";
-import { firstOpenDay } from "./derived.ts";
+import type { Pool } from "../core/programme/programme.ts";
+import type { BroughtIn, DayPrice, DayPrices, KnownPrices, PoolMeans } from "../core/valuation/price.ts";
+import { firstOpenDay } from "./derived-tables.ts";
 import type { FeedsTable } from "./feeds.ts";
 import { UNKNOWN_BY_QUARANTINE } from "./left-out.ts";
 import type { ShareRatesTable } from "./share-rates.ts";

@@ -2,7 +2,7 @@ import type { Database } from "better-sqlite3";
 import type { Log, LogBlock } from "../core/chain.ts";
 import { isoOf, secOf } from "../core/day.ts";
 import { type Address, toAddress, toHash } from "../core/hex.ts";
-import { rowChecksum } from "./checksum.ts";
+import { rowChecksum } from "./file/checksum.ts";
 
 interface Row {
   readonly block_number: number;

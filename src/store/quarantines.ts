@@ -1,7 +1,7 @@
 import type { Database } from "better-sqlite3";
 import { type Day, isoOf, secOf } from "../core/day.ts";
 import { type Address, toAddress, toPoolId } from "../core/hex.ts";
-import { isStoppedAt, type Quarantine, type Stop, type Stops, stopsOf } from "../core/quarantine.ts";
+import { isStoppedAt, type Quarantine, type Stop, type Stops, stopsOf } from "../core/programme/quarantine.ts";
 
 interface Row {
   readonly pool: string;

@@ -1,7 +1,8 @@
 import type { Database } from "better-sqlite3";
 import type { Day } from "../core/day.ts";
+import { formatPriceE18 } from "../core/decimal.ts";
 import { type Address, toAddress } from "../core/hex.ts";
-import { type DayPrice, formatPriceE18 } from "../core/price.ts";
+import type { DayPrice } from "../core/valuation/price.ts";
 
 /** A price of a final day that is to be another one. */
 export interface Revision {

@@ -1,8 +1,8 @@
 import type { Database } from "better-sqlite3";
 import type { Day } from "../core/day.ts";
-import type { EpochRecord, EpochResult, HeldRecord, TokenSums } from "../core/epoch-record.ts";
 import { type Address, toAddress } from "../core/hex.ts";
-import type { Reward } from "../core/rewards.ts";
+import type { EpochRecord, EpochResult, HeldRecord, TokenSums } from "../core/rewards/epoch-record.ts";
+import type { Reward } from "../core/rewards/rewards.ts";
 
 /** An epoch as it is stored. */
 export interface StoredEpoch {

@@ -1,11 +1,11 @@
 import type { Database } from "better-sqlite3";
-import type { Amounts } from "../core/amounts.ts";
+import type { Amounts } from "../core/amm/amounts.ts";
+import type { PoolState } from "../core/amm/pool-state.ts";
 import { isoOf, secOf } from "../core/day.ts";
 import { invariant } from "../core/errors.ts";
-import type { TimedState } from "../core/means.ts";
-import type { PoolState } from "../core/pool-state.ts";
-import type { Pool } from "../core/programme.ts";
-import { rowChecksum } from "./checksum.ts";
+import type { Pool } from "../core/programme/programme.ts";
+import type { TimedState } from "../core/valuation/time-weighted-average.ts";
+import { rowChecksum } from "./file/checksum.ts";
 
 /** A row as an array, which comes at half the cost of an object: a day has thousands. */
 type Row = readonly [

@@ -1,9 +1,9 @@
 import type { Database } from "better-sqlite3";
 import { type Day, daysAfter } from "../core/day.ts";
 import { type Address, toAddress } from "../core/hex.ts";
-import type { ProviderWeight } from "../core/rewards.ts";
-import type { CountedDay, Standing } from "../core/tiers.ts";
-import { VALUE_MAX } from "../core/value.ts";
+import type { ProviderWeight } from "../core/rewards/rewards.ts";
+import type { CountedDay, Standing } from "../core/rewards/tiers.ts";
+import { VALUE_MAX } from "../core/valuation/value.ts";
 import { exactSum, exactSumOf } from "./exact-sum.ts";
 import { ONLY_A_WRAPPER } from "./left-out.ts";
 

@@ -1,8 +1,8 @@
 import type { Database } from "better-sqlite3";
-import type { PositionToken } from "../core/books.ts";
+import { tokenAfter } from "../core/accounting/post.ts";
+import type { PositionToken } from "../core/accounting/working-set.ts";
 import { type Address, toAddress, toPoolId } from "../core/hex.ts";
-import { tokenAfter } from "../core/ledger.ts";
-import { firstOpenDay } from "./derived.ts";
+import { firstOpenDay } from "./derived-tables.ts";
 import { QuarantinedLogsTable } from "./quarantined-logs.ts";
 import { QuarantinesTable } from "./quarantines.ts";
 

@@ -3,9 +3,9 @@ import { describe, expect, it } from "vitest";
 import { type Contract, compiled, deploy } from "../../demo/contracts.ts";
 import { programmeOf, SQRT_PRICE_ONE, UINT_MAX } from "../../demo/stage.ts";
 import { parseProgramme } from "../../src/config.ts";
-import { amountsOf } from "../../src/core/amounts.ts";
-import type { Pool } from "../../src/core/programme.ts";
-import { sqrtRatioAtTick } from "../../src/core/ticks.ts";
+import { amountsOf } from "../../src/core/amm/amounts.ts";
+import { sqrtRatioAtTick } from "../../src/core/amm/ticks.ts";
+import type { Pool } from "../../src/core/programme/programme.ts";
 import { liveChain, START_SEC, verifyLive } from "../support/anvil.ts";
 import { TestLedger } from "../support/ledger.ts";
 

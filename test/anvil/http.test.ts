@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { describe, expect, it } from "vitest";
 import { Daemon, runCommand } from "../../demo/daemon.ts";
-import { HttpThread } from "../../src/cli/http.ts";
+import { HttpThread } from "../../src/runtime/http-thread.ts";
 import { liveChain, placeFor } from "../support/anvil.ts";
 import { urlOf } from "../support/daemon-url.ts";
 import { atEnd, temporaryFolder } from "../support/ledger.ts";

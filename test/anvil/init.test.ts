@@ -2,10 +2,10 @@ import { existsSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { runCommand } from "../../demo/daemon.ts";
-import type { Fetch } from "../../src/chain/rpc.ts";
+import type { Fetch } from "../../src/chain/rpc/rpc.ts";
 import { init } from "../../src/cli/init.ts";
-import type { Io } from "../../src/cli/wiring.ts";
 import type { Address } from "../../src/core/hex.ts";
+import type { Io } from "../../src/runtime/context.ts";
 import { liveChain, placeFor } from "../support/anvil.ts";
 import { temporaryFolder } from "../support/ledger.ts";
 

@@ -6,11 +6,11 @@ import { type Annex, AnnexLife, poolId, programmeWith, setAnnex } from "../../de
 import { ARTIFACTS, Contract, compiled, deploy } from "../../demo/contracts.ts";
 import { runCommand } from "../../demo/daemon.ts";
 import { programmeOf, SQRT_PRICE_ONE } from "../../demo/stage.ts";
-import { sha256 } from "../../src/cli/platform.ts";
 import { parseProgramme } from "../../src/config.ts";
-import { changesBetween, snapshotAt } from "../../src/daemon/history.ts";
-import { rebuild } from "../../src/daemon/rebuild.ts";
-import { providerStatus } from "../../src/store/query.ts";
+import { changesBetween, snapshotAt } from "../../src/ledger/history.ts";
+import { rebuild } from "../../src/ledger/rebuild.ts";
+import { sha256 } from "../../src/runtime/platform.ts";
+import { providerStatus } from "../../src/store/queries/query.ts";
 import { liveChain, placeFor, verifyLive } from "../support/anvil.ts";
 import { openPositions, TestLedger, temporaryFolder } from "../support/ledger.ts";
 

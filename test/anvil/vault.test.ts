@@ -1,11 +1,11 @@
 import type { Hex } from "viem";
 import { describe, expect, it } from "vitest";
 import { type Contract, compiled, deploy } from "../../demo/contracts.ts";
-import { ContractReader } from "../../src/chain/calls.ts";
-import { Rpc } from "../../src/chain/rpc.ts";
+import { ContractReader } from "../../src/chain/contracts/contract-reader.ts";
+import { Rpc } from "../../src/chain/rpc/rpc.ts";
 import { parseProgramme } from "../../src/config.ts";
-import { LateValues } from "../../src/daemon/late-values.ts";
 import { type RatesPort, ShareRates } from "../../src/daemon/share-rates.ts";
+import { LateValues } from "../../src/ledger/revalue-days.ts";
 import { liveChain, START_SEC, verifyLive } from "../support/anvil.ts";
 import { TestLedger } from "../support/ledger.ts";
 import { stillClock } from "../support/port.ts";

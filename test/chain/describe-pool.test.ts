@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import type { ContractReader, ViewCall } from "../../src/chain/calls.ts";
-import { describePool } from "../../src/chain/describe-pool.ts";
+import type { ContractReader, ViewCall } from "../../src/chain/contracts/contract-reader.ts";
+import { describePool } from "../../src/chain/contracts/describe-pool.ts";
 import type { Address } from "../../src/core/hex.ts";
 import { addressOf } from "../support/logs.ts";
 

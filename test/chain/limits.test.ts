@@ -1,10 +1,10 @@
 import { describe, expect, it } from "vitest";
+import { LogQuestions } from "../../src/chain/filter-limits.ts";
 import { FollowedChain } from "../../src/chain/followed-chain.ts";
-import { LogQuestions } from "../../src/chain/log-questions.ts";
 import { RANGE_LIMITS } from "../../src/chain/ranges.ts";
-import { type Fetch, Rpc } from "../../src/chain/rpc.ts";
-import { blockContent } from "../../src/cli/platform.ts";
+import { type Fetch, Rpc } from "../../src/chain/rpc/rpc.ts";
 import { LpLedgerError } from "../../src/core/errors.ts";
+import { blockContent } from "../../src/runtime/platform.ts";
 import { FakeChain } from "../support/fake-chain.ts";
 import { TestLedger, testProgramme } from "../support/ledger.ts";
 import { stillClock } from "../support/port.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { Pacer } from "../../src/chain/pacer.ts";
+import { Pacer } from "../../src/chain/rpc/rate-limiter.ts";
 import type { Clock } from "../../src/core/chain.ts";
 
 /** Time that passes only where somebody waits for it: sleepers wake in order. */

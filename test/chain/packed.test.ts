@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { compact, logCountOf } from "../../src/chain/packed.ts";
+import { compact, logCountOf } from "../../src/chain/logs/range-codec.ts";
 import type { Log, Range } from "../../src/core/chain.ts";
 import { toAddress, toHash } from "../../src/core/hex.ts";
 

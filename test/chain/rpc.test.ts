@@ -1,11 +1,11 @@
 import { describe, expect, it } from "vitest";
-import { pageText } from "../../src/chain/envelope.ts";
-import { classifyText, reactionTo } from "../../src/chain/failures.ts";
-import { readLogs } from "../../src/chain/logs.ts";
-import { redact, secretsOf } from "../../src/chain/redact.ts";
-import type { Fetch } from "../../src/chain/rpc.ts";
-import { Rpc } from "../../src/chain/rpc.ts";
-import { RPC_ERRORS } from "../../src/chain/rpc-errors.ts";
+import { readLogs } from "../../src/chain/logs/read-logs.ts";
+import { classifyText, reactionTo } from "../../src/chain/rpc/classify-errors.ts";
+import { pageText } from "../../src/chain/rpc/envelope.ts";
+import { redact, secretsOf } from "../../src/chain/rpc/redact.ts";
+import type { Fetch } from "../../src/chain/rpc/rpc.ts";
+import { Rpc } from "../../src/chain/rpc/rpc.ts";
+import { RPC_ERRORS } from "../../src/chain/rpc/rpc-errors.ts";
 import { LpLedgerError } from "../../src/core/errors.ts";
 import { toAddress } from "../../src/core/hex.ts";
 import { createLogger, readableLine } from "../../src/log.ts";

@@ -1,9 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { mergeLogs, readLogs } from "../../src/chain/logs.ts";
-import { PackedLog, plainLog } from "../../src/chain/packed-log.ts";
-import { Rpc } from "../../src/chain/rpc.ts";
-import { scanLogs } from "../../src/chain/scan.ts";
+import { PackedLog, plainLog } from "../../src/chain/logs/packed-log.ts";
+import { mergeLogs, readLogs } from "../../src/chain/logs/read-logs.ts";
+import { scanLogs } from "../../src/chain/logs/scan.ts";
+import { Rpc } from "../../src/chain/rpc/rpc.ts";
 import { addressOf, logsOf } from "../support/logs.ts";
 import { stillClock } from "../support/port.ts";
 

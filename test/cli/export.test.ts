@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { gunzipSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
-import { PUBLIC_TABLES } from "../../src/store/query.ts";
+import { PUBLIC_TABLES } from "../../src/store/queries/query.ts";
 import { commandLine } from "../support/command-line.ts";
 import { FakeChain } from "../support/fake-chain.ts";
 import { TestLedger, temporaryFolder } from "../support/ledger.ts";

@@ -3,9 +3,9 @@ import { createServer, type IncomingMessage, type RequestListener, type ServerRe
 import type { AddressInfo } from "node:net";
 import { brotliCompressSync, deflateSync, gzipSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
-import { Rpc } from "../../src/chain/rpc.ts";
-import { postOverHttp } from "../../src/cli/http-post.ts";
+import { Rpc } from "../../src/chain/rpc/rpc.ts";
 import { LpLedgerError } from "../../src/core/errors.ts";
+import { postOverHttp } from "../../src/runtime/http-post.ts";
 import { stillClock } from "../support/port.ts";
 
 const signal = new AbortController().signal;

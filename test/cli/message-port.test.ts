@@ -1,6 +1,6 @@
 import { MessageChannel } from "node:worker_threads";
 import { describe, expect, it } from "vitest";
-import { portOf } from "../../src/cli/message-port.ts";
+import { portOf } from "../../src/runtime/message-port.ts";
 
 describe("messages between threads", () => {
   it("leave the event loop a turn after each: a signal is heard while many of them wait", async () => {

@@ -4,7 +4,7 @@ import { basename, dirname, join } from "node:path";
 import { gunzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { runCli } from "../../src/cli/commands.ts";
-import { openForWriting } from "../../src/store/open.ts";
+import { openForWriting } from "../../src/store/lifecycle/open.ts";
 import { programmeLedger } from "../support/programme-ledger.ts";
 
 const NOBODY = `0x${"9".repeat(40)}`;

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
-import type { ContractReader, ViewCall } from "../../src/chain/calls.ts";
-import { preflight } from "../../src/cli/preflight.ts";
+import type { ContractReader, ViewCall } from "../../src/chain/contracts/contract-reader.ts";
 import { parseProgramme } from "../../src/config.ts";
+import { preflight } from "../../src/runtime/preflight.ts";
 import { addressOf } from "../support/logs.ts";
 
 const [POOL, MANAGER, ROUTER, FACTORY, T0, T1, LP, GAUGE, GAUGE_V1, PANCAKE] = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10].map(

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { sha256 } from "../../src/cli/platform.ts";
-import { rebuild } from "../../src/daemon/rebuild.ts";
+import { rebuild } from "../../src/ledger/rebuild.ts";
+import { sha256 } from "../../src/runtime/platform.ts";
 import { priceService } from "../support/price-service.ts";
 import { programmeLedger } from "../support/programme-ledger.ts";
 import { PAIR, TOKENS } from "../support/world.ts";

@@ -2,9 +2,9 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { StandardMerkleTree } from "@openzeppelin/merkle-tree";
 import { describe, expect, it } from "vitest";
-import { sha256 } from "../../src/cli/platform.ts";
 import { readProgramme } from "../../src/config.ts";
-import { adoptRules } from "../../src/daemon/adopt.ts";
+import { adoptRules } from "../../src/ledger/compare-programme.ts";
+import { sha256 } from "../../src/runtime/platform.ts";
 import { programmeLedger, REWARD, REWARDS, SCHEDULE, TIERS } from "../support/programme-ledger.ts";
 import { PAIR, POOL, TOKENS } from "../support/world.ts";
 

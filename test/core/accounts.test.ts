@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { KnownAccounts, opened } from "../../src/core/accounts.ts";
+import { KnownAccounts, opened } from "../../src/core/accounting/accounts.ts";
 import { toAddress } from "../../src/core/hex.ts";
 import { emptyBooks } from "../support/empty-books.ts";
 import { testProgramme } from "../support/ledger.ts";

@@ -1,8 +1,8 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { sha256 } from "../../src/cli/platform.ts";
 import { parseProgramme } from "../../src/config.ts";
-import { canonicalProgramme } from "../../src/core/canonical.ts";
+import { canonicalProgramme } from "../../src/core/programme/canonical.ts";
+import { sha256 } from "../../src/runtime/platform.ts";
 import { addressOf } from "../support/logs.ts";
 import { worldProgramme } from "../support/world.ts";
 

@@ -1,10 +1,10 @@
 import { describe, expect, it } from "vitest";
-import { LogMemory, PackedLog } from "../../src/chain/packed-log.ts";
-import { sha256 } from "../../src/cli/platform.ts";
+import { LogMemory, PackedLog } from "../../src/chain/logs/packed-log.ts";
+import { contentOf } from "../../src/core/accounting/logs-digest.ts";
 import type { Log } from "../../src/core/chain.ts";
-import { contentOf } from "../../src/core/content.ts";
 import { toAddress, toHash } from "../../src/core/hex.ts";
 import { WORD_BYTES } from "../../src/core/word.ts";
+import { sha256 } from "../../src/runtime/platform.ts";
 
 const word = (digit: string): string => `0x${digit.repeat(64)}`;
 const LOGS: readonly Log[] = [

@@ -1,11 +1,11 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { amountsOf } from "../../src/core/amounts.ts";
+import { amountsOf } from "../../src/core/amm/amounts.ts";
+import { sqrtRatioAtTick } from "../../src/core/amm/ticks.ts";
 import { dayEndSec, dayOf, dayStartSec, isoOf, nextDay, secOf } from "../../src/core/day.ts";
 import { type Address, toAddress } from "../../src/core/hex.ts";
-import { type Holding, integralOf, stretchesOf } from "../../src/core/holdings.ts";
-import type { DayState, TimedState } from "../../src/core/means.ts";
-import { sqrtRatioAtTick } from "../../src/core/ticks.ts";
+import { type Holding, integralOf, stretchesOf } from "../../src/core/valuation/holdings.ts";
+import type { DayState, TimedState } from "../../src/core/valuation/time-weighted-average.ts";
 import { testProgramme } from "../support/ledger.ts";
 import { addressOf } from "../support/logs.ts";
 import { closePoolDay } from "../support/pool-day.ts";

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { Day } from "../../src/core/day.ts";
-import { ANSWER_UPDATED, answerOf, type FeedAnswer, feedPriceE18 } from "../../src/core/feeds.ts";
-import type { Feed } from "../../src/core/programme.ts";
+import type { Feed } from "../../src/core/programme/programme.ts";
+import { ANSWER_UPDATED, answerOf, type FeedAnswer, feedPriceE18 } from "../../src/core/valuation/feeds.ts";
 import { addressOf } from "../support/logs.ts";
 
 const DAY = "2026-01-02" as Day;

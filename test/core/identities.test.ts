@@ -1,12 +1,12 @@
 import { describe, expect, it } from "vitest";
 import { seeded } from "../../demo/life.ts";
-import { amountsOf } from "../../src/core/amounts.ts";
-import { addTo, custodyKey } from "../../src/core/books.ts";
+import { addTo, custodyKey } from "../../src/core/accounting/working-set.ts";
+import { amountsOf } from "../../src/core/amm/amounts.ts";
+import { rangeId, sqrtRatioAtTick } from "../../src/core/amm/ticks.ts";
 import { routesOf } from "../../src/core/decode/routes.ts";
 import { type AppliedTransaction, applyTransaction } from "../../src/core/decode/transaction.ts";
 import { findingOf } from "../../src/core/errors.ts";
 import { toAddress } from "../../src/core/hex.ts";
-import { rangeId, sqrtRatioAtTick } from "../../src/core/ticks.ts";
 import { emptyBooks } from "../support/empty-books.ts";
 import { testProgramme } from "../support/ledger.ts";
 import { addressOf, type Draft, draft, logsOf } from "../support/logs.ts";

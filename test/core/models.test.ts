@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { seeded } from "../../demo/life.ts";
 import { parseProgramme } from "../../src/config.ts";
-import type { Books } from "../../src/core/books.ts";
+import type { Books } from "../../src/core/accounting/working-set.ts";
 import { PROTOCOLS } from "../../src/core/decode/protocols.ts";
 import { routesOf } from "../../src/core/decode/routes.ts";
 import { applyTransaction } from "../../src/core/decode/transaction.ts";

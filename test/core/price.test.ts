@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
-import { E18 } from "../../src/core/decimal.ts";
-import { formatPriceE18, parsePriceE18, poolPriceE18, pricesOfDay } from "../../src/core/price.ts";
-import type { Token } from "../../src/core/programme.ts";
-import { valueOfAmounts } from "../../src/core/value.ts";
+import { E18, formatPriceE18, parsePriceE18 } from "../../src/core/decimal.ts";
+import type { Token } from "../../src/core/programme/programme.ts";
+import { poolPriceE18, pricesOfDay } from "../../src/core/valuation/price.ts";
+import { valueOfAmounts } from "../../src/core/valuation/value.ts";
 import { testProgramme } from "../support/ledger.ts";
 import { PAIR, POOL, TOKENS } from "../support/world.ts";
 

@@ -1,11 +1,11 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Address } from "../../src/core/hex.ts";
-import { integralOf, stretchesOf } from "../../src/core/holdings.ts";
-import { type Before, capOf, leftBy, NOTHING_BEFORE, rewardsOf } from "../../src/core/rewards.ts";
-import type { Epoch, RewardRules, RewardToken } from "../../src/core/rules.ts";
-import { telescoped } from "../../src/core/rules.ts";
-import { type Claim, split } from "../../src/core/split.ts";
+import type { Epoch, RewardRules, RewardToken } from "../../src/core/programme/rules.ts";
+import { telescoped } from "../../src/core/programme/rules.ts";
+import { type Before, capOf, leftBy, NOTHING_BEFORE, rewardsOf } from "../../src/core/rewards/rewards.ts";
+import { type Claim, split } from "../../src/core/rewards/split.ts";
+import { integralOf, stretchesOf } from "../../src/core/valuation/holdings.ts";
 import { addressOf } from "../support/logs.ts";
 
 const at = (number: number): Address => addressOf(number) as Address;

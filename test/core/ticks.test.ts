@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { amountsOf, divFloor } from "../../src/core/amounts.ts";
-import { sqrtRatioAtTick, TICK_MAX, TickMap } from "../../src/core/ticks.ts";
+import { amountsOf, divFloor } from "../../src/core/amm/amounts.ts";
+import { sqrtRatioAtTick, TICK_MAX, TickMap } from "../../src/core/amm/ticks.ts";
 import { sharedFile } from "../support/shared.ts";
 
 describe("the price at a tick", () => {

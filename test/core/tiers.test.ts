@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { readProgramme } from "../../src/config.ts";
 import { toAddress } from "../../src/core/hex.ts";
-import type { TierRules } from "../../src/core/rules.ts";
+import type { TierRules } from "../../src/core/programme/rules.ts";
 import {
   type CountedDay,
   earningDays,
@@ -12,7 +12,7 @@ import {
   standingAfter,
   weekOf,
   weightedValue,
-} from "../../src/core/tiers.ts";
+} from "../../src/core/rewards/tiers.ts";
 import { addressOf } from "../support/logs.ts";
 
 const path = new URL("../../config/threshold-arbitrum.json", import.meta.url).pathname;

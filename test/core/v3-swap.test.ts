@@ -1,13 +1,13 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { inRange, sqrtRatioAtTick, TICK_MAX, type TickRange } from "../../src/core/amm/ticks.ts";
 import { pancakeV3Shapes, uniswapV3Shapes } from "../../src/core/decode/uniswap-v3.ts";
 import { swapAlone } from "../../src/core/decode/v3-swap.ts";
 import { decodeWords } from "../../src/core/decode/words.ts";
 import { findingOf } from "../../src/core/errors.ts";
 import { toAddress, toHash } from "../../src/core/hex.ts";
+import { Tally } from "../../src/core/int256-sum.ts";
 import { bytesOf } from "../../src/core/log-bytes.ts";
-import { Tally } from "../../src/core/tally.ts";
-import { inRange, sqrtRatioAtTick, TICK_MAX, type TickRange } from "../../src/core/ticks.ts";
 import { emptyBooks } from "../support/empty-books.ts";
 import { testProgramme } from "../support/ledger.ts";
 import { POOL } from "../support/world.ts";

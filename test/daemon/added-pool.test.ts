@@ -1,12 +1,12 @@
 import { describe, expect, it } from "vitest";
-import { sha256 } from "../../src/cli/platform.ts";
 import { parseProgramme } from "../../src/config.ts";
 import { daysAfter } from "../../src/core/day.ts";
 import { addPools } from "../../src/daemon/add-pools.ts";
-import { adoptProgramme, compareProgramme, onlyAdded, withoutAdded } from "../../src/daemon/adopt.ts";
-import { Bookkeeper } from "../../src/daemon/bookkeeper.ts";
 import { converge } from "../../src/daemon/converge.ts";
-import { rebuild } from "../../src/daemon/rebuild.ts";
+import { Bookkeeper } from "../../src/ledger/bookkeeper.ts";
+import { adoptProgramme, compareProgramme, onlyAdded, withoutAdded } from "../../src/ledger/compare-programme.ts";
+import { rebuild } from "../../src/ledger/rebuild.ts";
+import { sha256 } from "../../src/runtime/platform.ts";
 import { openStore } from "../support/ledger.ts";
 import { addressOf } from "../support/logs.ts";
 import { chainPort } from "../support/port.ts";

@@ -1,11 +1,11 @@
 import { describe, expect, it } from "vitest";
 import { seeded } from "../../demo/life.ts";
-import { sha256 } from "../../src/cli/platform.ts";
 import { parseProgramme } from "../../src/config.ts";
 import type { Range } from "../../src/core/chain.ts";
 import { toHash } from "../../src/core/hex.ts";
-import type { Programme } from "../../src/core/programme.ts";
-import { rebuild } from "../../src/daemon/rebuild.ts";
+import type { Programme } from "../../src/core/programme/programme.ts";
+import { rebuild } from "../../src/ledger/rebuild.ts";
+import { sha256 } from "../../src/runtime/platform.ts";
 import { FactoryModel } from "../models/factory.ts";
 import { MODELS } from "../models/models.ts";
 import { codeOf } from "../support/code-of.ts";

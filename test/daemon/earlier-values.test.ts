@@ -1,8 +1,8 @@
 import { expect, it } from "vitest";
-import { sha256 } from "../../src/cli/platform.ts";
-import { rebuild } from "../../src/daemon/rebuild.ts";
-import { rewardingOf } from "../../src/daemon/rewarding.ts";
-import { finalise } from "../../src/daemon/rewards.ts";
+import { finalise } from "../../src/ledger/epochs.ts";
+import { rebuild } from "../../src/ledger/rebuild.ts";
+import { rewardingOf } from "../../src/ledger/rewarding.ts";
+import { sha256 } from "../../src/runtime/platform.ts";
 import { dumpOf } from "../support/dump.ts";
 import { programmeLedger } from "../support/programme-ledger.ts";
 

@@ -1,12 +1,12 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { sha256 } from "../../src/cli/platform.ts";
 import { parseProgramme } from "../../src/config.ts";
 import { toPoolId, ZERO_ADDRESS } from "../../src/core/hex.ts";
 import { IDENTITIES, wayOutOf } from "../../src/core/identities.ts";
-import type { Programme } from "../../src/core/programme.ts";
-import { adoptRules } from "../../src/daemon/adopt.ts";
-import { replay } from "../../src/daemon/replay.ts";
+import type { Programme } from "../../src/core/programme/programme.ts";
+import { adoptRules } from "../../src/ledger/compare-programme.ts";
+import { replay } from "../../src/ledger/replay.ts";
+import { sha256 } from "../../src/runtime/platform.ts";
 import type { Store } from "../../src/store/store.ts";
 import { CurveModel } from "../models/curve.ts";
 import type { Model } from "../models/model.ts";

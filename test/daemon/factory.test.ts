@@ -1,11 +1,11 @@
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { sha256 } from "../../src/cli/platform.ts";
 import { parseProgramme } from "../../src/config.ts";
 import { LpLedgerError } from "../../src/core/errors.ts";
-import { compareProgramme } from "../../src/daemon/adopt.ts";
-import { rebuild } from "../../src/daemon/rebuild.ts";
-import { problemsOf } from "../../src/store/inspect.ts";
+import { compareProgramme } from "../../src/ledger/compare-programme.ts";
+import { rebuild } from "../../src/ledger/rebuild.ts";
+import { sha256 } from "../../src/runtime/platform.ts";
+import { problemsOf } from "../../src/store/lifecycle/inspect.ts";
 import { FACTORY } from "../models/factory.ts";
 import { FactoryChain } from "../support/factory-chain.ts";
 import { openPositions, TestLedger, temporaryFolder } from "../support/ledger.ts";

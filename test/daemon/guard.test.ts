@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
-import type { Fetch } from "../../src/chain/rpc.ts";
+import type { Fetch } from "../../src/chain/rpc/rpc.ts";
 import type { LpLedgerError } from "../../src/core/errors.ts";
 import { toHash } from "../../src/core/hex.ts";
-import { finalOf, judge } from "../../src/core/verdict.ts";
+import { finalOf, judge } from "../../src/core/reorg-detection.ts";
 import { converge } from "../../src/daemon/converge.ts";
 import { requireChain } from "../../src/daemon/identity.ts";
 import { FakeChain } from "../support/fake-chain.ts";

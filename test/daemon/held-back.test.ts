@@ -1,11 +1,11 @@
 import { describe, expect, it } from "vitest";
 import stakingAbi from "../../abi/synthetix-staking-rewards.json" with { type: "json" };
-import { sha256 } from "../../src/cli/platform.ts";
 import { toAddress } from "../../src/core/hex.ts";
-import { split } from "../../src/core/split.ts";
-import { waitingFor } from "../../src/daemon/epoch-waits.ts";
-import { rebuild } from "../../src/daemon/rebuild.ts";
-import { rewardingOf } from "../../src/daemon/rewarding.ts";
+import { split } from "../../src/core/rewards/split.ts";
+import { waitingFor } from "../../src/ledger/epoch-waits.ts";
+import { rebuild } from "../../src/ledger/rebuild.ts";
+import { rewardingOf } from "../../src/ledger/rewarding.ts";
+import { sha256 } from "../../src/runtime/platform.ts";
 import type { Store } from "../../src/store/store.ts";
 import { WrappedModel } from "../models/wrapped.ts";
 import { encodeLog } from "../support/encode.ts";

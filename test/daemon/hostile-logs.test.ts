@@ -5,7 +5,7 @@ import stakerAbi from "../../abi/uniswap-v3-staker.json" with { type: "json" };
 import { seeded } from "../../demo/life.ts";
 import { parseProgramme } from "../../src/config.ts";
 import { ZERO_ADDRESS } from "../../src/core/hex.ts";
-import type { Pool } from "../../src/core/programme.ts";
+import type { Pool } from "../../src/core/programme/programme.ts";
 import { CurveModel } from "../models/curve.ts";
 import { SingletonModel } from "../models/singleton.ts";
 import { StakerModel } from "../models/staker.ts";

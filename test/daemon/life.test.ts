@@ -1,9 +1,9 @@
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { seeded } from "../../demo/life.ts";
-import { sha256 } from "../../src/cli/platform.ts";
 import { dayEndSec, dayOf } from "../../src/core/day.ts";
-import { rebuild } from "../../src/daemon/rebuild.ts";
+import { rebuild } from "../../src/ledger/rebuild.ts";
+import { sha256 } from "../../src/runtime/platform.ts";
 import { FakeChain } from "../support/fake-chain.ts";
 import { openPositions, TestLedger, temporaryFolder, testProgramme } from "../support/ledger.ts";
 import { addressOf } from "../support/logs.ts";

@@ -1,14 +1,14 @@
 import { isDeepStrictEqual } from "node:util";
 import { describe, expect, it } from "vitest";
-import { sha256 } from "../../src/cli/platform.ts";
 import { parseProgramme } from "../../src/config.ts";
 import { toAddress } from "../../src/core/hex.ts";
-import type { Programme } from "../../src/core/programme.ts";
+import type { Programme } from "../../src/core/programme/programme.ts";
 import { addPools } from "../../src/daemon/add-pools.ts";
-import { adoptProgramme, compareProgramme, onlyAdded, withoutAdded } from "../../src/daemon/adopt.ts";
-import { Bookkeeper } from "../../src/daemon/bookkeeper.ts";
 import { converge } from "../../src/daemon/converge.ts";
 import { verify } from "../../src/daemon/verify.ts";
+import { Bookkeeper } from "../../src/ledger/bookkeeper.ts";
+import { adoptProgramme, compareProgramme, onlyAdded, withoutAdded } from "../../src/ledger/compare-programme.ts";
+import { sha256 } from "../../src/runtime/platform.ts";
 import type { Store } from "../../src/store/store.ts";
 import { FakeChain } from "../support/fake-chain.ts";
 import { openStore, TestLedger, temporaryFolder } from "../support/ledger.ts";

@@ -1,12 +1,12 @@
 import { describe, expect, it } from "vitest";
-import { sha256 } from "../../src/cli/platform.ts";
 import { parseProgramme } from "../../src/config.ts";
-import { ANSWER_UPDATED } from "../../src/core/feeds.ts";
 import { toHash } from "../../src/core/hex.ts";
-import { adoptRules, compareProgramme } from "../../src/daemon/adopt.ts";
-import { rebuild } from "../../src/daemon/rebuild.ts";
-import { rewardingOf } from "../../src/daemon/rewarding.ts";
-import { finalise } from "../../src/daemon/rewards.ts";
+import { ANSWER_UPDATED } from "../../src/core/valuation/feeds.ts";
+import { adoptRules, compareProgramme } from "../../src/ledger/compare-programme.ts";
+import { finalise } from "../../src/ledger/epochs.ts";
+import { rebuild } from "../../src/ledger/rebuild.ts";
+import { rewardingOf } from "../../src/ledger/rewarding.ts";
+import { sha256 } from "../../src/runtime/platform.ts";
 import { FakeChain } from "../support/fake-chain.ts";
 import { TestLedger, testProgramme } from "../support/ledger.ts";
 import { addressOf, type Draft } from "../support/logs.ts";

@@ -1,11 +1,11 @@
 import { expect, it } from "vitest";
-import { sha256 } from "../../src/cli/platform.ts";
 import { parseProgramme } from "../../src/config.ts";
-import { waitingFor } from "../../src/daemon/epoch-waits.ts";
-import { leaveOutUpTo } from "../../src/daemon/leave-out.ts";
-import { rewardingOf } from "../../src/daemon/rewarding.ts";
-import { finalise } from "../../src/daemon/rewards.ts";
-import { problemsOf } from "../../src/store/inspect.ts";
+import { waitingFor } from "../../src/ledger/epoch-waits.ts";
+import { finalise } from "../../src/ledger/epochs.ts";
+import { leaveOutUpTo } from "../../src/ledger/leave-out.ts";
+import { rewardingOf } from "../../src/ledger/rewarding.ts";
+import { sha256 } from "../../src/runtime/platform.ts";
+import { problemsOf } from "../../src/store/lifecycle/inspect.ts";
 import { SingletonModel } from "../models/singleton.ts";
 import { FakeChain, type FakeLog } from "../support/fake-chain.ts";
 import { TestLedger } from "../support/ledger.ts";

@@ -1,13 +1,13 @@
 import { expect, it } from "vitest";
 import erc20Abi from "../../abi/erc20.json" with { type: "json" };
 import stakingAbi from "../../abi/synthetix-staking-rewards.json" with { type: "json" };
-import { sha256 } from "../../src/cli/platform.ts";
 import { parseProgramme } from "../../src/config.ts";
 import { toAddress } from "../../src/core/hex.ts";
-import type { Programme } from "../../src/core/programme.ts";
-import { adoptRules, compareProgramme } from "../../src/daemon/adopt.ts";
-import { replay } from "../../src/daemon/replay.ts";
-import { problemsOf } from "../../src/store/inspect.ts";
+import type { Programme } from "../../src/core/programme/programme.ts";
+import { adoptRules, compareProgramme } from "../../src/ledger/compare-programme.ts";
+import { replay } from "../../src/ledger/replay.ts";
+import { sha256 } from "../../src/runtime/platform.ts";
+import { problemsOf } from "../../src/store/lifecycle/inspect.ts";
 import type { Store } from "../../src/store/store.ts";
 import { WrappedModel } from "../models/wrapped.ts";
 import { encodeLog } from "../support/encode.ts";

@@ -1,11 +1,11 @@
 import { expect, it } from "vitest";
 import { seeded } from "../../demo/life.ts";
-import { sha256 } from "../../src/cli/platform.ts";
 import { parseProgramme } from "../../src/config.ts";
 import { ZERO_ADDRESS } from "../../src/core/hex.ts";
-import type { Pool, Programme } from "../../src/core/programme.ts";
-import { rebuild } from "../../src/daemon/rebuild.ts";
-import { problemsOf } from "../../src/store/inspect.ts";
+import type { Pool, Programme } from "../../src/core/programme/programme.ts";
+import { rebuild } from "../../src/ledger/rebuild.ts";
+import { sha256 } from "../../src/runtime/platform.ts";
+import { problemsOf } from "../../src/store/lifecycle/inspect.ts";
 import type { Store } from "../../src/store/store.ts";
 import { CurveModel } from "../models/curve.ts";
 import type { Model } from "../models/model.ts";

@@ -1,11 +1,11 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { sha256 } from "../../src/cli/platform.ts";
-import type { Books } from "../../src/core/books.ts";
-import { stateDigest } from "../../src/core/digest.ts";
+import { stateDigest } from "../../src/core/accounting/digest.ts";
+import type { Books } from "../../src/core/accounting/working-set.ts";
 import type { Address } from "../../src/core/hex.ts";
-import type { Pool } from "../../src/core/programme.ts";
-import { StateDigest } from "../../src/daemon/state-digest.ts";
+import type { Pool } from "../../src/core/programme/programme.ts";
+import { StateDigest } from "../../src/ledger/state-digest.ts";
+import { sha256 } from "../../src/runtime/platform.ts";
 import { testProgramme } from "../support/ledger.ts";
 import { addressOf } from "../support/logs.ts";
 

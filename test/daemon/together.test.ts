@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { Range } from "../../src/core/chain.ts";
 import { toHash } from "../../src/core/hex.ts";
-import { together } from "../../src/daemon/together.ts";
+import { together } from "../../src/daemon/batch-ranges.ts";
 import { FakeChain } from "../support/fake-chain.ts";
 import { TestLedger, testProgramme } from "../support/ledger.ts";
 import { chainPort } from "../support/port.ts";

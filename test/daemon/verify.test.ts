@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { Question } from "../../src/core/question.ts";
+import type { Question } from "../../src/core/amm/contract-call.ts";
 import { type VerifyPort, verify } from "../../src/daemon/verify.ts";
 import { FakeChain } from "../support/fake-chain.ts";
 import { TestLedger } from "../support/ledger.ts";

@@ -1,6 +1,6 @@
 import aerodromeAbi from "../../abi/aerodrome-pool.json" with { type: "json" };
 import solidlyAbi from "../../abi/solidly-pair.json" with { type: "json" };
-import { sqrtFloor } from "../../src/core/sqrt.ts";
+import { sqrtFloor } from "../../src/core/amm/sqrt.ts";
 import { encodeLog } from "../support/encode.ts";
 import { addressOf, type Draft } from "../support/logs.ts";
 import { ACTORS, below, type Model, pick, ROUTER, ZERO } from "./model.ts";

@@ -1,7 +1,7 @@
 import { encodeAbiParameters, keccak256 } from "viem";
 import managerAbi from "../../abi/uniswap-v4-pool-manager.json" with { type: "json" };
 import tokenAbi from "../../abi/uniswap-v4-position-manager.json" with { type: "json" };
-import { rangeId, sqrtRatioAtTick, type TickRange } from "../../src/core/ticks.ts";
+import { rangeId, sqrtRatioAtTick, type TickRange } from "../../src/core/amm/ticks.ts";
 import { encodeLog } from "../support/encode.ts";
 import { addressOf, type Draft } from "../support/logs.ts";
 import { ACTORS, below, type Model, pick, ROUTER, ZERO } from "./model.ts";

@@ -1,6 +1,6 @@
 import stakerAbi from "../../abi/uniswap-v3-staker.json" with { type: "json" };
-import { amountsOf } from "../../src/core/amounts.ts";
-import { sqrtRatioAtTick, type TickRange } from "../../src/core/ticks.ts";
+import { amountsOf } from "../../src/core/amm/amounts.ts";
+import { sqrtRatioAtTick, type TickRange } from "../../src/core/amm/ticks.ts";
 import { encodeLog } from "../support/encode.ts";
 import { addressOf, type Draft, draft } from "../support/logs.ts";
 import { ACTORS, below, type Model, pick, ROUTER, ZERO } from "./model.ts";

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { opened } from "../../src/core/accounts.ts";
+import { opened } from "../../src/core/accounting/accounts.ts";
 import { toAddress } from "../../src/core/hex.ts";
 import { FakeChain } from "../support/fake-chain.ts";
 import { TestLedger, testProgramme } from "../support/ledger.ts";

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { sha256 } from "../../src/cli/platform.ts";
+import { sha256 } from "../../src/runtime/platform.ts";
 import {
   backupFromOutside,
   backupFromWriter,
@@ -9,10 +9,10 @@ import {
   listBackups,
   pruneBackups,
   readBackup,
-} from "../../src/store/backup.ts";
-import { problemsOf } from "../../src/store/inspect.ts";
-import { openForReading } from "../../src/store/open.ts";
-import { newestGood, restore } from "../../src/store/restore.ts";
+} from "../../src/store/lifecycle/backup.ts";
+import { problemsOf } from "../../src/store/lifecycle/inspect.ts";
+import { openForReading } from "../../src/store/lifecycle/open.ts";
+import { newestGood, restore } from "../../src/store/lifecycle/restore.ts";
 import { codeOf } from "../support/code-of.ts";
 import { dumpOf } from "../support/dump.ts";
 import { FakeChain } from "../support/fake-chain.ts";

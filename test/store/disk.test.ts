@@ -3,7 +3,7 @@ import { chmodSync, mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
-import { openForWriting } from "../../src/store/open.ts";
+import { openForWriting } from "../../src/store/lifecycle/open.ts";
 import { FakeChain } from "../support/fake-chain.ts";
 import { atEnd, TestLedger, temporaryFolder } from "../support/ledger.ts";
 

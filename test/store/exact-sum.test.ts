@@ -1,9 +1,9 @@
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { VALUE_MAX } from "../../src/core/value.ts";
-import { dayTotals } from "../../src/store/api.ts";
-import { tierCounts } from "../../src/store/derivation.ts";
-import { providerStatus, statsOf } from "../../src/store/query.ts";
+import { VALUE_MAX } from "../../src/core/valuation/value.ts";
+import { dayTotals } from "../../src/store/queries/lists.ts";
+import { providerStatus, statsOf } from "../../src/store/queries/query.ts";
+import { tierCounts } from "../../src/store/queries/reward-inputs.ts";
 import { openStore, temporaryFolder } from "../support/ledger.ts";
 import { addressOf } from "../support/logs.ts";
 

@@ -2,8 +2,8 @@ import { existsSync, linkSync, mkdirSync, renameSync, rmSync, symlinkSync, write
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { LpLedgerError } from "../../src/core/errors.ts";
-import { OpenFile, realPathOf, requireOneName } from "../../src/store/file.ts";
-import { openForOperator, openForReading, openForWriting } from "../../src/store/open.ts";
+import { OpenFile, realPathOf, requireOneName } from "../../src/store/file/file.ts";
+import { openForOperator, openForReading, openForWriting } from "../../src/store/lifecycle/open.ts";
 import { Store } from "../../src/store/store.ts";
 import { atEnd, temporaryFolder } from "../support/ledger.ts";
 import { stillClock } from "../support/port.ts";

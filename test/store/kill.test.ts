@@ -5,16 +5,16 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { gunzipSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
-import { sha256 } from "../../src/cli/platform.ts";
+import { sha256 } from "../../src/runtime/platform.ts";
 import {
   type Backup,
   backupFromOutside,
   backupFromWriter,
   backupProblems,
   listBackups,
-} from "../../src/store/backup.ts";
-import { problemsOf } from "../../src/store/inspect.ts";
-import { openForWriting } from "../../src/store/open.ts";
+} from "../../src/store/lifecycle/backup.ts";
+import { problemsOf } from "../../src/store/lifecycle/inspect.ts";
+import { openForWriting } from "../../src/store/lifecycle/open.ts";
 import { dumpOf } from "../support/dump.ts";
 import { FakeChain } from "../support/fake-chain.ts";
 import { openStore, TestLedger, temporaryFolder } from "../support/ledger.ts";

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import Database from "better-sqlite3";
 import { describe, expect, it } from "vitest";
-import { openForReading, openForWriting } from "../../src/store/open.ts";
+import { openForReading, openForWriting } from "../../src/store/lifecycle/open.ts";
 import { codeOf } from "../support/code-of.ts";
 import { FakeChain } from "../support/fake-chain.ts";
 import { atEnd, openStore, TestLedger, temporaryFolder } from "../support/ledger.ts";

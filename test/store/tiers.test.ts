@@ -3,8 +3,8 @@ import fc from "fast-check";
 import { expect, it } from "vitest";
 import { type Day, daysAfter } from "../../src/core/day.ts";
 import { toAddress } from "../../src/core/hex.ts";
-import type { TierRules } from "../../src/core/rules.ts";
-import { earningDays, standingAfter } from "../../src/core/tiers.ts";
+import type { TierRules } from "../../src/core/programme/rules.ts";
+import { earningDays, standingAfter } from "../../src/core/rewards/tiers.ts";
 import { openStore, temporaryFolder } from "../support/ledger.ts";
 import { addressOf } from "../support/logs.ts";
 

@@ -1,8 +1,8 @@
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { Upkeep } from "../../src/daemon/upkeep.ts";
-import { openForReading } from "../../src/store/open.ts";
-import { fileSystemType, requireSafeFileSystem, truncateWal, vacuum, walBytes } from "../../src/store/upkeep.ts";
+import { fileSystemType, requireSafeFileSystem, truncateWal, vacuum, walBytes } from "../../src/store/file/upkeep.ts";
+import { openForReading } from "../../src/store/lifecycle/open.ts";
 import { FakeChain } from "../support/fake-chain.ts";
 import { openStore, TestLedger, temporaryFolder } from "../support/ledger.ts";
 import { stillClock } from "../support/port.ts";

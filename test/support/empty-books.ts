@@ -1,4 +1,4 @@
-import { Books } from "../../src/core/books.ts";
+import { Books } from "../../src/core/accounting/working-set.ts";
 
 /** Books of a ledger that holds nothing yet. */
 export function emptyBooks(): Books {

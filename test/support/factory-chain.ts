@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { seeded } from "../../demo/life.ts";
-import type { Fetch } from "../../src/chain/rpc.ts";
+import type { Fetch } from "../../src/chain/rpc/rpc.ts";
 import { pairCreated, pairDeed } from "../models/factory.ts";
 import type { FakeBlock, FakeLog } from "./fake-chain.ts";
 import type { Draft } from "./logs.ts";

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { seeded } from "../../demo/life.ts";
-import type { Fetch } from "../../src/chain/rpc.ts";
+import type { Fetch } from "../../src/chain/rpc/rpc.ts";
 import type { Model } from "../models/model.ts";
 import { headerFields, headerHash } from "./headers.ts";
 import type { Draft } from "./logs.ts";

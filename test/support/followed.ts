@@ -1,4 +1,4 @@
-import type { Programme } from "../../src/core/programme.ts";
+import type { Programme } from "../../src/core/programme/programme.ts";
 import type { FakeChain } from "./fake-chain.ts";
 import { TestLedger } from "./ledger.ts";
 

@@ -1,4 +1,4 @@
-import { openForWriting } from "../../src/store/open.ts";
+import { openForWriting } from "../../src/store/lifecycle/open.ts";
 
 // Holds the writer's lock of the database named on the command line until it is killed.
 const opened = openForWriting(process.argv[2] ?? "");

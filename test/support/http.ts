@@ -1,8 +1,8 @@
 import type { Hono } from "hono";
-import { Proofs } from "../../src/cli/proofs.ts";
-import { withDiscovered } from "../../src/daemon/followed.ts";
 import { type AppOptions, createApp } from "../../src/http/app.ts";
-import { openForReading } from "../../src/store/open.ts";
+import { withDiscovered } from "../../src/ledger/followed-pools.ts";
+import { Proofs } from "../../src/runtime/proofs.ts";
+import { openForReading } from "../../src/store/lifecycle/open.ts";
 import { Store } from "../../src/store/store.ts";
 import { atEnd } from "./ledger.ts";
 import { stillClock } from "./port.ts";

@@ -1,9 +1,9 @@
-import { sha256, systemClock } from "../../src/cli/platform.ts";
-import type { Programme } from "../../src/core/programme.ts";
-import { adoptProgramme } from "../../src/daemon/adopt.ts";
-import { Bookkeeper } from "../../src/daemon/bookkeeper.ts";
+import type { Programme } from "../../src/core/programme/programme.ts";
 import { converge } from "../../src/daemon/converge.ts";
-import { openForWriting } from "../../src/store/open.ts";
+import { Bookkeeper } from "../../src/ledger/bookkeeper.ts";
+import { adoptProgramme } from "../../src/ledger/compare-programme.ts";
+import { sha256, systemClock } from "../../src/runtime/platform.ts";
+import { openForWriting } from "../../src/store/lifecycle/open.ts";
 import { Store } from "../../src/store/store.ts";
 import { chainPort } from "./port.ts";
 

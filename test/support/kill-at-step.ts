@@ -1,7 +1,7 @@
 import fs from "node:fs";
 import { syncBuiltinESMExports } from "node:module";
 import Database from "better-sqlite3";
-import { sha256 } from "../../src/cli/platform.ts";
+import { sha256 } from "../../src/runtime/platform.ts";
 
 // Makes a backup, restores one or migrates a ledger, and kills its own process with SIGKILL right before the Nth step:
 // a change to the file system, a pragma, a statement that is executed, or a step of the online copy.
@@ -42,9 +42,9 @@ prototype.backup = function counted(path) {
   return backup.call(this, path, { progress });
 };
 
-const { backupFromOutside, backupFromWriter, readBackup } = await import("../../src/store/backup.ts");
-const { openForReading, openForWriting } = await import("../../src/store/open.ts");
-const { restore } = await import("../../src/store/restore.ts");
+const { backupFromOutside, backupFromWriter, readBackup } = await import("../../src/store/lifecycle/backup.ts");
+const { openForReading, openForWriting } = await import("../../src/store/lifecycle/open.ts");
+const { restore } = await import("../../src/store/lifecycle/restore.ts");
 const where = { folder, sha256, nowIso: () => "2026-02-02T00:00:00Z" };
 const { signal } = new AbortController();
 if (mode === "restore") restore(readBackup(folder), { ...where, databasePath, onSkip: () => {} });

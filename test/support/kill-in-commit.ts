@@ -1,9 +1,9 @@
 import Database from "better-sqlite3";
-import { sha256 } from "../../src/cli/platform.ts";
 import { parseProgramme } from "../../src/config.ts";
-import { Bookkeeper } from "../../src/daemon/bookkeeper.ts";
 import { converge } from "../../src/daemon/converge.ts";
-import { openForWriting } from "../../src/store/open.ts";
+import { Bookkeeper } from "../../src/ledger/bookkeeper.ts";
+import { sha256 } from "../../src/runtime/platform.ts";
+import { openForWriting } from "../../src/store/lifecycle/open.ts";
 import { Store } from "../../src/store/store.ts";
 import { FakeChain } from "./fake-chain.ts";
 import { chainPort, stillClock } from "./port.ts";

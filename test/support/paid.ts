@@ -1,10 +1,10 @@
 import { expect } from "vitest";
-import { sha256 } from "../../src/cli/platform.ts";
 import { parseProgramme } from "../../src/config.ts";
-import type { Programme } from "../../src/core/programme.ts";
-import { rewardingOf } from "../../src/daemon/rewarding.ts";
-import { finalise, requireSame } from "../../src/daemon/rewards.ts";
-import { problemsOf } from "../../src/store/inspect.ts";
+import type { Programme } from "../../src/core/programme/programme.ts";
+import { finalise, requireSame } from "../../src/ledger/epochs.ts";
+import { rewardingOf } from "../../src/ledger/rewarding.ts";
+import { sha256 } from "../../src/runtime/platform.ts";
+import { problemsOf } from "../../src/store/lifecycle/inspect.ts";
 import type { Store } from "../../src/store/store.ts";
 import { FakeChain } from "./fake-chain.ts";
 import { followed } from "./followed.ts";

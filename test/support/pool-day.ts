@@ -1,7 +1,7 @@
-import { type BrokenDay, type DayShare, PoolDay } from "../../src/core/days.ts";
-import type { Holding, Window } from "../../src/core/holdings.ts";
-import type { TimedState } from "../../src/core/means.ts";
-import type { Pool } from "../../src/core/programme.ts";
+import type { Pool } from "../../src/core/programme/programme.ts";
+import type { Holding, Window } from "../../src/core/valuation/holdings.ts";
+import { type BrokenDay, type DayShare, PoolDay } from "../../src/core/valuation/pool-day.ts";
+import type { TimedState } from "../../src/core/valuation/time-weighted-average.ts";
 
 /** A whole day of a pool at once. */
 export function closePoolDay(

@@ -1,10 +1,10 @@
 import { FollowedChain } from "../../src/chain/followed-chain.ts";
 import { RANGE_LIMITS, type RangeLimits } from "../../src/chain/ranges.ts";
-import type { Fetch } from "../../src/chain/rpc.ts";
-import { Rpc } from "../../src/chain/rpc.ts";
-import { blockContent } from "../../src/cli/platform.ts";
+import type { Fetch } from "../../src/chain/rpc/rpc.ts";
+import { Rpc } from "../../src/chain/rpc/rpc.ts";
 import type { Clock } from "../../src/core/chain.ts";
-import type { Programme } from "../../src/core/programme.ts";
+import type { Programme } from "../../src/core/programme/programme.ts";
+import { blockContent } from "../../src/runtime/platform.ts";
 
 /** A clock that stands still and whose sleeps end at once: nothing in a test waits for time to pass. */
 export const stillClock: Clock = {

@@ -1,6 +1,6 @@
 import fc from "fast-check";
-import type { Window } from "../../src/core/holdings.ts";
-import { sqrtRatioAtTick, TICK_MAX } from "../../src/core/ticks.ts";
+import { sqrtRatioAtTick, TICK_MAX } from "../../src/core/amm/ticks.ts";
+import type { Window } from "../../src/core/valuation/holdings.ts";
 import type { PriceSpan } from "../../src/core/valuation/price-path.ts";
 
 /** Where a price may stand: inside a tick, on its lower boundary, or on a boundary reached from above, a tick below it. */

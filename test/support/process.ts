@@ -1,10 +1,10 @@
 import { join } from "node:path";
-import { sha256 } from "../../src/cli/platform.ts";
 import type { Block, Range } from "../../src/core/chain.ts";
 import { toHash } from "../../src/core/hex.ts";
-import type { Programme } from "../../src/core/programme.ts";
-import { adoptProgramme } from "../../src/daemon/adopt.ts";
-import { Bookkeeper } from "../../src/daemon/bookkeeper.ts";
+import type { Programme } from "../../src/core/programme/programme.ts";
+import { Bookkeeper } from "../../src/ledger/bookkeeper.ts";
+import { adoptProgramme } from "../../src/ledger/compare-programme.ts";
+import { sha256 } from "../../src/runtime/platform.ts";
 import { openStore, temporaryFolder } from "./ledger.ts";
 import { type Draft, logsOf } from "./logs.ts";
 

@@ -2,7 +2,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Finished, runCommand } from "../../demo/daemon.ts";
 import { parseProgramme } from "../../src/config.ts";
-import { LateValues } from "../../src/daemon/late-values.ts";
+import { LateValues } from "../../src/ledger/revalue-days.ts";
 import { FakeChain } from "./fake-chain.ts";
 import { TestLedger, temporaryFolder } from "./ledger.ts";
 import { addressOf } from "./logs.ts";

@@ -1,6 +1,6 @@
 import { createInterface } from "node:readline";
 import type { LpLedgerError } from "../../src/core/errors.ts";
-import { type OpenDatabase, openForWriting } from "../../src/store/open.ts";
+import { type OpenDatabase, openForWriting } from "../../src/store/lifecycle/open.ts";
 
 // Takes and gives back the writer's lock on the word of another process, and says how it went.
 const path = process.argv[2] ?? "";

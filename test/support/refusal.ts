@@ -1,5 +1,5 @@
 import { LpLedgerError } from "../../src/core/errors.ts";
-import { openForReading, openForWriting } from "../../src/store/open.ts";
+import { openForReading, openForWriting } from "../../src/store/lifecycle/open.ts";
 
 /** What opening a ledger for writing and for reading fails with: code, message and hint. */
 export function refusals(path: string): readonly string[] {

@@ -1,9 +1,9 @@
 import { MessageChannel } from "node:worker_threads";
 import type { FollowedChain } from "../../src/chain/followed-chain.ts";
-import type { Asked, Said } from "../../src/chain/messages.ts";
-import { RemoteChain } from "../../src/chain/remote-chain.ts";
-import { serveChain } from "../../src/chain/serve-chain.ts";
-import { portOf } from "../../src/cli/message-port.ts";
+import type { Asked, Said } from "../../src/chain/thread/messages.ts";
+import { RemoteChain } from "../../src/chain/thread/remote-chain.ts";
+import { serveChain } from "../../src/chain/thread/serve-chain.ts";
+import { portOf } from "../../src/runtime/message-port.ts";
 import { testProgramme } from "./ledger.ts";
 
 /** A chain behind a real channel of messages, as it is behind a thread; `heard` and `told`: the kinds of all that came from it and went to it. */

@@ -1,13 +1,13 @@
 import { spawnSync } from "node:child_process";
 import { existsSync, readdirSync, rmSync, statfsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { sha256 } from "../../src/cli/platform.ts";
 import { parseProgramme } from "../../src/config.ts";
-import { adoptProgramme } from "../../src/daemon/adopt.ts";
-import { Bookkeeper } from "../../src/daemon/bookkeeper.ts";
 import { run } from "../../src/daemon/run.ts";
-import { problemsOf } from "../../src/store/inspect.ts";
-import { openForReading, openForWriting } from "../../src/store/open.ts";
+import { Bookkeeper } from "../../src/ledger/bookkeeper.ts";
+import { adoptProgramme } from "../../src/ledger/compare-programme.ts";
+import { sha256 } from "../../src/runtime/platform.ts";
+import { problemsOf } from "../../src/store/lifecycle/inspect.ts";
+import { openForReading, openForWriting } from "../../src/store/lifecycle/open.ts";
 import { Store } from "../../src/store/store.ts";
 import { dumpOf } from "./dump.ts";
 import { FakeChain } from "./fake-chain.ts";

@@ -1,9 +1,9 @@
 import { pino } from "pino";
-import type { ContractReader } from "../../src/chain/calls.ts";
-import { takeUp } from "../../src/cli/take-up.ts";
-import type { Programme } from "../../src/core/programme.ts";
+import type { ContractReader } from "../../src/chain/contracts/contract-reader.ts";
+import type { Programme } from "../../src/core/programme/programme.ts";
 import { type ConvergeOptions, converge } from "../../src/daemon/converge.ts";
-import { withDiscovered } from "../../src/daemon/followed.ts";
+import { withDiscovered } from "../../src/ledger/followed-pools.ts";
+import { takeUp } from "../../src/runtime/apply-programme.ts";
 import type { Store } from "../../src/store/store.ts";
 import type { FakeChain } from "./fake-chain.ts";
 import { chainPort } from "./port.ts";

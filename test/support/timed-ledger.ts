@@ -1,9 +1,9 @@
 import { FollowedChain } from "../../src/chain/followed-chain.ts";
 import { RANGE_LIMITS } from "../../src/chain/ranges.ts";
-import { type Fetch, Rpc } from "../../src/chain/rpc.ts";
-import { blockContent } from "../../src/cli/platform.ts";
+import { type Fetch, Rpc } from "../../src/chain/rpc/rpc.ts";
 import { LpLedgerError } from "../../src/core/errors.ts";
-import type { Settling } from "../../src/daemon/settle.ts";
+import type { Settling } from "../../src/daemon/cross-check.ts";
+import { blockContent } from "../../src/runtime/platform.ts";
 import { FakeChain } from "./fake-chain.ts";
 import { TestLedger, testProgramme } from "./ledger.ts";
 import { OwnClock } from "./port.ts";

@@ -1,6 +1,6 @@
-import { amountsOf } from "../../src/core/amounts.ts";
-import { sqrtFloor } from "../../src/core/sqrt.ts";
-import { sqrtRatioAtTick, type TickRange } from "../../src/core/ticks.ts";
+import { amountsOf } from "../../src/core/amm/amounts.ts";
+import { sqrtFloor } from "../../src/core/amm/sqrt.ts";
+import { sqrtRatioAtTick, type TickRange } from "../../src/core/amm/ticks.ts";
 import { addressOf, type Draft, draft } from "./logs.ts";
 
 export const PAIR = addressOf(0xa1);

@@ -1,8 +1,8 @@
-import type { Books } from "../books.ts";
+import type { LedgerEvent } from "../accounting/post.ts";
+import type { Books } from "../accounting/working-set.ts";
 import type { Log } from "../chain.ts";
-import type { LedgerEvent } from "../ledger.ts";
 import { endOfTransaction } from "../log-bytes.ts";
-import type { Pool } from "../programme.ts";
+import type { Pool } from "../programme/programme.ts";
 import type { Place } from "./reading.ts";
 import type { Routes } from "./routes.ts";
 import { type AppliedTransaction, applyAlone, applyTransaction } from "./transaction.ts";

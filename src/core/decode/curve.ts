@@ -1,12 +1,12 @@
 import abi from "../../../abi/curve-stableswap.json" with { type: "json" };
 import ngAbi from "../../../abi/curve-stableswap-ng.json" with { type: "json" };
-import { divCeil } from "../amounts.ts";
+import type { SharesBook } from "../accounting/pool-books.ts";
+import { eventOf, type LedgerEvent } from "../accounting/post.ts";
+import { divCeil } from "../amm/amounts.ts";
 import type { Log } from "../chain.ts";
 import { broken } from "../errors.ts";
 import { type Address, ZERO_ADDRESS } from "../hex.ts";
-import { eventOf, type LedgerEvent } from "../ledger.ts";
-import type { Pool } from "../programme.ts";
-import type { SharesBook } from "../running-state.ts";
+import type { Pool } from "../programme/programme.ts";
 import type { Heard, Reader, Reading } from "./reading.ts";
 import { postTransfer, type ShareTransfer } from "./shares.ts";
 import { eventShapes, losslessJson } from "./words.ts";

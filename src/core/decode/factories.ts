@@ -3,7 +3,8 @@ import poolFactoryAbi from "../../../abi/uniswap-v3-factory.json" with { type: "
 import type { Log } from "../chain.ts";
 import type { Address } from "../hex.ts";
 import { topicOf } from "../log-bytes.ts";
-import type { Discovered, Factory, Pool, Token } from "../programme.ts";
+import type { Discovered, Factory, Pool, Token } from "../programme/programme.ts";
+import { isSingleton } from "../programme/programme.ts";
 import { protocolOf } from "./protocols.ts";
 import type { Protocol } from "./reading.ts";
 import { holdsValueApart, uniswapV4Shapes } from "./uniswap-v4.ts";
@@ -19,7 +20,7 @@ const INITIALIZED: Shapes = new Map([...uniswapV4Shapes].filter(([, { name }]) =
 /** The logs by which a factory tells of new pools. */
 export function factoryShapes(factory: Factory): Shapes {
   const protocol: Protocol = protocolOf(factory);
-  if (protocol.singleton) return INITIALIZED;
+  if (isSingleton(protocol.name)) return INITIALIZED;
   return protocol.form === "shares" ? new Map() : CREATED[protocol.form];
 }
 
@@ -63,7 +64,8 @@ export function poolOfFactory(
 ): Pool {
   const { protocol, managers } = factory;
   const caveats = [...new Set([...factory.caveats, ...(factory.poolCaveats.get(address) ?? [])])];
-  const { form, singleton } = protocolOf(factory);
+  const { form } = protocolOf(factory);
+  const singleton = isSingleton(factory.protocol);
   const [first, second] = tokens.map(
     (each): Token =>
       factory.tokens.find((token) => token.address === each) ?? { address: each, symbol: "", decimals: null },
@@ -77,7 +79,7 @@ export function poolOfFactory(
     contracts: singleton ? [factory.address] : [address],
     shareToken: form === "ticks" ? null : address,
     valuation: { by: "balances" },
-    salted: singleton === true,
+    salted: singleton,
     managers: form === "ticks" ? managers : [],
     caveats,
     wrapperHomes: [],

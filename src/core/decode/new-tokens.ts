@@ -1,9 +1,9 @@
-import type { PositionToken } from "../books.ts";
+import { eventOf, tokenPosition } from "../accounting/post.ts";
+import type { PositionToken } from "../accounting/working-set.ts";
+import type { TickRange } from "../amm/ticks.ts";
 import { broken } from "../errors.ts";
 import { type Address, ZERO_ADDRESS } from "../hex.ts";
-import { eventOf, tokenPosition } from "../ledger.ts";
-import type { Pool } from "../programme.ts";
-import type { TickRange } from "../ticks.ts";
+import type { Pool } from "../programme/programme.ts";
 import type { Heard, Reading, UnboundTokens } from "./reading.ts";
 import { losslessJson } from "./words.ts";
 

@@ -1,11 +1,11 @@
 import abi from "../../../abi/uniswap-v3-position-manager.json" with { type: "json" };
-import type { Books, PositionToken } from "../books.ts";
+import { eventOf, holderOf, movementOf } from "../accounting/post.ts";
+import type { Books, PositionToken } from "../accounting/working-set.ts";
+import { rangeId, type TickRange } from "../amm/ticks.ts";
 import type { Log } from "../chain.ts";
 import { broken, invariant } from "../errors.ts";
 import { type Address, ZERO_ADDRESS } from "../hex.ts";
-import { eventOf, holderOf, movementOf } from "../ledger.ts";
-import type { Pool } from "../programme.ts";
-import { rangeId, type TickRange } from "../ticks.ts";
+import type { Pool } from "../programme/programme.ts";
 import { type Emit, type Heard, heardIn, type Place, type Reading } from "./reading.ts";
 import { eventShapes, losslessJson, type Values } from "./words.ts";
 

@@ -1,4 +1,4 @@
-import type { ProtocolName } from "../programme.ts";
+import type { ProtocolName } from "../programme/programme.ts";
 import { CurveLogs, curveNgShapes, curveShapes } from "./curve.ts";
 import { managerShapes } from "./position-manager.ts";
 import type { BeginReader, Protocol, ReadAlone } from "./reading.ts";
@@ -35,7 +35,7 @@ const TABLE: readonly Protocol[] = [
   { name: "aerodrome", ...V2, shapes: aerodromeShapes, caveats: ["fee-on-transfer"] },
   { name: "uniswap-v3", ...V3, shapes: uniswapV3Shapes, alone: swaps(uniswapV3Shapes, 0), prices: true, factories: true, caveats: ["rebasing-token"] },
   { name: "pancake-v3", ...V3, shapes: pancakeV3Shapes, alone: swaps(pancakeV3Shapes, 2), prices: true, factories: true, caveats: ["rebasing-token"] },
-  { name: "uniswap-v4", ...V3, begin: singleton, singleton: true, shapes: uniswapV4Shapes, managers: uniswapV4TokenShapes, prices: true, factories: true, caveats: ["hook-holds-value"] },
+  { name: "uniswap-v4", ...V3, begin: singleton, shapes: uniswapV4Shapes, managers: uniswapV4TokenShapes, prices: true, factories: true, caveats: ["hook-holds-value"] },
   { name: "curve-ng", form: "shares", tokens: [2, 8], begin: curve, shapes: curveNgShapes, valuations: ["share-value", "balances"], caveats: ["share-value-may-fall"] },
   { name: "curve", form: "shares", tokens: [2, 4], begin: curve, shapes: curveShapes, ownShareToken: true, valuations: ["share-value"], caveats: ["share-value-may-fall"] },
   { name: "erc20", form: "shares", burnsAtZero: true, tokens: [1, 1], begin: shares, shapes: erc20Shapes, valuations: ["share-value"], caveats: [] },

@@ -1,10 +1,10 @@
-import type { Books, PositionToken } from "../books.ts";
+import type { LedgerEvent } from "../accounting/post.ts";
+import type { Books, PositionToken } from "../accounting/working-set.ts";
+import type { TickRange } from "../amm/ticks.ts";
 import type { Log } from "../chain.ts";
 import type { Address } from "../hex.ts";
-import type { LedgerEvent } from "../ledger.ts";
 import { topicOf } from "../log-bytes.ts";
-import type { Caveat, Pool, PoolForm, ProtocolName } from "../programme.ts";
-import type { TickRange } from "../ticks.ts";
+import type { Caveat, Pool, PoolForm, ProtocolName } from "../programme/programme.ts";
 import { decodeWords, type Shapes, type Values } from "./words.ts";
 
 /** Where in the chain a log stands, as far as findings need it. */
@@ -79,8 +79,6 @@ export interface Protocol {
   readonly alone?: ReadonlyMap<string, ReadAlone>;
   /** The events of its position managers, where positions can be NFTs. */
   readonly managers?: Shapes;
-  /** Pools live in one contract, which names them in its logs' first topic. */
-  readonly singleton?: true;
   /** The share token is a contract of its own. */
   readonly ownShareToken?: true;
   /** Shares that are sent to the zero address are burned: none of its logs says whether they stay in the supply. */

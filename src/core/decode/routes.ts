@@ -1,10 +1,10 @@
 import type { Log } from "../chain.ts";
-import { ANSWER_UPDATED } from "../feeds.ts";
 import { groupBy } from "../group.ts";
 import type { Address } from "../hex.ts";
 import { endOfTransaction } from "../log-bytes.ts";
-import { aggregatorsOf, type Factory, type Pool, type Programme, type Wrapper } from "../programme.ts";
-import { around, isStopped, type Stops } from "../quarantine.ts";
+import { aggregatorsOf, type Factory, type Pool, type Programme, type Wrapper } from "../programme/programme.ts";
+import { around, isStopped, type Stops } from "../programme/quarantine.ts";
+import { ANSWER_UPDATED } from "../valuation/feeds.ts";
 import { factoryShapes } from "./factories.ts";
 import { protocolOf } from "./protocols.ts";
 import { heardIn, type Place, type Protocol } from "./reading.ts";
@@ -47,8 +47,7 @@ export function routesOf(programme: Programme): Routes {
 
 /** From now on the pool's logs are its own. */
 export function addRoute(routes: Routes, pool: Pool): void {
-  const { singleton } = protocolOf(pool);
-  for (const each of pool.contracts) routes.emitters.set(singleton ? `${each}|${pool.address}` : each, pool);
+  for (const each of pool.contracts) routes.emitters.set(pool.salted ? `${each}|${pool.address}` : each, pool);
   routes.pools.set(pool.address, pool);
 }
 

@@ -1,12 +1,12 @@
 import erc20Abi from "../../../abi/erc20.json" with { type: "json" };
 import erc4626Abi from "../../../abi/erc4626.json" with { type: "json" };
-import type { Books } from "../books.ts";
+import { eventOf, type Movement } from "../accounting/post.ts";
+import type { Books } from "../accounting/working-set.ts";
 import type { Log } from "../chain.ts";
 import { broken, invariant } from "../errors.ts";
 import { type Address, ZERO_ADDRESS } from "../hex.ts";
-import { eventOf, type Movement } from "../ledger.ts";
-import type { Pool } from "../programme.ts";
-import { E36 } from "../value.ts";
+import type { Pool } from "../programme/programme.ts";
+import { E36 } from "../valuation/value.ts";
 import type { Heard, Place, Reader, Reading } from "./reading.ts";
 import { eventShapes, losslessJson } from "./words.ts";
 

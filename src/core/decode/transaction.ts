@@ -1,11 +1,11 @@
-import type { Account } from "../accounts.ts";
-import type { Books } from "../books.ts";
+import type { Account } from "../accounting/accounts.ts";
+import { followToken, type LedgerEvent, type Posting, post } from "../accounting/post.ts";
+import type { Books } from "../accounting/working-set.ts";
 import type { Log } from "../chain.ts";
 import { broken, LpLedgerError } from "../errors.ts";
 import type { Address } from "../hex.ts";
-import { followToken, type LedgerEvent, type Posting, post } from "../ledger.ts";
 import { topicOf } from "../log-bytes.ts";
-import type { Pool } from "../programme.ts";
+import type { Pool } from "../programme/programme.ts";
 import { NewTokens } from "./new-tokens.ts";
 import { protocolOf } from "./protocols.ts";
 import {

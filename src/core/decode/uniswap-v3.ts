@@ -1,13 +1,13 @@
 import pancakeAbi from "../../../abi/pancake-v3-pool.json" with { type: "json" };
 import abi from "../../../abi/uniswap-v3-pool.json" with { type: "json" };
-import { amountsOf, type PoolPrice } from "../amounts.ts";
-import { addTo, type Books, custodyKey } from "../books.ts";
+import { eventOf, movementOf } from "../accounting/post.ts";
+import { addTo, type Books, custodyKey } from "../accounting/working-set.ts";
+import { amountsOf, type PoolPrice } from "../amm/amounts.ts";
+import { rangeId, type TickRange } from "../amm/ticks.ts";
 import type { Log } from "../chain.ts";
 import { broken, identityBroken, invariant } from "../errors.ts";
 import type { Address } from "../hex.ts";
-import { eventOf, movementOf } from "../ledger.ts";
-import type { Pool } from "../programme.ts";
-import { rangeId, type TickRange } from "../ticks.ts";
+import type { Pool } from "../programme/programme.ts";
 import { type LiquidityChange, ManagerLogs, rangeOf } from "./position-manager.ts";
 import type { Emit, Heard, Place, Reader, Reading } from "./reading.ts";
 import { requireCovered, requireTick } from "./v3-swap.ts";

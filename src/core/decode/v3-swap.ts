@@ -1,10 +1,10 @@
-import type { PoolPrice } from "../amounts.ts";
+import type { TicksBook } from "../accounting/ticks-book.ts";
+import type { PoolPrice } from "../amm/amounts.ts";
+import { sqrtRatioAtTick, TICK_MAX } from "../amm/ticks.ts";
 import type { Log, LogBytes } from "../chain.ts";
 import { broken, type LpLedgerError } from "../errors.ts";
 import { bytesOf } from "../log-bytes.ts";
-import type { Pool } from "../programme.ts";
-import { sqrtRatioAtTick, TICK_MAX } from "../ticks.ts";
-import type { TicksBook } from "../ticks-book.ts";
+import type { Pool } from "../programme/programme.ts";
 import { int24, isFilled, unsigned, WORD_BYTES } from "../word.ts";
 import type { Place, ReadAlone } from "./reading.ts";
 

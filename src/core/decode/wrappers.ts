@@ -4,10 +4,10 @@ import chefAbi from "../../../abi/masterchef.json" with { type: "json" };
 import chefV2Abi from "../../../abi/masterchef-v2.json" with { type: "json" };
 import stakingAbi from "../../../abi/synthetix-staking-rewards.json" with { type: "json" };
 import stakerAbi from "../../../abi/uniswap-v3-staker.json" with { type: "json" };
+import { claimOf, type Holder, partsOf } from "../accounting/holder.ts";
+import { eventOf, holderOf } from "../accounting/post.ts";
 import { type Address, ZERO_ADDRESS } from "../hex.ts";
-import { eventOf, holderOf } from "../ledger.ts";
-import type { Pool, Wrapper, WrapperKind } from "../programme.ts";
-import { claimOf, type Holder, partsOf } from "../side.ts";
+import type { Pool, Wrapper, WrapperKind } from "../programme/programme.ts";
 import type { Heard, Reading } from "./reading.ts";
 import { eventShapes, losslessJson, type Shapes } from "./words.ts";
 

@@ -1,5 +1,5 @@
-import type { Window } from "../holdings.ts";
-import type { TickRange } from "../ticks.ts";
+import type { TickRange } from "../amm/ticks.ts";
+import type { Window } from "./holdings.ts";
 
 /** Base units x seconds of each of a pool's tokens behind one unit of its liquidity, each scaled by a power of two. */
 export type PerUnit = readonly bigint[];

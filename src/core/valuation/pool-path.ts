@@ -1,13 +1,13 @@
-import type { Amounts } from "../amounts.ts";
-import type { Stretch, Window } from "../holdings.ts";
-import type { Span } from "../means.ts";
-import type { Pool } from "../programme.ts";
-import type { TickRange } from "../ticks.ts";
-import { E36 } from "../value.ts";
+import type { Amounts } from "../amm/amounts.ts";
+import type { TickRange } from "../amm/ticks.ts";
+import type { Pool } from "../programme/programme.ts";
 import type { HeldPath, PerUnit } from "./held-path.ts";
+import type { Stretch, Window } from "./holdings.ts";
 import { PricePath } from "./price-path.ts";
 import { RatePath, type RateSpan, rateOf } from "./rate-path.ts";
 import { type LiquiditySpan, TicksTotal } from "./ticks-total.ts";
+import type { Span } from "./time-weighted-average.ts";
+import { E36 } from "./value.ts";
 
 /** What a pool's liquidity held through a day, by each position and, counted a second way, by all of them. */
 export interface PoolPath {

@@ -1,7 +1,7 @@
-import type { Window } from "../holdings.ts";
-import { sqrtRatioAtTick, type TickRange } from "../ticks.ts";
+import { sqrtRatioAtTick, type TickRange } from "../amm/ticks.ts";
 import { firstIndex } from "./first-index.ts";
 import type { HeldPath, PerUnit } from "./held-path.ts";
+import type { Window } from "./holdings.ts";
 
 /** A stretch of a day in which a pool's price stood still. */
 export interface PriceSpan extends Window {

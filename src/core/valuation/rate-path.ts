@@ -1,6 +1,6 @@
-import type { Window } from "../holdings.ts";
 import { firstIndex } from "./first-index.ts";
 import type { HeldPath, PerUnit } from "./held-path.ts";
+import type { Window } from "./holdings.ts";
 
 /** A stretch of a day in which a share was worth the same. */
 export interface RateSpan extends Window {

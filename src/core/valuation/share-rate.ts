@@ -1,15 +1,5 @@
 import { type Day, dayEndSec, dayStartSec } from "../day.ts";
-
-/** How often in a day a share's contract is asked what it is worth, and how much of a rise a day believes. */
-export interface RateRules {
-  /** Evenly spaced from midnight on. */
-  readonly samples: number;
-  readonly risePerDayBp: number;
-}
-
-export const RATE_SAMPLES = 24;
-/** One percent a day: far more than interest, far less than a donation that pays. */
-export const RATE_RISE_BP = 100;
+import type { RateRules } from "../programme/programme.ts";
 
 /** What a whole share was worth in base units of its asset from a moment on. */
 export interface RateSample {

@@ -1,6 +1,6 @@
-import type { Stretch, Window } from "../holdings.ts";
-import { sqrtRatioAtTick, type TickRange } from "../ticks.ts";
+import { sqrtRatioAtTick, type TickRange } from "../amm/ticks.ts";
 import type { PerUnit } from "./held-path.ts";
+import type { Stretch, Window } from "./holdings.ts";
 import { inverseOf, type PriceSpan } from "./price-path.ts";
 
 /** Net liquidity that is added to ticks at one moment. */

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { Window } from "../../../src/core/holdings.ts";
-import { sqrtRatioAtTick, type TickRange } from "../../../src/core/ticks.ts";
+import { sqrtRatioAtTick, type TickRange } from "../../../src/core/amm/ticks.ts";
+import type { Window } from "../../../src/core/valuation/holdings.ts";
 import { PricePath, type PriceSpan } from "../../../src/core/valuation/price-path.ts";
 import { pricePaths, spanAt } from "../../support/price-paths.ts";
 

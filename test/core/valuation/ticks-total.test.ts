@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect, it } from "vitest";
-import type { Stretch } from "../../../src/core/holdings.ts";
-import { inRange, type TickRange } from "../../../src/core/ticks.ts";
+import { inRange, type TickRange } from "../../../src/core/amm/ticks.ts";
+import type { Stretch } from "../../../src/core/valuation/holdings.ts";
 import { PricePath } from "../../../src/core/valuation/price-path.ts";
 import { TicksTotal } from "../../../src/core/valuation/ticks-total.ts";
 import { pricePaths } from "../../support/price-paths.ts";
