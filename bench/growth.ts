@@ -8,7 +8,7 @@ import { converge } from "../src/daemon/converge.ts";
 import { Bookkeeper } from "../src/ledger/bookkeeper.ts";
 import { adoptProgramme } from "../src/ledger/compare-programme.ts";
 import { postOverHttp } from "../src/runtime/http-post.ts";
-import { blockContent, sha256, systemClock } from "../src/runtime/platform.ts";
+import { blockLogsDigest, sha256, systemClock } from "../src/runtime/platform.ts";
 import { openForWriting } from "../src/store/lifecycle/open.ts";
 import { Store } from "../src/store/store.ts";
 import { measureDaemon } from "./backfill.ts";
@@ -125,7 +125,7 @@ export async function measureUndo() {
       timeoutMs: 30_000,
       bodyBytesMax: 2 ** 26,
     });
-    const options = { clock: systemClock, random: Math.random, limits: RANGE_LIMITS, contentOf: blockContent };
+    const options = { clock: systemClock, random: Math.random, limits: RANGE_LIMITS, contentOf: blockLogsDigest };
     const chain = new FollowedChain([rpc], programme, options);
     for (let i = 0; i < 100; i++) {
       const step = await converge(keeper, chain, new AbortController().signal);

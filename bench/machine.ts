@@ -284,7 +284,7 @@ class Stage {
 
   /** An ext4 that the kernel makes read-only under the open ledger, as it does after an error of the disk. */
   async readOnlyUnderneath(): Promise<Run> {
-    const what = "the disk becomes read-only under a daemon at the head, then writable";
+    const what = "the disk becomes read-only in a backfill, then writable";
     const [image, folder] = ["disk.img", "disk"].map((name) => join(this.#served.folder, name)) as [string, string];
     mkdirSync(folder, { recursive: true });
     writeFileSync(image, "");
@@ -294,7 +294,11 @@ class Stage {
       return { what, ended: "skipped: no image may be mounted here", afterwards: "" };
     try {
       const env = { DATABASE: join(folder, "ledger.sqlite"), GIVE_UP_SECONDS: "3" };
-      const how = await this.#atHead(() => mount("-o", "remount,abort", folder), env);
+      const child = this.#daemon(["start", "--once"], env);
+      const end = ended(child);
+      await sleep(900);
+      mount("-o", "remount,abort", folder);
+      const how = await end;
       spawnSync("umount", [folder]);
       if (!mountIt()) throw new Error("the image cannot be mounted again");
       return await this.#run(what, [how], "", env);

@@ -11,7 +11,7 @@ import { distributionOf, FORMATS } from "../src/distribution/distribution.ts";
 import { adoptProgramme } from "../src/ledger/compare-programme.ts";
 import { calculateUpTo, finalise } from "../src/ledger/epochs.ts";
 import { rewardingOf } from "../src/ledger/rewarding.ts";
-import { keepStandings } from "../src/ledger/tier-status.ts";
+import { storeTierStatus } from "../src/ledger/tier-status.ts";
 import { sha256, systemClock } from "../src/runtime/platform.ts";
 import { openForWriting } from "../src/store/lifecycle/open.ts";
 import { Store } from "../src/store/store.ts";
@@ -127,7 +127,7 @@ function fill(store: Store, programme: ReturnType<typeof parseProgramme>, provid
       const day = daysAfter(START, i);
       store.days.insertDay(day, i);
       for (const address of addresses) insert.run(address, day, pool?.address, Math.floor(random() * 1e12) + 10_000);
-      return timed(() => keepStandings(store, programme, day));
+      return timed(() => storeTierStatus(store, programme, day));
     });
     const end = daysAfter(START, WEEKS * 7);
     const block = { number: 1_000, hash: `0x${"11".repeat(32)}`, parentHash: null, timestampSec: dayStartSec(end) };

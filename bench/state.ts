@@ -10,7 +10,7 @@ import { readProgramme } from "../src/config.ts";
 import { converge } from "../src/daemon/converge.ts";
 import { Bookkeeper } from "../src/ledger/bookkeeper.ts";
 import { snapshotAt } from "../src/ledger/history.ts";
-import { blockContent, sha256, systemClock } from "../src/runtime/platform.ts";
+import { blockLogsDigest, sha256, systemClock } from "../src/runtime/platform.ts";
 import { inspectElsewhere } from "../src/runtime/verify-in-subprocess.ts";
 import { backupFromWriter } from "../src/store/lifecycle/backup.ts";
 import { openForReading, openForWriting } from "../src/store/lifecycle/open.ts";
@@ -205,7 +205,7 @@ function writer(served: Served, blocksMax: number) {
     clock: systemClock,
     random: Math.random,
     limits,
-    contentOf: blockContent,
+    contentOf: blockLogsDigest,
   });
   return { keeper, chain, close: () => opened.close() };
 }

@@ -12,7 +12,7 @@ import { Bookkeeper } from "../src/ledger/bookkeeper.ts";
 import { adoptProgramme } from "../src/ledger/compare-programme.ts";
 import { withDiscovered } from "../src/ledger/followed-pools.ts";
 import { expectedOf } from "../src/runtime/context.ts";
-import { blockContent, sha256 } from "../src/runtime/platform.ts";
+import { blockLogsDigest, sha256 } from "../src/runtime/platform.ts";
 import { type OpenDatabase, openForWriting } from "../src/store/lifecycle/open.ts";
 import { Store } from "../src/store/store.ts";
 import type { VirtualTime } from "./time.ts";
@@ -71,7 +71,7 @@ export class Life {
     const followed = new FollowedChain(rpcs, withDiscovered(this.store, programme), {
       clock: time,
       random,
-      contentOf: blockContent,
+      contentOf: blockLogsDigest,
       limits: { ...RANGE_LIMITS, blocksStart: 20, blocksMax: 40 },
       expected: () => expectedOf(this.store, programme),
       onSwitch: (from, to, reason) => onTold(`${from} -> ${to}: ${reason}`),
@@ -170,7 +170,7 @@ function asFromThread(chain: FollowedChain): ChainPort {
     get: (_, name: keyof FollowedChain) => {
       const own = chain[name];
       const bound = typeof own === "function" ? (own.bind(chain) as (...args: unknown[]) => unknown) : own;
-      if (name !== "ranges" && name !== "reread") return bound;
+      if (name !== "ranges" && name !== "refetch") return bound;
       return (...args: unknown[]) => copied((bound as (...all: unknown[]) => AsyncGenerator<Range>)(...args));
     },
   });

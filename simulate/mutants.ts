@@ -100,7 +100,7 @@ export const MUTANTS: readonly Mutant[] = [
   { name: "a new token is paired with no pool log", file: "src/core/decode/position-manager.ts", from: `if (isOwn && last.log.logIndex === log.logIndex - 1) last.tokenId = tokenId;`, to: "", test: "test/daemon/misattribution.test.ts" },
   { name: "a new token takes what a known one will take", file: "src/core/decode/position-manager.ts", from: `if (at >= 0) free.splice(at, 1);`, to: "", test: "test/daemon/misattribution.test.ts" },
   { name: "the aggregators of feeds are never providers", file: "src/core/programme/programme.ts", from: `const special = contractsOf(programme).add(ZERO_ADDRESS)`, to: `const special = new Set(addressesOf(programme)).add(ZERO_ADDRESS)`, test: "test/daemon/pool-made-later.test.ts" },
-  { name: "a rebuild beneath a final epoch raises no finding", file: "src/ledger/close-day.ts", from: `recordFrozen(store, day);`, to: "", test: "test/daemon/pool-made-later.test.ts" },
+  { name: "a rebuild beneath a final epoch raises no finding", file: "src/ledger/close-day.ts", from: `recordFinalEpochs(store, day);`, to: "", test: "test/daemon/pool-made-later.test.ts" },
   { name: "whatever names the factory passes as a position manager", file: "src/runtime/preflight.ts", from: `else await this.#isManager(manager, field);`, to: "", test: "test/cli/preflight.test.ts" },
   { name: "one endpoint of several is compared with itself where nothing proves times", file: settle, from: `if (range.isByFirst === true) return "waits";`, to: "", test: "test/daemon/block-time.test.ts" },
   { name: "an added pool's own address was never a provider", file: "src/ledger/close-day.ts", from: `if (then.has(each.provider) ||`, to: `if (special.has(each.provider) ||`, test: "test/daemon/added-pool.test.ts" },

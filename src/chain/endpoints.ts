@@ -18,7 +18,7 @@ export interface Expected {
   readonly pin?: { readonly number: number; readonly hash: Hash } | undefined;
 }
 
-export interface EndpointsTold {
+export interface EndpointListener {
   onSwitch?(from: string, to: string, reason: string): void;
   /** An endpoint of another chain, or one that refused us: a person should look at it. */
   onRefused?(id: string, reason: string): void;
@@ -62,12 +62,12 @@ export class Endpoints {
   readonly #all: readonly Known[];
   readonly #clock: Clock;
   readonly #expected: () => Expected;
-  readonly #told: EndpointsTold;
+  readonly #told: EndpointListener;
   #current: Known;
   #agreedMs: number;
   #probedMs = Number.NEGATIVE_INFINITY;
 
-  constructor(endpoints: readonly Endpoint[], clock: Clock, expected: () => Expected, told: EndpointsTold = {}) {
+  constructor(endpoints: readonly Endpoint[], clock: Clock, expected: () => Expected, told: EndpointListener = {}) {
     const fresh = {
       failures: 0,
       successes: 0,
@@ -252,7 +252,7 @@ export class Endpoints {
       .filter((each) => !this.#isBenched(each))
       .map((each) =>
         this.on(each, async () => {
-          each.head = (await each.node.sight([], signal)).head;
+          each.head = (await each.node.pollHead([], signal)).head;
         }),
       );
     await Promise.allSettled(probes);

@@ -1,4 +1,4 @@
-import type { Asking } from "../core/chain.ts";
+import type { FetchOptions } from "../core/chain.ts";
 import type { LpLedgerError } from "../core/errors.ts";
 import { logCount } from "./logs/log-table.ts";
 import { isList, type LogFilter, type PlacedBlock } from "./logs/read-logs.ts";
@@ -15,7 +15,7 @@ export interface FilterLimits {
 }
 
 /** See `Asking.form`; `listed` is the first form, never without addresses. */
-export type Form = NonNullable<Asking["form"]> | "listed";
+export type Form = NonNullable<FetchOptions["form"]> | "listed";
 
 /** Nodes refuse longer lists of addresses (geth: 1,000). */
 const ADDRESSES_MAX = 1_000;
@@ -31,7 +31,7 @@ const TOPICS_FEW = 64;
 const PATIENCE = 200;
 
 /** The calls that ask one endpoint for logs: in as few parts as it bears and as cost least, by what it answered before. */
-export class LogQuestions {
+export class LogRequests {
   #addressesMax: number;
   #topicsMax: number;
   #needsAddress: boolean;

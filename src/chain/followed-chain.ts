@@ -1,24 +1,24 @@
 import type { AddressFacts } from "../core/address-facts.ts";
-import type { Question } from "../core/amm/contract-call.ts";
-import type { Asking, Block, Clock, Log, LogBlock, Range, RangeBounds } from "../core/chain.ts";
+import type { ContractCall } from "../core/amm/contract-call.ts";
+import type { Block, Clock, FetchOptions, Log, LogBlock, Range, RangeBounds } from "../core/chain.ts";
 import { poolCreated } from "../core/decode/factories.ts";
-import { topicsHeard } from "../core/decode/routes.ts";
+import { relevantTopics } from "../core/decode/routes.ts";
 import { LpLedgerError } from "../core/errors.ts";
 import type { Address, Hash } from "../core/hex.ts";
 import { addressesOf, type Programme } from "../core/programme/programme.ts";
 import { ContractFacts } from "./contracts/contract-facts.ts";
 import { ContractReader } from "./contracts/contract-reader.ts";
 import type { EndpointHealth, EndpointLimits } from "./endpoint-health.ts";
-import { type Endpoint, Endpoints, type EndpointsTold, type Expected } from "./endpoints.ts";
+import { type Endpoint, type EndpointListener, Endpoints, type Expected } from "./endpoints.ts";
 import { HeaderCheck } from "./header-check.ts";
 import { saying } from "./logs/range-codec.ts";
 import { Watch } from "./logs/read-logs.ts";
-import { ChainNode, type Sight } from "./node.ts";
+import { ChainNode, type HeadSnapshot } from "./node.ts";
 import { OldState } from "./old-state.ts";
 import { type RangeLimits, Ranges } from "./ranges.ts";
 import type { Rpc } from "./rpc/rpc.ts";
 
-export interface FollowOptions extends EndpointsTold {
+export interface FollowOptions extends EndpointListener {
   readonly clock: Clock;
   readonly random: () => number;
   readonly limits: RangeLimits;
@@ -46,7 +46,7 @@ export class FollowedChain {
     const factories = new Map(programme.factories.map((each) => [each.address, each]));
     const created = (log: Log, block: number): readonly Address[] =>
       poolCreated(factories, log, block)?.contracts ?? [];
-    const filter = { addresses: addressesOf(programme), topics: topicsHeard(programme) };
+    const filter = { addresses: addressesOf(programme), topics: relevantTopics(programme) };
     const watch = new Watch(filter, factories.size > 0 ? created : undefined);
     const headers = new HeaderCheck({
       chainId: programme.chainId,
@@ -78,13 +78,13 @@ export class FollowedChain {
   }
 
   /** Begins a unit of work: chooses the endpoint that all calls until the next sight go to. */
-  async sight(numbers: readonly number[], signal: AbortSignal): Promise<Sight> {
+  async pollHead(numbers: readonly number[], signal: AbortSignal): Promise<HeadSnapshot> {
     const endpoint = await this.#endpoints.choose(signal);
     const sight = await this.#endpoints.on(endpoint, async () => {
       // One that only stands in may be of another chain, whatever it was before.
       if (!this.#endpoints.isSure(endpoint) && !this.#endpoints.isOurs(endpoint, await endpoint.node.identity(signal)))
         throw new LpLedgerError("transient", "WRONG_CHAIN", "no node is left that serves our chain");
-      return await endpoint.node.sight(numbers, signal);
+      return await endpoint.node.pollHead(numbers, signal);
     });
     this.#endpoints.saw(endpoint, sight.head);
     return sight;
@@ -105,7 +105,7 @@ export class FollowedChain {
     to: number,
     bounds: RangeBounds,
     signal: AbortSignal,
-    how?: Asking,
+    how?: FetchOptions,
   ): AsyncGenerator<Range> {
     const { current } = this.#endpoints;
     try {
@@ -116,7 +116,7 @@ export class FollowedChain {
     }
   }
 
-  async *reread(
+  async *refetch(
     from: number,
     to: number,
     finalTo: number,
@@ -171,7 +171,7 @@ export class FollowedChain {
    */
   async blockTime(hash: Hash, number: number, signal: AbortSignal): Promise<number | null> {
     const said: { readonly endpoint: Endpoint; readonly timestampSec: number }[] = [];
-    const ask = async (endpoint: Endpoint): Promise<number | null> => {
+    const call = async (endpoint: Endpoint): Promise<number | null> => {
       const header = await this.#endpoints
         .on(endpoint, () => endpoint.node.blockByHash(hash, signal))
         .catch(() => null);
@@ -183,26 +183,26 @@ export class FollowedChain {
       return null;
     };
     for (const endpoint of await this.#endpoints.serving(signal)) {
-      const agreed = await ask(endpoint);
+      const agreed = await call(endpoint);
       if (agreed !== null) return agreed;
     }
     const [only] = said;
-    return only !== undefined && !this.#endpoints.areSeveral ? await ask(only.endpoint) : null;
+    return only !== undefined && !this.#endpoints.areSeveral ? await call(only.endpoint) : null;
   }
 
-  doubt(error: LpLedgerError): void {
+  reportInconsistent(error: LpLedgerError): void {
     if (this.#second !== undefined) this.#endpoints.failed(this.#second, error);
   }
 
   /** What contracts answer at a block; see `ContractReader`. Where the endpoint in use no longer has that state, another one may. */
-  async ask(
-    questions: readonly Question[],
+  async call(
+    questions: readonly ContractCall[],
     blockNumber: number,
     signal: AbortSignal,
   ): Promise<readonly (string | null)[]> {
     const { current } = this.#endpoints;
     const askOf = ({ rpc, oldState }: Endpoint) =>
-      oldState.ask(blockNumber, () => new ContractReader(rpc).ask(questions, blockNumber, signal));
+      oldState.call(blockNumber, () => new ContractReader(rpc).call(questions, blockNumber, signal));
     const askCurrent = () => this.#endpoints.on(current, () => askOf(current));
     // Whoever is known to lack that state is asked after all others.
     const first = current.oldState.lacks(blockNumber) ? undefined : await askCurrent();

@@ -1,5 +1,5 @@
 import { LpLedgerError } from "../core/errors.ts";
-import { type FilterLimits, type Form, LogQuestions } from "./filter-limits.ts";
+import { type FilterLimits, type Form, LogRequests } from "./filter-limits.ts";
 import { joined } from "./headers.ts";
 import { type LogFilter, type PlacedBlock, readLogs, type Watch } from "./logs/read-logs.ts";
 import { classify } from "./rpc/classify-errors.ts";
@@ -10,7 +10,7 @@ import type { RpcCall } from "./rpc/rpc-call.ts";
 export class LogReader {
   readonly #rpc: Rpc;
   readonly #watch: Watch;
-  readonly #questions: LogQuestions;
+  readonly #questions: LogRequests;
   /** Single blocks' logs that were refused for no known reason, since any were answered. */
   #unexplained = 0;
   #narrowings = 0;
@@ -19,7 +19,7 @@ export class LogReader {
   constructor(rpc: Rpc, watch: Watch, limits?: FilterLimits) {
     this.#rpc = rpc;
     this.#watch = watch;
-    this.#questions = new LogQuestions(limits);
+    this.#questions = new LogRequests(limits);
   }
 
   get limits(): FilterLimits {
@@ -84,7 +84,7 @@ export class LogReader {
   }
 
   /** See `LogQuestions`. */
-  answered(...answered: Parameters<LogQuestions["answered"]>): void {
+  answered(...answered: Parameters<LogRequests["answered"]>): void {
     this.#questions.answered(...answered);
   }
 }

@@ -1,4 +1,4 @@
-import type { Asking, Block, Log, LogBlock, Range, RangeBounds } from "../core/chain.ts";
+import type { Block, FetchOptions, Log, LogBlock, Range, RangeBounds } from "../core/chain.ts";
 import { LpLedgerError } from "../core/errors.ts";
 import type { Hash } from "../core/hex.ts";
 import { BlockReader } from "./block-reader.ts";
@@ -26,7 +26,7 @@ import type { Rpc } from "./rpc/rpc.ts";
 import { hex } from "./rpc/rpc-call.ts";
 
 /** What one poll sees: the head, the node's finalized block if it knows one, and its blocks at the numbers asked for. */
-export interface Sight {
+export interface HeadSnapshot {
   readonly head: Block;
   readonly finalized: Block | null;
   readonly blocks: readonly (Block | null)[];
@@ -67,7 +67,7 @@ export class ChainNode {
   }
 
   /** The head, finality, and the blocks at `numbers`, in one request. */
-  async sight(numbers: readonly number[], signal: AbortSignal): Promise<Sight> {
+  async pollHead(numbers: readonly number[], signal: AbortSignal): Promise<HeadSnapshot> {
     const calls = [tagCall("latest"), ...numbers.map(blockCall), tagCall("finalized")];
     const outcomes = await this.#rpc.outcomes(calls, signal);
     const [latest, ...blocks] = outcomes.slice(0, -1).map((outcome, i) => {
@@ -94,7 +94,7 @@ export class ChainNode {
     to: number,
     bounds: RangeBounds,
     signal: AbortSignal,
-    { checked, form = "first" }: Asking = {},
+    { checked, form = "first" }: FetchOptions = {},
   ): Promise<Range> {
     const moving = to > bounds.finalTo;
     const known = moving ? await this.#knownHash(to, bounds.head, signal) : undefined;

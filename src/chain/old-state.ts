@@ -20,7 +20,7 @@ export class OldState {
   }
 
   /** Asks for the state at a block. @returns its answer, or the error by which it says that it no longer has it; other errors are thrown */
-  async ask<T>(blockNumber: number, request: () => Promise<T>): Promise<T | LpLedgerError> {
+  async call<T>(blockNumber: number, request: () => Promise<T>): Promise<T | LpLedgerError> {
     try {
       const answer = await request();
       if (this.lacks(blockNumber)) this.#lackedTo = null;

@@ -1,5 +1,5 @@
 import PQueue from "p-queue";
-import type { Asking, Clock, LogBlock, Range, RangeBounds } from "../core/chain.ts";
+import type { Clock, FetchOptions, LogBlock, Range, RangeBounds } from "../core/chain.ts";
 import { invariant, LpLedgerError } from "../core/errors.ts";
 import { compact, logCountOf, packOf } from "./logs/range-codec.ts";
 import type { ChainNode } from "./node.ts";
@@ -38,7 +38,7 @@ interface Asked {
   readonly first: number;
   readonly last: number;
   readonly bounds: RangeBounds;
-  readonly how: Asking | undefined;
+  readonly how: FetchOptions | undefined;
 }
 
 const CEILING_SHARE = 0.8;
@@ -86,7 +86,13 @@ export class Ranges {
   }
 
   /** Every block from `from` to `to`, as consecutive complete ranges. Leaves nothing running when it is left. */
-  async *read(from: number, to: number, bounds: RangeBounds, outer: AbortSignal, how?: Asking): AsyncGenerator<Range> {
+  async *read(
+    from: number,
+    to: number,
+    bounds: RangeBounds,
+    outer: AbortSignal,
+    how?: FetchOptions,
+  ): AsyncGenerator<Range> {
     const queue = new PQueue({ concurrency: this.#limits.inFlightMax });
     const left = new AbortController();
     const leave = (): void => left.abort(outer.reason);

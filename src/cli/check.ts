@@ -86,7 +86,7 @@ async function chainReport(
   const known = existsSync(settings.databasePath) ? await storedGenesis(settings) : undefined;
   if (known !== undefined && known !== genesisHash)
     problems.push({ field: "RPC_URL", expected: `the ledger's chain, of genesis ${known}`, found: genesisHash });
-  const { head } = await patiently(() => chain.sight([], signal));
+  const { head } = await patiently(() => chain.pollHead([], signal));
   const found = await preflight(new ContractReader(rpc), programme, head.number, signal);
   return {
     problems: [...problems, ...found.problems],

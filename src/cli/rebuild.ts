@@ -1,5 +1,5 @@
 import { LpLedgerError } from "../core/errors.ts";
-import { unsettle } from "../daemon/add-pools.ts";
+import { requireCrossCheck } from "../daemon/add-pools.ts";
 import { adoptProgramme, compareProgramme } from "../ledger/compare-programme.ts";
 import { rebuild as rebuildLedger } from "../ledger/rebuild.ts";
 import { type CommonOptions, contextOf, type Io, withWriter } from "../runtime/context.ts";
@@ -22,7 +22,7 @@ export async function rebuild(io: Io, options: CommonOptions): Promise<void> {
     }
     const rebuilt = store.write(() => {
       adoptProgramme(store, programme, sha256);
-      if (feedsGone) unsettle(store, undefined); // What is not settled yet was read with the feed's logs.
+      if (feedsGone) requireCrossCheck(store, undefined); // What is not settled yet was read with the feed's logs.
       return rebuildLedger(store, programme, sha256);
     });
     if (options.json) io.out(`${JSON.stringify(rebuilt)}\n`);

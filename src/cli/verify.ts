@@ -48,7 +48,7 @@ export async function verify(io: Io, options: VerifyOptions): Promise<void> {
   const reader = new ContractReader(rpc);
   const port: VerifyPort = {
     blocksAt: (...args) => chain.blocksAt(...args),
-    ask: (...args) => reader.ask(...args),
+    ask: (...args) => reader.call(...args),
   };
   const verdict = await withReader(settings, (store) =>
     patiently(() => verifyLedger(store, programme, port, options.block, signal)),

@@ -92,7 +92,7 @@ export interface RangeBounds {
 }
 
 /** How ranges are asked for. */
-export interface Asking {
+export interface FetchOptions {
   /** Given, every block with logs is compared with its header, below the final block, too, and these blocks' headers are read: see `Range.headers`. */
   readonly checked?: readonly number[] | undefined;
   /**

@@ -10,7 +10,7 @@ const DOUBT = 2 ** -20;
  * A sum that signed words of logs are added to. Nine of ten logs are swaps, and every bigint is made in memory: words are
  * added up by 32 bits, beside an estimate, and the sum is told when somebody asks for it or the estimate is near to zero.
  */
-export class Tally {
+export class Int256Sum {
   #told: bigint;
   #estimate: number;
   #greatest: number;

@@ -49,7 +49,7 @@ export async function addPools(plan: AddPoolsPlan, whole: Programme): Promise<Re
     main.write(() => {
       // Nor is anything kept of it meanwhile, where it was in quarantine.
       main.quarantines.leaveGap(main.refetches.waiting());
-      unsettle(main, undefined);
+      requireCrossCheck(main, undefined);
     });
   for (let attempt = 1; attempt <= ATTEMPTS_MAX; attempt++) {
     await plan.follow(plan.main, plan.main.programme);
@@ -90,7 +90,7 @@ function mergeSide(plan: AddPoolsPlan, whole: Programme, side: SideLedger, close
       store.prices.forgetAfter(closed);
       store.config.unset("adding_after");
       plan.adopt();
-      unsettle(store, ofSide);
+      requireCrossCheck(store, ofSide);
       const made = rebuild(store, whole, plan.sha256, new Set(plan.added.pools.map((pool) => pool.address)));
       for (const [pool, before] of digests) recordRefetch(store, pool, before);
       return made;
@@ -110,7 +110,7 @@ function recordRefetch(store: Store, pool: Address, digestBefore: string): void 
 }
 
 /** Both are settled only as far as either is; above that, the blocks are read once more with the filter of both. */
-export function unsettle(store: Store, ofSide: number | undefined): void {
+export function requireCrossCheck(store: Store, ofSide: number | undefined): void {
   const { config, contents, blocks } = store;
   const tip = blocks.tip()?.number ?? 0;
   const settled = Math.min(config.get("settled_block") ?? tip, ofSide ?? tip);

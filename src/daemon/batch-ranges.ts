@@ -5,7 +5,7 @@ import { RANGES_TOGETHER, type Range } from "../core/chain.ts";
  * less in one commit. `begin` gives the ranges until its signal aborts; `soon` resolves when a next range is no longer
  * waited for, at the latest when its signal aborts. An error is thrown after the group before it was taken.
  */
-export async function* together(
+export async function* batchRanges(
   begin: (signal: AbortSignal) => AsyncGenerator<Range>,
   goal: number,
   soon: (signal: AbortSignal) => Promise<void>,

@@ -1,5 +1,5 @@
-import type { Question } from "../core/amm/contract-call.ts";
-import type { Asking, Block, LogBlock, Range, RangeBounds } from "../core/chain.ts";
+import type { ContractCall } from "../core/amm/contract-call.ts";
+import type { Block, FetchOptions, LogBlock, Range, RangeBounds } from "../core/chain.ts";
 import type { LpLedgerError } from "../core/errors.ts";
 import type { Hash } from "../core/hex.ts";
 
@@ -7,15 +7,15 @@ import type { Hash } from "../core/hex.ts";
 export interface ChainPort {
   identity(signal: AbortSignal): Promise<{ readonly chainId: number; readonly genesisHash: Hash }>;
   /** The head, finality, and the blocks at `numbers` (null where the node has none), seen together. */
-  sight(
+  pollHead(
     numbers: readonly number[],
     signal: AbortSignal,
   ): Promise<{ readonly head: Block; readonly finalized: Block | null; readonly blocks: readonly (Block | null)[] }>;
   blocksAt(numbers: readonly number[], signal: AbortSignal): Promise<readonly (Block | null)[]>;
   /** Every block from `from` to `to` as consecutive complete ranges, in order. */
-  ranges(from: number, to: number, bounds: RangeBounds, signal: AbortSignal, how?: Asking): AsyncGenerator<Range>;
+  ranges(from: number, to: number, bounds: RangeBounds, signal: AbortSignal, how?: FetchOptions): AsyncGenerator<Range>;
   /** The same once more, asked in another form, and of another endpoint than the first time where there is one; up to `finalTo` nothing changes any more. */
-  reread(
+  refetch(
     from: number,
     to: number,
     finalTo: number,
@@ -33,10 +33,14 @@ export interface ChainPort {
     signal: AbortSignal,
   ): Promise<{ readonly block: LogBlock /** Its receipts were among the answers. */; readonly byReceipts: boolean }>;
   /** The last second reading was of another chain than ours. */
-  doubt?(error: LpLedgerError): void;
+  reportInconsistent?(error: LpLedgerError): void;
   /** Leaves the endpoint in use for another one, where there is one. */
   rotate?(reason: string): void;
   /** What contracts answer at a block; only needed where the programme prices shares by their contracts. */
-  ask?(questions: readonly Question[], blockNumber: number, signal: AbortSignal): Promise<readonly (string | null)[]>;
+  call?(
+    questions: readonly ContractCall[],
+    blockNumber: number,
+    signal: AbortSignal,
+  ): Promise<readonly (string | null)[]>;
   blockLogs(hash: Hash, number: number, signal: AbortSignal): Promise<LogBlock>;
 }

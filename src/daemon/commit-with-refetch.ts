@@ -2,7 +2,7 @@ import type { Range, RangeBounds } from "../core/chain.ts";
 import { type Finding, findingOf, invariant, LpLedgerError } from "../core/errors.ts";
 import type { Bookkeeper, Committed, TakenFork } from "../ledger/bookkeeper.ts";
 import type { ChainPort } from "./chain-port.ts";
-import { recheck } from "./cross-check.ts";
+import { reverify } from "./cross-check.ts";
 import { commitStopping } from "./quarantine.ts";
 import { cutAtFinal } from "./refetch.ts";
 import { storedFinal } from "./reorg.ts";
@@ -47,7 +47,7 @@ export async function commitWithRefetch(
       broken.push(error as LpLedgerError);
     }
   }
-  if (await recheck(keeper, chain, base, signal, how))
+  if (await reverify(keeper, chain, base, signal, how))
     throw new LpLedgerError("transient", "REPAIRED_BELOW", `blocks below ${base + 1} were not what they are: repaired`);
   const findings = broken.flatMap((error) => findingOf(error) ?? []);
   const all = [...(how.below ?? []), ...seen];

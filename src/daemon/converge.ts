@@ -5,10 +5,10 @@ import { startBlockOf } from "../core/programme/programme.ts";
 import { type FinalitySight, finalOf, judge, type KnownBlock, type Verdict } from "../core/reorg-detection.ts";
 import type { Bookkeeper, Committed } from "../ledger/bookkeeper.ts";
 import { cutByDays } from "../ledger/cut-by-days.ts";
-import { together } from "./batch-ranges.ts";
+import { batchRanges } from "./batch-ranges.ts";
 import type { ChainPort } from "./chain-port.ts";
 import { commitWithRefetch } from "./commit-with-refetch.ts";
-import { type SettleOptions, type Settling, settle } from "./cross-check.ts";
+import { type CrossCheckOptions, crossCheck, type Settling } from "./cross-check.ts";
 import { retimed } from "./disputed-time.ts";
 import { commitReplacing } from "./quarantine.ts";
 import { storedFinal } from "./reorg.ts";
@@ -29,7 +29,7 @@ export interface Step {
 
 export interface ConvergeOptions {
   /** Read final blocks a second time; without it nothing is settled. */
-  readonly settle?: SettleOptions;
+  readonly settle?: CrossCheckOptions;
   /** Stop a pool where an identity of its does not hold, and go on with all others. */
   readonly quarantine?: boolean;
   /** Follow no further than this block. */
@@ -98,7 +98,7 @@ async function step(
     const bounds = boundsOf(keeper, sight);
     const read = (left: AbortSignal) => chain.ranges(from, goal, bounds, left);
     const commit = (some: readonly Range[]): Committed => keeper.commitAll(some);
-    for await (const group of together(read, goal, options.soon ?? never, signal)) {
+    for await (const group of batchRanges(read, goal, options.soon ?? never, signal)) {
       const parts = cutByDays(group, keeper.days.openDayEndSec(), DAYS_MAX);
       const isWhole = parts === group && group.length > 1;
       // Where one cannot be committed, one by one: those before it are good, and a second look asks anew for what lies below
@@ -155,7 +155,7 @@ async function step(
   if (verdict === "extends" && goal > tip.number && !isDisputed) await follow(tip.number + 1);
   const settles = sound ? options.settle : undefined;
   const settling = settles
-    ? await settle(keeper, chain, signal, { ...settles, quarantine, onCommit: onCommitted })
+    ? await crossCheck(keeper, chain, signal, { ...settles, quarantine, onCommit: onCommitted })
     : "done";
   const finalPending = keeper.pendingFinal !== undefined;
   return {
@@ -205,7 +205,7 @@ async function look(
   signal: AbortSignal,
 ): Promise<Look> {
   if (tip === undefined) {
-    const { head, finalized: tagged } = await chain.sight([], signal);
+    const { head, finalized: tagged } = await chain.pollHead([], signal);
     return { head, atTip: null, atPending: null, tagged, atMinDepth: null, atFallbackDepth: null };
   }
   const { minDepth, fallbackDepth } = keeper.programme.finality;
@@ -216,7 +216,7 @@ async function look(
     ...depths.map((depth) => Math.max(0, tip.number - depth)),
     ...(pending === undefined ? [] : [pending.number]),
   ];
-  const { head, finalized: tagged, blocks } = await chain.sight(numbers, signal);
+  const { head, finalized: tagged, blocks } = await chain.pollHead(numbers, signal);
   const [atTip = null, atMinDepth = null, atFallbackDepth = null, atPending = null] = blocks;
   // A node that has told finality once and now does not is stalled or confused; a depth must not overrule it.
   const silent = tagged === null && keeper.store.config.get("finality_source") === "tag";
@@ -236,7 +236,7 @@ function keepFinal(keeper: Bookkeeper, sight: Look): number | null {
   const final = isSeenAgain && isOfOurs(keeper, pending) ? pending : undefined;
   if (final !== undefined) {
     store.write(() => {
-      keeper.keepRow(final);
+      keeper.insertCheckpoint(final);
       store.config.set("final_block", final.number, store.nowIso());
       store.config.set("final_hash", final.hash, store.nowIso());
       store.config.set("finality_source", final.source, store.nowIso());

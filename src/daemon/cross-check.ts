@@ -1,12 +1,12 @@
 import type { Range } from "../core/chain.ts";
 import type { Address } from "../core/hex.ts";
 import type { Bookkeeper, TakenFork } from "../ledger/bookkeeper.ts";
-import { firstReader } from "../ledger/first-readings.ts";
+import { firstFetchedBy } from "../ledger/first-readings.ts";
 import type { ChainPort } from "./chain-port.ts";
 import { agreedEnd, closedEarly, timedOtherwise } from "./cross-checked-times.ts";
 import { headerAt } from "./header-at.ts";
 import { cutAtFinal } from "./refetch.ts";
-import { doubted, type Repairing, redo, storedContents } from "./rollback-and-reapply.ts";
+import { doubted, type RepairOptions, rollbackAndReapply, storedLogsDigests } from "./rollback-and-reapply.ts";
 
 /**
  * Whether final blocks are left to settle, and whether that has to wait: no hash proves the times of the next ones, and no other
@@ -14,7 +14,7 @@ import { doubted, type Repairing, redo, storedContents } from "./rollback-and-re
  */
 export type Settling = "done" | "more" | "waits";
 
-export interface SettleOptions extends Repairing {
+export interface CrossCheckOptions extends RepairOptions {
   /** Wait until so many final blocks are unsettled, so that a quiet head costs no request a poll. */
   readonly blocksMin: number;
   /** Ranges a step, so that the head is looked at in between. */
@@ -26,11 +26,11 @@ export interface SettleOptions extends Repairing {
  * Where they differ the block is asked about in every way there is; if what is stored was wrong, everything from there
  * on is undone and redone in one transaction, and recorded.
  */
-export async function settle(
+export async function crossCheck(
   keeper: Bookkeeper,
   chain: ChainPort,
   signal: AbortSignal,
-  options: SettleOptions,
+  options: CrossCheckOptions,
 ): Promise<Settling> {
   const { config, blocks } = keeper.store;
   const [final, tip] = [config.get("final_block"), blocks.tip()];
@@ -38,11 +38,11 @@ export async function settle(
   const settled = config.get("settled_block") ?? beginAt(keeper, final, tip.number);
   if (final - settled < options.blocksMin || final <= settled) return "done";
   let ranges = 0;
-  const first = firstReader(keeper.store, settled + 1);
+  const first = firstFetchedBy(keeper.store, settled + 1);
   const to = Math.min(final, first.to);
   const closings = keeper.store.days.closedBetween(settled + 1, to);
   const closingBlocks = closings.map(({ block }) => block);
-  for await (const range of chain.reread(settled + 1, to, final, signal, first.by, closingBlocks)) {
+  for await (const range of chain.refetch(settled + 1, to, final, signal, first.by, closingBlocks)) {
     const early = closedEarly(range, closings);
     const differing = differences(keeper, range, [
       ...(await foreignBlocks(keeper, chain, range, signal)),
@@ -50,7 +50,7 @@ export async function settle(
       ...timedOtherwise(keeper, range),
     ]);
     if (differing.length > 0) {
-      const redone = await redo(keeper, chain, range, differing, signal, { ...options, early });
+      const redone = await rollbackAndReapply(keeper, chain, range, differing, signal, { ...options, early });
       if (redone) return "more"; // And compared again.
     }
     range.release?.();
@@ -69,24 +69,24 @@ export async function settle(
  * out earlier. `how.accepted` is a fork below the final block that the operator agreed to and that is taken over with
  * the repair. @returns whether something was repaired.
  */
-export async function recheck(
+export async function reverify(
   keeper: Bookkeeper,
   chain: ChainPort,
   to: number,
   signal: AbortSignal,
-  how: Repairing & { readonly accepted?: TakenFork | undefined } = {},
+  how: RepairOptions & { readonly accepted?: TakenFork | undefined } = {},
 ): Promise<boolean> {
   const { config } = keeper.store;
   const settled = config.get("settled_block");
   const final = config.get("final_block") ?? settled;
   if (settled === undefined || final === undefined || to <= settled) return false;
   for (const [from, end] of cutAtFinal(settled, to, final)) {
-    for await (const range of chain.reread(from, end, final, signal, firstReader(keeper.store, from).by)) {
+    for await (const range of chain.refetch(from, end, final, signal, firstFetchedBy(keeper.store, from).by)) {
       const foreign = await foreignBlocks(keeper, chain, range, signal);
       // A fork, which the guard looks at; but a chain that has our tip has all that is ours below it.
       if (foreign.some((number) => number > final) && !(await carriesTip(keeper, chain, signal))) return false;
       const differing = differences(keeper, range, foreign);
-      if (differing.length > 0 && (await redo(keeper, chain, range, differing, signal, how))) return true;
+      if (differing.length > 0 && (await rollbackAndReapply(keeper, chain, range, differing, signal, how))) return true;
     }
   }
   return false;
@@ -132,13 +132,13 @@ async function foreignBlocks(
 
 /** Numbers of the blocks whose two readings differ, ascending. */
 function differences(keeper: Bookkeeper, range: Range, foreign: readonly number[]): readonly number[] {
-  const stored = storedContents(keeper, range);
+  const stored = storedLogsDigests(keeper, range);
   const differing = new Set(stored.keys());
   const born = new Set<Address>();
   for (const read of range.blocks) {
-    const block = keeper.heardOf(read, born);
+    const block = keeper.filterRelevant(read, born);
     if (block.logs.length === 0) continue;
-    if (stored.get(block.number)?.hash === keeper.contentOf(block)) differing.delete(block.number);
+    if (stored.get(block.number)?.hash === keeper.logsDigest(block)) differing.delete(block.number);
     else differing.add(block.number);
   }
   return [...new Set([...differing, ...foreign])].sort((a, b) => a - b);

@@ -6,7 +6,7 @@ import { SETTLED_WRONG } from "../ledger/range-order.ts";
 import type { ProcessedBlock } from "../store/blocks.ts";
 import type { Repair } from "../store/contents.ts";
 import type { ChainPort } from "./chain-port.ts";
-import { refetchAbove, rereadAbove } from "./refetch.ts";
+import { refetchAbove, refetchFromOther } from "./refetch.ts";
 import { requireFinal } from "./rollback-and-reapply.ts";
 
 const ANCESTOR_PAGE = 64;
@@ -58,7 +58,7 @@ export async function retimed(
   };
   const logs = store.contents.between(number, number)[0]?.logCount ?? 0;
   const repairs = [{ blockNumber: number, blockHash: hash, storedLogs: logs, foundLogs: logs }];
-  return { above, ranges: await read(refetchAbove), again: () => read(rereadAbove), repairs };
+  return { above, ranges: await read(refetchAbove), again: () => read(refetchFromOther), repairs };
 }
 
 /** The error of a dispute that nobody ends now; the node in use is left for another one. */

@@ -42,12 +42,12 @@ export async function refetchAbove(
 }
 
 /** The same as another endpoint has it, where there is one. */
-export async function rereadAbove(
+export async function refetchFromOther(
   keeper: Bookkeeper,
   chain: ChainPort,
   above: number,
   to: number,
   signal: AbortSignal,
 ): Promise<readonly Range[]> {
-  return await gathered(keeper, above, to, (from, end, final) => chain.reread(from, end, final, signal));
+  return await gathered(keeper, above, to, (from, end, final) => chain.refetch(from, end, final, signal));
 }

@@ -3,14 +3,14 @@ import type { ErrorCode } from "../core/error-codes.ts";
 import { findingOf, LpLedgerError } from "../core/errors.ts";
 import type { Address } from "../core/hex.ts";
 import type { Bookkeeper, Committed, TakenFork } from "../ledger/bookkeeper.ts";
-import type { Content, Repair } from "../store/contents.ts";
+import type { LogsDigest, Repair } from "../store/contents.ts";
 import type { ChainPort } from "./chain-port.ts";
 import { headerAt } from "./header-at.ts";
 import { commitReplacing } from "./quarantine.ts";
-import { refetchAbove, rereadAbove } from "./refetch.ts";
+import { refetchAbove, refetchFromOther } from "./refetch.ts";
 
 /** What goes with a repair. */
-export interface Repairing {
+export interface RepairOptions {
   /** Stop a pool that what is right does not fit: what is settled of it may be wrong. */
   readonly quarantine?: boolean | undefined;
   /** Of a repair that stopped something. */
@@ -19,18 +19,18 @@ export interface Repairing {
 }
 
 /** What the first readings of a range's blocks brought, by block number. */
-export function storedContents({ store }: Bookkeeper, { from, end }: Range): ReadonlyMap<number, Content> {
+export function storedLogsDigests({ store }: Bookkeeper, { from, end }: Range): ReadonlyMap<number, LogsDigest> {
   return new Map(store.contents.between(from, end.number).map((each) => [each.blockNumber, each]));
 }
 
 /** @returns whether anything was undone and redone; false where the second reading fell short. */
-export async function redo(
+export async function rollbackAndReapply(
   keeper: Bookkeeper,
   chain: ChainPort,
   range: Range,
   differing: readonly number[],
   signal: AbortSignal,
-  options: Repairing & {
+  options: RepairOptions & {
     readonly accepted?: TakenFork | undefined;
     readonly early?: ReadonlyMap<number, number>;
   },
@@ -42,11 +42,11 @@ export async function redo(
   if ((differing[0] ?? 0) <= (store.config.get("contents_from") ?? 0)) {
     // Nothing was kept to compare with: read once more, and compared from then on.
     const ranges = await refetchAbove(keeper, chain, common, tip, signal);
-    const again = (): Promise<readonly Range[]> => rereadAbove(keeper, chain, common, tip, signal);
+    const again = (): Promise<readonly Range[]> => refetchFromOther(keeper, chain, common, tip, signal);
     await redoAll(keeper, chain, common, { ranges, again }, [], options);
     return true;
   }
-  const stored = storedContents(keeper, range);
+  const stored = storedLogsDigests(keeper, range);
   const confirmed = new Map<number, LogBlock>();
   const repairs: Repair[] = [];
   for (const number of differing) {
@@ -55,7 +55,10 @@ export async function redo(
     const { block: read, byReceipts } = await chain.confirm(hash, number, signal);
     // What it says of pools that nobody knew of is kept, and understood when it is applied.
     confirmed.set(number, read);
-    const block = keeper.heardOf(read, new Set(range.blocks.flatMap((each) => bornBefore(keeper, each, number))));
+    const block = keeper.filterRelevant(
+      read,
+      new Set(range.blocks.flatMap((each) => bornBefore(keeper, each, number))),
+    );
     const before = stored.get(number);
     if (before?.blockHash === hash && block.logs.length < before.logCount && !byReceipts) {
       // Nodes leave logs out, they do not make them up: without receipts, fewer is no better knowledge.
@@ -65,7 +68,7 @@ export async function redo(
         `block ${number} has fewer logs in a second reading, and there are no receipts to tell`,
       );
     }
-    const sameLogs = block.logs.length === 0 ? before === undefined : before?.hash === keeper.contentOf(block);
+    const sameLogs = block.logs.length === 0 ? before === undefined : before?.hash === keeper.logsDigest(block);
     const isEarly = read.timestampSec < (early?.get(number) ?? 0);
     const row = store.blocks.at(number);
     const isTimed = row === undefined || row.hash !== hash || row.timestampSec === read.timestampSec;
@@ -92,7 +95,7 @@ export async function redo(
     ...(await read(keeper, chain, range.end.number, tip, signal)),
   ];
   const ranges = await around(refetchAbove);
-  await redoAll(keeper, chain, common, { ranges, again: () => around(rereadAbove) }, repairs, options);
+  await redoAll(keeper, chain, common, { ranges, again: () => around(refetchFromOther) }, repairs, options);
   options.onRepair?.(repairs);
   return true;
 }
@@ -100,7 +103,7 @@ export async function redo(
 /** Contracts of pools that a block before another one told of. */
 function bornBefore(keeper: Bookkeeper, block: LogBlock, number: number): readonly Address[] {
   const born = new Set<Address>();
-  if (block.number < number) keeper.heardOf(block, born);
+  if (block.number < number) keeper.filterRelevant(block, born);
   return [...born];
 }
 
@@ -127,7 +130,7 @@ async function redoAll(
   common: number,
   { ranges, again }: { readonly ranges: readonly Range[]; readonly again: () => Promise<readonly Range[]> },
   repairs: readonly Repair[],
-  { accepted, quarantine, onCommit }: Repairing & { readonly accepted?: TakenFork | undefined },
+  { accepted, quarantine, onCommit }: RepairOptions & { readonly accepted?: TakenFork | undefined },
 ): Promise<void> {
   const commit = (read: readonly Range[]): Committed => {
     requireFinal(keeper, chain, read, accepted);
@@ -161,6 +164,6 @@ export function requireFinal(
 /** The error of a second reading that cannot be believed; its endpoint is left alone for a while. */
 export function doubted(chain: ChainPort, code: ErrorCode, message: string): LpLedgerError {
   const error = new LpLedgerError("transient", code, message);
-  chain.doubt?.(error);
+  chain.reportInconsistent?.(error);
   return error;
 }

@@ -2,7 +2,7 @@ import type { Clock } from "../core/chain.ts";
 import { LpLedgerError } from "../core/errors.ts";
 import { startBlockOf } from "../core/programme/programme.ts";
 import type { Bookkeeper } from "../ledger/bookkeeper.ts";
-import { LateValues } from "../ledger/revalue-days.ts";
+import { DayRevaluation } from "../ledger/revalue-days.ts";
 import type { ChainPort } from "./chain-port.ts";
 import { type ConvergeOptions, converge, type Step } from "./converge.ts";
 import { requireChain } from "./identity.ts";
@@ -58,7 +58,7 @@ export async function run(
   let looksAtHead = 0;
   let wasSound: boolean | undefined;
   let lastSuccessMs = clock.nowMs();
-  const late = new LateValues(keeper.store, (days) => options.onValued?.(days));
+  const late = new DayRevaluation(keeper.store, (days) => options.onValued?.(days));
   const rates = new ShareRates(keeper.store, clock);
   const { settle: settles, ...others } = options;
   const settling = new SettlingRests(settles);
@@ -136,8 +136,8 @@ function restMsOf(intervalMs: number, tookMs: number): number {
 }
 
 async function readRates(rates: ShareRates, keeper: Bookkeeper, chain: ChainPort, signal: AbortSignal): Promise<void> {
-  if (chain.ask === undefined) return;
-  const ask = chain.ask.bind(chain);
+  if (chain.call === undefined) return;
+  const ask = chain.call.bind(chain);
   await rates.tick(keeper.programme, { blocksAt: (...args) => chain.blocksAt(...args), ask }, signal);
 }
 

@@ -1,10 +1,10 @@
-import type { Question } from "../core/amm/contract-call.ts";
+import type { ContractCall } from "../core/amm/contract-call.ts";
 import type { Block, Clock } from "../core/chain.ts";
 import { type Day, dayOf } from "../core/day.ts";
 import { LpLedgerError } from "../core/errors.ts";
 import { groupBy } from "../core/group.ts";
 import type { Programme, RateRules, Token } from "../core/programme/programme.ts";
-import { restingOn } from "../core/valuation/price.ts";
+import { dependentTokens } from "../core/valuation/price.ts";
 import { areEnough, believedRate, medianRate, samplingMoments } from "../core/valuation/share-rate.ts";
 import type { StoredSample } from "../store/share-rates.ts";
 import type { Store } from "../store/store.ts";
@@ -12,7 +12,11 @@ import type { Store } from "../store/store.ts";
 /** What is asked of a chain for the rate of a share. */
 export interface RatesPort {
   blocksAt(numbers: readonly number[], signal: AbortSignal): Promise<readonly (Block | null)[]>;
-  ask(questions: readonly Question[], blockNumber: number, signal: AbortSignal): Promise<readonly (string | null)[]>;
+  ask(
+    questions: readonly ContractCall[],
+    blockNumber: number,
+    signal: AbortSignal,
+  ): Promise<readonly (string | null)[]>;
 }
 
 /** A token that some source prices by what its contract says. */
@@ -68,7 +72,7 @@ export class ShareRates {
 
   /** The closed days on which something waits for a share's rate, ascending. */
   #waiting(programme: Programme, { token }: Share): readonly Day[] {
-    const resting = restingOn(programme, new Set([token.address]));
+    const resting = dependentTokens(programme, new Set([token.address]));
     const pools = programme.pools.filter(({ tokens }) => tokens.some(({ address }) => resting.has(address)));
     return this.#store.prices
       .unpricedDays(pools.map(({ address }) => address))
@@ -239,7 +243,7 @@ function momentsOf(day: Day, share: Share, beginSec: number): readonly number[] 
 
 const keyOf = ({ share, atSec }: Wanted): string => `${share.token.address} ${atSec}`;
 
-function questionOf({ token }: Share): Question {
+function questionOf({ token }: Share): ContractCall {
   return { kind: "share-rate", token: token.address, shares: (10n ** BigInt(token.decimals ?? 0)).toString() };
 }
 

@@ -6,7 +6,7 @@ const OPTIMIZE_EVERY_MS = 3_600_000;
 const WAL_BYTES_MAX = 64 * 2 ** 20;
 const WAL_RETRY_MS = 60_000;
 
-export interface UpkeepTold {
+export interface UpkeepListener {
   /** The write-ahead log is too large and a reader stands in the way of emptying it. */
   onStuckReader(bytes: number): void;
 }
@@ -15,11 +15,11 @@ export interface UpkeepTold {
 export class Upkeep {
   readonly #store: Store;
   readonly #clock: Clock;
-  readonly #told: UpkeepTold;
+  readonly #told: UpkeepListener;
   #optimizeDueMs: number;
   #walDueMs = 0;
 
-  constructor(store: Store, clock: Clock, told: UpkeepTold) {
+  constructor(store: Store, clock: Clock, told: UpkeepListener) {
     this.#store = store;
     this.#clock = clock;
     this.#told = told;

@@ -1,4 +1,4 @@
-import { type Question, questionText } from "../core/amm/contract-call.ts";
+import { type ContractCall, questionText } from "../core/amm/contract-call.ts";
 import type { Block } from "../core/chain.ts";
 import { LpLedgerError, notThere } from "../core/errors.ts";
 import type { Programme } from "../core/programme/programme.ts";
@@ -11,7 +11,11 @@ import { headerAt } from "./header-at.ts";
 /** What `verify` needs of a chain. */
 export interface VerifyPort {
   blocksAt(numbers: readonly number[], signal: AbortSignal): Promise<readonly (Block | null)[]>;
-  ask(questions: readonly Question[], blockNumber: number, signal: AbortSignal): Promise<readonly (string | null)[]>;
+  ask(
+    questions: readonly ContractCall[],
+    blockNumber: number,
+    signal: AbortSignal,
+  ): Promise<readonly (string | null)[]>;
 }
 
 export interface Difference {
@@ -33,7 +37,7 @@ export interface Verification {
   readonly differences: readonly Difference[];
 }
 
-const POOL_WIDE: ReadonlySet<Question["kind"]> = new Set([
+const POOL_WIDE: ReadonlySet<ContractCall["kind"]> = new Set([
   "share-supply",
   "shares-held",
   "active-liquidity",

@@ -6,7 +6,7 @@ import type { Counts } from "../store/queries/positions.ts";
 import type { Store } from "../store/store.ts";
 
 /** What a route reads from, all of one snapshot. */
-export interface Reading {
+export interface RequestSnapshot {
   readonly store: Store;
   readonly programme: Programme;
   /** Of whole tables; at most some seconds old. */
@@ -18,7 +18,7 @@ export interface Reading {
 const ADDRESS = /^0x[0-9a-f]{40}$/;
 
 /** The state an answer rests on. */
-export interface Rest {
+export interface AsOf {
   readonly number: number;
   readonly hash: string;
   readonly time: string;
@@ -38,7 +38,7 @@ export function valueIn(units: bigint | null, { quote }: Pick<Programme, "quote"
 }
 
 /** The block an answer rests on; null before the first. */
-export function restOf({ blocks, config }: Store): Rest | null {
+export function asOf({ blocks, config }: Store): AsOf | null {
   const tip = blocks.tip();
   if (tip === undefined) return null;
   return {

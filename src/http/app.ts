@@ -7,7 +7,7 @@ import type { Programme } from "../core/programme/programme.ts";
 import { pulseOf } from "../store/queries/lists.ts";
 import { factsOf } from "../store/queries/status-query.ts";
 import type { Store } from "../store/store.ts";
-import { HttpProblem, problem, type Reading, restOf, tagOf } from "./answer.ts";
+import { asOf, HttpProblem, problem, type RequestSnapshot, tagOf } from "./answer.ts";
 import { Counted } from "./cached-counts.ts";
 import { type DaemonCounters, metricsOf } from "./metrics.ts";
 import { API_STYLE, openApi, openApiPage } from "./openapi.ts";
@@ -29,7 +29,7 @@ export interface AppOptions {
     string,
     { readonly type: string; readonly body: Uint8Array; readonly immutable: boolean }
   >;
-  proofOf: Reading["proofOf"];
+  proofOf: RequestSnapshot["proofOf"];
   counters(): DaemonCounters | undefined;
   /** What could not be answered, for the daemon's log. */
   onError(error: Error): void;
@@ -116,7 +116,7 @@ export function createApp(store: Store, programmeOf: () => Programme, options: A
             asked,
           );
           return JSON.stringify(
-            { block: restOf(store), quote: programme.quote, data, ...(next === undefined ? {} : { next }) },
+            { block: asOf(store), quote: programme.quote, data, ...(next === undefined ? {} : { next }) },
             textual,
           );
         });
@@ -134,7 +134,7 @@ export function createApp(store: Store, programmeOf: () => Programme, options: A
       stream.onAbort(() => ended.abort());
       try {
         let known = snapshot(() => pulseOf(store.db));
-        await stream.writeSSE({ event: "hello", data: JSON.stringify({ block: snapshot(() => restOf(store)) }) });
+        await stream.writeSSE({ event: "hello", data: JSON.stringify({ block: snapshot(() => asOf(store)) }) });
         for (let quiet = 0; !ended.signal.aborted; quiet++) {
           await options.clock.sleep(PULSE_MS, ended.signal).catch(() => {});
           if (ended.signal.aborted) break;
@@ -149,7 +149,7 @@ export function createApp(store: Store, programmeOf: () => Programme, options: A
           for (const event of events)
             await stream.writeSSE({
               event,
-              data: JSON.stringify({ block: snapshot(() => restOf(store)), day: now.lastDay }),
+              data: JSON.stringify({ block: snapshot(() => asOf(store)), day: now.lastDay }),
             });
           if (quiet >= 30) {
             quiet = 0;

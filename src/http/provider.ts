@@ -13,12 +13,12 @@ import {
 } from "../store/queries/positions.ts";
 import { dayRows, type ProviderPosition, positionsOf, providerStatus } from "../store/queries/query.ts";
 import type { Store } from "../store/store.ts";
-import { HttpProblem, type Reading, valueIn } from "./answer.ts";
+import { HttpProblem, type RequestSnapshot, valueIn } from "./answer.ts";
 import { dayCursor, ownPositionCursor } from "./cursors.ts";
 
 /** One provider's days, page by page. */
 export function daysPage(
-  { store, programme }: Reading,
+  { store, programme }: RequestSnapshot,
   asked: {
     readonly provider: string;
     readonly from: string | undefined;
@@ -59,7 +59,7 @@ const DAYS_SHOWN = 30;
 const POSITIONS_SHOWN = 100;
 
 /** Everything a provider would look up about itself. */
-export function providerOf({ store, programme }: Reading, address: string): object {
+export function providerOf({ store, programme }: RequestSnapshot, address: string): object {
   const found = providerStatus(store.db, address, DAYS_SHOWN, POSITIONS_SHOWN + 1);
   if (found === undefined)
     throw new HttpProblem(404, "Not found", `${shownAddress(address)} never provided liquidity in this programme`);
@@ -92,7 +92,7 @@ export function providerOf({ store, programme }: Reading, address: string): obje
 
 /** One provider's open positions, page by page. */
 export function positionsPage(
-  { store }: Reading,
+  { store }: RequestSnapshot,
   { provider, limit, after }: { readonly provider: string; readonly limit: number; readonly after: string | undefined },
 ): { readonly data: unknown; readonly next: string | null } {
   const rows = positionsOf(store.db, provider, ownPositionCursor(after), limit + 1);

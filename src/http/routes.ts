@@ -6,7 +6,7 @@ import { type PositionLine, positionLines } from "../store/queries/positions.ts"
 import { statsOf } from "../store/queries/query.ts";
 import { tierCounts } from "../store/queries/reward-inputs.ts";
 import { factsOf } from "../store/queries/status-query.ts";
-import { HttpProblem, type Reading, valueIn } from "./answer.ts";
+import { HttpProblem, type RequestSnapshot, valueIn } from "./answer.ts";
 import { pageOf, poolCursor, poolDayCursor, positionCursor, type RowKey, rankCursor } from "./cursors.ts";
 import { epochOf, epochsPage, rewardsPage, storedEpoch } from "./epochs.ts";
 import { daysPage, linesAt, positionsPage, providerOf } from "./provider.ts";
@@ -19,7 +19,7 @@ export interface Route {
   readonly query: z.ZodObject;
   /** `next` asks for the following page. */
   answer(
-    reading: Reading,
+    reading: RequestSnapshot,
     asked: Readonly<Record<string, unknown>>,
   ): { readonly data: unknown; readonly next?: string | null };
 }
@@ -50,7 +50,7 @@ function route<P extends z.ZodRawShape, Q extends z.ZodRawShape>(
   params: P,
   query: Q,
   answer: (
-    reading: Reading,
+    reading: RequestSnapshot,
     asked: z.output<z.ZodObject<P>> & z.output<z.ZodObject<Q>>,
   ) => { readonly data: unknown; readonly next?: string | null },
 ): Route {

@@ -6,15 +6,15 @@ import { groupBy } from "../core/group.ts";
 import type { Address } from "../core/hex.ts";
 import { creditedBy, type Programme } from "../core/programme/programme.ts";
 import { saidOfWrapper } from "../core/programme/quarantine.ts";
-import { type Standing, weightedValue } from "../core/rewards/tiers.ts";
+import { type TierStatus, weightedValue } from "../core/rewards/tiers.ts";
 import { valueOfAccounts } from "../core/valuation/value.ts";
 import type { OpenAccount } from "../store/balances.ts";
 import type { Store } from "../store/store.ts";
 import type { AppliedBlock } from "./postings.ts";
-import { standingNow } from "./tier-status.ts";
+import { tierStatusNow } from "./tier-status.ts";
 
 /** In a programme without tiers everyone is in tier 1, whose multiplier is 1. */
-const NO_TIERS: Standing = { streakDays: null, tier: 1, multiplierBp: 10_000, bases: [] };
+const NO_TIERS: TierStatus = { streakDays: null, tier: 1, multiplierBp: 10_000, bases: [] };
 
 /** What a commit knows of the providers whose balances it changed: when each changed last, and the pools' states then. */
 export class Touched {
@@ -149,7 +149,7 @@ class Refreshing {
   readonly #programme: Programme;
   readonly #changed: Touched;
   readonly #prices = new Map<Address, bigint | undefined>();
-  readonly #standingOf: ReturnType<typeof standingNow>;
+  readonly #standingOf: ReturnType<typeof tierStatusNow>;
   /** The pools' states at the close. */
   readonly #closing = new Map<Address, PoolState | undefined>();
   readonly #priceOf = (token: Address): bigint | undefined => this.#price(token);
@@ -163,7 +163,7 @@ class Refreshing {
     this.#store = store;
     this.#programme = programme;
     this.#changed = changed;
-    this.#standingOf = standingNow(store, programme);
+    this.#standingOf = tierStatusNow(store, programme);
   }
 
   /** Writes a provider's row; `touched`: the block of its last change, whose states count where `atTouch`. */

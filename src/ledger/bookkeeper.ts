@@ -1,19 +1,19 @@
 import type { Sha256 } from "../core/accounting/digest.ts";
-import { contentOf } from "../core/accounting/logs-digest.ts";
-import type { Books } from "../core/accounting/working-set.ts";
+import { logsDigest } from "../core/accounting/logs-digest.ts";
+import type { WorkingSet } from "../core/accounting/working-set.ts";
 import { isSameState, type PoolState } from "../core/amm/pool-state.ts";
 import type { Block, LogBlock, Range } from "../core/chain.ts";
 import { applyBlock } from "../core/decode/block.ts";
 import type { Address, Hash } from "../core/hex.ts";
 import type { Pool, Programme } from "../core/programme/programme.ts";
 import type { Quarantine } from "../core/programme/quarantine.ts";
-import type { Content, Repair } from "../store/contents.ts";
+import type { LogsDigest, Repair } from "../store/contents.ts";
 import type { NewBlock, Store } from "../store/store.ts";
 import { Balances, type Touched } from "./balances.ts";
 import { DayCloser } from "./day-closer.ts";
-import { forgetReadersAbove, forgetReadersUpTo, keepReader } from "./first-readings.ts";
+import { forgetReadersAbove, forgetReadersUpTo, recordFetchedBy } from "./first-readings.ts";
 import { Followed } from "./followed-pools.ts";
-import { type AppliedBlock, keepPostings } from "./postings.ts";
+import { type AppliedBlock, insertPostings } from "./postings.ts";
 import { requireFollowing } from "./range-order.ts";
 import { StateDigest } from "./state-digest.ts";
 
@@ -48,7 +48,7 @@ export class Bookkeeper {
   readonly #balances: Balances;
   readonly days: DayCloser;
   readonly #stateDigest: StateDigest;
-  #books: Books | undefined;
+  #books: WorkingSet | undefined;
   #states = new Map<Pool, PoolState | undefined>();
 
   constructor(store: Store, programme: Programme, sha256: Sha256) {
@@ -66,8 +66,8 @@ export class Bookkeeper {
   }
 
   /** The logs of a block that mean anything: pools of a factory are not all followed. `born`: see `Followed`. */
-  heardOf<T extends LogBlock>(block: T, born = new Set<Address>()): T {
-    return this.#followed.heardOf(block, born);
+  filterRelevant<T extends LogBlock>(block: T, born = new Set<Address>()): T {
+    return this.#followed.filterRelevant(block, born);
   }
 
   /**
@@ -137,7 +137,7 @@ export class Bookkeeper {
       const committed = this.#replaceAbove(commonBlock, ranges);
       // The final block stays a row of its own when the blocks around it are redone.
       if (final !== undefined && final.number <= committed.tip)
-        this.keepRow({ ...final, hash: config.get("final_hash") ?? final.hash });
+        this.insertCheckpoint({ ...final, hash: config.get("final_hash") ?? final.hash });
       for (const repair of repairs) this.store.contents.insertRepair(repair, this.store.nowIso());
       if (repairs.length === 0) config.set("contents_from", commonBlock, this.store.nowIso());
       return committed;
@@ -145,12 +145,12 @@ export class Bookkeeper {
   }
 
   /** What a reading of a block brought, to compare with another reading. */
-  contentOf(block: LogBlock): string {
-    return block.content ?? contentOf(this.#sha256, block);
+  logsDigest(block: LogBlock): string {
+    return block.content ?? logsDigest(this.#sha256, block);
   }
 
   /** Makes a block that we hold a row, with the state that was in force at it; the caller holds the transaction. */
-  keepRow(block: Omit<NewBlock, "eventCount" | "stateDigest">): void {
+  insertCheckpoint(block: Omit<NewBlock, "eventCount" | "stateDigest">): void {
     if (block.number <= (this.store.config.get("anchor")?.number ?? -1)) return; // Before our first block.
     const below = this.store.blocks.atOrBelow(block.number);
     if (below?.number === block.number) return;
@@ -167,7 +167,7 @@ export class Bookkeeper {
     const { store } = this;
     this.#write(() => {
       const before = store.config.get("settled_block") ?? end.number;
-      this.keepRow(end);
+      this.insertCheckpoint(end);
       store.config.set("settled_block", end.number, store.nowIso());
       store.contents.forgetUpTo(end.number);
       forgetReadersUpTo(store, end.number);
@@ -235,7 +235,7 @@ export class Bookkeeper {
     }
     this.#books ??= this.store.books();
     const books = this.#books;
-    const contents: Content[] = [];
+    const contents: LogsDigest[] = [];
     let [events, postings] = [0, 0];
     for (const block of range.blocks) {
       this.days.closeUpTo(books, block.timestampSec, block.number);
@@ -249,19 +249,19 @@ export class Bookkeeper {
       const stateDigest = this.#digestAt(range.end, books);
       this.store.insertBlock({ ...range.end, eventCount: 0, stateDigest });
     }
-    for (const header of range.headers ?? []) this.keepRow(header);
+    for (const header of range.headers ?? []) this.insertCheckpoint(header);
     this.store.contents.insert(contents);
-    keepReader(this.store, range);
+    recordFetchedBy(this.store, range);
     return { blocks: range.end.number - range.from + 1, events, postings, tip: range.end.number };
   }
 
   /** `contents`: what its logs amount to is added. */
-  #applyBlock(books: Books, read: LogBlock, contents: Content[]): AppliedBlock {
+  #applyBlock(books: WorkingSet, read: LogBlock, contents: LogsDigest[]): AppliedBlock {
     this.#followed.discover(read);
-    const block = this.heardOf(read);
+    const block = this.filterRelevant(read);
     const { number: blockNumber, hash: blockHash, logs } = block;
     if (logs.length === 0) return { events: 0, postings: [], states: [] };
-    contents.push({ blockNumber, blockHash, logCount: logs.length, hash: this.contentOf(block) });
+    contents.push({ blockNumber, blockHash, logCount: logs.length, hash: this.logsDigest(block) });
     this.store.feeds.keep(block, this.#followed.routes.feeds);
     this.#followed.keepStopped(block, books);
     const place = { blockNumber, timestampSec: block.timestampSec };
@@ -269,7 +269,7 @@ export class Bookkeeper {
     for (const event of events) this.store.events.insert(block, event);
     const states = [...pools].map((pool) => [pool.address, this.#keepState(books, pool, block)] as const);
     if (postings.length > 0)
-      keepPostings(this.store, books, { sha256: this.#sha256, chainId: this.programme.chainId }, block, postings);
+      insertPostings(this.store, books, { sha256: this.#sha256, chainId: this.programme.chainId }, block, postings);
     if (events.length > 0) {
       // Named one by one: a block has accessors, and a spread of such an object is slow.
       const { number, hash, parentHash, timestampSec } = block;
@@ -279,13 +279,13 @@ export class Bookkeeper {
     return { events: events.length, postings, states };
   }
 
-  #digestAt({ number: blockNumber, timestampSec }: Pick<Block, "number" | "timestampSec">, books: Books): string {
+  #digestAt({ number: blockNumber, timestampSec }: Pick<Block, "number" | "timestampSec">, books: WorkingSet): string {
     const { stops } = this.#followed.routes;
     return this.#stateDigest.of(this.programme.pools, books, { stops, at: { blockNumber, timestampSec } });
   }
 
   /** Writes a pool's state at the end of a block if it differs from the one before. @returns the state. */
-  #keepState(books: Books, pool: Pool, block: LogBlock): PoolState | undefined {
+  #keepState(books: WorkingSet, pool: Pool, block: LogBlock): PoolState | undefined {
     const state = books.stateOf(pool);
     if (state === undefined) return undefined;
     const { states } = this.store;

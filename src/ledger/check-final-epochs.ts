@@ -10,14 +10,14 @@ export const FROZEN_EPOCH = "R-1";
  * was made final, and records a difference as a finding: what was paid is never rewritten, somebody has to decide. The
  * caller holds the transaction.
  */
-export function recordFrozen(store: Store, day: Day): void {
+export function recordFinalEpochs(store: Store, day: Day): void {
   const end = nextDay(day);
   for (const { record, state } of store.rewards.epochs()) {
     if (state !== "final" || record.end !== end) continue;
     const { epoch: logIndex, blockNumber } = record;
     const report = (pool: string, expected: string, actual: string): void =>
       store.findings.insert({ identity: FROZEN_EPOCH, pool, blockNumber, logIndex, expected, actual });
-    const now = store.rewards.digestsAt(store.rewards.standAt(isoOf(dayStartSec(end)))?.number ?? -1);
+    const now = store.rewards.digestsAt(store.rewards.checkpointAt(isoOf(dayStartSec(end)))?.number ?? -1);
     const kept = store.keptDays.pools();
     const [changed] = Object.entries(record.pools).filter(([pool, digest]) => now[pool] !== digest && !kept.has(pool));
     const paid = store.rewards.weightsOf(record.epoch);

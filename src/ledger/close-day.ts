@@ -13,9 +13,9 @@ import { pricesOfDay } from "../core/valuation/price.ts";
 import { valueOfShare } from "../core/valuation/value.ts";
 import type { EarlierValues } from "../store/earlier-values.ts";
 import type { Store } from "../store/store.ts";
-import { recordFrozen } from "./check-final-epochs.ts";
+import { recordFinalEpochs } from "./check-final-epochs.ts";
 import { leavePoolOut, ThroughWrappers } from "./quarantined-days.ts";
-import { keepStandings, uncountedOn } from "./tier-status.ts";
+import { storeTierStatus, uncountedOn } from "./tier-status.ts";
 
 /**
  * Closes one day: every pool's means, the day's prices, a row for every provider with seconds in it, and how it stands. The store
@@ -82,8 +82,8 @@ export function closeDay(
   }
   earlier?.putBack(day);
   store.keptDays.putBack(day);
-  keepStandings(store, programme, day);
-  recordFrozen(store, day);
+  storeTierStatus(store, programme, day);
+  recordFinalEpochs(store, day);
 }
 
 /**

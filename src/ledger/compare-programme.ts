@@ -13,7 +13,7 @@ import type { Store } from "../store/store.ts";
 import { Balances } from "./balances.ts";
 import { withDiscovered } from "./followed-pools.ts";
 import { frozenProblems, keepWhatChanges } from "./paid-programme.ts";
-import { keepStandingsFrom } from "./tier-status.ts";
+import { storeTierStatusFrom } from "./tier-status.ts";
 
 /** How the programme file stands to what the ledger has followed so far. */
 export interface Adoption {
@@ -192,7 +192,7 @@ function isSame(a: object | null, b: object | null): boolean {
 export function adoptRules(store: Store, programme: Programme, sha256: Sha256): void {
   adoptProgramme(store, programme, sha256);
   const followed = withDiscovered(store, programme);
-  keepStandingsFrom(store, followed, "0000-00-00");
+  storeTierStatusFrom(store, followed, "0000-00-00");
   new Balances(store, { programme: followed, special: specialAddresses(followed) }).refresh("all");
 }
 

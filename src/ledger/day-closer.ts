@@ -1,4 +1,4 @@
-import type { Books } from "../core/accounting/working-set.ts";
+import type { WorkingSet } from "../core/accounting/working-set.ts";
 import { dayEndSec, dayOf, nextDay } from "../core/day.ts";
 import type { Store } from "../store/store.ts";
 import { closeDay } from "./close-day.ts";
@@ -36,7 +36,7 @@ export class DayCloser {
   }
 
   /** Closes every day, or the first `daysMax`, that ends at or before a block's time. The caller holds the transaction. */
-  closeUpTo(books: Books, timestampSec: number, blockNumber: number, daysMax = Number.POSITIVE_INFINITY): void {
+  closeUpTo(books: WorkingSet, timestampSec: number, blockNumber: number, daysMax = Number.POSITIVE_INFINITY): void {
     let endSec = this.openDayEndSec();
     if (endSec === null || timestampSec < endSec) return;
     this.#store.flush(books);

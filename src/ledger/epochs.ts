@@ -60,7 +60,7 @@ export function calculate(
   const holding =
     frozen === undefined ? holdingOf(store, rewarding, epoch, calculated) : heldThen(store, rewards, frozen);
   const given = rewardsOf(rewards, epoch, weights, beforeOf(rewards, before), holding);
-  const stand = store.rewards.standAt(isoOf(dayStartSec(epoch.end))) ?? store.config.get("anchor");
+  const stand = store.rewards.checkpointAt(isoOf(dayStartSec(epoch.end))) ?? store.config.get("anchor");
   invariant(stand !== undefined, "NO_ANCHOR", "a ledger with closed days has no first block");
   return {
     record: {

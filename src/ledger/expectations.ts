@@ -1,4 +1,4 @@
-import { type Question, questionText } from "../core/amm/contract-call.ts";
+import { type ContractCall, questionText } from "../core/amm/contract-call.ts";
 import { protocolOf } from "../core/decode/protocols.ts";
 import { type Address, ZERO_ADDRESS } from "../core/hex.ts";
 import type { Pool, Programme } from "../core/programme/programme.ts";
@@ -7,7 +7,7 @@ import type { Store } from "../store/store.ts";
 
 /** What the ledger says, and whom it asks. */
 export interface Expectation {
-  readonly question: Question;
+  readonly question: ContractCall;
   readonly expected: string;
   /** The chain may have more: what was given to the pool, or earned in fees, is in no log. */
   readonly atLeast?: true;
@@ -99,10 +99,10 @@ function innermost(pool: Pool, { provider, via = "" }: HeldAccount): string {
 
 /** The pool's own view: one sum per owner and range; position NFTs are held by their manager. */
 function rangeExpectations(pool: Pool, holders: readonly HeldAccount[]): readonly Expectation[] {
-  const sums = new Map<string, { question: Question; sum: bigint; subject: string | null }>();
+  const sums = new Map<string, { question: ContractCall; sum: bigint; subject: string | null }>();
   for (const { custodian: owner, range, balance, tokenId } of holders) {
     if (range === null) continue;
-    const question: Question = { kind: "range-liquidity", pool: pool.address, owner, range };
+    const question: ContractCall = { kind: "range-liquidity", pool: pool.address, owner, range };
     const key = questionText(question);
     const subject = tokenId === null ? key : null; // A manager's range holds many tokens, each asked for by itself.
     sums.set(key, { question, sum: (sums.get(key)?.sum ?? 0n) + balance, subject });

@@ -4,7 +4,7 @@ import type { Store } from "../store/store.ts";
 // Which endpoint read what is not settled yet, so that the second reading is another one's. Callers hold the transaction.
 
 /** Who read a block first, by its origin, and the last block of that stretch; none where nobody knows any more. */
-export function firstReader(
+export function firstFetchedBy(
   { config }: Store,
   block: number,
 ): { readonly by: string | undefined; readonly to: number } {
@@ -14,7 +14,7 @@ export function firstReader(
   return { by, to: (next?.from ?? Number.MAX_SAFE_INTEGER) - 1 };
 }
 
-export function keepReader(store: Store, { from, by }: Range): void {
+export function recordFetchedBy(store: Store, { from, by }: Range): void {
   const readers = store.config.get("read_by") ?? [];
   if (by === undefined || readers.at(-1)?.by === by) return;
   store.config.set("read_by", [...readers, { from, by }], store.nowIso());

@@ -1,7 +1,7 @@
-import type { Books } from "../core/accounting/working-set.ts";
+import type { WorkingSet } from "../core/accounting/working-set.ts";
 import type { LogBlock } from "../core/chain.ts";
 import { poolCreated, poolOfFactory } from "../core/decode/factories.ts";
-import { addRoute, isHeard, logsOfStopped, type Routes, routesOf, tokenOf } from "../core/decode/routes.ts";
+import { addRoute, isRelevant, logsOfStopped, type Routes, routesOf, tokenOf } from "../core/decode/routes.ts";
 import type { Address } from "../core/hex.ts";
 import { type Pool, type PriceSource, type Programme, specialAddresses } from "../core/programme/programme.ts";
 import { type Quarantine, saidOfWrapper } from "../core/programme/quarantine.ts";
@@ -33,7 +33,7 @@ export class Followed {
   }
 
   /** Keeps what is heard of stopped pools, so that they can go on by it; the caller holds the transaction. */
-  keepStopped(block: LogBlock, books: Books): void {
+  keepStopped(block: LogBlock, books: WorkingSet): void {
     const { quarantinedLogs } = this.#store;
     const { number: blockNumber, timestampSec } = block;
     const known = {
@@ -71,12 +71,12 @@ export class Followed {
   }
 
   /** `born`: contracts of pools that blocks before it told of and that are not followed yet; the block's own are added. */
-  heardOf<T extends LogBlock>(block: T, born: Set<Address>): T {
+  filterRelevant<T extends LogBlock>(block: T, born: Set<Address>): T {
     const { factories } = this.routes;
     if (factories.size === 0) return block;
     const logs = block.logs.filter((log) => {
       for (const each of poolCreated(factories, log, block.number)?.contracts ?? []) born.add(each);
-      return born.has(log.address) || isHeard(this.routes, log);
+      return born.has(log.address) || isRelevant(this.routes, log);
     });
     return { ...block, logs, content: undefined };
   }

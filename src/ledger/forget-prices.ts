@@ -1,7 +1,7 @@
 import type { Day } from "../core/day.ts";
 import type { Address } from "../core/hex.ts";
 import type { Programme } from "../core/programme/programme.ts";
-import { restingOn } from "../core/valuation/price.ts";
+import { dependentTokens } from "../core/valuation/price.ts";
 import type { Store } from "../store/store.ts";
 
 /**
@@ -12,5 +12,5 @@ export function forgetPricesOf(store: Store, programme: Programme, pools: Readon
   const tokens = programme.pools.filter(({ address }) => pools.has(address)).flatMap((pool) => pool.tokens);
   if (tokens.length === 0) return;
   const finalUntil = store.rewards.finalUntil() ?? "";
-  store.prices.forgetFrom(finalUntil as Day, restingOn(programme, new Set(tokens.map(({ address }) => address))));
+  store.prices.forgetFrom(finalUntil as Day, dependentTokens(programme, new Set(tokens.map(({ address }) => address))));
 }

@@ -11,7 +11,7 @@ import type { Store } from "../store/store.ts";
 import { waitingFor } from "./epoch-waits.ts";
 import { withDiscovered } from "./followed-pools.ts";
 import type { Rewarding } from "./rewarding.ts";
-import { keepStandingsFrom, uncountedOn } from "./tier-status.ts";
+import { storeTierStatusFrom, uncountedOn } from "./tier-status.ts";
 
 /** What to leave out by, and what somebody asks to be left out besides. */
 interface Leaving {
@@ -102,7 +102,7 @@ export function leaveOutUpTo(
     .flatMap((epoch) => unvaluedIn(store, followed, epoch, by));
   for (const each of left) store.leftOut.add(each, store.nowIso());
   const [earliest] = left.map(({ date }) => date).sort();
-  if (earliest !== undefined) keepStandingsFrom(store, followed, earliest);
+  if (earliest !== undefined) storeTierStatusFrom(store, followed, earliest);
   return [...decided, ...left];
 }
 

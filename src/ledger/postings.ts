@@ -1,6 +1,6 @@
 import { chainDigest, type DigestLine, type Sha256 } from "../core/accounting/digest.ts";
 import type { LedgerEvent, Posting } from "../core/accounting/post.ts";
-import type { Books } from "../core/accounting/working-set.ts";
+import type { WorkingSet } from "../core/accounting/working-set.ts";
 import type { PoolState } from "../core/amm/pool-state.ts";
 import { invariant } from "../core/errors.ts";
 import { groupBy } from "../core/group.ts";
@@ -23,9 +23,9 @@ export interface AppliedBlock {
 }
 
 /** Writes a block's postings, in log order, and chains them to the digests of their pools. */
-export function keepPostings(
+export function insertPostings(
   store: Store,
-  books: Books,
+  books: WorkingSet,
   digest: { readonly sha256: Sha256; readonly chainId: number },
   block: { readonly number: number; readonly hash: string },
   postings: readonly EventPosting[],

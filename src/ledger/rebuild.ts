@@ -1,6 +1,6 @@
 import { type Sha256, stateDigest } from "../core/accounting/digest.ts";
 import { followToken, type LedgerEvent, post } from "../core/accounting/post.ts";
-import { Books } from "../core/accounting/working-set.ts";
+import { WorkingSet } from "../core/accounting/working-set.ts";
 import { dayEndSec, dayOf, nextDay } from "../core/day.ts";
 import { invariant } from "../core/errors.ts";
 import type { Address } from "../core/hex.ts";
@@ -13,7 +13,7 @@ import { Balances } from "./balances.ts";
 
 import { closeDay } from "./close-day.ts";
 import { withDiscovered } from "./followed-pools.ts";
-import { type EventPosting, keepPostings } from "./postings.ts";
+import { type EventPosting, insertPostings } from "./postings.ts";
 
 export interface Rebuilt {
   readonly events: number;
@@ -42,7 +42,7 @@ export function rebuild(
   const stops = store.quarantines.stops();
   const pools = new Map<string, Programme["pools"][number]>(programme.pools.map((pool) => [pool.address, pool]));
   // The pools' states are canonical and stay; books that read them would expect the accounts to be there too.
-  const books = new Books({
+  const books = new WorkingSet({
     findAccount: (key) => store.accounts.findAccount(key),
     findToken: (manager, tokenId) => store.accounts.findToken(manager, tokenId),
     poolState: () => undefined,
@@ -72,7 +72,7 @@ export function rebuild(
       totals.events += events.length;
       totals.postings += postings.length;
       store.flush(books);
-      keepPostings(store, books, { sha256, chainId: programme.chainId }, block, postings);
+      insertPostings(store, books, { sha256, chainId: programme.chainId }, block, postings);
       next = eventBlocks.next();
     }
     const digests = new Map<string, string>(programme.pools.map(({ address }) => [address, books.digest(address)]));
@@ -92,7 +92,7 @@ export function rebuild(
   return { ...totals, stateDigest: store.blocks.tip()?.stateDigest ?? "" };
 }
 
-function replay(books: Books, event: LedgerEvent, blockNumber: number): readonly EventPosting[] {
+function replay(books: WorkingSet, event: LedgerEvent, blockNumber: number): readonly EventPosting[] {
   const postings = post(books, event, blockNumber).map((posting) => ({ event, posting }));
   followToken(books, event, blockNumber);
   return postings;

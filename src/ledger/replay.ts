@@ -1,5 +1,5 @@
 import type { Sha256 } from "../core/accounting/digest.ts";
-import type { Books } from "../core/accounting/working-set.ts";
+import type { WorkingSet } from "../core/accounting/working-set.ts";
 import { isSameState, type PoolState } from "../core/amm/pool-state.ts";
 import type { LogBlock } from "../core/chain.ts";
 import { dayOf } from "../core/day.ts";
@@ -114,7 +114,13 @@ function keep(store: Store, { address }: Pool, stop: Stop, blocks: readonly Made
 }
 
 /** Applies what a block has of a pool from where it was stopped on, transaction by transaction. */
-function applyStopped(books: Books, routes: Routes, pool: Pool, { logs, number, timestampSec }: LogBlock, stop: Stop) {
+function applyStopped(
+  books: WorkingSet,
+  routes: Routes,
+  pool: Pool,
+  { logs, number, timestampSec }: LogBlock,
+  stop: Stop,
+) {
   const place = { blockNumber: number, timestampSec };
   const events: AppliedTransaction["events"][number][] = [];
   let state: PoolState | undefined;

@@ -2,24 +2,24 @@ import type { Day } from "../core/day.ts";
 import { groupBy } from "../core/group.ts";
 import type { Address } from "../core/hex.ts";
 import { type Programme, specialAddresses } from "../core/programme/programme.ts";
-import { pricesOfDay, restingOn } from "../core/valuation/price.ts";
+import { dependentTokens, pricesOfDay } from "../core/valuation/price.ts";
 import { isShareValued } from "../core/valuation/time-weighted-average.ts";
 import { valueOfShare } from "../core/valuation/value.ts";
 import type { Store } from "../store/store.ts";
 import { Balances } from "./balances.ts";
-import { keepStandingsFrom } from "./tier-status.ts";
+import { storeTierStatusFrom } from "./tier-status.ts";
 
 /**
  * Values the days that were closed before their prices were known, and those whose prices were revised, with all that rests
  * on them, in one transaction. Every other price and value that a day has stays as it is. @returns the days that changed.
  */
-export function valueLate(store: Store, programme: Programme): readonly Day[] {
+export function revalueDays(store: Store, programme: Programme): readonly Day[] {
   const changed = new Set<Day>();
   for (const [day, revisions] of groupBy(store.revisions.pending(), ({ date }) => date)) {
     if (store.days.closedBlockOf(day) === undefined) continue; // Undone since: it will be closed with the revised price.
     const before = store.prices.ofDay(day);
     const named = new Set(revisions.map(({ token }) => token));
-    const resting = restingOn(programme, named);
+    const resting = dependentTokens(programme, named);
     store.prices.forget(day, resting);
     value(store, programme, day, "all");
     const now = store.prices.ofDay(day);
@@ -33,7 +33,7 @@ export function valueLate(store: Store, programme: Programme): readonly Day[] {
   for (const day of store.prices.unpricedDays()) if (value(store, programme, day, "unpriced")) changed.add(day);
   const days = [...changed].sort();
   if (days[0] === undefined) return [];
-  keepStandingsFrom(store, programme, days[0]);
+  storeTierStatusFrom(store, programme, days[0]);
   new Balances(store, { programme, special: specialAddresses(programme) }).refresh("all");
   return days;
 }
@@ -61,7 +61,7 @@ function value(store: Store, programme: Programme, day: Day, which: "all" | "unp
 }
 
 /** Looks for prices that were brought in or revised while the daemon runs. */
-export class LateValues {
+export class DayRevaluation {
   readonly #store: Store;
   readonly #onValued: (days: readonly Day[]) => void;
   #mark: string | undefined;
@@ -75,7 +75,7 @@ export class LateValues {
   tick(programme: Programme): void {
     const mark = this.#store.prices.mark();
     if (mark === this.#mark) return;
-    const days = this.#store.write(() => valueLate(this.#store, programme));
+    const days = this.#store.write(() => revalueDays(this.#store, programme));
     this.#mark = mark;
     if (days.length > 0) this.#onValued(days);
   }

@@ -1,5 +1,5 @@
 import type { Sha256 } from "../core/accounting/digest.ts";
-import type { Books } from "../core/accounting/working-set.ts";
+import type { WorkingSet } from "../core/accounting/working-set.ts";
 import type { Pool } from "../core/programme/programme.ts";
 import { digestInQuarantine, type Stops } from "../core/programme/quarantine.ts";
 
@@ -23,7 +23,7 @@ export class StateDigest {
   /** The digest of what the books hold of these pools at a block; one that is stopped says so. */
   of(
     pools: readonly Pool[],
-    books: Books,
+    books: WorkingSet,
     { stops, at }: { readonly stops: Stops; readonly at: Parameters<typeof digestInQuarantine>[2] },
   ): string {
     if (pools !== this.#pools) this.#begin(pools);

@@ -2,12 +2,12 @@ import { type Day, daysAfter, nextDay } from "../core/day.ts";
 import type { Address } from "../core/hex.ts";
 import type { Programme } from "../core/programme/programme.ts";
 import { isScheduled, type Level } from "../core/programme/rules.ts";
-import { earningDays, epochWeights, type Standing, standingAfter } from "../core/rewards/tiers.ts";
+import { earningDays, epochWeights, standingAfter, type TierStatus } from "../core/rewards/tiers.ts";
 import { canBePriced } from "../core/valuation/value.ts";
 import type { Store } from "../store/store.ts";
 
 /** Keeps how every provider stands at the end of a day that was just closed, and what an epoch weighs that ends with it; the caller holds the transaction. */
-export function keepStandings(store: Store, programme: Programme, day: Day): void {
+export function storeTierStatus(store: Store, programme: Programme, day: Day): void {
   const { rules } = programme;
   if (rules === null || !isScheduled(rules, day)) return;
   const before = daysAfter(day, -1);
@@ -37,7 +37,7 @@ function leastBefore(store: Store, day: Day, level: Level): ReadonlyMap<string, 
 }
 
 /** The same again for all closed days from one on: what a later value or another rule changes goes on to the end. */
-export function keepStandingsFrom(store: Store, programme: Programme, first: Day | "0000-00-00"): void {
+export function storeTierStatusFrom(store: Store, programme: Programme, first: Day | "0000-00-00"): void {
   store.tiers.clearFrom(first);
   store.rewards.forgetCalculated(first);
   const last = store.days.last()?.date;
@@ -46,7 +46,7 @@ export function keepStandingsFrom(store: Store, programme: Programme, first: Day
     day !== undefined && last !== undefined && day <= last;
     day = nextDay(day)
   )
-    keepStandings(store, programme, day);
+    storeTierStatus(store, programme, day);
 }
 
 /**
@@ -64,10 +64,10 @@ export function uncountedOn(store: Store, programme: Programme, day: Day): reado
 }
 
 /** How a provider stands by the newest closed day of the programme; undefined where the programme has no tiers. */
-export function standingNow(store: Store, programme: Programme): ((provider: Address) => Standing) | undefined {
+export function tierStatusNow(store: Store, programme: Programme): ((provider: Address) => TierStatus) | undefined {
   const { rules } = programme;
   if (rules === null) return undefined;
   const last = store.days.lastScheduled(rules);
-  const none: Standing = { streakDays: 0, tier: 0, multiplierBp: 0, bases: [] };
+  const none: TierStatus = { streakDays: 0, tier: 0, multiplierBp: 0, bases: [] };
   return (provider) => (last === undefined ? none : (store.tiers.standingOf(last, provider) ?? none));
 }

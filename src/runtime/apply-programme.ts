@@ -3,7 +3,7 @@ import type { ContractReader } from "../chain/contracts/contract-reader.ts";
 import { findingOf, LpLedgerError } from "../core/errors.ts";
 import type { Address } from "../core/hex.ts";
 import { aggregatorsOf, type Programme } from "../core/programme/programme.ts";
-import { addPools, unsettle } from "../daemon/add-pools.ts";
+import { addPools, requireCrossCheck } from "../daemon/add-pools.ts";
 import { type RetryOptions, retryTransient } from "../daemon/retry.ts";
 import { Bookkeeper } from "../ledger/bookkeeper.ts";
 import {
@@ -34,7 +34,7 @@ export interface Preflighting extends RetryOptions {
 }
 
 /** Makes the ledger follow the programme file, and does what was ordered of single pools. */
-export async function takeUp(
+export async function applyProgramme(
   context: Context,
   store: Store,
   log: Logger,
@@ -117,7 +117,7 @@ async function adopt(
       adoptProgramme(store, programme, sha256);
       if (tip === undefined) return;
       rebuild(store, programme, sha256, added);
-      unsettle(store, undefined); // A manager that comes with the new pools was not listened to before.
+      requireCrossCheck(store, undefined); // A manager that comes with the new pools was not listened to before.
     });
     return;
   }

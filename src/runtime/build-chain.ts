@@ -1,9 +1,9 @@
-import type { EndpointsTold, Expected } from "../chain/endpoints.ts";
+import type { EndpointListener, Expected } from "../chain/endpoints.ts";
 import { FollowedChain } from "../chain/followed-chain.ts";
 import { RANGE_LIMITS } from "../chain/ranges.ts";
 import { type Fetch, Rpc } from "../chain/rpc/rpc.ts";
 import type { ChainPlan } from "../chain/thread/messages.ts";
-import { blockContent, sha256, systemClock } from "./platform.ts";
+import { blockLogsDigest, sha256, systemClock } from "./platform.ts";
 
 /** What of the settings belongs to the nodes. */
 export interface NodeSettings {
@@ -29,7 +29,7 @@ function originOf(url: string): string {
 export function followedChain(
   rpcs: readonly Rpc[],
   { programme, limits, blocksMax, clockDriftSec }: ChainPlan,
-  told: EndpointsTold = {},
+  told: EndpointListener = {},
   expected?: () => Expected,
 ): FollowedChain {
   return new FollowedChain(rpcs, programme, {
@@ -38,7 +38,7 @@ export function followedChain(
     clock: systemClock,
     random: Math.random,
     limits: { ...RANGE_LIMITS, blocksMax },
-    contentOf: blockContent,
+    contentOf: blockLogsDigest,
     clockDriftSec,
     limitsOf: (origin) => limits.get(origin),
   });

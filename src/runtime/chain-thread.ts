@@ -1,5 +1,5 @@
 import type { Worker } from "node:worker_threads";
-import type { EndpointsTold, Expected } from "../chain/endpoints.ts";
+import type { EndpointListener, Expected } from "../chain/endpoints.ts";
 import type { ChainPlan, Port } from "../chain/thread/messages.ts";
 import { RemoteChain } from "../chain/thread/remote-chain.ts";
 import { LpLedgerError } from "../core/errors.ts";
@@ -24,7 +24,7 @@ export class ChainThread {
   }
 
   /** Follows one programme from here on; a chain that was followed before is no longer asked. */
-  follow(plan: ChainPlan, expected: () => Expected, told: EndpointsTold): RemoteChain {
+  follow(plan: ChainPlan, expected: () => Expected, told: EndpointListener): RemoteChain {
     this.#chain?.close();
     this.#chain = new RemoteChain(this.#port, plan, expected, told, this.#chain?.health());
     if (this.#failure !== undefined) this.#chain.broke(this.#failure);

@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { dirname } from "node:path";
 import type { Worker } from "node:worker_threads";
 import type { EndpointLimits } from "../chain/endpoint-health.ts";
-import type { EndpointsTold, Expected } from "../chain/endpoints.ts";
+import type { EndpointListener, Expected } from "../chain/endpoints.ts";
 import type { FollowedChain } from "../chain/followed-chain.ts";
 import type { Fetch, Rpc } from "../chain/rpc/rpc.ts";
 import type { ChainPlan } from "../chain/thread/messages.ts";
@@ -155,7 +155,7 @@ export function chainOf(
   settings: Settings,
   programme: Programme,
   store?: Store,
-  told: EndpointsTold = {},
+  told: EndpointListener = {},
 ): FollowedChain {
   if (store === undefined) {
     const { rangeBlocksMax: blocksMax, clockDriftSec } = settings;

@@ -5,7 +5,7 @@ const SETTLE_BLOCKS_MIN = 64;
 const SETTLE_EVERY_MS = 60_000;
 
 /** How many final blocks settling waits for: many, so that a quiet head costs few requests, but not for ever. */
-export function settlePatience(clock: Clock): { blocks(): number } {
+export function crossCheckBatching(clock: Clock): { blocks(): number } {
   let sinceMs = clock.nowMs();
   return {
     blocks: () => {

@@ -1,5 +1,5 @@
 import { ContractReader } from "../chain/contracts/contract-reader.ts";
-import type { EndpointsTold } from "../chain/endpoints.ts";
+import type { EndpointListener } from "../chain/endpoints.ts";
 import type { FollowedChain } from "../chain/followed-chain.ts";
 import { wakeOnNewHeads } from "../chain/new-heads.ts";
 import type { Rpc } from "../chain/rpc/rpc.ts";
@@ -16,18 +16,18 @@ import { Bookkeeper } from "../ledger/bookkeeper.ts";
 import type { Logger } from "../log.ts";
 import type { OperatorSettings } from "../settings.ts";
 import type { Store } from "../store/store.ts";
-import { takeUp } from "./apply-programme.ts";
+import { applyProgramme } from "./apply-programme.ts";
 import { scheduledBackups } from "./backup-schedule.ts";
 import type { ChainThread } from "./chain-thread.ts";
 import { warnOfFeeds } from "./check-feeds.ts";
 import { answering, type Context, chainOf, chainPlanOf, expectedOf, type Io, operatorSettingsOf } from "./context.ts";
-import { settlePatience } from "./cross-check-batching.ts";
+import { crossCheckBatching } from "./cross-check-batching.ts";
 import { EndpointRecord } from "./endpoint-record.ts";
 import { type Traffic, trafficOf } from "./endpoint-traffic.ts";
 import type { HttpThread } from "./http-thread.ts";
 import { sha256, systemClock } from "./platform.ts";
 import { Progress } from "./progress.ts";
-import { Hints } from "./wakeable-sleep.ts";
+import { WakeableSleep } from "./wakeable-sleep.ts";
 
 /** Cross-checking looks at the head after so many ranges. */
 const CROSS_CHECK_RANGES_MAX = 50;
@@ -64,8 +64,8 @@ export class DaemonProcess {
   readonly #sampling: Sampling;
   readonly #lookup: AddressLookup;
   readonly #upkeep: Upkeep;
-  readonly #hints = new Hints(systemClock);
-  readonly #patience = settlePatience(systemClock);
+  readonly #hints = new WakeableSleep(systemClock);
+  readonly #patience = crossCheckBatching(systemClock);
   #chain: FollowedChain | RemoteChain | undefined;
   #switches = 0;
   #toldHttpMs = 0;
@@ -130,7 +130,7 @@ export class DaemonProcess {
         this.#progress.retrying(error, waitMs);
       },
     };
-    await takeUp(context, store, log, patience, async (keeper, pools, until) => {
+    await applyProgramme(context, store, log, patience, async (keeper, pools, until) => {
       await this.#follow(keeper, pools, { once: true, ...(until === undefined ? {} : { until }) });
     });
   }
@@ -182,7 +182,7 @@ export class DaemonProcess {
   #chainFor(store: Store, pools: Programme): FollowedChain | RemoteChain {
     const { context, rpcs, thread, log } = this.#parts;
     const { settings } = context;
-    const told: EndpointsTold = {
+    const told: EndpointListener = {
       onSwitch: (from, to, reason) => {
         this.#switches += 1;
         log.warn({ from, to, reason }, "another endpoint is used from here on");
@@ -217,7 +217,7 @@ export class DaemonProcess {
       programme,
       {
         blocksAt: async (...args) => (await this.#chain?.blocksAt(...args)) ?? [],
-        ask: async (...args) => (await this.#chain?.ask(...args)) ?? [],
+        ask: async (...args) => (await this.#chain?.call(...args)) ?? [],
       },
       {
         size: () => this.#settings().verifySample,

@@ -15,7 +15,7 @@ const HEALTHY_MS = 60_000;
 const RESTART_MS_MIN = 100;
 const RESTART_MS_MAX = 30_000;
 
-export interface HttpTold {
+export interface HttpListener {
   onListening(url: string): void;
   /** An answer took too long, or the thread failed: it was begun again. */
   onRestart(reason: string, waitMs: number): void;
@@ -26,7 +26,7 @@ export interface HttpTold {
 /** The HTTP side on a thread of its own, watched from outside. */
 export class HttpThread {
   readonly #data: HttpWorkerData;
-  readonly #told: HttpTold;
+  readonly #told: HttpListener;
   readonly #script: URL;
   readonly #timer: NodeJS.Timeout;
   #worker: Worker | undefined;
@@ -38,7 +38,7 @@ export class HttpThread {
   #closed = false;
   #port: number;
 
-  private constructor(data: HttpWorkerData, told: HttpTold, script: URL) {
+  private constructor(data: HttpWorkerData, told: HttpListener, script: URL) {
     this.#data = data;
     this.#told = told;
     this.#script = script;
@@ -50,7 +50,7 @@ export class HttpThread {
   /** @throws HTTP_LISTEN when the address cannot be listened on */
   static async start(
     data: HttpWorkerData,
-    told: HttpTold,
+    told: HttpListener,
     script = new URL("./http-worker.js", import.meta.url),
   ): Promise<HttpThread> {
     const thread = new HttpThread(data, told, script);

@@ -1,7 +1,7 @@
 import { hash } from "node:crypto";
 import { setFlagsFromString } from "node:v8";
 import type { Sha256 } from "../core/accounting/digest.ts";
-import { contentOf } from "../core/accounting/logs-digest.ts";
+import { logsDigest } from "../core/accounting/logs-digest.ts";
 import type { Clock, LogBlock } from "../core/chain.ts";
 
 /** The machine's clocks and timers; its steady one is the same in every thread. */
@@ -42,4 +42,4 @@ export function keepHeapSmall(): void {
 export const sha256: Sha256 = (data) => hash("sha256", data);
 
 /** What the time and the logs of a block amount to. */
-export const blockContent = (block: LogBlock): string => contentOf(sha256, block);
+export const blockLogsDigest = (block: LogBlock): string => logsDigest(sha256, block);

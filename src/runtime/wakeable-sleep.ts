@@ -1,7 +1,7 @@
 import type { Clock } from "../core/chain.ts";
 
 /** A rest between two looks at the chain that a hint may end early. */
-export class Hints {
+export class WakeableSleep {
   readonly #clock: Clock;
   #wake: () => void = () => {};
   #hinted = false;

@@ -1,7 +1,7 @@
 import type { Database } from "better-sqlite3";
 
 /** What a block's first reading brought. */
-export interface Content {
+export interface LogsDigest {
   readonly blockNumber: number;
   readonly blockHash: string;
   readonly logCount: number;
@@ -27,7 +27,7 @@ const BLOCK_BYTES = 56;
 const [COUNT_AT, HASH_AT, CONTENT_AT] = [4, 8, 40];
 
 /** `range_contents` and `repairs`: what settling compares, and what came of it. */
-export class ContentsTable {
+export class LogsDigestsTable {
   readonly #insert;
   readonly #overlapping;
   readonly #delete;
@@ -59,7 +59,7 @@ export class ContentsTable {
   }
 
   /** Of the blocks of a range, ascending. */
-  insert(contents: readonly Content[]): void {
+  insert(contents: readonly LogsDigest[]): void {
     const [first, last] = [contents[0]?.blockNumber, contents.at(-1)?.blockNumber];
     if (first === undefined || last === undefined) return;
     const blocks = Buffer.alloc(contents.length * BLOCK_BYTES);
@@ -75,7 +75,7 @@ export class ContentsTable {
   }
 
   /** Both ends included, ascending. */
-  between(from: number, to: number): readonly Content[] {
+  between(from: number, to: number): readonly LogsDigest[] {
     return this.#overlapping
       .all(from, to, from)
       .flatMap(contentsOf)
@@ -117,7 +117,7 @@ export class ContentsTable {
   }
 }
 
-function contentsOf({ first, blocks }: Row): readonly Content[] {
+function contentsOf({ first, blocks }: Row): readonly LogsDigest[] {
   const bytes = Buffer.from(blocks.buffer, blocks.byteOffset, blocks.byteLength);
   return Array.from({ length: bytes.length / BLOCK_BYTES }, (_, i) => {
     const at = i * BLOCK_BYTES;

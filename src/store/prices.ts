@@ -3,7 +3,7 @@ import type { Day } from "../core/day.ts";
 import { formatPriceE18, parsePriceE18 } from "../core/decimal.ts";
 import { type Address, toAddress, toPoolId } from "../core/hex.ts";
 import type { Pool } from "../core/programme/programme.ts";
-import type { BroughtIn, DayPrice, DayPrices, KnownPrices, PoolMeans } from "../core/valuation/price.ts";
+import type { DayPrice, DayPrices, ImportedPrices, KnownPrices, PoolMeans } from "../core/valuation/price.ts";
 import { firstOpenDay } from "./derived-tables.ts";
 import type { FeedsTable } from "./feeds.ts";
 import { UNKNOWN_BY_QUARANTINE } from "./left-out.ts";
@@ -11,7 +11,7 @@ import type { ShareRatesTable } from "./share-rates.ts";
 
 /** A price that an operator brings in, or a service was asked for. */
 export interface ImportedPrice {
-  readonly kind: BroughtIn;
+  readonly kind: ImportedPrices;
   readonly token: Address;
   readonly date: Day;
   readonly priceE18: bigint;
@@ -72,7 +72,7 @@ export class PricesTable {
     );
   }
 
-  broughtIn(token: Address, day: Day, kind: BroughtIn): DayPrice | undefined {
+  broughtIn(token: Address, day: Day, kind: ImportedPrices): DayPrice | undefined {
     const row = this.#imported.get(token, day, kind);
     const priceE18 = row && parsePriceE18(row.price);
     return row === undefined || priceE18 === undefined ? undefined : { priceE18, source: row.source };

@@ -167,7 +167,7 @@ export class RewardsTable {
   }
 
   /** The last block with events before a time, and the digest of every pool up to it. */
-  standAt(endIso: string): { readonly number: number; readonly hash: string } | undefined {
+  checkpointAt(endIso: string): { readonly number: number; readonly hash: string } | undefined {
     return this.#db
       .prepare<[string], { number: number; hash: string }>(`
         select block_number as number, block_hash as hash

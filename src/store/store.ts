@@ -1,6 +1,6 @@
 import type { Database } from "better-sqlite3";
 import { type Sha256, stateDigest } from "../core/accounting/digest.ts";
-import { Books } from "../core/accounting/working-set.ts";
+import { WorkingSet } from "../core/accounting/working-set.ts";
 import type { Clock } from "../core/chain.ts";
 import { isoOf } from "../core/day.ts";
 import { type Finding, invariant } from "../core/errors.ts";
@@ -11,7 +11,7 @@ import { AddressFactsTable } from "./address-facts.ts";
 import { BalancesTable } from "./balances.ts";
 import { BlocksTable } from "./blocks.ts";
 import { ConfigTable } from "./config.ts";
-import { ContentsTable } from "./contents.ts";
+import { LogsDigestsTable } from "./contents.ts";
 import { DaysTable } from "./days.ts";
 import { EventsTable } from "./events.ts";
 import { FeedsTable } from "./feeds.ts";
@@ -56,7 +56,7 @@ export class Store {
   readonly balances: BalancesTable;
   readonly findings: FindingsTable;
   readonly file: OpenFile;
-  readonly contents: ContentsTable;
+  readonly contents: LogsDigestsTable;
   readonly feeds: FeedsTable;
   readonly shareRates: ShareRatesTable;
   readonly leftOut: LeftOutTable;
@@ -94,7 +94,7 @@ export class Store {
     this.balances = new BalancesTable(db);
     this.findings = new FindingsTable(db);
     this.file = new OpenFile(db.name);
-    this.contents = new ContentsTable(db);
+    this.contents = new LogsDigestsTable(db);
     this.feeds = new FeedsTable(db);
     this.shareRates = new ShareRatesTable(db);
     this.leftOut = new LeftOutTable(db);
@@ -158,12 +158,12 @@ export class Store {
   }
 
   /** Fresh books over what is committed. */
-  books(): Books {
-    return new Books(this.accounts);
+  books(): WorkingSet {
+    return new WorkingSet(this.accounts);
   }
 
   /** Writes the accounts and tokens that changed since the last call. */
-  flush(books: Books): void {
+  flush(books: WorkingSet): void {
     const { accounts, tokens } = books.takeChanges();
     for (const account of accounts) this.accounts.put(account);
     for (const token of tokens) this.accounts.putToken(token);

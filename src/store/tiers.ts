@@ -2,7 +2,7 @@ import type { Database } from "better-sqlite3";
 import { type Day, daysAfter } from "../core/day.ts";
 import { type Address, toAddress } from "../core/hex.ts";
 import type { ProviderWeight } from "../core/rewards/rewards.ts";
-import type { CountedDay, Standing } from "../core/rewards/tiers.ts";
+import type { CountedDay, TierStatus } from "../core/rewards/tiers.ts";
 import { VALUE_MAX } from "../core/valuation/value.ts";
 import { exactSum, exactSumOf } from "./exact-sum.ts";
 import { ONLY_A_WRAPPER } from "./left-out.ts";
@@ -163,7 +163,7 @@ export class TiersTable {
   }
 
   /** How a provider stood at the end of a day; undefined where it had no liquidity. */
-  standingOf(day: Day, provider: Address): Standing | undefined {
+  standingOf(day: Day, provider: Address): TierStatus | undefined {
     const row = this.#standing.get(day, provider);
     const number = (cell: bigint | null): number | null => (cell === null ? null : Number(cell));
     if (row === undefined) return undefined;
@@ -171,7 +171,7 @@ export class TiersTable {
     return { streakDays: number(streak), tier: number(tier), multiplierBp: number(multiplier), bases: basesIn(bases) };
   }
 
-  insert(day: Day, { provider, value, inRangeValue }: ProviderValue, standing: Standing): void {
+  insert(day: Day, { provider, value, inRangeValue }: ProviderValue, standing: TierStatus): void {
     const { streakDays, tier, multiplierBp } = standing;
     const bases = standing.bases.length === 0 ? null : JSON.stringify(standing.bases.map(String));
     this.#insert.run(day, provider, value, inRangeValue, streakDays, tier, multiplierBp, bases);

@@ -9,7 +9,7 @@ import { ShareRates } from "../../src/daemon/share-rates.ts";
 import { waitingFor } from "../../src/ledger/epoch-waits.ts";
 import { finalise } from "../../src/ledger/epochs.ts";
 import { leaveOutUpTo } from "../../src/ledger/leave-out.ts";
-import { LateValues } from "../../src/ledger/revalue-days.ts";
+import { DayRevaluation } from "../../src/ledger/revalue-days.ts";
 import { rewardingOf } from "../../src/ledger/rewarding.ts";
 import { sha256 } from "../../src/runtime/platform.ts";
 import { liveChain, START_SEC } from "../support/anvil.ts";
@@ -111,13 +111,13 @@ async function followed(basis: "address" | "held") {
   const ledger = new TestLedger(fetch, { programme });
   const { store, chain } = ledger;
   for (let i = 0; i < 30; i++) await ledger.step({ settle: { blocksMin: 1, rangesMax: 20 } });
-  const ask = chain.ask?.bind(chain);
+  const ask = chain.call?.bind(chain);
   if (ask === undefined) throw new Error("the chain answers no questions");
   const rates = new ShareRates(store, stillClock);
   const { signal } = new AbortController();
   for (let i = 0; i < 40; i++)
     await rates.tick(programme, { blocksAt: (...args) => chain.blocksAt(...args), ask }, signal);
-  new LateValues(store).tick(programme);
+  new DayRevaluation(store).tick(programme);
   const worthOf = (pool: Contract | undefined, provider: string, date = "2026-01-01") =>
     store.db
       .prepare(

@@ -154,7 +154,7 @@ async function requireTrue(store: Store, whole: Programme): Promise<void> {
     bodyBytesMax: 2 ** 26,
   });
   const [reader, port] = [new ContractReader(rpc), chainPort(fetch, withDiscovered(store, whole))];
-  const asked = { blocksAt: port.blocksAt.bind(port), ask: reader.ask.bind(reader) };
+  const asked = { blocksAt: port.blocksAt.bind(port), ask: reader.call.bind(reader) };
   const { differences, questionsAsked } = await verify(
     store,
     new Bookkeeper(store, whole, sha256).programme,

@@ -5,7 +5,7 @@ import { ContractReader } from "../../src/chain/contracts/contract-reader.ts";
 import { Rpc } from "../../src/chain/rpc/rpc.ts";
 import { parseProgramme } from "../../src/config.ts";
 import { type RatesPort, ShareRates } from "../../src/daemon/share-rates.ts";
-import { LateValues } from "../../src/ledger/revalue-days.ts";
+import { DayRevaluation } from "../../src/ledger/revalue-days.ts";
 import { liveChain, START_SEC, verifyLive } from "../support/anvil.ts";
 import { TestLedger } from "../support/ledger.ts";
 import { stillClock } from "../support/port.ts";
@@ -53,7 +53,7 @@ function portOf(ledger: TestLedger): RatesPort & { asked: number } {
     blocksAt: (...args: Parameters<RatesPort["blocksAt"]>) => ledger.chain.blocksAt(...args),
     ask: (...args: Parameters<RatesPort["ask"]>) => {
       port.asked += 1;
-      return reader.ask(...args);
+      return reader.call(...args);
     },
   };
   return port;
@@ -79,7 +79,7 @@ describe("a share whose value no log tells", () => {
     expect(values().length).toBeGreaterThanOrEqual(DAYS);
     expect(values().every((row) => (row as { value: number | null }).value === null)).toBe(true);
     const port = portOf(ledger);
-    const late = new LateValues(ledger.store);
+    const late = new DayRevaluation(ledger.store);
     const { signal } = new AbortController();
     const rates = new ShareRates(ledger.store, stillClock);
     const read = async (): Promise<number> => {

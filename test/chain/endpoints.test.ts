@@ -6,7 +6,7 @@ import type { Fetch } from "../../src/chain/rpc/rpc.ts";
 import { Rpc } from "../../src/chain/rpc/rpc.ts";
 import type { Clock } from "../../src/core/chain.ts";
 import { type Address, toHash } from "../../src/core/hex.ts";
-import { blockContent } from "../../src/runtime/platform.ts";
+import { blockLogsDigest } from "../../src/runtime/platform.ts";
 import { codeOf } from "../support/code-of.ts";
 import { FakeChain } from "../support/fake-chain.ts";
 import { TestLedger, testProgramme } from "../support/ledger.ts";
@@ -93,7 +93,7 @@ function follow(nodes: readonly Node[], clock: Clock, more: More = {}) {
   const chain = new FollowedChain(rpcs, programme, {
     clock,
     random: () => 0.5,
-    contentOf: blockContent,
+    contentOf: blockLogsDigest,
     limits: RANGE_LIMITS,
     ...(more.limitsOf === undefined ? {} : { limitsOf: more.limitsOf }),
     onSwitch: (from, to) => void switches.push(`${from} -> ${to}`),
@@ -128,25 +128,25 @@ describe("several endpoints", () => {
     const full: Fetch = (url, init) => (hasAll ? archive(url, init) : gone(url, init));
     const first = node(calling(full));
     const { chain, switches } = follow([first, node(calling(archive))], clock);
-    await chain.sight([], signal);
+    await chain.pollHead([], signal);
     const question = { kind: "share-supply" as const, token: addressOf(0xb1) as Address };
-    expect(await chain.ask([question], 3, signal)).toEqual(["7"]);
+    expect(await chain.call([question], 3, signal)).toEqual(["7"]);
     // What it lacks is known: nothing that old is asked of it while another one answers.
     expect(chain.health().map(({ stateLackedTo }) => stateLackedTo)).toEqual([3, null]);
     const before = first.asked;
-    expect(await chain.ask([question], 2, signal)).toEqual(["7"]);
+    expect(await chain.call([question], 2, signal)).toEqual(["7"]);
     expect(first.asked).toBe(before);
-    expect(await chain.ask([question], 4, signal)).toEqual(["7"]);
+    expect(await chain.call([question], 4, signal)).toEqual(["7"]);
     expect(first.asked).toBe(before + 1);
     // Where nobody has it, that is no answer, and never an answer of nothing.
     has = false;
-    await expect(chain.ask([question], 3, signal)).rejects.toMatchObject({ kind: "transient" });
+    await expect(chain.call([question], 3, signal)).rejects.toMatchObject({ kind: "transient" });
     expect(switches).toEqual([]);
     [has, hasAll] = [true, true];
     const next = follow([node(calling(full))], clock, { limitsOf: () => ({ ...UNLIMITED, stateLackedTo: 9 }) });
-    await next.chain.sight([], signal);
+    await next.chain.pollHead([], signal);
     expect(next.chain.health()[0]?.stateLackedTo).toBe(9); // From an earlier start.
-    expect(await next.chain.ask([question], 3, signal)).toEqual(["7"]);
+    expect(await next.chain.call([question], 3, signal)).toEqual(["7"]);
     expect(next.chain.health()[0]?.stateLackedTo).toBe(null); // It has it after all.
   });
 
@@ -156,18 +156,18 @@ describe("several endpoints", () => {
     const first = node((url, init) => (down ? Promise.reject(new Error("down")) : served.fetch(url, init)));
     const second = node(served.fetch);
     const { chain, switches } = follow([first, second], clock);
-    await chain.sight([], signal);
+    await chain.pollHead([], signal);
     expect(switches).toEqual([]);
     down = true;
-    await expect(chain.sight([], signal)).rejects.toMatchObject({ code: "RPC_UNREACHABLE" });
-    expect((await chain.sight([], signal)).head.hash).toBe(served.head.hash);
+    await expect(chain.pollHead([], signal)).rejects.toMatchObject({ code: "RPC_UNREACHABLE" });
+    expect((await chain.pollHead([], signal)).head.hash).toBe(served.head.hash);
     expect(switches).toEqual(["n1 -> n2"]);
     const before = first.asked;
-    await chain.sight([], signal);
+    await chain.pollHead([], signal);
     expect(first.asked).toBe(before); // Left alone for a while, not hammered.
     down = false;
     clock.ms += 60_000;
-    await chain.sight([], signal);
+    await chain.pollHead([], signal);
     expect(switches).toEqual(["n1 -> n2", "n2 -> n1"]);
   });
 
@@ -176,15 +176,15 @@ describe("several endpoints", () => {
     const behind = new FakeChain();
     behind.grow(38, 5);
     const { chain, switches } = follow([node(behind.fetch), node(served.fetch)], clock);
-    await chain.sight([], signal);
+    await chain.pollHead([], signal);
     expect(switches).toEqual([]); // Two blocks: no more than a slower link.
     served.grow(8, 5);
     clock.ms += 20_000;
-    expect((await chain.sight([], signal)).head.number).toBe(48);
+    expect((await chain.pollHead([], signal)).head.number).toBe(48);
     expect(switches).toEqual(["n1 -> n2"]);
     behind.grow(10, 5);
     clock.ms += 20_000;
-    expect((await chain.sight([], signal)).head.number).toBe(48);
+    expect((await chain.pollHead([], signal)).head.number).toBe(48);
     expect(switches).toEqual(["n1 -> n2", "n2 -> n1"]);
   });
 
@@ -199,7 +199,7 @@ describe("several endpoints", () => {
     const nodes = [wrong, reset, forked, served].map((each) => node(each.fetch));
     const pin = { number: 20, hash: served.blocks[20]?.hash ?? "" };
     const { chain, refused } = follow(nodes, clock, { pin });
-    expect((await chain.sight([], signal)).head.hash).toBe(served.head.hash);
+    expect((await chain.pollHead([], signal)).head.hash).toBe(served.head.hash);
     expect(chain.health().map(({ id, used, healthy }) => [id, used, healthy])).toEqual([
       ["n1", false, false],
       ["n2", false, false],
@@ -225,7 +225,7 @@ describe("several endpoints", () => {
     expect((await chain.identity(signal)).chainId).toBe(31337);
     down = true;
     for (let i = 0; i < 5; i++) {
-      await expect(chain.sight([], signal)).rejects.toMatchObject({ kind: "transient" });
+      await expect(chain.pollHead([], signal)).rejects.toMatchObject({ kind: "transient" });
       clock.ms += 700;
     }
     mute = false;
@@ -233,7 +233,7 @@ describe("several endpoints", () => {
     await expect(chain.identity(signal)).rejects.toMatchObject({ kind: "transient" });
     down = false;
     clock.ms += 600_000;
-    expect((await chain.sight([], signal)).head.hash).toBe(served.head.hash);
+    expect((await chain.pollHead([], signal)).head.hash).toBe(served.head.hash);
     // Where there is nobody else, its name is told to whoever asks.
     const alone = follow([second], clock);
     expect((await alone.chain.identity(signal)).chainId).toBe(5);
@@ -254,12 +254,12 @@ describe("several endpoints", () => {
     expect((await chain.identity(signal)).chainId).toBe(31337);
     clock.ms += 600_000;
     served.chainId = 5;
-    await expect(chain.sight([], signal)).rejects.toMatchObject({ kind: "transient", code: "WRONG_CHAIN" });
-    await expect(chain.sight([], signal)).rejects.toMatchObject({ kind: "transient", code: "WRONG_CHAIN" });
+    await expect(chain.pollHead([], signal)).rejects.toMatchObject({ kind: "transient", code: "WRONG_CHAIN" });
+    await expect(chain.pollHead([], signal)).rejects.toMatchObject({ kind: "transient", code: "WRONG_CHAIN" });
     expect((await chain.identity(signal)).chainId).toBe(5);
     served.chainId = 31337;
     clock.ms += 600_000;
-    expect((await chain.sight([], signal)).head.hash).toBe(served.head.hash);
+    expect((await chain.pollHead([], signal)).head.hash).toBe(served.head.hash);
   });
 
   it.each([
@@ -270,11 +270,11 @@ describe("several endpoints", () => {
     const [served, clock] = [grown(), movingClock()];
     const first = node(failing(message, status));
     const { chain, refused } = follow([first, node(served.fetch)], clock);
-    expect((await chain.sight([], signal)).head.hash).toBe(served.head.hash);
+    expect((await chain.pollHead([], signal)).head.hash).toBe(served.head.hash);
     expect(refused).toEqual(["n1"]);
     const before = first.asked;
     clock.ms += 60_000;
-    await chain.sight([], signal);
+    await chain.pollHead([], signal);
     expect(first.asked).toBe(before);
   });
 
@@ -311,13 +311,13 @@ describe("an endpoint's limits", () => {
     const { chain } = follow([one], clock);
     let refusals = 0;
     for (let i = 0; i < 100; i++) {
-      await chain.sight([], signal).catch(() => {
+      await chain.pollHead([], signal).catch(() => {
         refusals += 1;
       });
     }
     expect(refusals).toBeLessThan(4);
     expect(chain.health()[0]?.perSecond).toBeLessThanOrEqual(5);
-    const { head } = await chain.sight([], signal);
+    const { head } = await chain.pollHead([], signal);
     for await (const _ of chain.ranges(1, 40, { head, finalTo: 40 }, signal)) {
       // Only how it is asked matters here.
     }
@@ -336,7 +336,7 @@ describe("an endpoint's limits", () => {
       return result;
     };
     const { chain, programme } = follow([node(served.fetch)], clock);
-    const { head } = await chain.sight([], signal);
+    const { head } = await chain.pollHead([], signal);
     for await (const _ of chain.ranges(1, 40, { head, finalTo: 40 }, signal)) {
       // Only how it is asked matters here.
     }
@@ -347,7 +347,7 @@ describe("an endpoint's limits", () => {
     const next = new FollowedChain([rpc], programme, {
       clock,
       random: () => 0.5,
-      contentOf: blockContent,
+      contentOf: blockLogsDigest,
       limits: RANGE_LIMITS,
       limitsOf: () => ({ ...UNLIMITED, blocksMax: 7 }),
     });
@@ -401,7 +401,7 @@ describe("an answer", () => {
         return new Response(Array.isArray(body) ? `[${body.map(answer).join(",")}]` : answer(body));
       };
       const { chain } = follow([node(fetch)], movingClock());
-      const error = await chain.sight([], signal).catch((caught: unknown) => caught);
+      const error = await chain.pollHead([], signal).catch((caught: unknown) => caught);
       expect(
         codeOf(() => {
           throw error;

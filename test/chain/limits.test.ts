@@ -1,10 +1,10 @@
 import { describe, expect, it } from "vitest";
-import { LogQuestions } from "../../src/chain/filter-limits.ts";
+import { LogRequests } from "../../src/chain/filter-limits.ts";
 import { FollowedChain } from "../../src/chain/followed-chain.ts";
 import { RANGE_LIMITS } from "../../src/chain/ranges.ts";
 import { type Fetch, Rpc } from "../../src/chain/rpc/rpc.ts";
 import { LpLedgerError } from "../../src/core/errors.ts";
-import { blockContent } from "../../src/runtime/platform.ts";
+import { blockLogsDigest } from "../../src/runtime/platform.ts";
 import { FakeChain } from "../support/fake-chain.ts";
 import { TestLedger, testProgramme } from "../support/ledger.ts";
 import { stillClock } from "../support/port.ts";
@@ -265,12 +265,12 @@ describe("an endpoint that limits filters", () => {
     const next = new FollowedChain([rpc], testProgramme(), {
       clock: stillClock,
       random: () => 0.5,
-      contentOf: blockContent,
+      contentOf: blockLogsDigest,
       limits: RANGE_LIMITS,
       limitsOf: () => learned,
     });
     const { signal } = new AbortController();
-    const { head } = await next.sight([], signal);
+    const { head } = await next.pollHead([], signal);
     const read = [];
     for await (const range of next.ranges(1, 60, { head, finalTo: 60 }, signal)) read.push(range);
     expect(read.length).toBeGreaterThan(0);
@@ -306,8 +306,8 @@ describe("the second reading", () => {
     "of %i pools asks for no more addresses at a time than a silent node answers",
     (count) => {
       const addresses = Array.from({ length: count }, (_, i) => `0x${i.toString(16).padStart(40, "0")}`);
-      const filter = { addresses, topics: ["0x01"] } as unknown as Parameters<LogQuestions["calls"]>[0];
-      const asked = new LogQuestions().calls(filter, {}, "other") as unknown as readonly Call[];
+      const filter = { addresses, topics: ["0x01"] } as unknown as Parameters<LogRequests["calls"]>[0];
+      const asked = new LogRequests().calls(filter, {}, "other") as unknown as readonly Call[];
       const lists = asked.map(({ params }) => params[0].address ?? []);
       expect(lists.flat()).toEqual(addresses);
       expect(Math.max(...lists.map(({ length }) => length))).toBeLessThanOrEqual(10);
@@ -318,8 +318,8 @@ describe("the second reading", () => {
 describe("what an endpoint taught", () => {
   it("is tried again after a while where nothing named it, also after a restart", () => {
     const addresses = Array.from({ length: 40 }, (_, i) => `0x${i.toString(16).padStart(40, "0")}`);
-    const filter = { addresses, topics: ["0x01"] } as unknown as Parameters<LogQuestions["calls"]>[0];
-    const questions = new LogQuestions({ addressesMax: 5, topicsMax: 1, needsAddress: true });
+    const filter = { addresses, topics: ["0x01"] } as unknown as Parameters<LogRequests["calls"]>[0];
+    const questions = new LogRequests({ addressesMax: 5, topicsMax: 1, needsAddress: true });
     for (let i = 0; i < 2_000; i++) questions.answered(filter, questions.calls(filter, {}, "first"), [], []);
     expect(questions.limits).toEqual({ addressesMax: null, topicsMax: null, needsAddress: false });
   });
@@ -339,8 +339,8 @@ describe("a node that bears few addresses and few topics", () => {
   it.each(cases)("%o: both are learned", ({ mostAddresses, mostTopics, text }) => {
     const addresses = Array.from({ length: 38 }, (_, i) => `0x${i.toString(16).padStart(40, "0")}`);
     const topics = Array.from({ length: 12 }, (_, i) => `0x${i}`);
-    const filter = { addresses, topics } as unknown as Parameters<LogQuestions["calls"]>[0];
-    const questions = new LogQuestions({ addressesMax: null, topicsMax: null, needsAddress: true });
+    const filter = { addresses, topics } as unknown as Parameters<LogRequests["calls"]>[0];
+    const questions = new LogRequests({ addressesMax: null, topicsMax: null, needsAddress: true });
     let [refused, answered] = [0, 0];
     while (answered < 150) {
       const calls = questions.calls(filter, {}, "first");

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { Pacer } from "../../src/chain/rpc/rate-limiter.ts";
+import { RateLimiter } from "../../src/chain/rpc/rate-limiter.ts";
 import type { Clock } from "../../src/core/chain.ts";
 
 /** Time that passes only where somebody waits for it: sleepers wake in order. */
@@ -53,7 +53,7 @@ interface Manner {
 async function served(seconds: number, perSecond: (nowMs: number) => number, manner: Manner = {}) {
   const { quietMs = 0, latencyMs = 50, restMs = () => 0, retryAfterMs } = manner;
   const time = new Time();
-  const pacer = new Pacer(time);
+  const pacer = new RateLimiter(time);
   const { signal } = new AbortController();
   let [tokens, filledMs, accepted, refused] = [Math.max(3, perSecond(0) / 10), 0, 0, 0];
   const ask = async (): Promise<void> => {
@@ -122,7 +122,7 @@ describe("pacing requests", () => {
       [0, 74, 135, 135, 135, 219],
     ]) {
       const time = new Time();
-      const pacer = new Pacer(time);
+      const pacer = new RateLimiter(time);
       for (const at of sentMs) {
         await time.until(at);
         await pacer.turn(new AbortController().signal);

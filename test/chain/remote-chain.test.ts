@@ -6,7 +6,7 @@ import { plainLog } from "../../src/chain/logs/packed-log.ts";
 import { RemoteChain } from "../../src/chain/thread/remote-chain.ts";
 import type { Range } from "../../src/core/chain.ts";
 import { LpLedgerError } from "../../src/core/errors.ts";
-import { blockContent } from "../../src/runtime/platform.ts";
+import { blockLogsDigest } from "../../src/runtime/platform.ts";
 import { FakeChain } from "../support/fake-chain.ts";
 import { TestLedger, testProgramme } from "../support/ledger.ts";
 import { chainPort } from "../support/port.ts";
@@ -35,12 +35,12 @@ describe("a chain in another thread", () => {
     const near = chainPort(fake.fetch, testProgramme(), { blocksStart: 7, blocksMax: 7 });
     const { chain, close } = remote(() => chainPort(fake.fetch, testProgramme(), { blocksStart: 7, blocksMax: 7 }));
     try {
-      const { head } = await chain.sight([], signal);
+      const { head } = await chain.pollHead([], signal);
       expect(head.number).toBe(60);
       const [expected, found]: [object[], object[]] = [[], []];
       for await (const range of near.ranges(1, 60, { head, finalTo: 0 }, signal)) expected.push(plainRange(range));
       for await (const range of chain.ranges(1, 60, { head, finalTo: 0 }, signal)) {
-        for (const block of range.blocks) expect(block.content).toBe(blockContent(block));
+        for (const block of range.blocks) expect(block.content).toBe(blockLogsDigest(block));
         found.push(plainRange(range));
         range.release?.();
         if (range.blocks.length > 0) expect(() => range.blocks.at(-2)?.logs).toThrow();
@@ -57,7 +57,7 @@ describe("a chain in another thread", () => {
     fake.grow(20, 3);
     const { chain, close } = remote(() => chainPort(fake.fetch, testProgramme(), { blocksStart: 7, blocksMax: 7 }));
     try {
-      const { head } = await chain.sight([], signal);
+      const { head } = await chain.pollHead([], signal);
       const ends: number[] = [];
       for await (const range of chain.ranges(1, 20, { head, finalTo: 0 }, signal)) {
         ends.push(range.end.number);
@@ -116,7 +116,7 @@ describe("a chain in another thread", () => {
     fake.grow(200, 3);
     const { chain, close } = remote(() => chainPort(fake.fetch, testProgramme(), { blocksStart: 2, blocksMax: 2 }));
     try {
-      const { head } = await chain.sight([], signal);
+      const { head } = await chain.pollHead([], signal);
       const listening = getEventListeners(signal, "abort").length;
       for await (const _ of chain.ranges(1, 200, { head, finalTo: 0 }, signal)) break;
       expect(getEventListeners(signal, "abort").length).toBe(listening);
@@ -131,8 +131,8 @@ describe("a chain in another thread", () => {
           if (range.from > 20) stop.abort(new Error("told to stop"));
       })();
       await expect(reading).rejects.toThrow("told to stop");
-      await expect(chain.sight([], stop.signal)).rejects.toThrow("told to stop");
-      expect((await chain.sight([], signal)).head.number).toBe(200);
+      await expect(chain.pollHead([], stop.signal)).rejects.toThrow("told to stop");
+      expect((await chain.pollHead([], signal)).head.number).toBe(200);
     } finally {
       close();
     }
@@ -145,7 +145,7 @@ describe("a chain in another thread", () => {
       chainPort(fake.fetch, testProgramme(), { blocksStart: 2, blocksMax: 2 }),
     );
     try {
-      const { head } = await chain.sight([], signal);
+      const { head } = await chain.pollHead([], signal);
       const told = () => heard.filter((kind) => kind === "range").length;
       let taken = 0;
       for await (const range of chain.ranges(1, 200, { head, finalTo: 0 }, signal)) {
@@ -179,7 +179,7 @@ describe("a chain in another thread", () => {
       return near;
     });
     try {
-      const { head } = await chain.sight([], signal);
+      const { head } = await chain.pollHead([], signal);
       for (let from = 1; from < 100; from += 30) {
         for await (const range of chain.ranges(from, 200, { head, finalTo: 0 }, signal)) {
           for (let i = 0; i < 50; i++) await new Promise(setImmediate);
@@ -187,7 +187,7 @@ describe("a chain in another thread", () => {
           if (range.from > from) break;
         }
       }
-      await chain.sight([], signal);
+      await chain.pollHead([], signal);
       for (let i = 0; i < 50; i++) await new Promise(setImmediate);
       collect();
       expect(made.length).toBeGreaterThan(20);
@@ -206,7 +206,7 @@ describe("a chain in another thread", () => {
     const { chain, close } = remote(() => chainPort(fake.fetch, testProgramme(), { blocksStart: 2, blocksMax: 2 }));
     try {
       for (const each of [near, chain]) {
-        const { head } = await each.sight([], signal);
+        const { head } = await each.pollHead([], signal);
         const stop = new AbortController();
         const reading = (async () => {
           for await (const range of each.ranges(1, 200, { head, finalTo: 0 }, stop.signal)) {
@@ -226,7 +226,7 @@ describe("a chain in another thread", () => {
     const silent = { postMessage: () => {}, listen: () => () => {} };
     const plan = { programme: testProgramme(), limits: new Map(), blocksMax: 1_000, clockDriftSec: 900 };
     const chain = new RemoteChain(silent, plan, () => ({ chainId: 31337 }));
-    const waiting = chain.sight([], signal);
+    const waiting = chain.pollHead([], signal);
     chain.broke(new LpLedgerError("transient", "CHAIN_THREAD", "it ended"));
     await expect(waiting).rejects.toMatchObject({ code: "CHAIN_THREAD" });
     await expect(chain.identity(signal)).rejects.toMatchObject({ code: "CHAIN_THREAD" });

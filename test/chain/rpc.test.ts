@@ -475,7 +475,7 @@ describe("a failed range", () => {
         return result;
       };
       const limits = { blocksFirst: 40, blocksStart: 160, logsWanted, inFlightMax: 1 };
-      const { head } = await chainPort(chain.fetch, testProgramme()).sight([], signal);
+      const { head } = await chainPort(chain.fetch, testProgramme()).pollHead([], signal);
       const read = chainPort(chain.fetch, testProgramme(), limits).ranges(1, 400, { head, finalTo: 400 }, signal);
       for await (const range of read) range.release?.();
       expect(logs).toBeGreaterThan(40);

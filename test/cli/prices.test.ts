@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { runCommand } from "../../demo/daemon.ts";
 import { rebuild } from "../../src/ledger/rebuild.ts";
-import { LateValues } from "../../src/ledger/revalue-days.ts";
+import { DayRevaluation } from "../../src/ledger/revalue-days.ts";
 import { sha256 } from "../../src/runtime/platform.ts";
 import { FakeChain } from "../support/fake-chain.ts";
 import { TestLedger, temporaryFolder, testProgramme } from "../support/ledger.ts";
@@ -43,7 +43,7 @@ describe("a price that is brought in", () => {
     expect(days.length).toBeGreaterThan(4);
     const missing = JSON.parse((await run("prices", "missing", "--json")).out) as { token: string; date: string }[];
     expect(new Set(missing.map(({ token }) => token))).toEqual(new Set(TOKENS));
-    const late = new LateValues(ledger.store);
+    const late = new DayRevaluation(ledger.store);
     late.tick(programme);
     const nulls = "select count(*) from daily_balances where liquidity_amount is null";
     const before = ledger.store.db.prepare(nulls).pluck().get();

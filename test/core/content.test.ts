@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { LogMemory, PackedLog } from "../../src/chain/logs/packed-log.ts";
-import { contentOf } from "../../src/core/accounting/logs-digest.ts";
+import { logsDigest } from "../../src/core/accounting/logs-digest.ts";
 import type { Log } from "../../src/core/chain.ts";
 import { toAddress, toHash } from "../../src/core/hex.ts";
 import { WORD_BYTES } from "../../src/core/word.ts";
@@ -50,10 +50,10 @@ function packed(logs: readonly Log[], between: number): readonly PackedLog[] {
 
 describe("what a block's logs amount to", () => {
   it("is the same however they were read: as text, as bytes in one stretch or apart", () => {
-    const content = contentOf(sha256, at(LOGS));
+    const content = logsDigest(sha256, at(LOGS));
     expect(content).toMatch(/^[0-9a-f]{32}$/);
-    expect(contentOf(sha256, at(packed(LOGS, 0)))).toBe(content);
-    expect(contentOf(sha256, at(packed(LOGS, 5)))).toBe(content);
+    expect(logsDigest(sha256, at(packed(LOGS, 0)))).toBe(content);
+    expect(logsDigest(sha256, at(packed(LOGS, 5)))).toBe(content);
   });
 
   it("is another one where anything differs, be it only where a topic ends and the data begins", () => {
@@ -73,8 +73,8 @@ describe("what a block's logs amount to", () => {
       LOGS.toReversed(),
       [],
     ];
-    const all = [LOGS, ...others].map((logs) => contentOf(sha256, at(logs)));
-    all.push(contentOf(sha256, at(LOGS, 1_767_225_601)), contentOf(sha256, at([], 1_767_225_601)));
+    const all = [LOGS, ...others].map((logs) => logsDigest(sha256, at(logs)));
+    all.push(logsDigest(sha256, at(LOGS, 1_767_225_601)), logsDigest(sha256, at([], 1_767_225_601)));
     expect(new Set(all).size).toBe(all.length);
   });
 });

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { seeded } from "../../demo/life.ts";
 import { parseProgramme } from "../../src/config.ts";
-import type { Books } from "../../src/core/accounting/working-set.ts";
+import type { WorkingSet } from "../../src/core/accounting/working-set.ts";
 import { PROTOCOLS } from "../../src/core/decode/protocols.ts";
 import { routesOf } from "../../src/core/decode/routes.ts";
 import { applyTransaction } from "../../src/core/decode/transaction.ts";
@@ -24,7 +24,7 @@ function programmeOf(model: { programme(): object }) {
 
 /** Every open account, as models name them, after a life, or what stopped it. */
 function outcomeOf(programme: ReturnType<typeof programmeOf>, life: Life): ReadonlyMap<string, bigint> {
-  const books: Books = emptyBooks();
+  const books: WorkingSet = emptyBooks();
   const routes = routesOf(programme);
   const open = new Map<string, bigint>();
   life.forEach((drafts, i) => {

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { Log } from "../../src/core/chain.ts";
 import { managerShapes } from "../../src/core/decode/position-manager.ts";
 import { PROTOCOLS } from "../../src/core/decode/protocols.ts";
-import { routesOf, topicsHeard } from "../../src/core/decode/routes.ts";
+import { relevantTopics, routesOf } from "../../src/core/decode/routes.ts";
 import { applyTransaction } from "../../src/core/decode/transaction.ts";
 import { uniswapV2Shapes } from "../../src/core/decode/uniswap-v2.ts";
 import { uniswapV3Shapes } from "../../src/core/decode/uniswap-v3.ts";
@@ -148,7 +148,7 @@ describe.skipIf(text === undefined)("real receipts", () => {
   it("book nothing for look-alikes: the topic of a V2 Mint from a lending market, or any log of an address we do not follow", () => {
     const programme = testProgramme();
     const routes = routesOf(programme);
-    const heard = new Set(topicsHeard(programme));
+    const heard = new Set(relevantTopics(programme));
     const mint = [...uniswapV2Shapes.values()].find((shape) => shape.name === "Mint")?.topic0;
     let lookAlikes = 0;
     for (const [, receipt] of receipts) {

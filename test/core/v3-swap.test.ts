@@ -6,7 +6,7 @@ import { swapAlone } from "../../src/core/decode/v3-swap.ts";
 import { decodeWords } from "../../src/core/decode/words.ts";
 import { findingOf } from "../../src/core/errors.ts";
 import { toAddress, toHash } from "../../src/core/hex.ts";
-import { Tally } from "../../src/core/int256-sum.ts";
+import { Int256Sum } from "../../src/core/int256-sum.ts";
 import { bytesOf } from "../../src/core/log-bytes.ts";
 import { emptyBooks } from "../support/empty-books.ts";
 import { testProgramme } from "../support/ledger.ts";
@@ -29,7 +29,7 @@ describe("a tally", () => {
     fc.assert(
       fc.property(anyNumber, steps, (first, all) => {
         let sum = first;
-        const tally = new Tally(first);
+        const tally = new Int256Sum(first);
         for (const [any, kind, isAsked] of all) {
           // Back to zero, just below it, or a small step beside a large sum.
           const next = { any, back: -sum, below: -sum - 1n, near: any >> 200n }[kind];
@@ -46,7 +46,7 @@ describe("a tally", () => {
   });
 
   it("keeps every unit through more words than doubles hold", () => {
-    const tally = new Tally(0n);
+    const tally = new Int256Sum(0n);
     const [up, down] = [viewOf(wordOf(2n ** 127n - 1n)), viewOf(wordOf(1n - 2n ** 127n))];
     const count = 2 ** 21 + 10;
     for (let i = 0; i < count; i++) tally.addWord(up, 0);

@@ -7,7 +7,7 @@ import { formatDecimal } from "../../src/core/decimal.ts";
 import { type Before, leftBy, rewardsOf } from "../../src/core/rewards/rewards.ts";
 import { epochWeights } from "../../src/core/rewards/tiers.ts";
 import { adoptProgramme } from "../../src/ledger/compare-programme.ts";
-import { keepStandings } from "../../src/ledger/tier-status.ts";
+import { storeTierStatus } from "../../src/ledger/tier-status.ts";
 import { sha256 } from "../../src/runtime/platform.ts";
 import { openStore, temporaryFolder, testProgramme } from "../support/ledger.ts";
 import { addressOf } from "../support/logs.ts";
@@ -56,7 +56,7 @@ function play(tiers: object = {}, heading = "| day | Ann | Bob |") {
         store.days.insertDay(date, day);
         for (const [i, value] of values.entries())
           if (value !== "") insert.run(WHO[i], date, POOL, Number(value) * 1e6);
-        keepStandings(store, ruled, date);
+        storeTierStatus(store, ruled, date);
       }
   });
   let before: readonly Before[] = [];

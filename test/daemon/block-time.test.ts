@@ -11,7 +11,7 @@ import type { Settling } from "../../src/daemon/cross-check.ts";
 import { run } from "../../src/daemon/run.ts";
 import { cutByDays } from "../../src/ledger/cut-by-days.ts";
 import { endpointsOf } from "../../src/runtime/build-chain.ts";
-import { blockContent } from "../../src/runtime/platform.ts";
+import { blockLogsDigest } from "../../src/runtime/platform.ts";
 import { FakeChain } from "../support/fake-chain.ts";
 import { TestLedger } from "../support/ledger.ts";
 import { stillClock } from "../support/port.ts";
@@ -297,7 +297,7 @@ describe("a header", () => {
       const endpoints = urls.map((url, i) => ({ id: `rpc-${i + 1}`, url }));
       const rpcs = endpointsOf({ endpoints, rpcTimeoutMs: 1000, rpcBodyBytesMax: 2 ** 24 }, fetch);
       const limits = { ...RANGE_LIMITS, blocksStart: 20 };
-      const options = { clock: stillClock, random: () => 0.5, contentOf: blockContent, limits };
+      const options = { clock: stillClock, random: () => 0.5, contentOf: blockLogsDigest, limits };
       const port = new FollowedChain(rpcs, programme, options);
       let settling: Settling | undefined;
       for (let i = 0; i < 12; i++) {

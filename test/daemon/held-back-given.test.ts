@@ -6,7 +6,7 @@ import type { Programme } from "../../src/core/programme/programme.ts";
 import { adoptProgramme, compareProgramme } from "../../src/ledger/compare-programme.ts";
 import { calculateUpTo, keepCalculated } from "../../src/ledger/epochs.ts";
 import { rebuild } from "../../src/ledger/rebuild.ts";
-import { valueLate } from "../../src/ledger/revalue-days.ts";
+import { revalueDays } from "../../src/ledger/revalue-days.ts";
 import { rewardingOf } from "../../src/ledger/rewarding.ts";
 import { sha256 } from "../../src/runtime/platform.ts";
 import type { Store } from "../../src/store/store.ts";
@@ -183,7 +183,7 @@ it("waits for the price by which the pool's days are valued late", async () => {
   close();
   const { store: again } = await followed(chain, programme, store.db.name);
   priced(again, [3, 4, 5, 6]);
-  again.write(() => valueLate(again, programme));
+  again.write(() => revalueDays(again, programme));
   const fifth = finalised(again, programme, 5);
   expect(givenIn(fifth)).toBe(paid.reduce((all, each) => all + heldIn(each).sum, 0n));
   expect(again.rewards.rowsOf(5, REWARD).filter(({ released: of }) => of > 0n).length).toBeGreaterThan(1);

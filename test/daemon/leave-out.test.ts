@@ -7,7 +7,7 @@ import { waitingFor } from "../../src/ledger/epoch-waits.ts";
 import { finalise, requireSame } from "../../src/ledger/epochs.ts";
 import { leaveOutUpTo } from "../../src/ledger/leave-out.ts";
 import { rebuild } from "../../src/ledger/rebuild.ts";
-import { LateValues } from "../../src/ledger/revalue-days.ts";
+import { DayRevaluation } from "../../src/ledger/revalue-days.ts";
 import { rewardingOf } from "../../src/ledger/rewarding.ts";
 import { sha256 } from "../../src/runtime/platform.ts";
 import { encodeLog } from "../support/encode.ts";
@@ -156,7 +156,7 @@ describe("a share of which no bound is known", () => {
           },
           store.nowIso(),
         );
-      new LateValues(store).tick(programme);
+      new DayRevaluation(store).tick(programme);
     }
     final(open);
     const half = { amount: `${50n * E18}` };

@@ -127,9 +127,9 @@ describe("the run", () => {
       const lagging: ChainPort = new Proxy(ledger.chain, {
         get: (port, name) => {
           const own = port[name as keyof ChainPort];
-          if (name !== "sight") return typeof own === "function" ? own.bind(port) : own;
-          return async (...args: Parameters<ChainPort["sight"]>) => {
-            const sight = await port.sight(...args);
+          if (name !== "pollHead") return typeof own === "function" ? own.bind(port) : own;
+          return async (...args: Parameters<ChainPort["pollHead"]>) => {
+            const sight = await port.pollHead(...args);
             looks += 1;
             if (looks !== behind) return sight;
             const [head] = await port.blocksAt([sight.head.number - 1], signal);
@@ -161,7 +161,7 @@ describe("the run", () => {
       const slow: ChainPort = new Proxy(ledger.chain, {
         get: (port, name) => {
           const own = port[name as keyof ChainPort];
-          if (name === "sight" && rests.length > 0) clock.ms += took;
+          if (name === "pollHead" && rests.length > 0) clock.ms += took;
           return typeof own === "function" ? own.bind(port) : own;
         },
       });
@@ -266,9 +266,9 @@ describe("the run", () => {
     // A node that shows ever newer heads, but never has our tip: it lags and lies about it.
     chain.fault = (method, [tag], result) => (method === "eth_getBlockByNumber" && Number(tag) === 40 ? null : result);
     const stuck = Object.assign(Object.create(ledger.chain) as typeof ledger.chain, {
-      sight: (...args: Parameters<typeof ledger.chain.sight>) => {
+      pollHead: (...args: Parameters<typeof ledger.chain.pollHead>) => {
         chain.growEmpty(1);
-        return ledger.chain.sight(...args);
+        return ledger.chain.pollHead(...args);
       },
       rotate: (reason: string) => void rotated.push(reason),
       ranges: ledger.chain.ranges.bind(ledger.chain),

@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { seeded } from "../../demo/life.ts";
 import { parseProgramme } from "../../src/config.ts";
-import type { Question } from "../../src/core/amm/contract-call.ts";
+import type { ContractCall } from "../../src/core/amm/contract-call.ts";
 import { type Finding, LpLedgerError } from "../../src/core/errors.ts";
 import { Sampling } from "../../src/daemon/sampling.ts";
 import { readinessOf } from "../../src/http/ready.ts";
@@ -20,7 +20,7 @@ import { PAIR, worldProgramme } from "../support/world.ts";
 const { signal } = new AbortController();
 
 /** What the contracts of the fake chain's world would answer at a block. */
-function answerOf({ world }: FakeBlock, question: Question): string | null {
+function answerOf({ world }: FakeBlock, question: ContractCall): string | null {
   switch (question.kind) {
     case "shares":
       return `${world.shares.get(question.holder) ?? 0n}`;
@@ -50,8 +50,8 @@ async function settled({ quarantine = false, ...more }: { quarantine?: boolean; 
   for (let i = 0; i < 20; i++) await ledger.step({ settle: { blocksMin: 1, rangesMax: 20 } });
   expect(ledger.store.config.get("settled_block")).toBe(50);
   const clock = { ...stillClock, ms: 0, nowMs: () => clock.ms };
-  let lie: (question: Question, answer: string | null) => string | null = (_, answer) => answer;
-  const asked: Question[] = [];
+  let lie: (question: ContractCall, answer: string | null) => string | null = (_, answer) => answer;
+  const asked: ContractCall[] = [];
   const unanswered: number[] = [];
   const sampling = new Sampling(
     ledger.store,
@@ -126,7 +126,7 @@ describe("a sample of positions, compared while running", () => {
     const quietV3 = { ...pool, address: addressOf(0xd2) };
     const pools = [pair, pool, quiet, quietV3];
     const { ledger, sample, asked, told, setLie } = await settled({ quarantine: true, pools });
-    const silent = ({ kind }: Question) => ["share-supply", "pool-price", "active-liquidity"].includes(kind);
+    const silent = ({ kind }: ContractCall) => ["share-supply", "pool-price", "active-liquidity"].includes(kind);
     setLie((question, answer) => (silent(question) ? "0" : answer));
     for (let i = 0; i < 10; i++) await sample();
     const texts = new Set(

@@ -6,7 +6,7 @@ import { RANGE_LIMITS } from "../../src/chain/ranges.ts";
 import type { Fetch } from "../../src/chain/rpc/rpc.ts";
 import { Rpc } from "../../src/chain/rpc/rpc.ts";
 import { findingOf, LpLedgerError } from "../../src/core/errors.ts";
-import { blockContent, sha256 } from "../../src/runtime/platform.ts";
+import { blockLogsDigest, sha256 } from "../../src/runtime/platform.ts";
 import type { Repair } from "../../src/store/contents.ts";
 import { problemsOf } from "../../src/store/lifecycle/inspect.ts";
 import { FakeChain } from "../support/fake-chain.ts";
@@ -175,7 +175,7 @@ describe("settling", () => {
     const both = new FollowedChain([rpc("liar", lying.fetch), rpc("honest", chain.fetch)], testProgramme(), {
       clock: stillClock,
       random: () => 0.5,
-      contentOf: blockContent,
+      contentOf: blockLogsDigest,
       limits: RANGE_LIMITS,
     });
     const ledger = new TestLedger(chain.fetch, { chain: both });
@@ -208,7 +208,7 @@ describe("settling", () => {
       const both = new FollowedChain([rpc("liar", lying.fetch), rpc("honest", chain.fetch)], testProgramme(), {
         clock: stillClock,
         random: () => 0.5,
-        contentOf: blockContent,
+        contentOf: blockLogsDigest,
         limits: { ...RANGE_LIMITS, blocksStart: 4, blocksMax: 4 },
       });
       const ledger = new TestLedger(chain.fetch, { chain: both });
@@ -250,7 +250,7 @@ describe("settling", () => {
     const both = new FollowedChain([rpc("first"), rpc("second")], testProgramme(), {
       clock: stillClock,
       random: () => 0.5,
-      contentOf: blockContent,
+      contentOf: blockLogsDigest,
       limits: { ...RANGE_LIMITS, blocksStart: 60 },
     });
     const ledger = new TestLedger(chain.fetch, { chain: both });

@@ -5,7 +5,7 @@ import type { Block } from "../../src/core/chain.ts";
 import { LpLedgerError } from "../../src/core/errors.ts";
 import { type Address, toAddress, toHash } from "../../src/core/hex.ts";
 import { type RatesPort, ShareRates } from "../../src/daemon/share-rates.ts";
-import { LateValues } from "../../src/ledger/revalue-days.ts";
+import { DayRevaluation } from "../../src/ledger/revalue-days.ts";
 import { encodeLog } from "../support/encode.ts";
 import { addressOf } from "../support/logs.ts";
 import { OwnClock } from "../support/port.ts";
@@ -84,7 +84,7 @@ describe("a share's rate", () => {
     const { store, read, ratesOf } = followed(30, (block) => (block === lastOfDay ? 100n * E18 : E18));
     await read();
     expect(ratesOf().map(({ rate }) => rate)).toEqual(ratesOf().map(() => `${E18}`));
-    new LateValues(store).tick(programme);
+    new DayRevaluation(store).tick(programme);
     const prices = store.prices.ofDay("2026-01-01" as never);
     expect(prices.get(share)).toEqual({ priceE18: E18, source: `rate in ${ASSET}` });
   });
@@ -99,7 +99,7 @@ describe("a share's rate", () => {
       (E18 * 101n * 101n) / 10_000n,
     ]);
     expect(rates[1]?.median).toBe(`${3n * E18}`);
-    new LateValues(store).tick(programme);
+    new DayRevaluation(store).tick(programme);
     expect(store.prices.ofDay("2026-01-02" as never).get(share)?.source).toBe(`rate in ${ASSET}, held below 3`);
   });
 
@@ -177,7 +177,7 @@ describe("a share's rate", () => {
       source: "import",
     } as const;
     store.prices.add(brought, store.nowIso());
-    new LateValues(store).tick(programme);
+    new DayRevaluation(store).tick(programme);
     await read();
     expect(ratesOf().find(({ date }) => date === "2026-01-03")).toMatchObject({ rate: `${3n * E18}` });
   });

@@ -11,7 +11,7 @@ import { toAddress, toHash } from "../../src/core/hex.ts";
 import { finalOf } from "../../src/core/reorg-detection.ts";
 import type { ChainPort } from "../../src/daemon/chain-port.ts";
 import { converge } from "../../src/daemon/converge.ts";
-import { settle } from "../../src/daemon/cross-check.ts";
+import { crossCheck } from "../../src/daemon/cross-check.ts";
 import { commonBlock } from "../../src/daemon/reorg.ts";
 import { emptyBooks } from "../support/empty-books.ts";
 import { encodeLog } from "../support/encode.ts";
@@ -65,10 +65,10 @@ function followed() {
   }
   const honest: ChainPort = {
     identity: async () => ({ chainId: 31337, genesisHash: blockAt(0).hash }),
-    sight: async (numbers) => ({ head: blockAt(4), finalized: null, blocks: await blocks(numbers) }),
+    pollHead: async (numbers) => ({ head: blockAt(4), finalized: null, blocks: await blocks(numbers) }),
     blocksAt: blocks,
     ranges: some,
-    reread: some,
+    refetch: some,
     blockTime: async (_hash, number) => blockAt(number).timestampSec,
     confirm: async (_hash, number) => ({ block: blockOf(ranges, number), byReceipts: true }),
     blockLogs: async (_hash, number) => blockOf(ranges, number),
@@ -125,7 +125,7 @@ describe("settling", () => {
     const fork = toHash(`0x${"f".repeat(64)}`);
     const chain: ChainPort = {
       ...honest,
-      async *reread() {
+      async *refetch() {
         yield ranges[0] as Range;
         yield other;
       },
@@ -135,7 +135,7 @@ describe("settling", () => {
           yield range.end.number === 4 ? { ...range, end: { ...range.end, hash: fork } } : range;
       },
     };
-    expect(await codeOf(settle(process.keeper, chain, signal, settling))).toBe("SETTLE_FORKED");
+    expect(await codeOf(crossCheck(process.keeper, chain, signal, settling))).toBe("SETTLE_FORKED");
     expect([process.store.blocks.tip()?.hash, settled()]).toEqual([blockAt(4).hash, 1]);
   });
 
@@ -144,14 +144,14 @@ describe("settling", () => {
     const other = otherSecond(ranges);
     const chain: ChainPort = {
       ...honest,
-      async *reread() {
+      async *refetch() {
         yield ranges[0] as Range;
         yield other;
         yield* ranges.slice(2);
       },
       confirm: async () => ({ block: other.blocks[0] as LogBlock, byReceipts: true }),
     };
-    expect(await settle(process.keeper, chain, signal, settling)).toBe("more");
+    expect(await crossCheck(process.keeper, chain, signal, settling)).toBe("more");
     expect(settled()).toBe(1);
     expect(process.store.contents.repairs().count).toBe(1);
   });
@@ -160,12 +160,12 @@ describe("settling", () => {
     const { process, honest, ranges, settled } = followed();
     const chain: ChainPort = {
       ...honest,
-      async *reread() {
+      async *refetch() {
         for (const range of ranges)
           yield { ...range, blocks: range.blocks.map((block) => ({ ...block, hash: toHash(`0x${"e".repeat(64)}`) })) };
       },
     };
-    expect(await codeOf(settle(process.keeper, chain, signal, settling))).toBe("SETTLE_FORKED");
+    expect(await codeOf(crossCheck(process.keeper, chain, signal, settling))).toBe("SETTLE_FORKED");
     expect(settled()).toBe(0);
   });
 });
@@ -176,7 +176,7 @@ describe("a fork", () => {
     let asked = 0;
     const chain: ChainPort = {
       ...honest,
-      sight: async () => ({ head: blockAt(3), finalized: null, blocks: [null] }),
+      pollHead: async () => ({ head: blockAt(3), finalized: null, blocks: [null] }),
       blocksAt: async (numbers) => {
         asked += 1;
         // At first the third block is another one; then it is ours again.
@@ -200,7 +200,7 @@ describe("finality", () => {
     const tagged = { ...blockAt(3), hash: toHash(`0x${"c".repeat(64)}`) };
     const chain: ChainPort = {
       ...honest,
-      sight: async (numbers) => ({ head: blockAt(4), finalized: tagged, blocks: numbers.map(blockAt) }),
+      pollHead: async (numbers) => ({ head: blockAt(4), finalized: tagged, blocks: numbers.map(blockAt) }),
     };
     store.write(() => {
       store.config.set("final_block", 1, store.nowIso());

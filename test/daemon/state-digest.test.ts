@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { stateDigest } from "../../src/core/accounting/digest.ts";
-import type { Books } from "../../src/core/accounting/working-set.ts";
+import type { WorkingSet } from "../../src/core/accounting/working-set.ts";
 import type { Address } from "../../src/core/hex.ts";
 import type { Pool } from "../../src/core/programme/programme.ts";
 import { StateDigest } from "../../src/ledger/state-digest.ts";
@@ -24,7 +24,7 @@ describe("the digest of a state, kept from block to block", () => {
         fc.array(fc.tuple(fc.nat(5), fc.nat(3), fc.boolean()), { minLength: 1, maxLength: 30 }),
         (changes) => {
           const digests = new Map<Address, string>();
-          const books = { digest: (pool: Address) => digests.get(pool) ?? "" } as Books;
+          const books = { digest: (pool: Address) => digests.get(pool) ?? "" } as WorkingSet;
           const kept = new StateDigest(sha256);
           let pools: readonly Pool[] = [poolAt(0), poolAt(1)];
           for (const [pool, digest, isNew] of changes) {

@@ -104,9 +104,9 @@ describe("the time of a block without logs", () => {
     await told.ledger.step();
     // As where ranges are long: only events and ends are rows.
     told.ledger.store.db.exec("delete from processed_blocks where block_number = 40 and event_count = 0");
-    const reread = told.port.reread.bind(told.port);
+    const reread = told.port.refetch.bind(told.port);
     // What is read a second time ends there, and is half a day late, in no other answer.
-    told.port.reread = async function* (from, to, ...others) {
+    told.port.refetch = async function* (from, to, ...others) {
       for await (const range of reread(from, from <= 40 ? 40 : to, ...others)) {
         const late = range.end.number === 40 ? 11 * HOURS : 0;
         yield { ...range, end: { ...range.end, timestampSec: range.end.timestampSec + late } };

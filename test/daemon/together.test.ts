@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { Range } from "../../src/core/chain.ts";
 import { toHash } from "../../src/core/hex.ts";
-import { together } from "../../src/daemon/batch-ranges.ts";
+import { batchRanges } from "../../src/daemon/batch-ranges.ts";
 import { FakeChain } from "../support/fake-chain.ts";
 import { TestLedger, testProgramme } from "../support/ledger.ts";
 import { chainPort } from "../support/port.ts";
@@ -24,7 +24,7 @@ async function groupsOf(
 ): Promise<readonly (readonly number[] | string)[]> {
   const groups: (readonly number[] | string)[] = [];
   try {
-    for await (const group of together(begin, GOAL, soon, signal)) groups.push(group.map(({ from }) => from));
+    for await (const group of batchRanges(begin, GOAL, soon, signal)) groups.push(group.map(({ from }) => from));
   } catch (error) {
     groups.push((error as Error).message);
   }
@@ -53,7 +53,7 @@ describe("ranges that are committed together", () => {
       }
     }
     const groups: (readonly number[])[] = [];
-    for await (const group of together(ranges, GOAL, async () => {}, new AbortController().signal)) {
+    for await (const group of batchRanges(ranges, GOAL, async () => {}, new AbortController().signal)) {
       groups.push(group.map(({ from }) => from));
       if (group.at(-1)?.end.number === GOAL) break;
     }
@@ -82,7 +82,7 @@ describe("ranges that are committed together", () => {
       });
       yield range(11);
     }
-    for await (const group of together(ranges, GOAL, turn, new AbortController().signal)) {
+    for await (const group of batchRanges(ranges, GOAL, turn, new AbortController().signal)) {
       expect(group).toHaveLength(1);
       break;
     }
@@ -101,7 +101,7 @@ describe("ranges that are committed together", () => {
     }
     const port = Object.assign(Object.create(good), {
       ranges,
-      sight: good.sight.bind(good),
+      pollHead: good.pollHead.bind(good),
       blocksAt: good.blocksAt.bind(good),
     });
     const ledger = new TestLedger(chain.fetch, { chain: port });

@@ -1,12 +1,12 @@
 import { describe, expect, it } from "vitest";
-import type { Question } from "../../src/core/amm/contract-call.ts";
+import type { ContractCall } from "../../src/core/amm/contract-call.ts";
 import { type VerifyPort, verify } from "../../src/daemon/verify.ts";
 import { FakeChain } from "../support/fake-chain.ts";
 import { TestLedger } from "../support/ledger.ts";
 import { MANAGER, POOL, TOKENS, type World } from "../support/world.ts";
 
 /** The contracts of the fake chain's world, as `eth_call` would show them. */
-function answerOf(world: World, question: Question): string | null {
+function answerOf(world: World, question: ContractCall): string | null {
   const inRange = (owner: string, range: { tickLower: number; tickUpper: number }): bigint =>
     [...world.nfts.map((nft) => ({ ...nft, owner: MANAGER as string })), ...world.direct.values()]
       .filter(
@@ -44,7 +44,7 @@ async function grown() {
   chain.grow(80, 5);
   const ledger = new TestLedger(chain.fetch);
   await ledger.settle();
-  const verified = async (change: (question: Question, answer: string | null) => string | null) => {
+  const verified = async (change: (question: ContractCall, answer: string | null) => string | null) => {
     const port: VerifyPort = {
       blocksAt: (numbers, signal) => ledger.chain.blocksAt(numbers, signal),
       ask: async (questions, block) =>
@@ -80,7 +80,7 @@ describe("verify", () => {
 
   it("V3-7: a pool may hold more than its logs brought in, which was given to it, but not less", async () => {
     const { chain, verified } = await grown();
-    const by = (more: bigint) => (question: Question, answer: string | null) =>
+    const by = (more: bigint) => (question: ContractCall, answer: string | null) =>
       question.kind === "balance" && question.token === TOKENS[0] ? `${BigInt(answer ?? 0) + more}` : answer;
     expect((await verified(by(1n))).differences).toEqual([]);
     const [held] = chain.head.world.amounts;

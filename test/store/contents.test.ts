@@ -1,9 +1,9 @@
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import type { Content } from "../../src/store/contents.ts";
+import type { LogsDigest } from "../../src/store/contents.ts";
 import { openStore, temporaryFolder } from "../support/ledger.ts";
 
-const content = (blockNumber: number): Content => ({
+const content = (blockNumber: number): LogsDigest => ({
   blockNumber,
   blockHash: `0x${String(blockNumber).padStart(64, "a")}`,
   logCount: blockNumber * 60_000,

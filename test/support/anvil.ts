@@ -62,7 +62,7 @@ export function verifyLive(live: LiveChain, ledger: TestLedger, block?: number):
   const reader = new ContractReader(rpc);
   const port: VerifyPort = {
     blocksAt: (...args) => ledger.chain.blocksAt(...args),
-    ask: (...args) => reader.ask(...args),
+    ask: (...args) => reader.call(...args),
   };
   return verify(ledger.store, ledger.keeper.programme, port, block, new AbortController().signal);
 }

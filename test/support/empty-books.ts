@@ -1,8 +1,8 @@
-import { Books } from "../../src/core/accounting/working-set.ts";
+import { WorkingSet } from "../../src/core/accounting/working-set.ts";
 
 /** Books of a ledger that holds nothing yet. */
-export function emptyBooks(): Books {
-  return new Books({
+export function emptyBooks(): WorkingSet {
+  return new WorkingSet({
     findAccount: () => undefined,
     findToken: () => undefined,
     poolState: () => undefined,

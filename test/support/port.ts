@@ -4,7 +4,7 @@ import type { Fetch } from "../../src/chain/rpc/rpc.ts";
 import { Rpc } from "../../src/chain/rpc/rpc.ts";
 import type { Clock } from "../../src/core/chain.ts";
 import type { Programme } from "../../src/core/programme/programme.ts";
-import { blockContent } from "../../src/runtime/platform.ts";
+import { blockLogsDigest } from "../../src/runtime/platform.ts";
 
 /** A clock that stands still and whose sleeps end at once: nothing in a test waits for time to pass. */
 export const stillClock: Clock = {
@@ -33,7 +33,7 @@ export function chainPort(fetch: Fetch, programme: Programme, limits: Partial<Ra
   return new FollowedChain([rpc], programme, {
     clock: stillClock,
     random: () => 0.5,
-    contentOf: blockContent,
+    contentOf: blockLogsDigest,
     limits: { ...RANGE_LIMITS, ...limits },
   });
 }

@@ -2,7 +2,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Finished, runCommand } from "../../demo/daemon.ts";
 import { parseProgramme } from "../../src/config.ts";
-import { LateValues } from "../../src/ledger/revalue-days.ts";
+import { DayRevaluation } from "../../src/ledger/revalue-days.ts";
 import { FakeChain } from "./fake-chain.ts";
 import { TestLedger, temporaryFolder } from "./ledger.ts";
 import { addressOf } from "./logs.ts";
@@ -57,7 +57,7 @@ export async function programmeLedger(
   const write = (rules: Readonly<Record<string, unknown>>): void =>
     writeFileSync(place.programme, JSON.stringify(file(rules)));
   write(more);
-  const late = new LateValues(ledger.store);
+  const late = new DayRevaluation(ledger.store);
   return {
     ledger,
     chain,

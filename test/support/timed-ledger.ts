@@ -3,7 +3,7 @@ import { RANGE_LIMITS } from "../../src/chain/ranges.ts";
 import { type Fetch, Rpc } from "../../src/chain/rpc/rpc.ts";
 import { LpLedgerError } from "../../src/core/errors.ts";
 import type { Settling } from "../../src/daemon/cross-check.ts";
-import { blockContent } from "../../src/runtime/platform.ts";
+import { blockLogsDigest } from "../../src/runtime/platform.ts";
 import { FakeChain } from "./fake-chain.ts";
 import { TestLedger, testProgramme } from "./ledger.ts";
 import { OwnClock } from "./port.ts";
@@ -53,7 +53,7 @@ export function ledgerOf(...chains: readonly FakeChain[]) {
   const port = new FollowedChain(rpcs, programme, {
     clock,
     random: () => 0.5,
-    contentOf: blockContent,
+    contentOf: blockLogsDigest,
     limits: { ...RANGE_LIMITS, blocksStart: 20 },
     onUnauthenticated: (id, why) => warned.push(`${id}: ${why}`),
   });

@@ -9,7 +9,7 @@ import managerAbi from "../../../abi/uniswap-v3-position-manager.json" with { ty
 import stakerAbi from "../../../abi/uniswap-v3-staker.json" with { type: "json" };
 import poolManagerAbi from "../../../abi/uniswap-v4-pool-manager.json" with { type: "json" };
 import tokenAbi from "../../../abi/uniswap-v4-position-manager.json" with { type: "json" };
-import type { Question } from "../../core/amm/contract-call.ts";
+import type { ContractCall } from "../../core/amm/contract-call.ts";
 import type { TickRange } from "../../core/amm/ticks.ts";
 import { LpLedgerError, shown } from "../../core/errors.ts";
 import { type Address, toAddress, ZERO_ADDRESS } from "../../core/hex.ts";
@@ -43,8 +43,8 @@ export class ContractReader {
   }
 
   /** Answers in the order of the questions, as of the end of a block; null where the call reverted. */
-  async ask(
-    questions: readonly Question[],
+  async call(
+    questions: readonly ContractCall[],
     blockNumber: number,
     signal: AbortSignal,
   ): Promise<readonly (string | null)[]> {
@@ -177,13 +177,13 @@ function tokenCalls({ address, protocol, form, salted, tokens }: Pool): readonly
   return [["token0", "token1"].map((name) => view(address, pairAbi as Abi, name, [], String))];
 }
 
-function callsOf(question: Question): readonly ViewCall[] {
+function callsOf(question: ContractCall): readonly ViewCall[] {
   if (question.kind !== "shares-held") return [callOf(question)];
   const { token } = question;
   return [callOf(question), callOf({ kind: "shares", token, holder: ZERO_ADDRESS })];
 }
 
-function callOf(question: Question): ViewCall {
+function callOf(question: ContractCall): ViewCall {
   switch (question.kind) {
     case "share-supply":
     case "shares-held":

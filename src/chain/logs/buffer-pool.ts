@@ -6,7 +6,7 @@ const BYTES_MAX = 2 ** 23;
  * Large buffers that are used again: one thrown away after each answer would lie in memory until enough of them have
  * piled up to be collected.
  */
-export class Spare {
+export class BufferPool {
   readonly #buffers: Buffer[] = [];
 
   /** A buffer of at least so many bytes, whatever they hold: the smallest that is kept, or a new one. */

@@ -1,13 +1,13 @@
 import type { Log, LogBytes } from "../../core/chain.ts";
 import type { Address, Hash } from "../../core/hex.ts";
 import { isSameWord, WORD_BYTES } from "../../core/word.ts";
-import { Spare } from "./buffer-pool.ts";
+import { BufferPool } from "./buffer-pool.ts";
 
 /** Beyond any block: an index fits a cell of 32 bits. */
 export const LOG_INDEX_MAX = 2 ** 31 - 1;
 
 /** Where the memory of logs comes from, and goes back to when they are not read any more. */
-export const spareMemory = new Spare();
+export const spareMemory = new BufferPool();
 
 /** Memory in which the bytes of many logs lie: of each its transaction's hash, the other topics and the data. */
 export class LogMemory {

@@ -18,7 +18,7 @@ const TIMEOUTS_MAX = 8;
 const REFUSING = new Set([400, 401, 403, 405, 413, 414, 415, 422, 500, 501]);
 
 /** How many calls one request to an endpoint may hold, learned from what it refuses. */
-export class Batches {
+export class BatchSizes {
   #max = Number.MAX_SAFE_INTEGER;
   /** What was borne before a refusal that may be of something else, until all that was refused is answered in smaller requests. */
   #doubted: { readonly max: number; readonly refused: Set<RpcCall> } | undefined;

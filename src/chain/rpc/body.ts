@@ -1,4 +1,4 @@
-import type { Spare } from "../logs/buffer-pool.ts";
+import type { BufferPool } from "../logs/buffer-pool.ts";
 
 /** The part of an answer that the transport reads; a `Response` of `fetch` has it, too. */
 export interface HttpAnswer {
@@ -11,7 +11,7 @@ const BYTES_START = 2 ** 16;
 const BYTES_STEP = 2 ** 18;
 
 /** The body of an answer, in memory of `spare` that is to be given back; undefined where it has more bytes than allowed. */
-export async function readBody(response: HttpAnswer, spare: Spare, bytesMax: number): Promise<Buffer | undefined> {
+export async function readBody(response: HttpAnswer, spare: BufferPool, bytesMax: number): Promise<Buffer | undefined> {
   const announced = bytesAnnounced(response, bytesMax);
   let whole = announced === undefined ? spare.takeLarge(BYTES_START) : spare.take(announced);
   let bytes = 0;

@@ -36,7 +36,7 @@ interface Lesson {
 }
 
 /** Keeps an endpoint's requests just below the rate it bears, which is learned from its refusals. */
-export class Pacer {
+export class RateLimiter {
   readonly #clock: Clock;
   readonly #sent: number[] = [];
   readonly #refused: number[] = [];

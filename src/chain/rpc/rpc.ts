@@ -1,15 +1,15 @@
 import type { Clock } from "../../core/chain.ts";
 import { LpLedgerError, shown } from "../../core/errors.ts";
 import { plainText } from "../../core/plain-text.ts";
-import { Spare } from "../logs/buffer-pool.ts";
+import { BufferPool } from "../logs/buffer-pool.ts";
 import { markOf, type Scanned, scanLogs } from "../logs/scan.ts";
-import { Batches, type BatchLimits } from "./batch-limits.ts";
+import { type BatchLimits, BatchSizes } from "./batch-limits.ts";
 import { type HttpAnswer, readBody } from "./body.ts";
 import { classify, classifyText } from "./classify-errors.ts";
 import { isTooDeep, pageText, type Refusal, refusalIn, refusalOf } from "./envelope.ts";
 import { causeOf, requestOf, retryAfterMs } from "./http-parts.ts";
 import { type Failure, nodeFailure } from "./node-error.ts";
-import { Pacer } from "./rate-limiter.ts";
+import { RateLimiter } from "./rate-limiter.ts";
 import { redact, secretsOf } from "./redact.ts";
 import type { RpcCall } from "./rpc-call.ts";
 
@@ -61,9 +61,9 @@ export class Rpc {
   readonly #secrets: readonly string[];
   readonly #url: string;
   readonly #headers: Readonly<Record<string, string>>;
-  readonly #pacer: Pacer;
-  readonly #spare = new Spare();
-  readonly #batches = new Batches();
+  readonly #pacer: RateLimiter;
+  readonly #spare = new BufferPool();
+  readonly #batches = new BatchSizes();
   #nextId = 1;
   #requests = 0;
   #failures = 0;
@@ -71,7 +71,7 @@ export class Rpc {
 
   constructor(endpoint: Endpoint) {
     this.#endpoint = endpoint;
-    this.#pacer = new Pacer(endpoint.clock);
+    this.#pacer = new RateLimiter(endpoint.clock);
     this.#secrets = secretsOf(endpoint.url);
     const { url, headers } = requestOf(endpoint.url);
     this.#url = url;

@@ -29,13 +29,13 @@ export interface ChainPlan {
 /** What is asked and answered once. */
 export type Calls = Pick<
   FollowedChain,
-  "identity" | "sight" | "blocksAt" | "blockLogs" | "blockTime" | "confirm" | "ask" | "behind"
+  "identity" | "pollHead" | "blocksAt" | "blockLogs" | "blockTime" | "confirm" | "call" | "behind"
 >;
 /** What is answered range by range. */
-export type Streams = Pick<FollowedChain, "ranges" | "reread">;
+export type Streams = Pick<FollowedChain, "ranges" | "refetch">;
 
 /** To the chain's thread. The signal among the arguments travels as null; `stop` stands for its abort. */
-export type Asked =
+export type ChainRequest =
   | { readonly kind: "begin"; readonly plan: ChainPlan }
   | {
       readonly kind: "call" | "stream";
@@ -46,19 +46,19 @@ export type Asked =
     }
   | { readonly kind: "more" | "stop"; readonly id: number }
   | { readonly kind: "back"; readonly memory: Uint8Array }
-  | { readonly kind: "doubt"; readonly error: PlainError }
+  | { readonly kind: "inconsistent"; readonly error: PlainError }
   | { readonly kind: "rotate"; readonly reason: string };
 
 /** What a call or a stream is answered with. */
-export type Answered =
+export type ChainResponse =
   | { readonly kind: "value"; readonly value: unknown }
   | { readonly kind: "range"; readonly range: PackedRange }
   | { readonly kind: "error"; readonly error: PlainError }
   | { readonly kind: "done" };
 
 /** From the chain's thread. With every answer comes how the endpoints do. */
-export type Said =
-  | (Answered & { readonly id: number; readonly health: readonly EndpointHealth[] })
+export type ChainMessage =
+  | (ChainResponse & { readonly id: number; readonly health: readonly EndpointHealth[] })
   | { readonly kind: "switch"; readonly from: string; readonly to: string; readonly reason: string }
   | { readonly kind: "refused"; readonly endpoint: string; readonly reason: string }
   | { readonly kind: "unauthenticated"; readonly endpoint: string; readonly reason: string };

@@ -1,20 +1,20 @@
 import type { AddressFacts } from "../../core/address-facts.ts";
-import type { Question } from "../../core/amm/contract-call.ts";
-import type { Asking, Block, LogBlock, Range, RangeBounds } from "../../core/chain.ts";
+import type { ContractCall } from "../../core/amm/contract-call.ts";
+import type { Block, FetchOptions, LogBlock, Range, RangeBounds } from "../../core/chain.ts";
 import { LpLedgerError } from "../../core/errors.ts";
 import type { Address, Hash } from "../../core/hex.ts";
 import type { EndpointHealth } from "../endpoint-health.ts";
-import type { EndpointsTold, Expected } from "../endpoints.ts";
+import type { EndpointListener, Expected } from "../endpoints.ts";
 import { unpacked } from "../logs/range-codec.ts";
-import type { Sight } from "../node.ts";
+import type { HeadSnapshot } from "../node.ts";
 import {
-  type Asked,
   type Calls,
+  type ChainMessage,
   type ChainPlan,
+  type ChainRequest,
   type Port,
   plain,
   raised,
-  type Said,
   type Streams,
 } from "./messages.ts";
 
@@ -25,7 +25,7 @@ const RANGES_AHEAD = 12;
 class Inbox {
   /** Nobody listens any more. */
   readonly close: () => void;
-  readonly #said: Said[] = [];
+  readonly #said: ChainMessage[] = [];
   #failure: { readonly error: unknown } | undefined;
   #wake: () => void = () => {};
 
@@ -33,7 +33,7 @@ class Inbox {
     this.close = close;
   }
 
-  put(said: Said): void {
+  put(said: ChainMessage): void {
     this.#said.push(said);
     this.#wake();
   }
@@ -45,11 +45,11 @@ class Inbox {
   }
 
   /** What was said and not heard. */
-  rest(): readonly Said[] {
+  rest(): readonly ChainMessage[] {
     return this.#said.splice(0);
   }
 
-  async next(): Promise<Said> {
+  async next(): Promise<ChainMessage> {
     for (;;) {
       if (this.#failure !== undefined) throw this.#failure.error;
       const said = this.#said.shift();
@@ -77,14 +77,14 @@ export class RemoteChain implements Calls, Streams {
     port: Port,
     plan: ChainPlan,
     expected: () => Expected,
-    told: EndpointsTold = {},
+    told: EndpointListener = {},
     health: readonly EndpointHealth[] = [],
   ) {
     this.#health = health;
     this.#port = port;
     this.#expected = expected;
     this.#unlisten = port.listen((message) => {
-      const said = message as Said;
+      const said = message as ChainMessage;
       if (said.kind === "switch") told.onSwitch?.(said.from, said.to, said.reason);
       else if (said.kind === "refused") told.onRefused?.(said.endpoint, said.reason);
       else if (said.kind === "unauthenticated") told.onUnauthenticated?.(said.endpoint, said.reason);
@@ -117,8 +117,8 @@ export class RemoteChain implements Calls, Streams {
     return this.#call("identity", [signal], signal);
   }
 
-  sight(numbers: readonly number[], signal: AbortSignal): Promise<Sight> {
-    return this.#call("sight", [numbers, signal], signal);
+  pollHead(numbers: readonly number[], signal: AbortSignal): Promise<HeadSnapshot> {
+    return this.#call("pollHead", [numbers, signal], signal);
   }
 
   blocksAt(numbers: readonly number[], signal: AbortSignal): Promise<readonly (Block | null)[]> {
@@ -141,15 +141,25 @@ export class RemoteChain implements Calls, Streams {
     return this.#call("confirm", [hash, number, signal], signal);
   }
 
-  ask(questions: readonly Question[], blockNumber: number, signal: AbortSignal): Promise<readonly (string | null)[]> {
-    return this.#call("ask", [questions, blockNumber, signal], signal);
+  call(
+    questions: readonly ContractCall[],
+    blockNumber: number,
+    signal: AbortSignal,
+  ): Promise<readonly (string | null)[]> {
+    return this.#call("call", [questions, blockNumber, signal], signal);
   }
 
-  ranges(from: number, to: number, bounds: RangeBounds, signal: AbortSignal, how?: Asking): AsyncGenerator<Range> {
+  ranges(
+    from: number,
+    to: number,
+    bounds: RangeBounds,
+    signal: AbortSignal,
+    how?: FetchOptions,
+  ): AsyncGenerator<Range> {
     return this.#stream("ranges", [from, to, bounds, signal, how], signal);
   }
 
-  reread(
+  refetch(
     from: number,
     to: number,
     finalTo: number,
@@ -157,11 +167,11 @@ export class RemoteChain implements Calls, Streams {
     firstBy?: string,
     checked?: readonly number[],
   ): AsyncGenerator<Range> {
-    return this.#stream("reread", [from, to, finalTo, signal, firstBy, checked], signal);
+    return this.#stream("refetch", [from, to, finalTo, signal, firstBy, checked], signal);
   }
 
-  doubt(error: LpLedgerError): void {
-    this.#tell({ kind: "doubt", error: plain(error) });
+  reportInconsistent(error: LpLedgerError): void {
+    this.#tell({ kind: "inconsistent", error: plain(error) });
   }
 
   rotate(reason: string): void {
@@ -173,7 +183,7 @@ export class RemoteChain implements Calls, Streams {
     return this.#health;
   }
 
-  #tell(asked: Asked): void {
+  #tell(asked: ChainRequest): void {
     this.#port.postMessage(asked);
   }
 
@@ -222,10 +232,10 @@ export class RemoteChain implements Calls, Streams {
   }
 
   /** The memory of a range that nobody reads any more. */
-  #giveBack(said: Said): void {
+  #giveBack(said: ChainMessage): void {
     if (said.kind !== "range") return;
     const { memory } = said.range;
-    this.#port.postMessage({ kind: "back", memory } satisfies Asked, [memory.buffer as ArrayBuffer]);
+    this.#port.postMessage({ kind: "back", memory } satisfies ChainRequest, [memory.buffer as ArrayBuffer]);
   }
 
   /** Hears what the other end says under an id, until it is closed. An abort is told to it, and not waited for. */
@@ -250,6 +260,6 @@ function withoutSignal(args: readonly unknown[]): readonly unknown[] {
   return args.map((each) => (each instanceof AbortSignal ? null : each));
 }
 
-function unexpected(said: Said): LpLedgerError {
+function unexpected(said: ChainMessage): LpLedgerError {
   return new LpLedgerError("invariant", "UNREACHABLE", `the chain's thread said ${said.kind}`);
 }

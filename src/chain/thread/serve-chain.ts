@@ -1,32 +1,32 @@
 import type { Range } from "../../core/chain.ts";
 import type { LpLedgerError } from "../../core/errors.ts";
-import type { EndpointsTold, Expected } from "../endpoints.ts";
+import type { EndpointListener, Expected } from "../endpoints.ts";
 import type { FollowedChain } from "../followed-chain.ts";
 import { giveBack, packOf } from "../logs/range-codec.ts";
 import {
-  type Answered,
-  type Asked,
   type Calls,
+  type ChainMessage,
   type ChainPlan,
+  type ChainRequest,
+  type ChainResponse,
   type Port,
   plain,
   raised,
-  type Said,
   type Streams,
 } from "./messages.ts";
 
 /** Answers what a `RemoteChain` asks at the other end of the port; `follow` makes the chain of a plan. */
 export function serveChain(
   port: Port,
-  follow: (plan: ChainPlan, expected: () => Expected, told: EndpointsTold) => FollowedChain,
+  follow: (plan: ChainPlan, expected: () => Expected, told: EndpointListener) => FollowedChain,
 ): void {
   let chain: FollowedChain | undefined;
   let expected: Expected = { chainId: 0 };
   const running = new Map<number, { readonly left: AbortController; more(): void }>();
-  const say = (said: Said, handed?: readonly ArrayBuffer[]): void => port.postMessage(said, handed);
-  const answer = (id: number, answered: Answered, handed?: readonly ArrayBuffer[]): void =>
+  const say = (said: ChainMessage, handed?: readonly ArrayBuffer[]): void => port.postMessage(said, handed);
+  const answer = (id: number, answered: ChainResponse, handed?: readonly ArrayBuffer[]): void =>
     say({ ...answered, id, health: chain?.health() ?? [] }, handed);
-  const told: EndpointsTold = {
+  const told: EndpointListener = {
     onSwitch: (from, to, reason) => say({ kind: "switch", from, to, reason }),
     onRefused: (endpoint, reason) => say({ kind: "refused", endpoint, reason }),
     onUnauthenticated: (endpoint, reason) => say({ kind: "unauthenticated", endpoint, reason }),
@@ -72,7 +72,7 @@ export function serveChain(
   }
 
   port.listen((message) => {
-    const asked = message as Asked;
+    const asked = message as ChainRequest;
     if ("expected" in asked) expected = asked.expected;
     switch (asked.kind) {
       case "begin":
@@ -93,8 +93,8 @@ export function serveChain(
       case "back":
         giveBack(asked.memory);
         return;
-      case "doubt":
-        chain?.doubt(raised(asked.error) as LpLedgerError);
+      case "inconsistent":
+        chain?.reportInconsistent(raised(asked.error) as LpLedgerError);
         return;
       case "rotate":
         chain?.rotate(asked.reason);

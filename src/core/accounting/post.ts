@@ -5,7 +5,7 @@ import { type Address, ZERO_ADDRESS } from "../hex.ts";
 import type { Pool, PoolForm } from "../programme/programme.ts";
 import type { Account } from "./accounts.ts";
 import { claimOf, type Holder, partsOf, type Side } from "./holder.ts";
-import { addTo, type Books, custodyKey, type PositionToken } from "./working-set.ts";
+import { addTo, custodyKey, type PositionToken, type WorkingSet } from "./working-set.ts";
 
 /** Liquidity that changes hands; `amount` > 0, in units of shares or of L. */
 export interface Movement {
@@ -85,7 +85,7 @@ export function eventOf(
  * wrapper's own until its transaction is over.
  * @throws IDENTITY_BROKEN when the payer has less than the amount: its history is incomplete.
  */
-export function post(books: Books, event: LedgerEvent, blockNumber: number): readonly Posting[] {
+export function post(books: WorkingSet, event: LedgerEvent, blockNumber: number): readonly Posting[] {
   const { movement } = event;
   if (movement === null) return [];
   invariant(movement.amount > 0n, "MOVEMENT_SIGN", `a movement of ${movement.amount} at block ${blockNumber}`);
@@ -101,7 +101,7 @@ export function post(books: Books, event: LedgerEvent, blockNumber: number): rea
 /** The identity that an account below zero breaks. */
 const OVERDRAWN: Readonly<Record<PoolForm, string>> = { reserves: "V2-1", ticks: "V3-2", shares: "C3" };
 
-function change(books: Books, event: LedgerEvent, side: Side, delta: bigint, blockNumber: number): Posting {
+function change(books: WorkingSet, event: LedgerEvent, side: Side, delta: bigint, blockNumber: number): Posting {
   const { pool, position, range } = event;
   const account =
     side === "issuance" ? books.issuance(pool, blockNumber) : books.holding(pool, position, side, range, blockNumber);
@@ -124,7 +124,7 @@ function change(books: Books, event: LedgerEvent, side: Side, delta: bigint, blo
 }
 
 /** Keeps the owner of a position NFT, and for whom it holds it, in step with its events; the mint creates the token. */
-export function followToken(books: Books, event: LedgerEvent, blockNumber: number): void {
+export function followToken(books: WorkingSet, event: LedgerEvent, blockNumber: number): void {
   const named = tokenNamedBy(event);
   if (named === undefined) return;
   const token = tokenAfter(books.token(named.manager, named.tokenId), event, blockNumber);

@@ -1,6 +1,6 @@
 import type { PoolPrice } from "../amm/amounts.ts";
 import { TickMap } from "../amm/ticks.ts";
-import { Tally } from "../int256-sum.ts";
+import { Int256Sum } from "../int256-sum.ts";
 import { unsigned, WORD_BYTES } from "../word.ts";
 
 /**
@@ -14,7 +14,7 @@ export class TicksBook {
   /** L by the pool's logs minus L by the accounts, where that is not zero. */
   readonly unmatched = new Map<string, bigint>();
   #price: PoolPrice | null;
-  #amounts: readonly [Tally, Tally] | null;
+  #amounts: readonly [Int256Sum, Int256Sum] | null;
   /** The newest swap's, where `#price` is older; null otherwise. */
   #swapTick: number | null = null;
   readonly #swapPrice = new DataView(new ArrayBuffer(WORD_BYTES));
@@ -66,6 +66,6 @@ export class TicksBook {
   }
 }
 
-function talliesOf(amounts: readonly [bigint, bigint] | null): readonly [Tally, Tally] | null {
-  return amounts && [new Tally(amounts[0]), new Tally(amounts[1])];
+function talliesOf(amounts: readonly [bigint, bigint] | null): readonly [Int256Sum, Int256Sum] | null {
+  return amounts && [new Int256Sum(amounts[0]), new Int256Sum(amounts[1])];
 }

@@ -57,7 +57,7 @@ const CACHED_OPEN_MAX = 4_500;
  * The working copy of the ledger while blocks are applied: read from the store on first use, written back by the
  * store at the end of a batch. After a failed or undone batch it is thrown away whole and never repaired.
  */
-export class Books {
+export class WorkingSet {
   readonly #source: BooksSource;
   readonly #accounts = new KnownAccounts();
   /** The side of nearly every posting, by pool. */

@@ -2,7 +2,7 @@ import type { Address } from "../hex.ts";
 import type { TickRange } from "./ticks.ts";
 
 /** One thing the chain itself can be asked about a position; the answer is decimal text, or an address. */
-export type Question =
+export type ContractCall =
   | { readonly kind: "share-supply"; readonly token: Address }
   /** The supply without what the zero address has: some tokens keep in it what is sent there, others take it out. */
   | { readonly kind: "shares-held"; readonly token: Address }
@@ -42,7 +42,7 @@ export type Question =
   | { readonly kind: "staked-for"; readonly staker: Address; readonly tokenId: string };
 
 /** A question in one line, for people. */
-export function questionText(question: Question): string {
+export function questionText(question: ContractCall): string {
   switch (question.kind) {
     case "share-supply":
     case "shares-held":

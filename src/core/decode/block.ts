@@ -1,5 +1,5 @@
 import type { LedgerEvent } from "../accounting/post.ts";
-import type { Books } from "../accounting/working-set.ts";
+import type { WorkingSet } from "../accounting/working-set.ts";
 import type { Log } from "../chain.ts";
 import { endOfTransaction } from "../log-bytes.ts";
 import type { Pool } from "../programme/programme.ts";
@@ -8,7 +8,7 @@ import type { Routes } from "./routes.ts";
 import { type AppliedTransaction, applyAlone, applyTransaction } from "./transaction.ts";
 
 /** Applies the logs of a block to the books, transaction by transaction; see `applyTransaction`. */
-export function applyBlock(books: Books, routes: Routes, logs: readonly Log[], place: Place): AppliedTransaction {
+export function applyBlock(books: WorkingSet, routes: Routes, logs: readonly Log[], place: Place): AppliedTransaction {
   const events: LedgerEvent[] = [];
   const postings: AppliedTransaction["postings"][number][] = [];
   const pools = new Set<Pool>();

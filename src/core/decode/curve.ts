@@ -7,7 +7,7 @@ import type { Log } from "../chain.ts";
 import { broken } from "../errors.ts";
 import { type Address, ZERO_ADDRESS } from "../hex.ts";
 import type { Pool } from "../programme/programme.ts";
-import type { Heard, Reader, Reading } from "./reading.ts";
+import type { DecodeContext, DecodedLog, TransactionDecoder } from "./reading.ts";
 import { postTransfer, type ShareTransfer } from "./shares.ts";
 import { eventShapes, losslessJson } from "./words.ts";
 
@@ -50,18 +50,18 @@ const E18 = 10n ** 18n;
  * share token; neither kind guards the zero address, so shares sent there are burned only where a removal of the same
  * provider follows and its supply says so. `provider` in the pool's own logs is the caller and is never credited.
  */
-export class CurveLogs implements Reader {
-  readonly #reading: Reading;
+export class CurveLogs implements TransactionDecoder {
+  readonly #reading: DecodeContext;
   /** Transfers to the zero address whose meaning a later log of their pool tells: a pool that pays calls out before it logs. */
-  readonly #pending = new Map<Pool, Heard[]>();
+  readonly #pending = new Map<Pool, DecodedLog[]>();
   /** The mint or burn that the pool's own log must report next, and the transfer that made it. */
   readonly #moved = new Map<Pool, { readonly sum: bigint; readonly log: Log }>();
 
-  constructor(reading: Reading) {
+  constructor(reading: DecodeContext) {
     this.#reading = reading;
   }
 
-  read(pool: Pool, heard: Heard): void {
+  read(pool: Pool, heard: DecodedLog): void {
     const { name, values } = heard;
     if (name === "Transfer") {
       const { from, to, value } = values as unknown as ShareTransfer;
@@ -125,7 +125,7 @@ export class CurveLogs implements Reader {
     this.#issue(pool, heard.log, -(heard.values as unknown as ShareTransfer).value);
   }
 
-  #change(pool: Pool, book: SharesBook, heard: Heard, change: Change): void {
+  #change(pool: Pool, book: SharesBook, heard: DecodedLog, change: Change): void {
     const { log, name } = heard;
     this.#burn(pool, change);
     const said = this.#moved.has(pool);
@@ -263,7 +263,7 @@ function readAmounts(
 }
 
 /** What a pool's own log says; it moves nothing. */
-function evidence(pool: Pool, { log, name, values }: Heard, provider: Address | null): LedgerEvent {
+function evidence(pool: Pool, { log, name, values }: DecodedLog, provider: Address | null): LedgerEvent {
   return eventOf(pool, log, losslessJson(values), { name, provider, position: "", range: null, movement: null });
 }
 

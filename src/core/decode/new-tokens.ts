@@ -4,7 +4,7 @@ import type { TickRange } from "../amm/ticks.ts";
 import { broken } from "../errors.ts";
 import { type Address, ZERO_ADDRESS } from "../hex.ts";
 import type { Pool } from "../programme/programme.ts";
-import type { Heard, Reading, UnboundTokens } from "./reading.ts";
+import type { DecodeContext, DecodedLog, UnboundTokens } from "./reading.ts";
 import { losslessJson } from "./words.ts";
 
 /**
@@ -12,10 +12,10 @@ import { losslessJson } from "./words.ts";
  * call out before they log let the token be transferred and deposited until then, and all of that counts.
  */
 export class NewTokens implements UnboundTokens {
-  readonly #logs = new Map<string, Heard[]>();
+  readonly #logs = new Map<string, DecodedLog[]>();
 
   /** Takes a log of a token whose pool is not known; those of tokens that were not minted in this transaction are foreign. */
-  note(manager: Address, tokenId: bigint, heard: Heard): void {
+  note(manager: Address, tokenId: bigint, heard: DecodedLog): void {
     const key = `${manager}|${tokenId}`;
     if (heard.name === "Transfer" && heard.values["from"] === ZERO_ADDRESS) this.#logs.set(key, [heard]);
     else this.#logs.get(key)?.push(heard);
@@ -31,7 +31,7 @@ export class NewTokens implements UnboundTokens {
    * @throws V3-9 where it was transferred by another than its owner
    */
   bind(
-    { books, place, emit }: Reading,
+    { books, place, emit }: DecodeContext,
     pool: Pool,
     manager: Address,
     id: bigint,

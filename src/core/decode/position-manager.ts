@@ -1,12 +1,12 @@
 import abi from "../../../abi/uniswap-v3-position-manager.json" with { type: "json" };
 import { eventOf, holderOf, movementOf } from "../accounting/post.ts";
-import type { Books, PositionToken } from "../accounting/working-set.ts";
+import type { PositionToken, WorkingSet } from "../accounting/working-set.ts";
 import { rangeId, type TickRange } from "../amm/ticks.ts";
 import type { Log } from "../chain.ts";
 import { broken, invariant } from "../errors.ts";
 import { type Address, ZERO_ADDRESS } from "../hex.ts";
 import type { Pool } from "../programme/programme.ts";
-import { type Emit, type Heard, heardIn, type Place, type Reading } from "./reading.ts";
+import { type DecodeContext, type DecodedLog, decodeLog, type Emit, type Place } from "./reading.ts";
 import { eventShapes, losslessJson, type Values } from "./words.ts";
 
 /** The events of the NonfungiblePositionManager, by topic0. */
@@ -57,14 +57,14 @@ const MATCH = { IncreaseLiquidity: "Mint", DecreaseLiquidity: "Burn" } as const;
  * before its mint, a known one to the newest of its own pool and range, and no other token's log takes what is theirs.
  */
 export class ManagerLogs {
-  readonly #books: Books;
-  readonly #find: Reading["poolOf"];
+  readonly #books: WorkingSet;
+  readonly #find: DecodeContext["poolOf"];
   readonly #place: Place;
   readonly #emit: Emit;
-  readonly #reading: Reading;
+  readonly #reading: DecodeContext;
   readonly #waiting: Unmatched[] = [];
 
-  constructor(reading: Reading) {
+  constructor(reading: DecodeContext) {
     this.#reading = reading;
     this.#books = reading.books;
     this.#find = (address) => reading.poolOf(address);
@@ -77,7 +77,7 @@ export class ManagerLogs {
     this.#waiting.push({ pool, log, change });
   }
 
-  read(heard: Heard): void {
+  read(heard: DecodedLog): void {
     const { log, name, values } = heard;
     const decoded = { name, ...values } as unknown as ManagerLog;
     const token = this.#books.token(log.address, decoded.tokenId.toString());
@@ -111,7 +111,7 @@ export class ManagerLogs {
     }
   }
 
-  #transfer(heard: Heard, { tokenId, from, to }: TokenTransfer, token: PositionToken | undefined): void {
+  #transfer(heard: DecodedLog, { tokenId, from, to }: TokenTransfer, token: PositionToken | undefined): void {
     const { log, values } = heard;
     if (token === undefined) {
       this.#reading.newTokens.note(log.address, tokenId, heard);
@@ -195,7 +195,7 @@ export class ManagerLogs {
     name: TokenChange["name"],
   ): Generator<{ readonly token: PositionToken; readonly change: TokenChange }> {
     for (const log of this.#reading.logs) {
-      const heard = log.address === address && log.logIndex > logIndex ? heardIn(managerShapes, log) : undefined;
+      const heard = log.address === address && log.logIndex > logIndex ? decodeLog(managerShapes, log) : undefined;
       if (heard?.name !== name) continue;
       const change = { name, ...heard.values } as unknown as TokenChange;
       const token = this.#books.token(address, change.tokenId.toString());

@@ -1,7 +1,7 @@
 import type { ProtocolName } from "../programme/programme.ts";
 import { CurveLogs, curveNgShapes, curveShapes } from "./curve.ts";
 import { managerShapes } from "./position-manager.ts";
-import type { BeginReader, Protocol, ReadAlone } from "./reading.ts";
+import type { BeginDecoder, DecodeAlone, Protocol } from "./reading.ts";
 import { erc20Shapes, erc4626Shapes, ShareLogs } from "./shares.ts";
 import { aerodromeShapes, PairLogs, solidlyShapes, uniswapV2Shapes } from "./uniswap-v2.ts";
 import { PoolLogs, pancakeV3Shapes, uniswapV3Shapes } from "./uniswap-v3.ts";
@@ -9,12 +9,12 @@ import { SingletonLogs, uniswapV4Shapes, uniswapV4TokenShapes } from "./uniswap-
 import { swapAlone } from "./v3-swap.ts";
 import type { Shapes } from "./words.ts";
 
-const pairs: BeginReader = (reading) => new PairLogs(reading);
-const concentrated: BeginReader = (reading) => new PoolLogs(reading);
-const singleton: BeginReader = (reading) => new SingletonLogs(reading);
-const curve: BeginReader = (reading) => new CurveLogs(reading);
-const shares: BeginReader = (reading) => new ShareLogs(reading);
-const swaps = (shapes: Shapes, feeWords: number): ReadonlyMap<string, ReadAlone> =>
+const pairs: BeginDecoder = (reading) => new PairLogs(reading);
+const concentrated: BeginDecoder = (reading) => new PoolLogs(reading);
+const singleton: BeginDecoder = (reading) => new SingletonLogs(reading);
+const curve: BeginDecoder = (reading) => new CurveLogs(reading);
+const shares: BeginDecoder = (reading) => new ShareLogs(reading);
+const swaps = (shapes: Shapes, feeWords: number): ReadonlyMap<string, DecodeAlone> =>
   new Map(
     [...shapes.values()].filter(({ name }) => name === "Swap").map(({ topic0 }) => [topic0, swapAlone(feeWords)]),
   );

@@ -1,5 +1,5 @@
 import type { LedgerEvent } from "../accounting/post.ts";
-import type { Books, PositionToken } from "../accounting/working-set.ts";
+import type { PositionToken, WorkingSet } from "../accounting/working-set.ts";
 import type { TickRange } from "../amm/ticks.ts";
 import type { Log } from "../chain.ts";
 import type { Address } from "../hex.ts";
@@ -17,8 +17,8 @@ export interface Place {
 export type Emit = (event: LedgerEvent) => void;
 
 /** What the logs of one transaction are read with. */
-export interface Reading {
-  readonly books: Books;
+export interface DecodeContext {
+  readonly books: WorkingSet;
   readonly place: Place;
   readonly emit: Emit;
   /** All of them, in order. */
@@ -30,30 +30,30 @@ export interface Reading {
 
 /** See `NewTokens`. */
 export interface UnboundTokens {
-  note(manager: Address, tokenId: bigint, heard: Heard): void;
+  note(manager: Address, tokenId: bigint, heard: DecodedLog): void;
   /** Where a token was minted in this transaction. */
   mintedAt(manager: Address, tokenId: bigint): number | undefined;
-  bind(reading: Reading, pool: Pool, manager: Address, id: bigint, range: TickRange): PositionToken | undefined;
+  bind(reading: DecodeContext, pool: Pool, manager: Address, id: bigint, range: TickRange): PositionToken | undefined;
 }
 
 /** A log whose topic is known, with its arguments. */
-export interface Heard {
+export interface DecodedLog {
   readonly log: Log;
   readonly name: string;
   readonly values: Values;
 }
 
 /** A log read by the events of its contract; undefined for any other. */
-export function heardIn(shapes: Shapes, log: Log): Heard | undefined {
+export function decodeLog(shapes: Shapes, log: Log): DecodedLog | undefined {
   const shape = shapes.get(topicOf(log) ?? "");
   return shape && { log, name: shape.name, values: decodeWords(shape, log) };
 }
 
 /** Reads the logs of one transaction that are of one family of protocols, in their order. */
-export interface Reader {
-  read(pool: Pool, heard: Heard): void;
+export interface TransactionDecoder {
+  read(pool: Pool, heard: DecodedLog): void;
   /** A log of a position manager. */
-  readManager?(heard: Heard): void;
+  readManager?(heard: DecodedLog): void;
   /** The transaction is over: what its logs must have left in order is checked. */
   finish?(): void;
 }
@@ -62,9 +62,9 @@ export interface Reader {
  * Applies a log that moves no liquidity and is matched with no other of its transaction. @returns false where it cannot be
  * read so: then a reader of transactions says why.
  */
-export type ReadAlone = (books: Books, pool: Pool, log: Log, place: Place) => boolean;
+export type DecodeAlone = (books: WorkingSet, pool: Pool, log: Log, place: Place) => boolean;
 
-export type BeginReader = (reading: Reading) => Reader;
+export type BeginDecoder = (reading: DecodeContext) => TransactionDecoder;
 
 /** One line of the table of protocols. */
 export interface Protocol {
@@ -74,9 +74,9 @@ export interface Protocol {
   readonly tokens: readonly [number, number];
   readonly shapes: Shapes;
   /** Protocols with the same reader share one in a transaction. */
-  readonly begin: BeginReader;
+  readonly begin: BeginDecoder;
   /** By first topic, the logs that need no transaction around them. */
-  readonly alone?: ReadonlyMap<string, ReadAlone>;
+  readonly alone?: ReadonlyMap<string, DecodeAlone>;
   /** The events of its position managers, where positions can be NFTs. */
   readonly managers?: Shapes;
   /** The share token is a contract of its own. */

@@ -7,7 +7,7 @@ import { around, isStopped, type Stops } from "../programme/quarantine.ts";
 import { ANSWER_UPDATED } from "../valuation/feeds.ts";
 import { factoryShapes } from "./factories.ts";
 import { protocolOf } from "./protocols.ts";
-import { heardIn, type Place, type Protocol } from "./reading.ts";
+import { decodeLog, type Place, type Protocol } from "./reading.ts";
 import type { Shapes } from "./words.ts";
 import { WRAPPERS } from "./wrappers.ts";
 
@@ -57,14 +57,14 @@ export function emitterOf({ emitters }: Routes, log: Log): Pool | undefined {
 }
 
 /** Whether a log can mean anything: pools that a factory makes are not all followed. */
-export function isHeard(routes: Routes, log: Log): boolean {
+export function isRelevant(routes: Routes, log: Log): boolean {
   const { managers, wrappers, factories, feeds } = routes;
   const { address } = log;
   return emitterOf(routes, log) !== undefined || [managers, wrappers, factories, feeds].some((of) => of.has(address));
 }
 
 /** Every topic0 the decoders hear, ascending: the log filter. */
-export function topicsHeard(programme: Programme): readonly string[] {
+export function relevantTopics(programme: Programme): readonly string[] {
   const topics = new Set<string>();
   const add = (shapes: Shapes): void => {
     for (const topic of shapes.keys()) topics.add(topic);
@@ -138,7 +138,7 @@ export function logsOfStopped(routes: Routes, logs: readonly Log[], place: Place
 /** What a log that cannot be read is about nobody knows: whoever applies it says so. */
 function tokenIdIn(shapes: Shapes, log: Log): unknown {
   try {
-    return heardIn(shapes, log)?.values["tokenId"];
+    return decodeLog(shapes, log)?.values["tokenId"];
   } catch {
     return undefined;
   }

@@ -1,13 +1,13 @@
 import erc20Abi from "../../../abi/erc20.json" with { type: "json" };
 import erc4626Abi from "../../../abi/erc4626.json" with { type: "json" };
 import { eventOf, type Movement } from "../accounting/post.ts";
-import type { Books } from "../accounting/working-set.ts";
+import type { WorkingSet } from "../accounting/working-set.ts";
 import type { Log } from "../chain.ts";
 import { broken, invariant } from "../errors.ts";
 import { type Address, ZERO_ADDRESS } from "../hex.ts";
 import type { Pool } from "../programme/programme.ts";
 import { E36 } from "../valuation/value.ts";
-import type { Heard, Place, Reader, Reading } from "./reading.ts";
+import type { DecodeContext, DecodedLog, Place, TransactionDecoder } from "./reading.ts";
 import { eventShapes, losslessJson } from "./words.ts";
 
 export const erc20Shapes = eventShapes(erc20Abi, ["Transfer"]);
@@ -21,9 +21,9 @@ export interface ShareTransfer {
 
 /** Posts a transfer of shares; with `burned` they are redeemed, else shares sent to the zero address stay in the supply. */
 export function postTransfer(
-  { books, place, emit }: Reading,
+  { books, place, emit }: DecodeContext,
   pool: Pool,
-  { log, values }: Heard,
+  { log, values }: DecodedLog,
   burned: boolean,
 ): void {
   const { from, to, value: amount } = values as unknown as ShareTransfer;
@@ -44,7 +44,7 @@ export function postTransfer(
 /** The sum of all accounts is the supply that mints and burns add up to. */
 export function requireIssued(
   identity: string,
-  books: Books,
+  books: WorkingSet,
   pool: Pool,
   supply: bigint,
   log: Log,
@@ -61,17 +61,17 @@ export function requireIssued(
  * that has no other way to lower its supply. An ERC-4626 vault's deposits and withdrawals also tell what a share is
  * worth in its asset; a plain token is worth itself.
  */
-export class ShareLogs implements Reader {
-  readonly #reading: Reading;
+export class ShareLogs implements TransactionDecoder {
+  readonly #reading: DecodeContext;
   /** What was issued and redeemed, and what deposits and withdrawals say of it: "pool owner shares". */
   readonly #moved: string[] = [];
   readonly #said: { readonly key: string; readonly pool: Pool; readonly log: Log }[] = [];
 
-  constructor(reading: Reading) {
+  constructor(reading: DecodeContext) {
     this.#reading = reading;
   }
 
-  read(pool: Pool, heard: Heard): void {
+  read(pool: Pool, heard: DecodedLog): void {
     const book = this.#reading.books.shares(pool);
     if (pool.protocol === "erc20") book.shareValueE36 = E36;
     if (heard.name === "Transfer") {

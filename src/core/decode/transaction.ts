@@ -1,6 +1,6 @@
 import type { Account } from "../accounting/accounts.ts";
 import { followToken, type LedgerEvent, type Posting, post } from "../accounting/post.ts";
-import type { Books } from "../accounting/working-set.ts";
+import type { WorkingSet } from "../accounting/working-set.ts";
 import type { Log } from "../chain.ts";
 import { broken, LpLedgerError } from "../errors.ts";
 import type { Address } from "../hex.ts";
@@ -9,13 +9,13 @@ import type { Pool } from "../programme/programme.ts";
 import { NewTokens } from "./new-tokens.ts";
 import { protocolOf } from "./protocols.ts";
 import {
-  type BeginReader,
+  type BeginDecoder,
+  type DecodeContext,
+  decodeLog,
   type Emit,
-  heardIn,
   type Place,
   type Protocol,
-  type Reader,
-  type Reading,
+  type TransactionDecoder,
 } from "./reading.ts";
 import { emitterOf, isOut, isWrapperOut, type Routes } from "./routes.ts";
 import { WRAPPERS, WrapperLogs } from "./wrappers.ts";
@@ -28,7 +28,7 @@ export interface AppliedTransaction {
 }
 
 /** Applies a log that is all a transaction has for us, if it can be read by itself. @returns its pool; undefined where it cannot. */
-export function applyAlone(books: Books, routes: Routes, log: Log, place: Place): Pool | undefined {
+export function applyAlone(books: WorkingSet, routes: Routes, log: Log, place: Place): Pool | undefined {
   const pool = emitterOf(routes, log);
   if (pool === undefined || isOut(routes, pool.address, place, log)) return undefined;
   const read = protocolOf(pool).alone?.get(topicOf(log) ?? "");
@@ -43,7 +43,12 @@ export function applyAlone(books: Books, routes: Routes, log: Log, place: Place)
  * Applies the logs of one transaction to the books: decodes, matches position-manager logs with pool logs, checks the
  * identities and posts. All or nothing is the caller's: after a throw the books must be thrown away.
  */
-export function applyTransaction(books: Books, routes: Routes, logs: readonly Log[], place: Place): AppliedTransaction {
+export function applyTransaction(
+  books: WorkingSet,
+  routes: Routes,
+  logs: readonly Log[],
+  place: Place,
+): AppliedTransaction {
   const events: LedgerEvent[] = [];
   const postings: { event: LedgerEvent; posting: Posting }[] = [];
   const pools = new Set<Pool>();
@@ -56,10 +61,10 @@ export function applyTransaction(books: Books, routes: Routes, logs: readonly Lo
   const [first] = logs;
   const isGone = (address: Address): boolean => first !== undefined && isOut(routes, address, place, first);
   const poolOf = (address: Address): Pool | undefined => (isGone(address) ? undefined : routes.pools.get(address));
-  const reading: Reading = { books, place, emit, logs, poolOf, newTokens: new NewTokens() };
+  const reading: DecodeContext = { books, place, emit, logs, poolOf, newTokens: new NewTokens() };
   let claims: WrapperLogs | undefined;
-  const readers: { readonly begin: BeginReader; readonly reader: Reader }[] = [];
-  const readerOf = ({ begin }: Protocol): Reader => {
+  const readers: { readonly begin: BeginDecoder; readonly reader: TransactionDecoder }[] = [];
+  const readerOf = ({ begin }: Protocol): TransactionDecoder => {
     for (const each of readers) if (each.begin === begin) return each.reader;
     const reader = begin(reading);
     readers.push({ begin, reader });
@@ -75,7 +80,7 @@ export function applyTransaction(books: Books, routes: Routes, logs: readonly Lo
           pools.add(pool);
           continue;
         }
-        const heard = heardIn(protocol.shapes, log);
+        const heard = decodeLog(protocol.shapes, log);
         if (heard === undefined) continue;
         pools.add(pool);
         readerOf(protocol).read(pool, heard);
@@ -88,7 +93,7 @@ export function applyTransaction(books: Books, routes: Routes, logs: readonly Lo
       if (wrapper.pool !== null && isGone(wrapper.pool)) continue;
       if (first !== undefined && isWrapperOut(routes, wrapper, place, first)) continue;
       try {
-        const heard = heardIn(WRAPPERS.get(wrapper.kind)?.shapes ?? new Map(), log);
+        const heard = decodeLog(WRAPPERS.get(wrapper.kind)?.shapes ?? new Map(), log);
         if (heard === undefined) continue;
         claims ??= new WrapperLogs(reading);
         claims.read(wrapper, heard);
@@ -100,7 +105,7 @@ export function applyTransaction(books: Books, routes: Routes, logs: readonly Lo
       }
     }
     const protocol = routes.managers.get(log.address);
-    const heard = protocol?.managers && heardIn(protocol.managers, log);
+    const heard = protocol?.managers && decodeLog(protocol.managers, log);
     if (protocol !== undefined && heard !== undefined) readerOf(protocol).readManager?.(heard);
   }
   for (const { reader } of readers) reader.finish?.();

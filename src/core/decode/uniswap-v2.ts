@@ -4,13 +4,13 @@ import abi from "../../../abi/uniswap-v2-pair.json" with { type: "json" };
 import { partsOf } from "../accounting/holder.ts";
 import type { ReservesBook } from "../accounting/pool-books.ts";
 import { eventOf, type LedgerEvent, type Movement } from "../accounting/post.ts";
-import type { Books } from "../accounting/working-set.ts";
+import type { WorkingSet } from "../accounting/working-set.ts";
 import { sqrtFloor } from "../amm/sqrt.ts";
 import type { Log } from "../chain.ts";
 import { broken } from "../errors.ts";
 import { type Address, ONE_ADDRESS, ZERO_ADDRESS } from "../hex.ts";
 import type { Pool } from "../programme/programme.ts";
-import type { Heard, Place, Reader, Reading } from "./reading.ts";
+import type { DecodeContext, DecodedLog, Place, TransactionDecoder } from "./reading.ts";
 import { requireIssued } from "./shares.ts";
 import { eventShapes, losslessJson, type Values } from "./words.ts";
 
@@ -61,19 +61,19 @@ type Decoded =
  * name the caller and are kept as evidence; `Sync` is the pool's state (Uniswap v2-core, UniswapV2Pair; Solidly
  * BaseV1-core; Aerodrome Pool).
  */
-export class PairLogs implements Reader {
-  readonly #reading: Reading;
+export class PairLogs implements TransactionDecoder {
+  readonly #reading: DecodeContext;
 
-  constructor(reading: Reading) {
+  constructor(reading: DecodeContext) {
     this.#reading = reading;
   }
 
-  read(pool: Pool, heard: Heard): void {
+  read(pool: Pool, heard: DecodedLog): void {
     readPairLog(this.#reading, pool, heard);
   }
 }
 
-function readPairLog({ books, place, emit }: Reading, pool: Pool, { log, name, values }: Heard): void {
+function readPairLog({ books, place, emit }: DecodeContext, pool: Pool, { log, name, values }: DecodedLog): void {
   const decoded = { name, ...values } as unknown as Decoded;
   const book = books.reserves(pool);
   switch (decoded.name) {
@@ -260,7 +260,13 @@ function endOfChange(book: ReservesBook): void {
 }
 
 /** V2-2: the reserves moved by exactly what the log says came in and went out. */
-function requireReserves(books: Books, pool: Pool, moved: readonly [bigint, bigint], log: Log, place: Place): void {
+function requireReserves(
+  books: WorkingSet,
+  pool: Pool,
+  moved: readonly [bigint, bigint],
+  log: Log,
+  place: Place,
+): void {
   if (pool.caveats.includes("fee-on-transfer")) return;
   const { reserves, before } = books.reserves(pool);
   for (const side of [0, 1] as const) {

@@ -1,7 +1,7 @@
 import pancakeAbi from "../../../abi/pancake-v3-pool.json" with { type: "json" };
 import abi from "../../../abi/uniswap-v3-pool.json" with { type: "json" };
 import { eventOf, movementOf } from "../accounting/post.ts";
-import { addTo, type Books, custodyKey } from "../accounting/working-set.ts";
+import { addTo, custodyKey, type WorkingSet } from "../accounting/working-set.ts";
 import { amountsOf, type PoolPrice } from "../amm/amounts.ts";
 import { rangeId, type TickRange } from "../amm/ticks.ts";
 import type { Log } from "../chain.ts";
@@ -9,7 +9,7 @@ import { broken, identityBroken, invariant } from "../errors.ts";
 import type { Address } from "../hex.ts";
 import type { Pool } from "../programme/programme.ts";
 import { type LiquidityChange, ManagerLogs, rangeOf } from "./position-manager.ts";
-import type { Emit, Heard, Place, Reader, Reading } from "./reading.ts";
+import type { DecodeContext, DecodedLog, Emit, Place, TransactionDecoder } from "./reading.ts";
 import { requireCovered, requireTick } from "./v3-swap.ts";
 import { eventShapes, losslessJson, type Values } from "./words.ts";
 
@@ -47,23 +47,23 @@ interface Paid {
  * The pool logs of one transaction (Uniswap v3-core, UniswapV3Pool). Liquidity belongs to `owner`, never to `sender`;
  * a `Burn` of nothing is a poke; `Collect` moves tokens, not liquidity.
  */
-export class PoolLogs implements Reader {
-  readonly #reading: Reading;
-  readonly #books: Books;
+export class PoolLogs implements TransactionDecoder {
+  readonly #reading: DecodeContext;
+  readonly #books: WorkingSet;
   readonly #place: Place;
   readonly #emit: Emit;
   // Most transactions only swap: what they do not need is not made.
   #managers: ManagerLogs | undefined;
   #touched: (Custody & { readonly pool: Pool; readonly logIndex: number })[] | undefined;
 
-  constructor(reading: Reading) {
+  constructor(reading: DecodeContext) {
     this.#reading = reading;
     this.#books = reading.books;
     this.#place = reading.place;
     this.#emit = reading.emit;
   }
 
-  readManager(heard: Heard): void {
+  readManager(heard: DecodedLog): void {
     this.#managerLogs().read(heard);
   }
 
@@ -72,7 +72,7 @@ export class PoolLogs implements Reader {
     return this.#managers;
   }
 
-  read(pool: Pool, { log, name, values }: Heard): void {
+  read(pool: Pool, { log, name, values }: DecodedLog): void {
     const book = this.#books.ticks(pool);
     if (name === "Initialize") {
       const { sqrtPriceX96, tick } = values as unknown as PoolPrice;

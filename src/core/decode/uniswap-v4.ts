@@ -9,7 +9,7 @@ import { broken, invariant } from "../errors.ts";
 import { type Address, ZERO_ADDRESS } from "../hex.ts";
 import { hexOf, keccakOfHex } from "../keccak.ts";
 import type { Pool } from "../programme/programme.ts";
-import type { Heard, Reader, Reading } from "./reading.ts";
+import type { DecodeContext, DecodedLog, TransactionDecoder } from "./reading.ts";
 import { requireActive, requireTick } from "./v3-swap.ts";
 import { eventShapes, losslessJson } from "./words.ts";
 
@@ -47,15 +47,15 @@ const RETURNS_DELTA = 0xfn;
  * and salt; where the caller is the position manager the salt is the token's id. A new token's transfer comes before its
  * liquidity, and a burned token's before the liquidity that leaves it. No log tells amounts.
  */
-export class SingletonLogs implements Reader {
-  readonly #reading: Reading;
-  readonly #burning = new Map<string, { readonly heard: Heard; readonly token: PositionToken }>();
+export class SingletonLogs implements TransactionDecoder {
+  readonly #reading: DecodeContext;
+  readonly #burning = new Map<string, { readonly heard: DecodedLog; readonly token: PositionToken }>();
 
-  constructor(reading: Reading) {
+  constructor(reading: DecodeContext) {
     this.#reading = reading;
   }
 
-  read(pool: Pool, { log, name, values }: Heard): void {
+  read(pool: Pool, { log, name, values }: DecodedLog): void {
     const book = this.#reading.books.ticks(pool);
     const { place } = this.#reading;
     if (name === "Initialize") {
@@ -80,7 +80,7 @@ export class SingletonLogs implements Reader {
     this.#modify(pool, { log, name, values }, values as unknown as Modified);
   }
 
-  #modify(pool: Pool, { log, name, values }: Heard, { sender, liquidityDelta, salt, ...rest }: Modified): void {
+  #modify(pool: Pool, { log, name, values }: DecodedLog, { sender, liquidityDelta, salt, ...rest }: Modified): void {
     const range = { tickLower: rest.tickLower, tickUpper: rest.tickUpper };
     const { books, place, emit } = this.#reading;
     const token = pool.managers.includes(sender) ? this.#tokenOf(pool, sender, BigInt(salt), range, log) : undefined;
@@ -99,7 +99,7 @@ export class SingletonLogs implements Reader {
     emit(eventOf(pool, log, losslessJson(values), { name, provider, position, range, movement }));
   }
 
-  readManager(heard: Heard): void {
+  readManager(heard: DecodedLog): void {
     const { log, name, values } = heard;
     const { from, to, tokenId } = values as unknown as TokenTransfer;
     const { books, place, emit } = this.#reading;
@@ -171,7 +171,7 @@ export function holdsValueApart(hooks: string): boolean {
 }
 
 /** V4-8: the pool's id is the hash of its key; its tokens are those of the programme, and its hook keeps nothing apart. */
-function requireKey(pool: Pool, log: Log, key: PoolKey, { place }: Reading): void {
+function requireKey(pool: Pool, log: Log, key: PoolKey, { place }: DecodeContext): void {
   const { currency0, currency1, fee, tickSpacing, hooks } = key;
   const id = keccakOfHex(...[currency0, currency1, fee, tickSpacing, hooks].map((part) => hexOf(BigInt(part), 32)));
   if (id !== pool.address)

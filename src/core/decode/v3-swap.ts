@@ -6,7 +6,7 @@ import { broken, type LpLedgerError } from "../errors.ts";
 import { bytesOf } from "../log-bytes.ts";
 import type { Pool } from "../programme/programme.ts";
 import { int24, isFilled, unsigned, WORD_BYTES } from "../word.ts";
-import type { Place, ReadAlone } from "./reading.ts";
+import type { DecodeAlone, Place } from "./reading.ts";
 
 /** Where the words of a `Swap` lie behind the two parties among its topics: amounts, price, liquidity, tick. */
 const [AMOUNTS, PRICE, LIQUIDITY, TICK, END] = [64, 128, 160, 192, 224];
@@ -30,7 +30,7 @@ function tickOf({ view, start, end, topicCount }: LogBytes, feeWords: number): n
  * a check is too close for doubles or an initialised tick is crossed. `feeWords`: words of `uint128` behind the event's own,
  * which forks have.
  */
-export function swapAlone(feeWords: number): ReadAlone {
+export function swapAlone(feeWords: number): DecodeAlone {
   return (books, pool, log, place) => {
     const book = books.ticks(pool);
     const bytes = book.isPriced ? bytesOf(log) : undefined;

@@ -8,7 +8,7 @@ import { claimOf, type Holder, partsOf } from "../accounting/holder.ts";
 import { eventOf, holderOf } from "../accounting/post.ts";
 import { type Address, ZERO_ADDRESS } from "../hex.ts";
 import type { Pool, Wrapper, WrapperKind } from "../programme/programme.ts";
-import type { Heard, Reading } from "./reading.ts";
+import type { DecodeContext, DecodedLog } from "./reading.ts";
 import { eventShapes, losslessJson, type Shapes } from "./words.ts";
 
 /** How one kind of wrapper tells of its users. */
@@ -42,16 +42,16 @@ export function homeOf({ address, inside }: Wrapper): Holder {
  * transfer first.
  */
 export class WrapperLogs {
-  readonly #reading: Reading;
+  readonly #reading: DecodeContext;
   /** Receipts of a gauge that were sent to the zero address, and the withdrawals that explain them. */
-  readonly #sent: { readonly wrapper: Wrapper; readonly heard: Heard }[] = [];
+  readonly #sent: { readonly wrapper: Wrapper; readonly heard: DecodedLog }[] = [];
   readonly #withdrawn: string[] = [];
 
-  constructor(reading: Reading) {
+  constructor(reading: DecodeContext) {
     this.#reading = reading;
   }
 
-  read(wrapper: Wrapper, heard: Heard): void {
+  read(wrapper: Wrapper, heard: DecodedLog): void {
     const { name, values } = heard;
     const [user, amount] = [values["user"] as Address, values["amount"] as bigint];
     switch (wrapper.kind) {
@@ -91,7 +91,7 @@ export class WrapperLogs {
   }
 
   /** A gauge is an ERC-20 of its own: its transfers are the claims; `Deposit` and `Withdraw` say the same again. */
-  #gauge(wrapper: Wrapper, heard: Heard): void {
+  #gauge(wrapper: Wrapper, heard: DecodedLog): void {
     const { name, values } = heard;
     const value = values["value"] as bigint;
     if (name === "Withdraw") {
@@ -105,7 +105,7 @@ export class WrapperLogs {
   }
 
   /** A staker's position NFT: whoever the deposit belongs to has all its liquidity, whatever it grows to. */
-  #deposit({ address, manager }: Wrapper, heard: Heard): void {
+  #deposit({ address, manager }: Wrapper, heard: DecodedLog): void {
     const { log, name, values } = heard;
     const { books, emit, newTokens } = this.#reading;
     if (manager === null) throw new Error(`unreachable: the staker ${address} has no manager`);
@@ -125,13 +125,13 @@ export class WrapperLogs {
   }
 
   /** A deposit of an amount above zero, or a withdrawal of one below. */
-  #claim(wrapper: Wrapper, heard: Heard, user: Address, amount: bigint): void {
+  #claim(wrapper: Wrapper, heard: DecodedLog, user: Address, amount: bigint): void {
     const [home, claim] = [homeOf(wrapper), claimOf(user, wrapper.address)];
     if (amount > 0n) this.#move(wrapper, heard, home, claim, amount);
     else this.#move(wrapper, heard, claim, home, -amount);
   }
 
-  #move(wrapper: Wrapper, { log, name, values }: Heard, from: Holder, to: Holder, amount: bigint): void {
+  #move(wrapper: Wrapper, { log, name, values }: DecodedLog, from: Holder, to: Holder, amount: bigint): void {
     const [giver, taker] = [partsOf(from), partsOf(to)];
     // The event is about the user, whichever way the liquidity goes.
     const provider = giver.via === wrapper.address && taker.via !== wrapper.address ? giver.provider : taker.provider;

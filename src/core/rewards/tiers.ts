@@ -4,7 +4,7 @@ import { VALUE_MAX } from "../valuation/value.ts";
 import type { ProviderWeight } from "./rewards.ts";
 
 /** How a provider stands at the end of a day; null where a value that is not known yet decides it. */
-export interface Standing {
+export interface TierStatus {
   /** Consecutive days at or above the minimum, this one included. */
   readonly streakDays: number | null;
   /** 1 is the first tier, 0 none: the day was below the minimum. */
@@ -36,8 +36,8 @@ export function standingAfter(
   before: number | null,
   value: bigint | null,
   { counted, leasts, isLeftOut }: Counting = { counted: value, leasts: [], isLeftOut: false },
-): Standing {
-  const unknown: Standing = { streakDays: null, tier: null, multiplierBp: null, bases: [] };
+): TierStatus {
+  const unknown: TierStatus = { streakDays: null, tier: null, multiplierBp: null, bases: [] };
   if (value === null) return unknown;
   if (value < rules.minimum) return { streakDays: isLeftOut ? before : 0, tier: 0, multiplierBp: 0, bases: [] };
   if (before === null || counted === null) return unknown;
@@ -133,7 +133,7 @@ export function* epochWeights(
 export function weightedValue(
   rules: Pick<TierRules, "basis" | "levels"> | null,
   value: bigint | null,
-  { multiplierBp, bases }: Standing,
+  { multiplierBp, bases }: TierStatus,
 ): bigint | null {
   if (value === null || multiplierBp === null) return null;
   // Less than was held at the day's end was not held for all that time either.

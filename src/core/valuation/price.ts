@@ -91,11 +91,11 @@ export interface DayPrice {
 }
 
 /** Ways in which a price comes from outside the chain; one that was revised goes before every source. */
-export type BroughtIn = "imported" | "coingecko" | "defillama" | "revised";
+export type ImportedPrices = "imported" | "coingecko" | "defillama" | "revised";
 
 /** What a day can be priced with beside its pools' means. */
 export interface KnownPrices {
-  broughtIn(token: Address, kind: BroughtIn): DayPrice | undefined;
+  broughtIn(token: Address, kind: ImportedPrices): DayPrice | undefined;
   /** Base units of its asset that a whole share was worth; undefined while nobody has said. */
   rateOf(token: Address): DayRate | undefined;
   /** A feed's mean of the day, in what its answers are counted in. */
@@ -168,7 +168,7 @@ function assetsOf({ pools }: Programme, token: Address, source: PriceSource): re
 }
 
 /** Some tokens and all whose price may rest on theirs. */
-export function restingOn(programme: Programme, tokens: ReadonlySet<Address>): ReadonlySet<Address> {
+export function dependentTokens(programme: Programme, tokens: ReadonlySet<Address>): ReadonlySet<Address> {
   const all = new Set(tokens);
   for (const { token, sources } of pricingOrder(programme))
     if (sources.some((source) => assetsOf(programme, token, source).some((each) => all.has(each)))) all.add(token);
