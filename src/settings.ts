@@ -227,13 +227,20 @@ function readSecret(name: string, path: string, problems: Problem[]): string | u
   try {
     return readFileSync(path, "utf8").trim();
   } catch (error) {
-    problems.push({ field: `${name}_FILE`, expected: "a readable file", found: (error as Error).message });
+    problems.push({ field: `${name}_FILE`, expected: "a readable file", found: pathProblem(error, path) });
     return undefined;
   }
 }
 
+/** What cannot be read, without a path that may be the secret itself. */
+function pathProblem(error: unknown, path: string): string {
+  const { code = "an error", message } = error as NodeJS.ErrnoException;
+  return /\b(?:https?|wss?):\//.test(path) ? `${code}: a URL, not shown since it may hold a key` : message;
+}
+
 function problemOf({ name, expected, bounds, secret }: Setting, value: string): Problem | undefined {
-  const found = secret ? "something else (not shown: it may hold a key)" : JSON.stringify(value);
+  const found =
+    secret || value.includes("://") ? "something else (not shown: it may hold a key)" : JSON.stringify(value);
   if (bounds !== undefined) {
     const [min, max] = bounds;
     const number = Number(value);

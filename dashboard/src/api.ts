@@ -60,6 +60,7 @@ export interface Status {
     readonly finding: Finding;
   }[];
   readonly unpricedDays: readonly string[];
+  readonly totals: { readonly unpricedDays: number };
 }
 
 export interface Finding {

@@ -55,7 +55,7 @@ export function Operator({ pulse }: { readonly pulse: number }) {
                 {number(data.daysClosed)}
                 {data.unpricedDays.length === 0
                   ? ""
-                  : `, of which ${data.unpricedDays.length} lack a price (last ${data.unpricedDays.at(-1)})`}
+                  : `, of which ${data.totals.unpricedDays} lack a price (last ${data.unpricedDays.at(-1)})`}
               </dd>
             </dl>
             <h2>Endpoints</h2>

@@ -66,11 +66,16 @@ export class LogRequests {
   /** The calls for a filter's logs. */
   calls({ addresses, topics }: LogFilter, where: Readonly<Record<string, string>>, form: Form): readonly RpcCall[] {
     const isCheaper = addresses.length > this.#addressesMax && this.#filteredLeft === 0;
-    const wantsAny = form === "any-address" || (form === "first" && isCheaper);
-    const lists =
-      wantsAny && !this.#needsAddress ? [undefined] : parts(addresses, this.#listMax(addresses.length, form));
+    const wantsAny = form === "any-address" || form === "each-topic" || (form === "first" && isCheaper);
+    const isAny = wantsAny && !this.#needsAddress;
+    const listMax = this.#listMax(addresses.length, form);
+    const lists = isAny ? [undefined] : parts(addresses, listMax);
+    // Where the addresses cannot be asked for otherwise, the topics are.
+    const isSameList =
+      form !== "first" && form !== "listed" && !isAny && listMax >= this.#listMax(addresses.length, "first");
+    const topicsMax = isSameList || form === "each-topic" ? 1 : this.#topicsMax;
     return lists.flatMap((address) =>
-      parts(topics, this.#topicsMax).map((some) => ({
+      parts(topics, topicsMax).map((some) => ({
         method: "eth_getLogs",
         params: [{ ...where, ...(address === undefined ? {} : { address }), topics: [some] }],
       })),
@@ -78,7 +83,7 @@ export class LogRequests {
   }
 
   #listMax(addresses: number, form: Form): number {
-    if (form === "first" || form === "listed") return this.#addressesMax;
+    if (form === "first" || form === "listed") return Math.min(this.#addressesMax, addresses);
     // Of a few, each half; what a first reading asks for without addresses, in lists.
     const fewer = addresses <= OTHER_ADDRESSES ? Math.ceil(addresses / 2) : OTHER_ADDRESSES;
     return Math.max(1, Math.min(this.#addressesMax, fewer));
@@ -98,7 +103,8 @@ export class LogRequests {
     }
     const named = filterMax !== undefined && filterMax >= 1 ? filterMax : undefined;
     const dimension = this.#refusedDimension({ addresses, topics }, error, named);
-    if (isAny && !this.#needsAddress && kind === "filter" && named === undefined && dimension !== "topics") {
+    const mayBeTopics = topics > Math.max(1, this.#answeredOnce.topics) && /topic/i.test(`${error.facts["text"]}`);
+    if (isAny && !this.#needsAddress && named === undefined && !mayBeTopics) {
       this.#needsAddress = true;
       this.#guessed = PATIENCE;
       return true;

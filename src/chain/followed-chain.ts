@@ -149,7 +149,7 @@ export class FollowedChain {
     const answers: LogBlock[] = [];
     let byReceipts = false;
     for (const { node } of new Set([await this.#endpoints.other(signal), this.#endpoints.current])) {
-      answers.push(await node.blockLogs(hash, number, signal));
+      answers.push(await node.blockLogs(hash, number, signal, "each-topic"));
       // Not every node has receipts; the answer of one that has them counts.
       const receipts = await node.blockByReceipts(number, signal).catch(() => undefined);
       signal.throwIfAborted();

@@ -54,7 +54,9 @@ export class LogReader {
       } catch (error) {
         if (!(error instanceof LpLedgerError)) throw error;
         if (this.#questions.refused(calls, error)) continue;
-        if (!this.#mayBeFilter(where, error) || !this.#questions.refused(calls, error, true)) throw error;
+        if (!this.#mayBeFilter(where, error)) throw error;
+        if (!isNarrowed && !(await this.#answersLeast(filter, where, signal))) throw error;
+        if (!this.#questions.refused(calls, error, true)) throw error;
         isNarrowed = true;
       }
     }
@@ -66,6 +68,17 @@ export class LogReader {
     if (!isUnknown || !isSingleBlock(where)) return false;
     this.#unexplained += 1;
     return this.#unexplained > 1;
+  }
+
+  /** Whether the smallest filter of all is answered, so that the size of a larger one is what was refused. */
+  async #answersLeast(
+    { addresses: [address], topics: [topic] }: LogFilter,
+    where: Readonly<Record<string, string>>,
+    signal: AbortSignal,
+  ): Promise<boolean> {
+    const call = { method: "eth_getLogs", params: [{ ...where, address: [address], topics: [[topic]] }] };
+    const [outcome] = await this.#rpc.outcomes([call], signal);
+    return outcome !== undefined && !(outcome instanceof LpLedgerError);
   }
 
   /** Removed and pending logs that answers held so far: they belong to no chain. */

@@ -246,14 +246,19 @@ export class ChainNode {
   }
 
   /** The logs of one block by its hash: the second look when an identity does not hold. */
-  async blockLogs(hash: Hash, number: number, signal: AbortSignal): Promise<LogBlock> {
+  async blockLogs(
+    hash: Hash,
+    number: number,
+    signal: AbortSignal,
+    form: "any-address" | "each-topic" = "any-address",
+  ): Promise<LogBlock> {
     let logs: readonly Log[] = [];
     let block: Header | null = null;
     // Again, where its logs tell of pools that it made.
     for (let watched = 0; watched < this.#watch.size; ) {
       const filter = this.#watch.part(watched);
       watched = this.#watch.size;
-      const how = { where: { blockHash: hash }, form: "any-address" } as const;
+      const how = { where: { blockHash: hash }, form };
       const asked = await this.logs.ask(filter, how, [[], hashCall(hash)], signal);
       block = this.#blocks.header(asked.last);
       if (block?.number !== number || block.hash !== hash)

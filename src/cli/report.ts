@@ -12,7 +12,8 @@ export function report(error: unknown, io: Io, asJson: boolean): number {
   if (error instanceof CommanderError) {
     if (error.exitCode === 0) return 0;
     if (asJson) {
-      const message = error.message.replace(/^error: /, "");
+      const isHelp = error.message === "(outputHelp)";
+      const message = isHelp ? "the command lacks the name of what it shall do" : error.message.replace(/^error: /, "");
       io.talk(
         `${JSON.stringify({ error: { kind: "usage", code: "USAGE", message, facts: { commander: error.code } } })}\n`,
       );

@@ -1,4 +1,5 @@
 import { LpLedgerError } from "../core/errors.ts";
+import { escapeUnseen, plainText } from "../core/plain-text.ts";
 import type { Programme } from "../core/programme/programme.ts";
 import type { Cell } from "../store/queries/query.ts";
 
@@ -17,7 +18,7 @@ export function jsonLine(columns: readonly string[], row: readonly Cell[]): stri
     if (typeof cell !== "bigint") return [column, cell];
     return [column, Number.isSafeInteger(Number(cell)) ? Number(cell) : cell.toString()];
   });
-  return `${JSON.stringify(Object.fromEntries(entries))}\n`;
+  return `${escapeUnseen(JSON.stringify(Object.fromEntries(entries)))}\n`;
 }
 
 /** A row as one line of RFC 4180 CSV; cells that begin as a formula does, and are no number, are made text for spreadsheets. */
@@ -28,16 +29,18 @@ export function csvLine(row: readonly Cell[]): string {
 function csvCell(cell: Cell): string {
   if (cell === null) return "";
   if (typeof cell !== "string") return cell.toString();
-  const isComputed = /^[\s=+\-@]/.test(cell) && !/^[+-]?\d+(\.\d+)?$/.test(cell);
-  const text = isComputed ? `'${cell}` : cell;
-  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+  const shown = plainText(cell);
+  const isComputed = /^[\s=+\-@\uff1d\uff0b\uff0d\uff20]/.test(cell) || /^[=+\-@]/.test(shown);
+  const text = isComputed && !/^[+-]?\d+(\.\d+)?$/.test(cell) ? `'${shown}` : shown;
+  return /[",]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
 
 const LINES_PER_WRITE = 500;
 
 /** An answer as one line of JSON, amounts as text. */
 export function jsonAnswer(answer: object): string {
-  return `${JSON.stringify(answer, (_key, value: unknown) => (typeof value === "bigint" ? value.toString() : value))}\n`;
+  const text = JSON.stringify(answer, (_key, value: unknown) => (typeof value === "bigint" ? value.toString() : value));
+  return `${escapeUnseen(text)}\n`;
 }
 
 /** Writes one line a row in blocks, so that neither memory nor system calls grow with their number. */

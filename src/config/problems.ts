@@ -86,6 +86,13 @@ function valueAt(json: unknown, path: readonly PropertyKey[]): unknown {
   return path.reduce<unknown>((value, key) => (value as Record<PropertyKey, unknown> | null | undefined)?.[key], json);
 }
 
+/** A text in which URLs are cut after their host: what follows, and a user before it, may be a key. */
+function withoutKeys(text: string): string {
+  return text.replace(/\b([a-z]+:\/\/)(?:[^\s"'/@]*@)?([^\s"'/?#]*)[^\s"']*/gi, "$1$2/...");
+}
+
+/** A value as a problem shows it. */
 export function show(value: unknown): string {
-  return value === undefined ? "nothing" : (JSON.stringify(value) ?? String(value)).slice(0, 120);
+  if (value === undefined) return "nothing";
+  return withoutKeys(JSON.stringify(value) ?? String(value)).slice(0, 120);
 }

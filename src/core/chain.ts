@@ -97,9 +97,10 @@ export interface FetchOptions {
   readonly checked?: readonly number[] | undefined;
   /**
    * How the filter is put. Nodes were seen to answer with nothing where a filter is longer than they like, so a second reading asks
-   * another question than the first; and one block is asked for all that bears our topics, whoever it is of.
+   * another question than the first; one block is asked for all that bears our topics, whoever it is of; and where two readings
+   * differ, for each topic alone.
    */
-  readonly form?: "first" | "other" | "any-address";
+  readonly form?: "first" | "other" | "any-address" | "each-topic";
 }
 
 /** Time as a value, so that tests can own it. */

@@ -11,3 +11,10 @@ export function plainText(text: string): string {
 export function plainLines(text: string): string {
   return text.replace(UNSEEN, (found) => found.replace(/[^\n]+/g, " "));
 }
+
+/** JSON with those characters written as escapes: the same JSON, which a terminal only shows. */
+export function escapeUnseen(json: string): string {
+  return json.replace(UNSEEN, (found) =>
+    [...found].map((each) => `\\u${each.charCodeAt(0).toString(16).padStart(4, "0")}`).join(""),
+  );
+}

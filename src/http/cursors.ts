@@ -1,4 +1,5 @@
 import { isDay } from "../core/day.ts";
+import type { FindingPlace } from "../store/findings.ts";
 import type { PositionPlace } from "../store/queries/positions.ts";
 import { HttpProblem } from "./answer.ts";
 
@@ -6,6 +7,8 @@ import { HttpProblem } from "./answer.ts";
 // refused, since an empty last page would look like an end.
 
 const POOL = /^0x(?:[0-9a-f]{40}|[0-9a-f]{64})$/;
+/** A position's id, whatever its protocol; none where the pool's shares are the position. */
+const POSITION = /^[\w:.,/-]{0,200}$/;
 const ADDRESS = /^0x[0-9a-f]{40}$/;
 
 function refuse(): never {
@@ -42,7 +45,9 @@ export function poolDayCursor(after: string | undefined): { readonly date: strin
 export function positionCursor(after: string | undefined): PositionPlace | undefined {
   if (after === undefined) return undefined;
   const [pool = "", position = "", provider = "", more] = after.split("~");
-  return POOL.test(pool) && ADDRESS.test(provider) && more === undefined ? { pool, position, provider } : refuse();
+  return POOL.test(pool) && POSITION.test(position) && ADDRESS.test(provider) && more === undefined
+    ? { pool, position, provider }
+    : refuse();
 }
 
 /** After one of a provider's positions. */
@@ -52,7 +57,7 @@ export function ownPositionCursor(
   if (after === undefined) return undefined;
   const [pool = "", position = "", via = "", more] = after.split("~");
   const isVia = via === "" || ADDRESS.test(via);
-  return POOL.test(pool) && isVia && more === undefined ? { pool, position, via } : refuse();
+  return POOL.test(pool) && POSITION.test(position) && isVia && more === undefined ? { pool, position, via } : refuse();
 }
 
 /** After a row of an epoch's rewards: of a token, by its place among those that are `asked` for, and a provider. */
@@ -64,6 +69,19 @@ export function rewardCursor(
   const [, token, provider] = /^(\d{1,4})\.(0x[0-9a-f]{40})$/.exec(after) ?? [];
   if (token === undefined || provider === undefined || !asked.has(Number(token))) return refuse();
   return { token: Number(token), provider };
+}
+
+/** After a finding. */
+export function findingCursor(after: string | undefined): FindingPlace | undefined {
+  if (after === undefined) return undefined;
+  const [, block, log, identity, pool] = /^(\d{1,15})~(-?\d{1,15})~([^~]{1,40})~(0x[0-9a-f]{40,64})$/.exec(after) ?? [];
+  if (block === undefined || log === undefined || identity === undefined || pool === undefined) return refuse();
+  return { blockNumber: Number(block), logIndex: Number(log), identity, pool };
+}
+
+/** The cursor of a finding. */
+export function findingPlace({ blockNumber, logIndex, identity, pool }: FindingPlace): string {
+  return [blockNumber, logIndex, identity, pool].join("~");
 }
 
 /** What the rows of a list are in order of, from the first part on. */

@@ -5,11 +5,20 @@ import { dayTotals, poolRows, rankedProviders } from "../store/queries/lists.ts"
 import { type PositionLine, positionLines } from "../store/queries/positions.ts";
 import { statsOf } from "../store/queries/query.ts";
 import { tierCounts } from "../store/queries/reward-inputs.ts";
-import { factsOf } from "../store/queries/status-query.ts";
 import { HttpProblem, type RequestSnapshot, valueIn } from "./answer.ts";
-import { pageOf, poolCursor, poolDayCursor, positionCursor, type RowKey, rankCursor } from "./cursors.ts";
+import {
+  findingCursor,
+  findingPlace,
+  pageOf,
+  poolCursor,
+  poolDayCursor,
+  positionCursor,
+  type RowKey,
+  rankCursor,
+} from "./cursors.ts";
 import { epochOf, epochsPage, rewardsPage, storedEpoch } from "./epochs.ts";
 import { daysPage, linesAt, positionsPage, providerOf } from "./provider.ts";
+import { statusAnswer } from "./status.ts";
 
 /** One question of the API: its path, what it takes, and its answer. */
 export interface Route {
@@ -64,7 +73,9 @@ function route<P extends z.ZodRawShape, Q extends z.ZodRawShape>(
 }
 
 export const ROUTES: readonly Route[] = [
-  route("/v1/status", "how the ledger stands", {}, {}, ({ store, counts }) => ({ data: factsOf(store, counts()) })),
+  route("/v1/status", "how the ledger stands", {}, {}, ({ store, counts }) => ({
+    data: statusAnswer(store, counts()),
+  })),
   route("/v1/stats", "providers, tiers and totals now", {}, {}, ({ store, programme }) => {
     const stats = statsOf(store.db);
     const { rules } = programme;
@@ -262,15 +273,11 @@ export const ROUTES: readonly Route[] = [
     {},
     page,
     ({ store }, { limit = LIMIT_DEFAULT, after }) => {
-      const shape = /^\d{1,15}~-?\d{1,15}~[^~]{1,40}~0x[0-9a-f]{40,64}$/;
-      const keyOf = (each: { blockNumber: number; logIndex: number; identity: string; pool: string }): RowKey => [
-        each.blockNumber,
-        each.logIndex,
-        each.identity,
-        each.pool,
-      ];
-      const found = pageOf(store.findings.all(), keyOf, shape, { limit, after });
-      return { ...found, data: found.data.map((each) => ({ ...each, pool: shownAddress(each.pool) })) };
+      const found = store.findings.page(findingCursor(after), limit + 1);
+      const data = found.slice(0, limit).map((each) => ({ ...each, pool: shownAddress(each.pool) }));
+      const last = found[limit - 1];
+      const next = last === undefined || found.length <= limit ? null : findingPlace(last);
+      return { data, next };
     },
   ),
 ];

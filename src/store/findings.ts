@@ -1,11 +1,17 @@
 import type { Database } from "better-sqlite3";
 import type { Finding } from "../core/errors.ts";
 
+/** What findings are in order of. */
+export type FindingPlace = Pick<Finding, "blockNumber" | "logIndex" | "identity" | "pool">;
+
+const FIRST = { blockNumber: -1, logIndex: -1, identity: "", pool: "" };
+
 /** `audit_findings`: identities that did not hold. */
 export class FindingsTable {
   readonly #insert;
   readonly #settle;
   readonly #closePool;
+  readonly #page;
   readonly #open;
   readonly #resolve;
   readonly #all;
@@ -35,6 +41,16 @@ export class FindingsTable {
         block_number as blockNumber, log_index as logIndex, identity, pool_address as pool, expected, actual, resolution
       from audit_findings
       order by block_number, log_index, identity`);
+    this.#page = db.prepare<
+      [number, number, string, string, number],
+      Finding & { readonly resolution: string | null }
+    >(`
+      select
+        block_number as blockNumber, log_index as logIndex, identity, pool_address as pool, expected, actual, resolution
+      from audit_findings
+      where (block_number, log_index, identity, pool_address) > (?, ?, ?, ?)
+      order by 1, 2, 3, 4
+      limit ?`);
     this.#open = db.prepare<
       [],
       {
@@ -70,6 +86,12 @@ export class FindingsTable {
 
   all(): readonly (Finding & { readonly resolution: string | null })[] {
     return this.#all.all();
+  }
+
+  /** So many of them after a place, in order. */
+  page(after: FindingPlace | undefined, limit: number): readonly (Finding & { readonly resolution: string | null })[] {
+    const { blockNumber, logIndex, identity, pool } = after ?? FIRST;
+    return this.#page.all(blockNumber, logIndex, identity, pool, limit);
   }
 
   open(): readonly Finding[] {

@@ -60,6 +60,8 @@ interface Mistake {
   readonly env?: () => Readonly<Record<string, string>>;
   readonly code: 64 | 75 | 78;
   readonly says: readonly string[];
+  /** What must not be read anywhere. */
+  readonly hides?: string;
 }
 
 const COMMAND_LINE: readonly Mistake[] = [
@@ -81,6 +83,7 @@ const COMMAND_LINE: readonly Mistake[] = [
   { argv: ["rewards", "export", "--format", "xls"], code: 64, says: ["merkle, merkl, safe", "xls"] },
   { argv: ["pool", "refetch", NOBODY], code: 64, says: ["--reason"] },
   { argv: ["rewards", "finalize"], code: 64, says: ["epoch 1 was not made final", "--yes"] },
+  { argv: ["pool", "--json"], code: 64, says: ["lacks the name of what it shall do"] },
   { argv: ["restore"], code: 64, says: ["name the backup to restore, or ask for --latest"] },
   { argv: ["diff", "1", "tomorrow"], code: 64, says: ["tomorrow", "neither a block number nor a file"] },
 ];
@@ -100,6 +103,12 @@ const NOT_THERE: readonly Mistake[] = [
   { argv: ["pool", "drop", NOBODY, "--reason", "x"], code: 64, says: ["does not follow pool", NOBODY] },
   { argv: ["wrapper", "drop", NOBODY, "--reason", "x"], code: 64, says: ["knows no wrapper", NOBODY] },
   { argv: ["restore", "none.sqlite"], code: 64, says: ["no backup", "none.sqlite"] },
+  {
+    argv: ["restore", "--latest"],
+    env: () => ({ BACKUP_DIR: join(folder, "no-backups") }),
+    code: 64,
+    says: ["there is no good backup in", "no-backups"],
+  },
   { argv: ["backup", "verify", "none.sqlite"], code: 64, says: ["no backup", "none.sqlite"] },
 ];
 
@@ -133,6 +142,32 @@ const CONFIGURATION: readonly Mistake[] = [
     },
     code: 78,
     says: ["one of 2 names", "two.sqlite"],
+  },
+  {
+    argv: ["status"],
+    env: () => ({ RPC_URL_FILE: "https://node.example/v3/0123456789abcdef" }),
+    code: 78,
+    says: ["RPC_URL_FILE: expected a readable file", "a URL, not shown"],
+    hides: "0123456789abcdef",
+  },
+  {
+    argv: ["status"],
+    env: () => ({ DEFILLAMA_URL: "htps://pro.example/0123456789abcdef" }),
+    code: 78,
+    says: ["DEFILLAMA_URL: expected an http:// or https:// URL", "not shown"],
+    hides: "0123456789abcdef",
+  },
+  {
+    argv: ["check", "--offline"],
+    env: () => ({
+      PROGRAMME: file(
+        "url.json",
+        JSON.stringify({ chainId: 1, pools: [], rpcUrl: "https://u:pw@node.example/v3/0123456789abcdef" }),
+      ),
+    }),
+    code: 78,
+    says: ["rpcUrl: expected no such key", "https://node.example/..."],
+    hides: "0123456789abcdef",
   },
   {
     argv: ["check", "--offline"],
@@ -225,6 +260,7 @@ describe("a mistake of an operator", () => {
       const { code, out, talk } = await run(each.argv, each.env?.());
       expect([code, out]).toEqual([each.code, ""]);
       for (const text of each.says) expect(talk).toContain(text);
+      if (each.hides !== undefined) expect(`${out}${talk}`).not.toContain(each.hides);
       expect(talk).not.toMatch(/a bug|\n {4}at /);
     },
   );

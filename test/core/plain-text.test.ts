@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { csvLine } from "../../src/cli/table.ts";
+import { csvLine, jsonLine } from "../../src/cli/table.ts";
 import { nearestOf } from "../../src/core/nearest.ts";
 import { plainLines, plainText } from "../../src/core/plain-text.ts";
 
@@ -23,14 +23,27 @@ describe("what others say", () => {
     ["+1+1", "'+1+1"],
     ["-1+1|cmd", "'-1+1|cmd"],
     ["@SUM(A1)", "'@SUM(A1)"],
-    ["\t=1", "'\t=1"],
-    [" =1", "' =1"],
+    ["\t=1", "'=1"],
+    [" =1", "'=1"],
+    ["\u202e=1", "'=1"],
+    ["\uff1d1", "'\uff1d1"],
+    ["\u001b[2J\u009b1m", "[2J 1m"],
+    ["two\nlines", "two lines"],
     ["-12.5", "-12.5"],
     ["1e3", "1e3"],
     ["plain", "plain"],
     ['a "b", c', '"a ""b"", c"'],
   ])("%j is %j in a table, which no spreadsheet computes", (cell, written) => {
     expect(csvLine([cell])).toBe(`${written}\r\n`);
+  });
+});
+
+describe("a line of JSON", () => {
+  it("holds what it was made of, and nothing that a terminal acts on", () => {
+    const symbol = "\u202eevil\u009b1m\u2028";
+    const line = jsonLine(["symbol"], [symbol]);
+    expect(JSON.parse(line)).toEqual({ symbol });
+    expect(line).toBe('{"symbol":"\\u202eevil\\u009b1m\\u2028"}\n');
   });
 });
 

@@ -57,7 +57,20 @@ describe("lists", () => {
     for (const { path, query } of ROUTES) {
       if (!("after" in query.shape)) continue;
       const asked = path.replace("{address}", address).replace("{n}", "1");
-      for (const after of ["x", "", "0", "2026-02-30", "0x12", "a.b", "a~b~c", "~~", "9.9", "-1", "%00"]) {
+      for (const after of [
+        "x",
+        "",
+        "0",
+        "2026-02-30",
+        "0x12",
+        "a.b",
+        "a~b~c",
+        "~~",
+        "9.9",
+        "-1",
+        "%00",
+        `0x${"2".repeat(40)}~no%20such%20place~${address}`,
+      ]) {
         const { status, text } = await get(`${asked}?after=${after}`);
         expect([asked, after, status]).toEqual([asked, after, 400]);
         expect(text).toContain("after: expected an answer's `next`");

@@ -16,11 +16,12 @@ import { type Address, toAddress, ZERO_ADDRESS } from "../../core/hex.ts";
 import { hexOf, keccakOfHex } from "../../core/keccak.ts";
 import type { Pool } from "../../core/programme/programme.ts";
 import { inconsistent } from "../logs/read-logs.ts";
-import { isPruned } from "../rpc/classify-errors.ts";
+import { classify, isPruned } from "../rpc/classify-errors.ts";
 import type { Rpc } from "../rpc/rpc.ts";
 import { hex } from "../rpc/rpc-call.ts";
 
 const CALLS_PER_REQUEST = 100;
+const OLD_BLOCK_ATTEMPTS = 3;
 const HEX = /^0x(?:[0-9a-f]{2})*$/i;
 const REVERTED = /revert|invalid token id|nonexistent token|out of gas/i;
 
@@ -78,16 +79,11 @@ export class ContractReader {
 
   /** Whether there is code at an address at a block; null where the node no longer knows. */
   async hasCode(address: Address, blockNumber: number, signal: AbortSignal): Promise<boolean | null> {
-    const [outcome] = await this.#rpc.outcomes(
-      [{ method: "eth_getCode", params: [address, hex(blockNumber)] }],
-      signal,
-    );
-    // Only a node that says so no longer knows; every other failure is no answer, and asked again.
-    if (outcome instanceof LpLedgerError && !isPruned(outcome)) throw outcome;
-    if (outcome === undefined || outcome instanceof LpLedgerError) return null;
-    if (typeof outcome.result !== "string" || !HEX.test(outcome.result))
-      throw inconsistent(`eth_getCode answered with ${shown(outcome.result)}`);
-    return outcome.result.length > 2;
+    const call = { method: "eth_getCode", params: [address, hex(blockNumber)] };
+    const code = await this.#atOldBlock(async () => (await this.#rpc.batch([call], signal))[0], signal);
+    if (code === null) return null;
+    if (typeof code !== "string" || !HEX.test(code)) throw inconsistent(`eth_getCode answered with ${shown(code)}`);
+    return code.length > 2;
   }
 
   /** Whether a singleton holds a pool at a block; null where the node no longer knows. */
@@ -100,12 +96,23 @@ export class ContractReader {
     const slot = view(poolManager, poolManagerAbi as Abi, "extsload", [poolSlot(pool)], (word) =>
       BigInt(word as Hex) === 0n ? "" : "there",
     );
-    try {
-      const [answer] = await this.#callAll([slot], hex(blockNumber), signal);
-      return answer === "there"; // No answer: the singleton itself was not there yet.
-    } catch (error) {
-      if (error instanceof LpLedgerError && isPruned(error)) return null;
-      throw error;
+    const answers = await this.#atOldBlock(() => this.#callAll([slot], hex(blockNumber), signal), signal);
+    return answers && answers[0] === "there"; // No answer: the singleton itself was not there yet.
+  }
+
+  /**
+   * What a node says of an old block; null where it no longer has its state. One that refuses in words that nobody knows must
+   * refuse it as often as it answers of the head meanwhile. Every other failure is no answer, and thrown.
+   */
+  async #atOldBlock<T>(ask: () => Promise<T>, signal: AbortSignal): Promise<T | null> {
+    for (let refused = 1; ; refused++) {
+      try {
+        return await ask();
+      } catch (error) {
+        if (!(error instanceof LpLedgerError) || !isPruned(error)) throw error;
+        if (classify(error).kind === "pruned" || refused === OLD_BLOCK_ATTEMPTS) return null;
+        await this.codes([ZERO_ADDRESS], signal);
+      }
     }
   }
 

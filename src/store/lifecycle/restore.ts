@@ -1,7 +1,7 @@
 import { copyFileSync, existsSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { dirname } from "node:path";
 import type { Sha256 } from "../../core/accounting/digest.ts";
-import { LpLedgerError } from "../../core/errors.ts";
+import { LpLedgerError, notThere } from "../../core/errors.ts";
 import { freePath, publishText, sync } from "../file/files.ts";
 import { takeLock } from "../file/lock.ts";
 import { type Backup, backupProblems, damaged, listBackups, removeDatabase } from "./backup.ts";
@@ -39,9 +39,8 @@ export function newestGood(folder: string, plan: RestorePlan): Backup {
     if (problems.length === 0) return backup;
     plan.onSkip(backup.path, problems);
   }
-  throw new LpLedgerError("usage", "NO_BACKUP", `there is no good backup in ${folder}`, {
-    hint: "lp-ledger backup makes one; without any, start with an empty DATABASE: the chain is the source",
-  });
+  const hint = "lp-ledger backup makes one; without any, start with an empty DATABASE: the chain is the source";
+  throw notThere("NO_BACKUP", `there is no good backup in ${folder}`, hint);
 }
 
 /**
