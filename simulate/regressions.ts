@@ -66,6 +66,10 @@ export const BEFORE_ENVELOPES: ReadonlyMap<number, string> = new Map([...BEFORE_
 
 const SINCE_ENVELOPES: ReadonlyMap<number, string> = new Map([
   [29, "a node that bears few addresses and few topics at once was asked for the same again and again"],
+  [
+    6699,
+    "the head of one node behind a URL was lower than what another one called final, and blocks of both were taken as final",
+  ],
   [857, "logs asked for by a block's hash were never asked for with fewer topics, where a refusal had unknown words"],
 ]);
 

@@ -83,8 +83,8 @@ export function hashCall(hash: string): RpcCall {
 /** A range of no more blocks brings all its headers above the final block: with the others they fit one request. */
 const KEPT_HEADERS_MAX = 64;
 
-/** Above the final block every header is kept where blocks are few: a fork is then known to the block. */
+/** From the final block on every header is kept where blocks are few: a fork is known to the block, and tied to what is final. */
 export function unfinalOf(from: number, to: number, { finalTo }: RangeBounds): readonly number[] {
-  const first = Math.max(from, finalTo + 1);
+  const first = Math.max(from, finalTo);
   return to - from >= KEPT_HEADERS_MAX ? [] : Array.from({ length: Math.max(0, to - first + 1) }, (_, i) => first + i);
 }

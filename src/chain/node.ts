@@ -75,7 +75,11 @@ export class ChainNode {
       return this.#blocks.header(outcome.result, numbers[i - 1]);
     });
     if (latest == null) throw inconsistent("the node has no latest block");
-    return { head: latest, finalized: this.#finalizedOf(outcomes.at(-1)), blocks };
+    const finalized = this.#finalizedOf(outcomes.at(-1));
+    // Nodes behind one URL may answer of two chains: what one calls final says nothing of the other's head.
+    if (finalized !== null && finalized.number >= latest.number && finalized.hash !== latest.hash)
+      throw inconsistent(`the final block ${finalized.number} is not below the head ${latest.number}`);
+    return { head: latest, finalized, blocks };
   }
 
   /** Headers by number, null where the node has none. */
