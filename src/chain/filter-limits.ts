@@ -14,8 +14,8 @@ export interface FilterLimits {
   readonly needsAddress: boolean;
 }
 
-/** See `Asking.form`; `listed` is the first form, never without addresses. */
-export type Form = NonNullable<FetchOptions["form"]> | "listed";
+/** See `FetchOptions.form`. `listed` is the first form, never without addresses; `listed-each-topic` the same for each topic alone. */
+export type Form = NonNullable<FetchOptions["form"]> | "listed" | "listed-each-topic";
 
 /** Nodes refuse longer lists of addresses (geth: 1,000). */
 const ADDRESSES_MAX = 1_000;
@@ -70,10 +70,7 @@ export class LogRequests {
     const isAny = wantsAny && !this.#needsAddress;
     const listMax = this.#listMax(addresses.length, form);
     const lists = isAny ? [undefined] : parts(addresses, listMax);
-    // Where the addresses cannot be asked for otherwise, the topics are.
-    const isSameList =
-      form !== "first" && form !== "listed" && !isAny && listMax >= this.#listMax(addresses.length, "first");
-    const topicsMax = isSameList || form === "each-topic" ? 1 : this.#topicsMax;
+    const topicsMax = form === "each-topic" || form === "listed-each-topic" ? 1 : this.#topicsMax;
     return lists.flatMap((address) =>
       parts(topics, topicsMax).map((some) => ({
         method: "eth_getLogs",
@@ -82,8 +79,13 @@ export class LogRequests {
     );
   }
 
+  /** Whether so few addresses, or so few at a time, are asked for that the other form is the first one. */
+  isSameInOtherForm({ addresses }: LogFilter): boolean {
+    return this.#listMax(addresses.length, "other") >= this.#listMax(addresses.length, "first");
+  }
+
   #listMax(addresses: number, form: Form): number {
-    if (form === "first" || form === "listed") return Math.min(this.#addressesMax, addresses);
+    if (form === "first" || form.startsWith("listed")) return Math.min(this.#addressesMax, addresses);
     // Of a few, each half; what a first reading asks for without addresses, in lists.
     const fewer = addresses <= OTHER_ADDRESSES ? Math.ceil(addresses / 2) : OTHER_ADDRESSES;
     return Math.max(1, Math.min(this.#addressesMax, fewer));

@@ -1,7 +1,7 @@
 import { LpLedgerError } from "../core/errors.ts";
 import { type FilterLimits, type Form, LogRequests } from "./filter-limits.ts";
 import { joined } from "./headers.ts";
-import { type LogFilter, type PlacedBlock, readLogs, type Watch } from "./logs/read-logs.ts";
+import { isList, type LogFilter, type PlacedBlock, readLogs, type Watch } from "./logs/read-logs.ts";
 import { classify } from "./rpc/classify-errors.ts";
 import type { Rpc } from "./rpc/rpc.ts";
 import type { RpcCall } from "./rpc/rpc-call.ts";
@@ -50,7 +50,11 @@ export class LogReader {
         const answers = await this.#rpc.batch([...before, ...calls, after], signal);
         if (isSingleBlock(where)) this.#unexplained = 0;
         if (isNarrowed) this.#narrowings += 1;
-        return { first: answers[0], last: answers.at(-1), logs: answers.slice(before.length, -1), calls };
+        const logs = answers.slice(before.length, -1);
+        // No logs at all may be a node's answer to a question that is too long for it, so that one is asked otherwise.
+        if (form === "other" && this.#questions.isSameInOtherForm(filter) && logs.every(isEmpty))
+          return await this.ask(filter, { where, form: "listed-each-topic" }, [before, after], signal);
+        return { first: answers[0], last: answers.at(-1), logs, calls };
       } catch (error) {
         if (!(error instanceof LpLedgerError)) throw error;
         if (this.#questions.refused(calls, error)) continue;
@@ -100,6 +104,10 @@ export class LogReader {
   answered(...answered: Parameters<LogRequests["answered"]>): void {
     this.#questions.answered(...answered);
   }
+}
+
+function isEmpty(logs: unknown): boolean {
+  return isList(logs) && logs.length === 0;
 }
 
 function isSingleBlock({ blockHash, fromBlock, toBlock }: Readonly<Record<string, string>>): boolean {

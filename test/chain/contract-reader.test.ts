@@ -35,6 +35,9 @@ describe("whether a contract was there at an old block", () => {
     expect(await ask(nodeWith([{ error: "Internal error" }, { result: "0x60" }]))).toBe(true);
     // One that fails at old blocks only, again and again, words it in its own way.
     expect(await ask(nodeWith([]))).toBe(null);
+    expect(await ask(nodeWith([{ error: "the method eth_getCode does not exist/is not available" }], false))).toBe(
+      null,
+    );
     await expect(ask(nodeWith([], false))).rejects.toMatchObject({ code: "RPC_ERROR" });
   });
 });

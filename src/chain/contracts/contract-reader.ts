@@ -16,7 +16,7 @@ import { type Address, toAddress, ZERO_ADDRESS } from "../../core/hex.ts";
 import { hexOf, keccakOfHex } from "../../core/keccak.ts";
 import type { Pool } from "../../core/programme/programme.ts";
 import { inconsistent } from "../logs/read-logs.ts";
-import { classify, isPruned } from "../rpc/classify-errors.ts";
+import { classify, isPruned, isUnknownMethod } from "../rpc/classify-errors.ts";
 import type { Rpc } from "../rpc/rpc.ts";
 import { hex } from "../rpc/rpc-call.ts";
 
@@ -110,7 +110,8 @@ export class ContractReader {
         return await ask();
       } catch (error) {
         if (!(error instanceof LpLedgerError) || !isPruned(error)) throw error;
-        if (classify(error).kind === "pruned" || refused === OLD_BLOCK_ATTEMPTS) return null;
+        const isCertain = classify(error).kind === "pruned" || isUnknownMethod(error);
+        if (isCertain || refused === OLD_BLOCK_ATTEMPTS) return null;
         await this.codes([ZERO_ADDRESS], signal);
       }
     }

@@ -124,6 +124,14 @@ export function isPruned(error: LpLedgerError): boolean {
   return kind === "pruned" || (kind === "unknown" && error.code === "RPC_ERROR");
 }
 
+/** Whether the endpoint does not know the method at all. */
+export function isUnknownMethod({ facts }: LpLedgerError): boolean {
+  return (
+    facts["code"] === -32601 ||
+    /method\b.{0,60}\b(?:not found|does not exist|not (?:supported|available))/i.test(`${facts["text"]}`)
+  );
+}
+
 const MINUTE_MS = 60_000;
 
 /** For how long an endpoint is left alone after a failure that retries did not cure; grows while it fails on. */
