@@ -37,8 +37,8 @@ const PATHS = [
 ];
 
 /**
- * How the daemon follows a chain of a block every 100 ms while its HTTP side is left alone, and while it is attacked: workers that ask
- * as fast as they are answered, streams, and clients that never finish what they ask.
+ * How the daemon follows a chain of a block every 100 ms while its HTTP side is left alone, and while it is attacked:
+ * workers that ask as fast as they are answered, streams, and clients that never finish what they ask.
  */
 export async function measureAttack() {
   const anvil = await Anvil.start(1_767_225_600);

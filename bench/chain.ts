@@ -87,7 +87,9 @@ const ZERO_HASH = `0x${"0".repeat(64)}` as Hex;
 const ZERO_NONCE = `0x${"0".repeat(16)}` as Hex;
 const MINER = addressOf(0xc0);
 
-/** The fields of a header in the order in which its hash is made (yellow paper 4.3, EIP-1559), by their JSON-RPC names. */
+/**
+ * The fields of a header in the order in which its hash is made (yellow paper 4.3, EIP-1559), by their JSON-RPC names.
+ */
 export function headerOf(block: HeaderFacts): Readonly<Record<string, Hex>> {
   return {
     parentHash: block.parentHash,

@@ -18,7 +18,9 @@ const ROWS = {
     order by pool_address, block_number`,
 } as const;
 
-/** Row counts and a hash over each table's rows: equal exactly when two ledgers hold the same events and pool states. */
+/**
+ * Row counts and a hash over each table's rows: equal exactly when two ledgers hold the same events and pool states.
+ */
 export function fingerprintOf(path: string): string {
   const db = new Database(path, { readonly: true });
   try {

@@ -4,9 +4,10 @@ import { isoOf } from "../src/core/day.ts";
 import { rowChecksum } from "../src/store/file/checksum.ts";
 import { migrate } from "../src/store/file/migrate.ts";
 
-// The floor: the smallest honest program that leaves the same event and pool-state rows behind. It fetches the same ranges
-// with four in flight, parses, decodes by hand, inserts, adds up one balance per owner, and commits once a batch. It checks
-// nothing: no hashes, no reorgs, no identities, no days, no values. Prints the seconds it took, its own start left out.
+// The floor: the smallest honest program that leaves the same event and pool-state rows behind. It fetches the same
+// ranges with four in flight, parses, decodes by hand, inserts, adds up one balance per owner, and commits once a
+// batch. It checks nothing: no hashes, no reorgs, no identities, no days, no values. Prints the seconds it took, its
+// own start left out.
 const startedMs = performance.now();
 const [, , url = "", path = "", protocol = "uniswap-v3", last = "0", blocks = "1000"] = process.argv;
 const TOPICS = {

@@ -24,7 +24,10 @@ function chainOf(phases: readonly Phase[], pools: number, owners: number): Chain
   return { phases, protocol: "uniswap-v3", pools, owners, timestamps: true };
 }
 
-/** What a backfill costs with more pools, with more open accounts, and over more days: seconds beside what they are linear in. */
+/**
+ * What a backfill costs with more pools, with more open accounts, and over more days: seconds beside what they are
+ * linear in.
+ */
 export async function measureGrowth(accountsMost: number) {
   const figures: object[] = [];
   const measure = async (what: string, options: ChainOptions): Promise<void> => {

@@ -37,8 +37,9 @@ interface Run {
 }
 
 /**
- * Real runs of the built program under what a machine does: signals in every phase, too little of everything, files that go away. After
- * each an undisturbed start must leave the same ledger. As root, since file systems are mounted; what cannot be done is named as skipped.
+ * Real runs of the built program under what a machine does: signals in every phase, too little of everything, files
+ * that go away. After each an undisturbed start must leave the same ledger. As root, since file systems are mounted;
+ * what cannot be done is named as skipped.
  */
 export async function measureMachine(): Promise<readonly Run[]> {
   const served = await Served.begin(OPTIONS);

@@ -13,7 +13,8 @@ const HEADERS_PER_REQUEST = 100;
 
 /**
  * A backfill against an endpoint that is slow, caps ranges and refuses what comes too fast, beside the best schedule's
- * lower bound: requests needed by the rate allowed. Sparse blocks, as on a real chain, so that the cap on blocks decides.
+ * lower bound: requests needed by the rate allowed. Sparse blocks, as on a real chain, so that the cap on blocks
+ * decides.
  */
 export async function measurePaced(options: ChainOptions, manners: Manners) {
   const served = await Served.begin(options, manners);
@@ -84,7 +85,10 @@ const SAMPLES = 100;
 const GOLDEN = 0.618_033_988_75;
 const INTERVAL_MS = 200;
 
-/** From a block mined on anvil, with an event of ours in it, to its row visible to another reader: by polling, and with a hint over a WebSocket. */
+/**
+ * From a block mined on anvil, with an event of ours in it, to its row visible to another reader: by polling, and with
+ * a hint over a WebSocket.
+ */
 export async function measureLatency() {
   const figures: object[] = [];
   for (const hinted of [false, true]) {

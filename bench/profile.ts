@@ -16,7 +16,9 @@ interface Profile {
 
 const SHOWN = 40;
 
-/** One run under V8's sampling profiler. @returns where the time went, by function: own time only, the greatest first. */
+/**
+ * One run under V8's sampling profiler. @returns where the time went, by function: own time only, the greatest first.
+ */
 export async function profileDaemon(options: ChainOptions, manners: Manners) {
   const served = await Served.begin(options, manners);
   try {

@@ -22,7 +22,10 @@ const WEEKS = 30;
 const START = "2024-09-09" as Day;
 const REPEATS = 5;
 
-/** Fills 30 weeks of so many providers' days, and measures how long it takes to calculate and to export them: as one epoch, and as 30. */
+/**
+ * Fills 30 weeks of so many providers' days, and measures how long it takes to calculate and to export them: as one
+ * epoch, and as 30.
+ */
 export function measureRewards(providers: number): readonly Figure[] {
   const figures: Figure[] = [];
   const tell = (what: string, ms: readonly number[], note: string): void => {
@@ -104,7 +107,10 @@ function timed(run: () => unknown): number {
   return performance.now() - startedMs;
 }
 
-/** Every provider has something every day; a block past the end is final and settled. @returns what each day's standings took */
+/**
+ * Every provider has something every day; a block past the end is final and settled. @returns what each day's standings
+ * took
+ */
 function fill(store: Store, programme: ReturnType<typeof parseProgramme>, providers: number): readonly number[] {
   const random = seeded(1);
   const addresses = Array.from({ length: providers }, () =>

@@ -7,7 +7,9 @@ import { kindOf } from "./v3-life.ts";
 
 const MINIMUM_LIQUIDITY = 1_000n;
 
-/** A Uniswap V2 pair without a protocol fee: shares, reserves and amounts follow from one another as in UniswapV2Pair. */
+/**
+ * A Uniswap V2 pair without a protocol fee: shares, reserves and amounts follow from one another as in UniswapV2Pair.
+ */
 export class V2Life implements Life {
   readonly #pair: string;
   readonly #random: () => number;

@@ -49,8 +49,8 @@ function tickAt(sqrtPriceX96: bigint): number {
 
 /**
  * A Uniswap V3 pool with a fee of 0.3 %: every swap moves the price through the initialised ticks as the contract does
- * (UniswapV3Pool.swap, SwapMath), step by step with its roundings; amounts of mints and burns follow from the price; what
- * is collected was burned before. Fees stay in the pool.
+ * (UniswapV3Pool.swap, SwapMath), step by step with its roundings; amounts of mints and burns follow from the price;
+ * what is collected was burned before. Fees stay in the pool.
  */
 export class V3Life implements Life {
   readonly #pool: string;
@@ -187,7 +187,9 @@ export class V3Life implements Life {
     return down ? [amountIn, -amountOut] : [-amountOut, amountIn];
   }
 
-  /** The next initialised tick, or the last one of the same word of 256 (TickBitmap.nextInitializedTickWithinOneWord). */
+  /**
+   * The next initialised tick, or the last one of the same word of 256 (TickBitmap.nextInitializedTickWithinOneWord).
+   */
   #nextTick(tick: number, down: boolean): { readonly next: number; readonly initialised: boolean } {
     const compressed = Math.floor(tick / SPACING) + (down ? 0 : 1);
     const edge = down ? compressed & ~0xff : compressed | 0xff;

@@ -2,9 +2,12 @@ import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import Database from "better-sqlite3";
 import { migrate } from "../src/store/file/migrate.ts";
+import { wrapped } from "./wrapped.ts";
 
-/** The database as its migrations make it, table by table, with their comments. */
-/** Columns that came later stand at the end of another one's line, and their comments are lost: both come from the migrations. */
+/**
+ * Columns that came later stand at the end of another one's line, and their comments are lost: both come from the
+ * migrations.
+ */
 function withLaterColumns(table: string, sql: string): string {
   let whole = sql;
   for (const { text } of migrations()) {
@@ -30,8 +33,16 @@ function migrations(): readonly { readonly text: string }[] {
     .map((file) => ({ text: readFileSync(new URL(file, folder), "utf8") }));
 }
 
-const REPLAY = `Each row of \`lp_events\` moves \`abs(liquidity_delta)\` of a position's liquidity. It leaves \`from_side\` and comes to \`to_side\`; where \`to_side\` is null, to \`provider_address\` if the delta is positive, and back into \`issuance\` if it is negative. A side is an address, \`address@wrapper\` for what a wrapper holds for an address, or \`issuance\`, which owes what all others have. Where \`from_side\` is null nothing moved. Replayed in order of block and log, the sides of each position are the rows of \`accounts\`.`;
+const INTRODUCTION =
+  "Made from `migrations/` by `npm run schema`. What users may rely on is said in the README; all columns are here. " +
+  "Each row of `lp_events` moves `abs(liquidity_delta)` of a position's liquidity. It leaves `from_side` and comes to " +
+  "`to_side`; where `to_side` is null, to `provider_address` if the delta is positive, and back into `issuance` if it is " +
+  "negative. A side is an address, `address@wrapper` for what a wrapper holds for an address, or `issuance`, which owes " +
+  "what all others have. Where `from_side` is null nothing moved. Replayed in order of block and log, the sides of each " +
+  "position are the rows of `accounts`. Raw amounts are decimal text, values are integers scaled by `quote.decimals`, " +
+  "times are ISO-8601 UTC of blocks.";
 
+/** The database as its migrations make it, table by table, with their comments. */
 export function schemaPage(): string {
   const db = new Database(":memory:");
   try {
@@ -50,7 +61,7 @@ export function schemaPage(): string {
         const columns = type === "table" ? withLaterColumns(name, sql) : sql;
         return `## ${name}\n\n${type === "view" ? "A view.\n\n" : ""}\`\`\`sql\n${[columns, ...indexes].join(";\n")};\n\`\`\`\n`;
       });
-    return `# The database\n\nMade from \`migrations/\` by \`npm run schema\`. What users may rely on is said in the README; all columns are here. ${REPLAY} Raw amounts are decimal text, values are integers scaled by \`quote.decimals\`, times are ISO-8601 UTC of blocks.\n\n${sections.join("\n")}`;
+    return `# The database\n\n${wrapped(INTRODUCTION)}\n\n${sections.join("\n")}`;
   } finally {
     db.close();
   }

@@ -42,7 +42,10 @@ export interface PoolKey {
   readonly hooks: Hex;
 }
 
-/** What stands beside the stage: Uniswap V4 with two pools, one of the chain's own coin, and two contracts that hold liquidity for others. */
+/**
+ * What stands beside the stage: Uniswap V4 with two pools, one of the chain's own coin, and two contracts that hold
+ * liquidity for others.
+ */
 export interface Annex {
   readonly poolManager: Contract;
   readonly positions: Contract;

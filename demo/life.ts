@@ -27,7 +27,9 @@ interface Nft {
   readonly pool: 0 | 1;
 }
 
-/** What liquidity providers do all day, as transactions on the stage. Every deed that the ledger must understand occurs. */
+/**
+ * What liquidity providers do all day, as transactions on the stage. Every deed that the ledger must understand occurs.
+ */
 export class Life {
   readonly stage: Stage;
   readonly #random: () => number;

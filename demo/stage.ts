@@ -76,7 +76,10 @@ export async function setStage(anvil: Anvil, timestampSec: number): Promise<Stag
   return { anvil, tokens, router, pair, manager, swapRouter, pools, minter, owner, actors, startBlocks };
 }
 
-/** The programme file of the stage, as a user would write it: token 1 is worth one dollar, the others follow from the pools. */
+/**
+ * The programme file of the stage, as a user would write it: token 1 is worth one dollar, the others follow from the
+ * pools.
+ */
 export function programmeOf(stage: Stage, finality: object = {}): object {
   const [a, b, c] = stage.tokens.map((token, i) => ({ address: token.address, symbol: "ABC"[i] ?? "", decimals: 18 }));
   const [pool0, pool1] = stage.pools;

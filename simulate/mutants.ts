@@ -1,4 +1,7 @@
-/** A deliberate bug: one place in the source, and what to put there. The simulator must notice each, or the test that is named. */
+/**
+ * A deliberate bug: one place in the source, and what to put there. The simulator must notice each, or the test that is
+ * named.
+ */
 export interface Mutant {
   /** Who notices it, where no simulated life does, or hardly one. */
   readonly test?: string;

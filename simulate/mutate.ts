@@ -7,8 +7,8 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { MUTANTS, type Mutant } from "./mutants.ts";
 
-// Tests the simulator and the tests: puts each deliberate bug into a copy of the source, and plays seeds until one fails, or
-// runs the test that must. A bug that nothing notices is a failure of theirs.
+// Tests the simulator and the tests: puts each deliberate bug into a copy of the source, and plays seeds until one
+// fails, or runs the test that must. A bug that nothing notices is a failure of theirs.
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const { values } = parseArgs({
   options: { seeds: { type: "string", default: "2000" }, only: { type: "string" } },

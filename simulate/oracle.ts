@@ -5,7 +5,9 @@ import type { FakeBlock } from "../test/support/fake-chain.ts";
 /** What must hold after every commit, whatever nodes and machine do. */
 export class Oracle {
   readonly #blockOf: (hash: string) => FakeBlock | undefined;
-  /** A node may tell logs of another fork below its final block, where no header is asked for: found when it is settled. */
+  /**
+   * A node may tell logs of another fork below its final block, where no header is asked for: found when it is settled.
+   */
   #forksTold: boolean;
   #settled = -1;
   #settledRows = "";
@@ -52,7 +54,8 @@ export class Oracle {
     const records = Number(
       db.prepare("select (select count(*) from reorgs) + (select count(*) from repairs)").pluck().get(),
     );
-    // Rows are only ever added, but where blocks are undone: only then, and before they count for more blocks, all are read.
+    // Rows are only ever added, but where blocks are undone: only then, and before they count for more blocks, all are
+    // read.
     const mayHaveChanged = settled !== this.#settled || tip < this.#tip || records !== this.#records;
     if (this.#settled >= 0 && mayHaveChanged && rowsUpTo(db, this.#settled) !== this.#settledRows)
       fail(`something settled changed, at or below ${this.#settled}`);
@@ -70,8 +73,8 @@ export class Oracle {
   }
 
   /**
-   * What is final changed, and some node is asked call by call: the parts of a range that nothing can change any more may then be of
-   * two chains, until they are settled.
+   * What is final changed, and some node is asked call by call: the parts of a range that nothing can change any more
+   * may then be of two chains, until they are settled.
    */
   mayBeTorn(): void {
     this.#forksTold = true;

@@ -1,6 +1,6 @@
 /**
- * Seeds that failed once, and what they showed; played with every run of a hundred seeds or more. Those above the line were found
- * on the Uniswap V2 and V3 pools alone: with more pools they are other lives.
+ * Seeds that failed once, and what they showed; played with every run of a hundred seeds or more. Those above the line
+ * were found on the Uniswap V2 and V3 pools alone: with more pools they are other lives.
  */
 /** Of those, the ones from before nodes had limits: they go on as they went then. */
 export const BEFORE_LIMITS: ReadonlyMap<number, string> = new Map([

@@ -258,8 +258,8 @@ class Simulation {
   }
 
   /**
-   * Where no hash proves the times, one endpoint of several that is gone holds up what settles, and what its word for the tip's
-   * time is compared with: the daemon says so, and its operator takes that endpoint out of the configuration.
+   * Where no hash proves the times, one endpoint of several that is gone holds up what settles, and what its word for
+   * the tip's time is compared with: the daemon says so, and its operator takes that endpoint out of the configuration.
    */
   #takeOutWhatIsGone(): void {
     const isGone = this.#nodes[0]?.traits.down === true && this.#rpcs[0]?.id === "n1";
@@ -546,7 +546,10 @@ class Simulation {
     }
   }
 
-  /** What nodes agreed to leave out nobody finds: an operator has that pool's history fetched again. All others never suffered. */
+  /**
+   * What nodes agreed to leave out nobody finds: an operator has that pool's history fetched again. All others never
+   * suffered.
+   */
   async #fetchAgain(store: Store, straight: Store, { address }: Pool): Promise<void> {
     const othersIn = ({ db }: Store): string =>
       ["lp_events", "pool_states", "positions"]

@@ -6,7 +6,9 @@ interface Timer {
   readonly fire: () => void;
 }
 
-/** Virtual time: nothing sleeps, timers fire in order of time and then of birth, as soon as nothing else is left to do. */
+/**
+ * Virtual time: nothing sleeps, timers fire in order of time and then of birth, as soon as nothing else is left to do.
+ */
 export class VirtualTime implements Clock {
   #nowMs = 1_800_000_000_000;
   #setBackMs = 0;
@@ -60,7 +62,9 @@ export class VirtualTime implements Clock {
     };
   }
 
-  /** Lets time pass until the work is done. @throws where nothing is left that could finish it, or it takes too long. */
+  /**
+   * Lets time pass until the work is done. @throws where nothing is left that could finish it, or it takes too long.
+   */
   async run<T>(work: Promise<T>, limitMs: number): Promise<T> {
     const endMs = this.#nowMs + limitMs;
     let done = false;

@@ -134,7 +134,9 @@ export const OPERATOR_SETTINGS: ReadonlyMap<string, Setting> = new Map(
   SETTINGS.filter((setting) => setting.operator).map((setting) => [setting.name.toLowerCase(), setting]),
 );
 
-/** Where the value of an operator setting comes from: the deployment wins over the ledger, and that over the default. */
+/**
+ * Where the value of an operator setting comes from: the deployment wins over the ledger, and that over the default.
+ */
 export function operatorValue(
   { name, fallback }: Setting,
   settings: Settings,

@@ -10,7 +10,10 @@ const CORE = ["core", "core/amm", "core/programme", "core/accounting", "core/val
 const STORE = ["store", "store/file", "store/queries", "store/lifecycle"];
 const CHAIN = ["chain", "chain/logs", "chain/rpc", "chain/contracts", "chain/thread"];
 
-/** Which room may import which; a path is a permission. A file directly in src is a room of its own. Later ones stand on earlier ones. */
+/**
+ * Which room may import which; a path is a permission. A file directly in src is a room of its own. Later ones stand on
+ * earlier ones.
+ */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   core: [],
   "core/amm": ["core"],

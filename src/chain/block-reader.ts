@@ -21,7 +21,9 @@ export class BlockReader {
     return this.#check.isPlausible(timestampSec);
   }
 
-  /** The header that was answered, which must be of this number where it was asked for by one; null where there is none. */
+  /**
+   * The header that was answered, which must be of this number where it was asked for by one; null where there is none.
+   */
   header(raw: unknown, number?: number): Header | null {
     return this.#check.read(raw, this.#rpc.id, number);
   }

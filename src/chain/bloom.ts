@@ -26,7 +26,10 @@ export class BloomTest {
   }
 }
 
-/** The three bits that a value sets: the low 11 bits of each of the first three pairs of bytes of its hash (yellow paper, 4.3.1). */
+/**
+ * The three bits that a value sets: the low 11 bits of each of the first three pairs of bytes of its hash (yellow
+ * paper, 4.3.1).
+ */
 export function bitsOf(value: string): readonly number[] {
   const hash = keccak(Buffer.from(value.slice(2), "hex"));
   return [0, 2, 4].map((i) => (((hash[i] ?? 0) << 8) | (hash[i + 1] ?? 0)) & 2047);

@@ -1,38 +1,9 @@
 import type { Block, Clock } from "../core/chain.ts";
 import { LpLedgerError } from "../core/errors.ts";
 import type { Hash } from "../core/hex.ts";
+import type { Endpoint, EndpointListener, Expected } from "./endpoint.ts";
 import { type EndpointHealth, isLagging } from "./endpoint-health.ts";
-import type { ChainNode } from "./node.ts";
-import type { OldState } from "./old-state.ts";
-import type { Ranges } from "./ranges.ts";
 import { benchMs } from "./rpc/classify-errors.ts";
-import type { Rpc } from "./rpc/rpc.ts";
-
-/** What any endpoint must agree on before it is used. */
-export interface Expected {
-  readonly chainId: number;
-  readonly genesisHash?: Hash | undefined;
-  /** An endpoint's headers were seen to hash to what they name: they must from then on. */
-  readonly recomputes?: boolean | undefined;
-  /** A block that can no longer change. */
-  readonly pin?: { readonly number: number; readonly hash: Hash } | undefined;
-}
-
-export interface EndpointListener {
-  onSwitch?(from: string, to: string, reason: string): void;
-  /** An endpoint of another chain, or one that refused us: a person should look at it. */
-  onRefused?(id: string, reason: string): void;
-  /** The headers of an endpoint cannot be authenticated by their hashes; told once. */
-  onUnauthenticated?(id: string, why: string): void;
-}
-
-/** One URL with everything learned of it. */
-export interface Endpoint {
-  readonly rpc: Rpc;
-  readonly node: ChainNode;
-  readonly ranges: Ranges;
-  readonly oldState: OldState;
-}
 
 interface Known extends Endpoint {
   failures: number;
@@ -109,7 +80,8 @@ export class Endpoints {
       this.#use(each, each.failures > 0 ? "tried again" : "the most preferred that does well");
       return each;
     }
-    // When nobody else is left for long, one that denies our final block is heard: the guard must see that fork and stop.
+    // When nobody else is left for long, one that denies our final block is heard: the guard must see that fork and
+    // stop.
     const denying = this.#all.find((each) => each.deniesFinal);
     if (denying !== undefined && this.#clock.nowMs() - this.#agreedMs >= NOBODY_AGREES_MS) {
       this.#use(denying, "nobody has our final block any more");
@@ -125,7 +97,10 @@ export class Endpoints {
     return soonest;
   }
 
-  /** Another endpoint than that of an origin (the current one unless told), for a second opinion; the current one where there is no other. */
+  /**
+   * Another endpoint than that of an origin (the current one unless told), for a second opinion; the current one where
+   * there is no other.
+   */
   async other(signal: AbortSignal, than = this.#current.rpc.origin): Promise<Endpoint> {
     for (const each of this.#all) {
       if (each.rpc.origin === than || this.#isBenched(each)) continue;
@@ -160,7 +135,10 @@ export class Endpoints {
     return this.#all.length === 1 || this.#clock.nowMs() - this.#known(endpoint).agreedMs < AGREE_AGAIN_MS;
   }
 
-  /** Whether an endpoint serves our chain. @throws WRONG_CHAIN, transient, where another one may: that is no reason to stop. */
+  /**
+   * Whether an endpoint serves our chain. @throws WRONG_CHAIN, transient, where another one may: that is no reason to
+   * stop.
+   */
   isOurs(endpoint: Endpoint, seen: { readonly chainId: number; readonly genesisHash: Hash }): boolean {
     const { chainId, genesisHash } = this.#expected();
     const known = this.#known(endpoint);

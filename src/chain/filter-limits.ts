@@ -14,14 +14,23 @@ export interface FilterLimits {
   readonly needsAddress: boolean;
 }
 
-/** See `FetchOptions.form`. `listed` is the first form, never without addresses; `listed-each-topic` the same for each topic alone. */
+/**
+ * See `FetchOptions.form`. `listed` is the first form, never without addresses; `listed-each-topic` the same for each
+ * topic alone.
+ */
 export type Form = NonNullable<FetchOptions["form"]> | "listed" | "listed-each-topic";
 
 /** Nodes refuse longer lists of addresses (geth: 1,000). */
 const ADDRESSES_MAX = 1_000;
-/** The other form has lists of so few addresses, however many calls these are: nodes answer longer ones with nothing (16). */
+/**
+ * The other form has lists of so few addresses, however many calls these are: nodes answer longer ones with nothing
+ * (16).
+ */
 const OTHER_ADDRESSES = 10;
-/** So many logs that are not ours cost about as much as one more call with its list of a thousand addresses (decision 12). */
+/**
+ * So many logs that are not ours cost about as much as one more call with its list of a thousand addresses (decision
+ * 12).
+ */
 const FOREIGN_PER_CALL = 100;
 /** Ranges until it is tried again whether leaving the addresses out costs less. */
 const FILTERED_RANGES = 100;
@@ -30,7 +39,9 @@ const TOPICS_FEW = 64;
 /** Ranges until a limit that nothing named is tried again. */
 const PATIENCE = 200;
 
-/** The calls that ask one endpoint for logs: in as few parts as it bears and as cost least, by what it answered before. */
+/**
+ * The calls that ask one endpoint for logs: in as few parts as it bears and as cost least, by what it answered before.
+ */
 export class LogRequests {
   #addressesMax: number;
   #topicsMax: number;
@@ -125,7 +136,10 @@ export class LogRequests {
     return true;
   }
 
-  /** Whether there were too many addresses or too many topics: by its words, else by what was answered before; undefined for neither. */
+  /**
+   * Whether there were too many addresses or too many topics: by its words, else by what was answered before; undefined
+   * for neither.
+   */
   #refusedDimension({ addresses, topics }: Sizes, error: LpLedgerError, named = 1): "addresses" | "topics" | undefined {
     const text = String(error.facts["text"]);
     const [saysAddresses, saysTopics] = [/addr/i.test(text), /topic/i.test(text)];

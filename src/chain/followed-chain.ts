@@ -8,8 +8,9 @@ import type { Address, Hash } from "../core/hex.ts";
 import { addressesOf, type Programme } from "../core/programme/programme.ts";
 import { ContractFacts } from "./contracts/contract-facts.ts";
 import { ContractReader } from "./contracts/contract-reader.ts";
+import type { Endpoint, EndpointListener, Expected } from "./endpoint.ts";
 import type { EndpointHealth, EndpointLimits } from "./endpoint-health.ts";
-import { type Endpoint, type EndpointListener, Endpoints, type Expected } from "./endpoints.ts";
+import { Endpoints } from "./endpoints.ts";
 import { HeaderCheck } from "./header-check.ts";
 import { saying } from "./logs/range-codec.ts";
 import { Watch } from "./logs/read-logs.ts";
@@ -166,8 +167,8 @@ export class FollowedChain {
   }
 
   /**
-   * The time of a block: that of its header, where it hashes to this; else the one that two endpoints agree on, or that the
-   * only one there is says twice. Null without agreement.
+   * The time of a block: that of its header, where it hashes to this; else the one that two endpoints agree on, or that
+   * the only one there is says twice. Null without agreement.
    */
   async blockTime(hash: Hash, number: number, signal: AbortSignal): Promise<number | null> {
     const said: { readonly endpoint: Endpoint; readonly timestampSec: number }[] = [];
@@ -194,7 +195,10 @@ export class FollowedChain {
     if (this.#second !== undefined) this.#endpoints.failed(this.#second, error);
   }
 
-  /** What contracts answer at a block; see `ContractReader`. Where the endpoint in use no longer has that state, another one may. */
+  /**
+   * What contracts answer at a block; see `ContractReader`. Where the endpoint in use no longer has that state, another
+   * one may.
+   */
   async call(
     questions: readonly ContractCall[],
     blockNumber: number,

@@ -4,8 +4,9 @@ import { classify } from "./rpc/classify-errors.ts";
 import type { Rpc } from "./rpc/rpc.ts";
 
 /**
- * Called where a node has no block at a height that its chain is past: on some chains there is none (Filecoin's null rounds), and the
- * block above names the one below as its parent. A node that lags never shows that. @throws CHAIN_UNSUPPORTED
+ * Called where a node has no block at a height that its chain is past: on some chains there is none (Filecoin's null
+ * rounds), and the block above names the one below as its parent. A node that lags never shows that. @throws
+ * CHAIN_UNSUPPORTED
  */
 export async function requireNoGap(rpc: Rpc, number: number, signal: AbortSignal): Promise<void> {
   const places = [number - 1, number + 1];
@@ -19,7 +20,10 @@ export async function requireNoGap(rpc: Rpc, number: number, signal: AbortSignal
     throw unsupported(`block ${number + 1} follows block ${number - 1}`);
 }
 
-/** The same where a node said of one of these heights that it has none: that is shown by its neighbours, or not believed. */
+/**
+ * The same where a node said of one of these heights that it has none: that is shown by its neighbours, or not
+ * believed.
+ */
 export async function requireNoGaps(
   rpc: Rpc,
   numbers: readonly number[],

@@ -51,7 +51,8 @@ export class HeaderCheck {
 
   /**
    * A header that an endpoint answered; null where it has none. `asked`: the number that it was asked for by.
-   * @throws LOGS_INCONSISTENT where it is of another block, not of the hash it names, or its time is ahead of the machine's clock
+   * @throws LOGS_INCONSISTENT where it is of another block, not of the hash it names, or its time is ahead of the
+   * machine's clock
    */
   read(raw: unknown, endpoint: string, asked?: number): Header | null {
     if (raw === null || raw === undefined) return null;

@@ -11,7 +11,10 @@ export function joined(answers: readonly unknown[]): unknown {
   return answers.flatMap((each): readonly unknown[] => [...each]);
 }
 
-/** Of a chain whose blocks are not numbered one by one: nothing here could tell a block that is not there from one that was left out. */
+/**
+ * Of a chain whose blocks are not numbered one by one: nothing here could tell a block that is not there from one that
+ * was left out.
+ */
 export function unsupported(what: string): LpLedgerError {
   return new LpLedgerError("usage", "CHAIN_UNSUPPORTED", `this chain has heights without a block (${what})`, {
     hint: "such chains, Filecoin among them, are not supported: nothing was written",
@@ -32,7 +35,10 @@ export function requireRisingTime(blocks: readonly Pick<Block, "number" | "times
   );
 }
 
-/** Of neighbours that were read at different moments, each names the one below as its parent; else the chain changed in between. */
+/**
+ * Of neighbours that were read at different moments, each names the one below as its parent; else the chain changed in
+ * between.
+ */
 export function requireLinked(headers: ReadonlyMap<number, Block>): void {
   for (const { number, parentHash } of headers.values()) {
     const below = headers.get(number - 1);
@@ -83,7 +89,10 @@ export function hashCall(hash: string): RpcCall {
 /** A range of no more blocks brings all its headers above the final block: with the others they fit one request. */
 const KEPT_HEADERS_MAX = 64;
 
-/** From the final block on every header is kept where blocks are few: a fork is known to the block, and tied to what is final. */
+/**
+ * From the final block on every header is kept where blocks are few: a fork is known to the block, and tied to what is
+ * final.
+ */
 export function unfinalOf(from: number, to: number, { finalTo }: RangeBounds): readonly number[] {
   const first = Math.max(from, finalTo);
   return to - from >= KEPT_HEADERS_MAX ? [] : Array.from({ length: Math.max(0, to - first + 1) }, (_, i) => first + i);

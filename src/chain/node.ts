@@ -25,7 +25,9 @@ import { isBusy, isPassing } from "./rpc/classify-errors.ts";
 import type { Rpc } from "./rpc/rpc.ts";
 import { hex } from "./rpc/rpc-call.ts";
 
-/** What one poll sees: the head, the node's finalized block if it knows one, and its blocks at the numbers asked for. */
+/**
+ * What one poll sees: the head, the node's finalized block if it knows one, and its blocks at the numbers asked for.
+ */
 export interface HeadSnapshot {
   readonly head: Block;
   readonly finalized: Block | null;
@@ -91,7 +93,8 @@ export class ChainNode {
    * All logs of the blocks `from` to `to`, of one chain. Below `finalTo` nothing moves, and one request does: the first
    * and last header come with the logs. Above it the last header is also read in a request before and in one after,
    * since nodes may answer the parts of a batch in any order, and every block with logs is compared with its header.
-   * `checked`: every block with logs is compared with its header below it, too, and the headers of these blocks are read.
+   * `checked`: every block with logs is compared with its header below it, too, and the headers of these blocks are
+   * read.
    */
   async range(
     from: number,
@@ -219,7 +222,9 @@ export class ChainNode {
     return { ...rest, logs: placed.flatMap(({ logs: all }) => all.map(plainLog)) };
   }
 
-  /** Blocks that came without logs although their header's bloom speaks of some: asked again by hash, then by receipts. */
+  /**
+   * Blocks that came without logs although their header's bloom speaks of some: asked again by hash, then by receipts.
+   */
   async #suspected(silent: readonly Header[], signal: AbortSignal): Promise<readonly LogBlock[]> {
     const found: LogBlock[] = [];
     for (const { hash, number, bloom } of silent) {

@@ -19,7 +19,10 @@ export class OldState {
     return this.#lackedTo !== null && blockNumber <= this.#lackedTo;
   }
 
-  /** Asks for the state at a block. @returns its answer, or the error by which it says that it no longer has it; other errors are thrown */
+  /**
+   * Asks for the state at a block. @returns its answer, or the error by which it says that it no longer has it; other
+   * errors are thrown
+   */
   async call<T>(blockNumber: number, request: () => Promise<T>): Promise<T | LpLedgerError> {
     try {
       const answer = await request();

@@ -14,7 +14,10 @@ export interface RangeLimits {
   readonly blocksFirst: number;
   readonly blocksStart: number;
   readonly blocksMax: number;
-  /** A range that brought more logs than this makes the next ones smaller; where as many wait to be used, no more than `inFlightMax` ranges are ahead. */
+  /**
+   * A range that brought more logs than this makes the next ones smaller; where as many wait to be used, no more than
+   * `inFlightMax` ranges are ahead.
+   */
   readonly logsWanted: number;
   readonly attemptsMax: number;
   readonly backoffMsMin: number;
@@ -44,7 +47,9 @@ interface Asked {
 const CEILING_SHARE = 0.8;
 const CEILING_PATIENCE = 200;
 
-/** Reads long stretches of the chain: ranges in parallel, handed out in order, their size fitted to what the node bears. */
+/**
+ * Reads long stretches of the chain: ranges in parallel, handed out in order, their size fitted to what the node bears.
+ */
 export class Ranges {
   readonly #node: ChainNode;
   readonly #clock: Clock;
@@ -55,7 +60,10 @@ export class Ranges {
   #cap: number;
   #ceiling = Number.MAX_SAFE_INTEGER;
   #goodAtCeiling = 0;
-  /** The largest range that was answered; and where a larger one begins that is on its way: one at a time is enough to learn. */
+  /**
+   * The largest range that was answered; and where a larger one begins that is on its way: one at a time is enough to
+   * learn.
+   */
   #borne: number;
   #trial: number | undefined;
   /** Nothing was answered yet: what the first answer teaches is worth more than two more of its size. */

@@ -8,9 +8,10 @@ const RECEIPTS_PER_REQUEST = 100;
 const LOUD_BLOOM = /^0x(?!f+$)[0-9a-f]*[1-9a-f][0-9a-f]*$/;
 
 /**
- * All logs of a block out of its receipts: in one answer, or, where the node has no such call or leaves some out of it, one receipt
- * by one. `header`: the block as the node answered it, which names its transactions.
- * @throws LOGS_INCONSISTENT where a transaction has no receipt, a receipt no logs, or the logs of all together have a hole
+ * All logs of a block out of its receipts: in one answer, or, where the node has no such call or leaves some out of it,
+ * one receipt by one. `header`: the block as the node answered it, which names its transactions.
+ * @throws LOGS_INCONSISTENT where a transaction has no receipt, a receipt no logs, or the logs of all together have a
+ * hole
  */
 export async function logsOfReceipts(
   rpc: Rpc,

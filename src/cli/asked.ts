@@ -18,7 +18,10 @@ interface Asked<T> {
   read(answer: string): T | Promise<T>;
 }
 
-/** Asks whoever sits at the terminal, again where an answer will not do. @throws `unanswered`, or NOT_ASKED, where nobody sits there */
+/**
+ * Asks whoever sits at the terminal, again where an answer will not do. @throws `unanswered`, or NOT_ASKED, where
+ * nobody sits there
+ */
 export async function asked<T>(io: Io, what: Asked<T>): Promise<T> {
   const { question, option, given } = what;
   if (given !== undefined) return await what.read(given);

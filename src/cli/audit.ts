@@ -112,8 +112,8 @@ function stoppedLines({
 }
 
 /**
- * Closes a finding with a reason that stays beside it. One that put a pool in quarantine is closed when the pool goes on: by the next start,
- * by what was kept of it, as its entry is then.
+ * Closes a finding with a reason that stays beside it. One that put a pool in quarantine is closed when the pool goes
+ * on: by the next start, by what was kept of it, as its entry is then.
  */
 export async function auditResolve(io: Io, reason: string, options: FindingOptions): Promise<void> {
   const { block, identity } = options;

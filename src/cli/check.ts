@@ -25,8 +25,8 @@ export interface CheckOptions extends CommonOptions {
 }
 
 /**
- * Checks the configuration against its schema, against the ledger where there is one, and against the chain: everything that
- * `start` would refuse. Reports every problem at once.
+ * Checks the configuration against its schema, against the ledger where there is one, and against the chain: everything
+ * that `start` would refuse. Reports every problem at once.
  */
 export async function check(io: Io, options: CheckOptions): Promise<void> {
   const { settings, programme } = contextOf(io, options);

@@ -51,7 +51,10 @@ export async function rewardsExplain(io: Io, provider: Address, options: Explain
   });
 }
 
-/** `uncounted`: pools that the day's value leaves out; `leftOut`: those without a value that count nothing, and what they may be worth. */
+/**
+ * `uncounted`: pools that the day's value leaves out; `leftOut`: those without a value that count nothing, and what
+ * they may be worth.
+ */
 type ExplainedDay = DayPart & {
   readonly prices: DayPrices;
   readonly uncounted: ReadonlySet<string>;

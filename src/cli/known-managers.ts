@@ -4,8 +4,8 @@ const UNISWAP = "0xc36442b4a4522e871399cd717abdd847ab11fe88";
 const PANCAKE = "0x46a15b0b27311cedf172ab29e4f4766fbe7f4364";
 
 /**
- * Position managers of Uniswap V3 and V4 and PancakeSwap V3 by chain id, as their makers' documentation lists their deployments. A manager is
- * taken only where it names the pool's own factory.
+ * Position managers of Uniswap V3 and V4 and PancakeSwap V3 by chain id, as their makers' documentation lists their
+ * deployments. A manager is taken only where it names the pool's own factory.
  */
 const MANAGERS: ReadonlyMap<ProtocolName, ReadonlyMap<number, string>> = new Map([
   [

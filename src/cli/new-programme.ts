@@ -12,7 +12,10 @@ export function isDollar({ symbol }: { readonly symbol: string }): boolean {
   return DOLLARS.test(symbol);
 }
 
-/** The programme file of some pools, and the tokens whose price is still to be found: dollars count as one, every other token as its pool with a priced one says. */
+/**
+ * The programme file of some pools, and the tokens whose price is still to be found: dollars count as one, every other
+ * token as its pool with a priced one says.
+ */
 export function newProgramme(chainId: number, pools: readonly Found[], rules: object) {
   const tokens = pools.flatMap((pool) => pool.tokens);
   const prices = new Map<Address, object>();

@@ -72,7 +72,10 @@ function followedBy(store: Store): ReadonlySet<string> {
   return new Set([...named, ...store.pools.discovered().map(({ address }) => address)]);
 }
 
-/** The pools whose shares or position NFTs a wrapper holds. @throws NO_WRAPPER where the ledger knows none of that address */
+/**
+ * The pools whose shares or position NFTs a wrapper holds. @throws NO_WRAPPER where the ledger knows none of that
+ * address
+ */
 function poolsOf(store: Store, wrapper: Address): readonly Address[] {
   const { wrappers = [], pools = [], factories = [] } = programmeOf(store) ?? {};
   const own = wrappers.filter(({ address }) => address === wrapper);

@@ -55,7 +55,10 @@ export interface ReviseOptions extends CommonOptions {
   readonly price?: string;
 }
 
-/** Changes what final days were priced with, and keeps why; without a price they are priced anew by the sources of the file. */
+/**
+ * Changes what final days were priced with, and keeps why; without a price they are priced anew by the sources of the
+ * file.
+ */
 export async function pricesRevise(io: Io, reason: string, options: ReviseOptions): Promise<void> {
   const { settings, programme } = contextOf(io, options);
   const { token, date: first, to = first } = options;

@@ -5,8 +5,8 @@ import type { Io } from "../runtime/context.ts";
 import { EXIT_DISK_FULL } from "../store/file/sqlite-errors.ts";
 
 /**
- * The edge that prints: message and hint for people, one JSON object with `--json`; a stack only for bugs. What was wrong with the command
- * line itself commander has told people already. @returns the exit code
+ * The edge that prints: message and hint for people, one JSON object with `--json`; a stack only for bugs. What was
+ * wrong with the command line itself commander has told people already. @returns the exit code
  */
 export function report(error: unknown, io: Io, asJson: boolean): number {
   if (error instanceof CommanderError) {

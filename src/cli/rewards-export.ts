@@ -40,7 +40,10 @@ interface Written {
   readonly files: readonly { readonly file: string; readonly sha256: string }[];
 }
 
-/** Writes the distribution files of a final epoch, or of all up to it; every file is read again and proven before the folder appears. */
+/**
+ * Writes the distribution files of a final epoch, or of all up to it; every file is read again and proven before the
+ * folder appears.
+ */
 export async function rewardsExport(io: Io, options: RewardsExportOptions): Promise<void> {
   if (options.cumulative && options.format?.includes("safe"))
     throw new LpLedgerError(

@@ -27,7 +27,10 @@ export interface CalculateOptions extends EpochOptions {
   readonly leaveOut?: readonly Address[];
 }
 
-/** Calculates an epoch, or every one that can be, and keeps the result; one that is final is calculated again and compared. */
+/**
+ * Calculates an epoch, or every one that can be, and keeps the result; one that is final is calculated again and
+ * compared.
+ */
 export async function rewardsCalculate(io: Io, options: CalculateOptions): Promise<void> {
   const { settings, programme } = contextOf(io, options);
   const rewarding = rewardingOf(programme);

@@ -21,7 +21,10 @@ export function jsonLine(columns: readonly string[], row: readonly Cell[]): stri
   return `${escapeUnseen(JSON.stringify(Object.fromEntries(entries)))}\n`;
 }
 
-/** A row as one line of RFC 4180 CSV; cells that begin as a formula does, and are no number, are made text for spreadsheets. */
+/**
+ * A row as one line of RFC 4180 CSV; cells that begin as a formula does, and are no number, are made text for
+ * spreadsheets.
+ */
 export function csvLine(row: readonly Cell[]): string {
   return `${row.map(csvCell).join(",")}\r\n`;
 }

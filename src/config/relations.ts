@@ -202,7 +202,8 @@ function wrapperProblems(
   if ((protocol?.pid === true) !== (pid !== null))
     problem("pid", protocol?.pid === true ? "the number its logs name the shares by" : "no such key", pid);
   const same = programme.wrappers.filter((each) => each.address === address);
-  // A claim is known by its user and wrapper alone: two numbers of one chef for the same shares could not be told apart.
+  // A claim is known by its user and wrapper alone: two numbers of one chef for the same shares could not be told
+  // apart.
   if (new Set(same.map((each) => each.pool)).size < same.length || new Set(same.map((each) => each.kind)).size > 1)
     problem("address", "each wrapper once for a pool, and of one kind", address);
   if (programme.pools.some(({ contracts }) => contracts.includes(address)))

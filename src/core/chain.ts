@@ -58,9 +58,15 @@ export interface Range {
   readonly by?: string;
   /** Headers that were read besides those of blocks with logs, ascending. */
   readonly headers?: readonly Block[];
-  /** Whether every header that was read for it hashes to its block; of a settling reading these are those of all blocks with logs. */
+  /**
+   * Whether every header that was read for it hashes to its block; of a settling reading these are those of all blocks
+   * with logs.
+   */
   readonly isProven?: boolean;
-  /** A second reading by the endpoint that gave the first, though there are others, and nothing proves its times: nothing is settled by it. */
+  /**
+   * A second reading by the endpoint that gave the first, though there are others, and nothing proves its times:
+   * nothing is settled by it.
+   */
   readonly isByFirst?: boolean;
   /** How many addresses were watched when it was asked: pools that were made before it may have been unknown then. */
   readonly watched?: number;
@@ -68,7 +74,10 @@ export interface Range {
   release?(): void;
 }
 
-/** The first of some blocks, in order, that is said to be earlier than the one before it, after that one. Time never runs back. */
+/**
+ * The first of some blocks, in order, that is said to be earlier than the one before it, after that one. Time never
+ * runs back.
+ */
 export function runningBack<B extends Pick<Block, "number" | "timestampSec">>(
   blocks: readonly B[],
 ): readonly [before: B, block: B] | undefined {
@@ -93,21 +102,29 @@ export interface RangeBounds {
 
 /** How ranges are asked for. */
 export interface FetchOptions {
-  /** Given, every block with logs is compared with its header, below the final block, too, and these blocks' headers are read: see `Range.headers`. */
+  /**
+   * Given, every block with logs is compared with its header, below the final block, too, and these blocks' headers are
+   * read: see `Range.headers`.
+   */
   readonly checked?: readonly number[] | undefined;
   /**
-   * How the filter is put. Nodes were seen to answer with nothing where a filter is longer than they like, so a second reading asks
-   * another question than the first; one block is asked for all that bears our topics, whoever it is of; and where two readings
-   * differ, for each topic alone.
+   * How the filter is put. Nodes were seen to answer with nothing where a filter is longer than they like, so a second
+   * reading asks another question than the first; one block is asked for all that bears our topics, whoever it is of;
+   * and where two readings differ, for each topic alone.
    */
   readonly form?: "first" | "other" | "any-address" | "each-topic";
 }
 
 /** Time as a value, so that tests can own it. */
 export interface Clock {
-  /** Milliseconds that only ever run on, from an arbitrary moment: what intervals, rates and patience are counted in. */
+  /**
+   * Milliseconds that only ever run on, from an arbitrary moment: what intervals, rates and patience are counted in.
+   */
   nowMs(): number;
-  /** Milliseconds since 1970 as the machine's clock says, which may be set back: what is written down, and compared with times of blocks. */
+  /**
+   * Milliseconds since 1970 as the machine's clock says, which may be set back: what is written down, and compared with
+   * times of blocks.
+   */
   wallMs(): number;
   /** Resolves after `ms`, rejects at once when the signal aborts. */
   sleep(ms: number, signal: AbortSignal): Promise<void>;

@@ -106,7 +106,9 @@ export function findingOf(error: unknown): Finding | undefined {
   return error.facts["finding"] as Finding;
 }
 
-/** A value of somebody else's in a message. Not by JSON or String: one nested a million deep would overflow the stack. */
+/**
+ * A value of somebody else's in a message. Not by JSON or String: one nested a million deep would overflow the stack.
+ */
 export function shown(value: unknown): string {
   if (typeof value === "string") return JSON.stringify(value.slice(0, 80));
   return typeof value === "number" || typeof value === "boolean" || value === null ? `${value}` : typeof value;

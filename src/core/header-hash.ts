@@ -2,8 +2,9 @@ import { keccakOfHex } from "./keccak.ts";
 import { decodeRlp, encodeRlp, quantityDigits, type RlpItem } from "./rlp.ts";
 
 /**
- * What a header says of itself. `authentic`: its hash is that of its fields, so none of them is false. `differs`: its fields are
- * those of a known form, and give another hash. `incomplete`: it has fewer. `unknown`: it has one that no known form has.
+ * What a header says of itself. `authentic`: its hash is that of its fields, so none of them is false. `differs`: its
+ * fields are those of a known form, and give another hash. `incomplete`: it has fewer. `unknown`: it has one that no
+ * known form has.
  */
 export type HeaderVerdict =
   | { readonly kind: "authentic" }
@@ -69,8 +70,9 @@ const KNOWN: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * Judges a header in JSON-RPC's shape by its own hash; the form is chosen from its fields. Never throws. Nodes have answered
- * fields of a fork that was not there yet, so fewer of the later ones are tried, too: whatever hashes right is authentic.
+ * Judges a header in JSON-RPC's shape by its own hash; the form is chosen from its fields. Never throws. Nodes have
+ * answered fields of a fork that was not there yet, so fewer of the later ones are tried, too: whatever hashes right is
+ * authentic.
  */
 export function judgeHeader(header: RawHeader): HeaderVerdict {
   const hash = String(header["hash"]).toLowerCase();

@@ -3,12 +3,16 @@ import { isFilled, signed } from "./word.ts";
 const LIMB = 2 ** 32;
 /** So many words are added before the sum is told anew: sums of their quarters stay exact in a double. */
 const ADDED_MAX = 2 ** 20;
-/** An estimate this near to zero, as a share of the greatest number met, is not trusted: so many roundings make 2^-31 of it. */
+/**
+ * An estimate this near to zero, as a share of the greatest number met, is not trusted: so many roundings make 2^-31 of
+ * it.
+ */
 const DOUBT = 2 ** -20;
 
 /**
- * A sum that signed words of logs are added to. Nine of ten logs are swaps, and every bigint is made in memory: words are
- * added up by 32 bits, beside an estimate, and the sum is told when somebody asks for it or the estimate is near to zero.
+ * A sum that signed words of logs are added to. Nine of ten logs are swaps, and every bigint is made in memory: words
+ * are added up by 32 bits, beside an estimate, and the sum is told when somebody asks for it or the estimate is near to
+ * zero.
  */
 export class Int256Sum {
   #told: bigint;

@@ -29,7 +29,10 @@ export function hexOf(value: bigint | number, bytes: number): `0x${string}` {
 const checksums = new Map<string, `0x${string}`>();
 const CHECKSUMS_MAX = 200_000;
 
-/** An address as people write it, with the checksum of EIP-55: a letter is upper case where the address's hash has a digit of 8 or more. */
+/**
+ * An address as people write it, with the checksum of EIP-55: a letter is upper case where the address's hash has a
+ * digit of 8 or more.
+ */
 export function checksummed(address: string): `0x${string}` {
   const digits = address.slice(2).toLowerCase();
   const known = checksums.get(digits);

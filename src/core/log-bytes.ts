@@ -1,7 +1,9 @@
 import type { Log, LogBytes } from "./chain.ts";
 import { WORD_BYTES } from "./word.ts";
 
-/** A log's bytes; of one that is there as text, which must be lower-case hex, undefined where a word has another length. */
+/**
+ * A log's bytes; of one that is there as text, which must be lower-case hex, undefined where a word has another length.
+ */
 export function bytesOf(log: Log): LogBytes | undefined {
   return log.bytes ?? bytesOfText(log);
 }

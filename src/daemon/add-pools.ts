@@ -35,8 +35,8 @@ export interface AddPoolsPlan {
 const ATTEMPTS_MAX = 10;
 
 /**
- * Adds pools to a ledger that has history, or fetches the history of some again: only theirs, into a side ledger with all its checks and its own
- * crash safety, up to the main tip; then copies it over and rebuilds, in one transaction.
+ * Adds pools to a ledger that has history, or fetches the history of some again: only theirs, into a side ledger with
+ * all its checks and its own crash safety, up to the main tip; then copies it over and rebuilds, in one transaction.
  * @returns undefined when it was told to stop before that.
  */
 export async function addPools(plan: AddPoolsPlan, whole: Programme): Promise<Rebuilt | undefined> {

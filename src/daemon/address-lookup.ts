@@ -10,7 +10,10 @@ const ADDRESSES_MAX = 50;
 /** A wallet may become a contract's address later. */
 const AGAIN_SEC = 7 * 86_400;
 
-/** Asks in the background what stands behind providers' addresses, some a minute: rewards that go to a contract may reach nobody. */
+/**
+ * Asks in the background what stands behind providers' addresses, some a minute: rewards that go to a contract may
+ * reach nobody.
+ */
 export class AddressLookup {
   readonly #store: Store;
   readonly #behind: (addresses: readonly Address[], signal: AbortSignal) => Promise<readonly AddressFacts[]>;
@@ -30,7 +33,10 @@ export class AddressLookup {
     this.#dueMs = clock.nowMs();
   }
 
-  /** Called at the head; begins to ask where that is due. @throws what an earlier time failed with, but for the node's failures */
+  /**
+   * Called at the head; begins to ask where that is due. @throws what an earlier time failed with, but for the node's
+   * failures
+   */
   tick(signal: AbortSignal): void {
     if (this.#failure !== undefined) throw this.#failure;
     const now = this.#clock.nowMs();

@@ -1,9 +1,9 @@
 import { RANGES_TOGETHER, type Range } from "../core/chain.ts";
 
 /**
- * Ranges up to `goal` in groups of those that come soon after one another: what touches the same pages and providers costs
- * less in one commit. `begin` gives the ranges until its signal aborts; `soon` resolves when a next range is no longer
- * waited for, at the latest when its signal aborts. An error is thrown after the group before it was taken.
+ * Ranges up to `goal` in groups of those that come soon after one another: what touches the same pages and providers
+ * costs less in one commit. `begin` gives the ranges until its signal aborts; `soon` resolves when a next range is no
+ * longer waited for, at the latest when its signal aborts. An error is thrown after the group before it was taken.
  */
 export async function* batchRanges(
   begin: (signal: AbortSignal) => AsyncGenerator<Range>,

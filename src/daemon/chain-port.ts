@@ -3,7 +3,10 @@ import type { Block, FetchOptions, LogBlock, Range, RangeBounds } from "../core/
 import type { LpLedgerError } from "../core/errors.ts";
 import type { Hash } from "../core/hex.ts";
 
-/** What the daemon needs of a chain; `cli` plugs a real node in. Every call rejects with a transient error when it fails. */
+/**
+ * What the daemon needs of a chain; `cli` plugs a real node in. Every call rejects with a transient error when it
+ * fails.
+ */
 export interface ChainPort {
   identity(signal: AbortSignal): Promise<{ readonly chainId: number; readonly genesisHash: Hash }>;
   /** The head, finality, and the blocks at `numbers` (null where the node has none), seen together. */
@@ -14,7 +17,10 @@ export interface ChainPort {
   blocksAt(numbers: readonly number[], signal: AbortSignal): Promise<readonly (Block | null)[]>;
   /** Every block from `from` to `to` as consecutive complete ranges, in order. */
   ranges(from: number, to: number, bounds: RangeBounds, signal: AbortSignal, how?: FetchOptions): AsyncGenerator<Range>;
-  /** The same once more, asked in another form, and of another endpoint than the first time where there is one; up to `finalTo` nothing changes any more. */
+  /**
+   * The same once more, asked in another form, and of another endpoint than the first time where there is one; up to
+   * `finalTo` nothing changes any more.
+   */
   refetch(
     from: number,
     to: number,

@@ -1,6 +1,7 @@
 import type { Range, RangeBounds } from "../core/chain.ts";
 import { type Finding, findingOf, invariant, LpLedgerError } from "../core/errors.ts";
-import type { Bookkeeper, Committed, TakenFork } from "../ledger/bookkeeper.ts";
+import type { Bookkeeper } from "../ledger/bookkeeper.ts";
+import type { Committed, TakenFork } from "../ledger/committed.ts";
 import type { ChainPort } from "./chain-port.ts";
 import { reverify } from "./cross-check.ts";
 import { commitStopping } from "./quarantine.ts";
@@ -8,10 +9,10 @@ import { cutAtFinal } from "./refetch.ts";
 import { storedFinal } from "./reorg.ts";
 
 /**
- * Tries a commit. On a broken identity the block that shows it is fetched again by its hash, then the ranges whole, since
- * a log that is missing earlier may show late. If it is still broken, the pool that it is of is stopped from the transaction on that shows
- * it, and everything else goes on; where that is not wanted, or cannot be, the ledger stops with the first broken identity, and that is
- * recorded with those that later attempts broke.
+ * Tries a commit. On a broken identity the block that shows it is fetched again by its hash, then the ranges whole,
+ * since a log that is missing earlier may show late. If it is still broken, the pool that it is of is stopped from the
+ * transaction on that shows it, and everything else goes on; where that is not wanted, or cannot be, the ledger stops
+ * with the first broken identity, and that is recorded with those that later attempts broke.
  */
 export async function commitWithRefetch(
   keeper: Bookkeeper,

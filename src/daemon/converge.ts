@@ -3,7 +3,8 @@ import { findingOf, LpLedgerError } from "../core/errors.ts";
 import type { Hash } from "../core/hex.ts";
 import { startBlockOf } from "../core/programme/programme.ts";
 import { type FinalitySight, finalOf, judge, type KnownBlock, type Verdict } from "../core/reorg-detection.ts";
-import type { Bookkeeper, Committed } from "../ledger/bookkeeper.ts";
+import type { Bookkeeper } from "../ledger/bookkeeper.ts";
+import type { Committed } from "../ledger/committed.ts";
 import { cutByDays } from "../ledger/cut-by-days.ts";
 import { batchRanges } from "./batch-ranges.ts";
 import type { ChainPort } from "./chain-port.ts";
@@ -101,8 +102,8 @@ async function step(
     for await (const group of batchRanges(read, goal, options.soon ?? never, signal)) {
       const parts = cutByDays(group, keeper.days.openDayEndSec(), DAYS_MAX);
       const isWhole = parts === group && group.length > 1;
-      // Where one cannot be committed, one by one: those before it are good, and a second look asks anew for what lies below
-      // the range that shows a broken identity.
+      // Where one cannot be committed, one by one: those before it are good, and a second look asks anew for what lies
+      // below the range that shows a broken identity.
       for (const part of isWhole && holds(() => commit(group), onCommitted, isOurs) ? [] : parts) {
         if ((await closedAhead(part)) && holds(() => commit([part]), onCommitted, isBroken)) continue;
         const how = { quarantine, onCommit: onCommitted };
@@ -225,8 +226,8 @@ async function look(
 
 /**
  * Stores what is final; it never moves back. Nodes may answer the parts of a look while the chain moves, so what one
- * look saw with our tip is stored when the next one, too, sees it with our tip. The final block is kept as a row, so that
- * no undo reaches further.
+ * look saw with our tip is stored when the next one, too, sees it with our tip. The final block is kept as a row, so
+ * that no undo reaches further.
  */
 function keepFinal(keeper: Bookkeeper, sight: Look): number | null {
   const { store } = keeper;
@@ -251,7 +252,10 @@ function keepFinal(keeper: Bookkeeper, sight: Look): number | null {
   return final?.number ?? before?.number ?? null;
 }
 
-/** Where we hold that block, it is the one we hold: nodes behind one URL may answer the parts of a look out of two chains, and do so again. */
+/**
+ * Where we hold that block, it is the one we hold: nodes behind one URL may answer the parts of a look out of two
+ * chains, and do so again.
+ */
 function isOfOurs({ store }: Bookkeeper, { number, hash }: KnownBlock): boolean {
   const ours = store.blocks.at(number);
   return ours === undefined || ours.hash === hash;

@@ -1,6 +1,7 @@
 import type { Range } from "../core/chain.ts";
 import type { Address } from "../core/hex.ts";
-import type { Bookkeeper, TakenFork } from "../ledger/bookkeeper.ts";
+import type { Bookkeeper } from "../ledger/bookkeeper.ts";
+import type { TakenFork } from "../ledger/committed.ts";
 import { firstFetchedBy } from "../ledger/first-readings.ts";
 import type { ChainPort } from "./chain-port.ts";
 import { agreedEnd, closedEarly, timedOtherwise } from "./cross-checked-times.ts";
@@ -9,8 +10,8 @@ import { cutAtFinal } from "./refetch.ts";
 import { doubted, type RepairOptions, rollbackAndReapply, storedLogsDigests } from "./rollback-and-reapply.ts";
 
 /**
- * Whether final blocks are left to settle, and whether that has to wait: no hash proves the times of the next ones, and no other
- * endpoint does well than the one of several that read them first.
+ * Whether final blocks are left to settle, and whether that has to wait: no hash proves the times of the next ones, and
+ * no other endpoint does well than the one of several that read them first.
  */
 export type Settling = "done" | "more" | "waits";
 
@@ -107,8 +108,8 @@ function beginAt({ store }: Bookkeeper, final: number, tip: number): number {
 }
 
 /**
- * Blocks that the second reading has by another hash than the ledger. Where the node in use agrees with that reading, the
- * first one was of another fork, and they are redone; else the second one is, and is not believed.
+ * Blocks that the second reading has by another hash than the ledger. Where the node in use agrees with that reading,
+ * the first one was of another fork, and they are redone; else the second one is, and is not believed.
  */
 async function foreignBlocks(
   { store }: Bookkeeper,

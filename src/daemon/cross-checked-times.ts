@@ -4,8 +4,8 @@ import type { Bookkeeper } from "../ledger/bookkeeper.ts";
 import type { ChainPort } from "./chain-port.ts";
 
 /**
- * Blocks that are rows of ours by the same hash and another time than the second reading says: ends of ranges, and others without
- * logs. A time before what is settled cannot be put right any more: that one is wrong, and not undone.
+ * Blocks that are rows of ours by the same hash and another time than the second reading says: ends of ranges, and
+ * others without logs. A time before what is settled cannot be put right any more: that one is wrong, and not undone.
  */
 export function timedOtherwise({ store }: Bookkeeper, { from, headers = [], end }: Range): readonly number[] {
   const settledSec = store.blocks.at(from - 1)?.timestampSec ?? 0;
@@ -27,8 +27,8 @@ export function closedEarly(
 }
 
 /**
- * The end of a range that is to be settled, with a time that is not one reading's word alone: proven, that of the first reading, or
- * one that two readings agree on. It becomes a row that nothing undoes. Null without agreement.
+ * The end of a range that is to be settled, with a time that is not one reading's word alone: proven, that of the first
+ * reading, or one that two readings agree on. It becomes a row that nothing undoes. Null without agreement.
  */
 export async function agreedEnd(
   { store }: Bookkeeper,

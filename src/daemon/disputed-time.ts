@@ -14,7 +14,9 @@ const ANCESTOR_PAGE = 64;
 const ALONE =
   "it goes on once two endpoints agree: mend another one or name it, or take out of RPC_URLS what is gone for good";
 
-/** What is read again in place of blocks whose times were wrong: everything above one block, up to the one in dispute. */
+/**
+ * What is read again in place of blocks whose times were wrong: everything above one block, up to the one in dispute.
+ */
 export interface Retimed {
   readonly above: number;
   readonly ranges: readonly Range[];
@@ -24,9 +26,9 @@ export interface Retimed {
 }
 
 /**
- * The node has a block of ours by its hash, our tip or the last one that a fork shares with us, and says another time of it than
- * we stored. What its hash proves or two readings agree on wins: where that is not ours, blocks are to be undone down to the last
- * one whose time stands, and done again, once for a hash.
+ * The node has a block of ours by its hash, our tip or the last one that a fork shares with us, and says another time
+ * of it than we stored. What its hash proves or two readings agree on wins: where that is not ours, blocks are to be
+ * undone down to the last one whose time stands, and done again, once for a hash.
  * @throws TIME_DISPUTED where nobody agrees, where the node at hand is wrong, or where that did not help
  */
 export async function retimed(

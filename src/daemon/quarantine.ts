@@ -3,12 +3,13 @@ import { type Day, dayEndSec, dayOf } from "../core/day.ts";
 import { type Finding, findingOf } from "../core/errors.ts";
 import { toPoolId } from "../core/hex.ts";
 import type { Quarantine } from "../core/programme/quarantine.ts";
-import type { Bookkeeper, Committed } from "../ledger/bookkeeper.ts";
+import type { Bookkeeper } from "../ledger/bookkeeper.ts";
+import type { Committed } from "../ledger/committed.ts";
 import { quarantineKey } from "../store/quarantines.ts";
 
 /**
- * Commits; where an identity of a pool does not hold, without that pool from the transaction on that shows it, or without the wrapper
- * whose logs do not fit: all others go on.
+ * Commits; where an identity of a pool does not hold, without that pool from the transaction on that shows it, or
+ * without the wrapper whose logs do not fit: all others go on.
  * @param mayStop what may be stopped; everything where it is not given
  * @throws what does not hold and is of no pool, or of one that may not be stopped
  */
@@ -38,8 +39,9 @@ export function commitStopping(
 }
 
 /**
- * Commits what replaces the blocks above one. A pool may be stopped by it that was stopped up there, and one of which another
- * reading of the same blocks shows the same: what is right may not fit to what is below, which nobody reads again.
+ * Commits what replaces the blocks above one. A pool may be stopped by it that was stopped up there, and one of which
+ * another reading of the same blocks shows the same: what is right may not fit to what is below, which nobody reads
+ * again.
  * @param again the other reading, asked for once, when it is needed; without it nothing else is stopped
  * @throws what does not hold, and does not show in both readings
  */
@@ -83,7 +85,10 @@ function isSame(a: Quarantine, b: Quarantine): boolean {
   return quarantineKey(a) === quarantineKey(b) && JSON.stringify(a.stop) === JSON.stringify(b.stop);
 }
 
-/** The pool or wrapper of a finding, from the transaction on that shows it; one whose day does not add up, from that day on. */
+/**
+ * The pool or wrapper of a finding, from the transaction on that shows it; one whose day does not add up, from that day
+ * on.
+ */
 function quarantineOf(
   { programme: { wrappers } }: Bookkeeper,
   ranges: readonly Range[],

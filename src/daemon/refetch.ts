@@ -27,7 +27,10 @@ async function gathered(
   return ranges;
 }
 
-/** Everything above one block up to another as the endpoint in use has it, cut at the final block, with its headers' times. */
+/**
+ * Everything above one block up to another as the endpoint in use has it, cut at the final block, with its headers'
+ * times.
+ */
 export async function refetchAbove(
   keeper: Bookkeeper,
   chain: ChainPort,

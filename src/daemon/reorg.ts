@@ -16,7 +16,10 @@ export function storedFinal(keeper: Bookkeeper): KnownBlock | null {
   return number === undefined || hash === undefined ? null : { number, hash };
 }
 
-/** The highest stored block that the node's chain shares with ours, or the block before our first; undefined where there is none. */
+/**
+ * The highest stored block that the node's chain shares with ours, or the block before our first; undefined where there
+ * is none.
+ */
 export async function commonBlock(
   keeper: Bookkeeper,
   chain: ChainPort,

@@ -2,7 +2,8 @@ import type { Range, RangeBounds } from "../core/chain.ts";
 import { LpLedgerError } from "../core/errors.ts";
 import type { Hash } from "../core/hex.ts";
 import { startBlockOf } from "../core/programme/programme.ts";
-import type { Bookkeeper, Committed } from "../ledger/bookkeeper.ts";
+import type { Bookkeeper } from "../ledger/bookkeeper.ts";
+import type { Committed } from "../ledger/committed.ts";
 import { beginSecOf } from "../ledger/range-order.ts";
 import type { ChainPort } from "./chain-port.ts";
 import { commitWithRefetch } from "./commit-with-refetch.ts";
@@ -13,7 +14,10 @@ import { requireFinal } from "./rollback-and-reapply.ts";
 
 const REPLACEMENT_LOGS_MAX = 50_000;
 
-/** What replaces ours may run back before the last block that both share: then the time of that one was wrong when it was read. */
+/**
+ * What replaces ours may run back before the last block that both share: then the time of that one was wrong when it
+ * was read.
+ */
 async function retimedShared(
   keeper: Bookkeeper,
   chain: ChainPort,

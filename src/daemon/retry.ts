@@ -24,7 +24,9 @@ export interface RetryOptions {
   onRetry?(error: LpLedgerError, waitMs: number, silentMs: number): void;
 }
 
-/** Repeats what a node has to answer until it does. @throws GAVE_UP after so long, and at once whatever is not transient */
+/**
+ * Repeats what a node has to answer until it does. @throws GAVE_UP after so long, and at once whatever is not transient
+ */
 export async function retryTransient<T>(
   clock: Clock,
   signal: AbortSignal,

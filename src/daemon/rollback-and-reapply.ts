@@ -2,7 +2,8 @@ import type { LogBlock, Range } from "../core/chain.ts";
 import type { ErrorCode } from "../core/error-codes.ts";
 import { findingOf, LpLedgerError } from "../core/errors.ts";
 import type { Address } from "../core/hex.ts";
-import type { Bookkeeper, Committed, TakenFork } from "../ledger/bookkeeper.ts";
+import type { Bookkeeper } from "../ledger/bookkeeper.ts";
+import type { Committed, TakenFork } from "../ledger/committed.ts";
 import type { LogsDigest, Repair } from "../store/contents.ts";
 import type { ChainPort } from "./chain-port.ts";
 import { headerAt } from "./header-at.ts";
@@ -107,7 +108,9 @@ function bornBefore(keeper: Bookkeeper, block: LogBlock, number: number): readon
   return [...born];
 }
 
-/** A second reading with what was confirmed of it; other headers than of its end are one node's word, and are not kept. */
+/**
+ * A second reading with what was confirmed of it; other headers than of its end are one node's word, and are not kept.
+ */
 function correctedBy({ headers: _, ...range }: Range, confirmed: ReadonlyMap<number, LogBlock>): Range {
   const { end } = range;
   const timestampSec = confirmed.get(end.number)?.timestampSec ?? end.timestampSec;
@@ -121,8 +124,8 @@ function correctedBy({ headers: _, ...range }: Range, confirmed: ReadonlyMap<num
 }
 
 /**
- * Undoes and redoes. Readings that break an identity together are no repair, and the next one may be better; where another reading of
- * what they are made of breaks the same, its pool is stopped there.
+ * Undoes and redoes. Readings that break an identity together are no repair, and the next one may be better; where
+ * another reading of what they are made of breaks the same, its pool is stopped there.
  */
 async function redoAll(
   keeper: Bookkeeper,

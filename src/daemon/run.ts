@@ -11,7 +11,9 @@ import { ShareRates } from "./share-rates.ts";
 import { Silence } from "./silence.ts";
 
 export interface RunOptions extends ConvergeOptions {
-  /** From the beginning of a look to the next one's. Asked each time: an operator may change it while the daemon runs. */
+  /**
+   * From the beginning of a look to the next one's. Asked each time: an operator may change it while the daemon runs.
+   */
   pollIntervalMs(): number;
   /** Transient failures without any success for this long end the run with exit 75. */
   giveUpMs(): number;
@@ -45,7 +47,9 @@ const SETTLE_AGAIN_MS = 60_000;
 /** Also after a look that took long: so much of the interval is rested. */
 const REST_SHARE_MIN = 0.5;
 
-/** Follows the chain until the signal aborts, or, with `once`, until the head is reached. @returns which of both it was */
+/**
+ * Follows the chain until the signal aborts, or, with `once`, until the head is reached. @returns which of both it was
+ */
 export async function run(
   keeper: Bookkeeper,
   chain: ChainPort,
@@ -115,7 +119,8 @@ export async function run(
       if (!(error instanceof LpLedgerError) || error.kind !== "transient" || ENDINGS.has(error.code)) throw error;
       const silentMs = clock.nowMs() - lastSuccessMs;
       silence.lasts(silentMs, error);
-      // A full disk is waited out however long it takes, unless somebody waits for the end: nothing is lost, and readers are served.
+      // A full disk is waited out however long it takes, unless somebody waits for the end: nothing is lost, and
+      // readers are served.
       const isBorne = error.code === "DISK_FULL" && !options.once;
       if (silentMs >= options.giveUpMs() && !isBorne)
         throw error.code === "DISK_FULL" ? error : gaveUp(error, silentMs);
@@ -141,7 +146,9 @@ async function readRates(rates: ShareRates, keeper: Bookkeeper, chain: ChainPort
   await rates.tick(keeper.programme, { blocksAt: (...args) => chain.blocksAt(...args), ask }, signal);
 }
 
-/** Settling that waits for another endpoint is tried again now and then: each try asks for all there is to settle next. */
+/**
+ * Settling that waits for another endpoint is tried again now and then: each try asks for all there is to settle next.
+ */
 class SettlingRests {
   readonly #options: Pick<ConvergeOptions, "settle">;
   #sinceMs: number | undefined;

@@ -13,7 +13,10 @@ export interface SamplePlan {
   /** Positions compared a minute; zero: none. */
   size(): number;
   readonly random: () => number;
-  /** Whether a pool whose contracts deny what the ledger says holds up its own epochs alone; otherwise it stops the ledger. */
+  /**
+   * Whether a pool whose contracts deny what the ledger says holds up its own epochs alone; otherwise it stops the
+   * ledger.
+   */
   readonly quarantine: boolean;
   /** The node could not answer about a block that old. */
   onUnanswered?(questions: number): void;
@@ -24,8 +27,8 @@ export interface SamplePlan {
 const EVERY_MS = 60_000;
 
 /**
- * Compares a few positions a minute with what the contracts answer at the settled block. A difference is a finding of its pool, which holds
- * up the epochs in which it counts.
+ * Compares a few positions a minute with what the contracts answer at the settled block. A difference is a finding of
+ * its pool, which holds up the epochs in which it counts.
  */
 export class Sampling {
   readonly #store: Store;

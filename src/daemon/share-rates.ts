@@ -40,14 +40,17 @@ interface Wanted {
 
 /** So many samples are asked for at a look. */
 const SAMPLES_MAX = 24;
-/** What was not answered is asked again after so long, of whichever endpoint is in use then; and after twice as long each time. */
+/**
+ * What was not answered is asked again after so long, of whichever endpoint is in use then; and after twice as long
+ * each time.
+ */
 const RETRY_MS = 600_000;
 const RETRIES_MAX = 8;
 
 /**
- * Asks what shares are worth at moments of each day: soon after each moment, since nodes forget old states, also of blocks that are
- * not final yet; whether such a block stayed is looked at before its sample counts. Once a day is closed and final its samples
- * become its rate.
+ * Asks what shares are worth at moments of each day: soon after each moment, since nodes forget old states, also of
+ * blocks that are not final yet; whether such a block stayed is looked at before its sample counts. Once a day is
+ * closed and final its samples become its rate.
  */
 export class ShareRates {
   readonly #store: Store;
@@ -134,7 +137,10 @@ export class ShareRates {
     }
   }
 
-  /** By moment, the first block at or after it: between the last one before it that we hold and the next, halved for all at once. */
+  /**
+   * By moment, the first block at or after it: between the last one before it that we hold and the next, halved for all
+   * at once.
+   */
   async #blocksOf(
     moments: readonly number[],
     chain: RatesPort,
@@ -163,7 +169,10 @@ export class ShareRates {
     return new Map(searches.map(({ atSec }, i) => [atSec, found[i] as Block]));
   }
 
-  /** Makes rates of the samples of days that are closed and final, in order: each may rise by so much above the one before. */
+  /**
+   * Makes rates of the samples of days that are closed and final, in order: each may rise by so much above the one
+   * before.
+   */
   async #decide(waiting: readonly Waiting[], chain: RatesPort, signal: AbortSignal): Promise<number> {
     const { shareRates, days, config } = this.#store;
     const final = config.get("final_block") ?? -1;

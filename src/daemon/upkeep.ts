@@ -11,7 +11,10 @@ export interface UpkeepListener {
   onStuckReader(bytes: number): void;
 }
 
-/** What a long-running writer owes its file: fresh statistics for the query planner, and a write-ahead log that stays small. */
+/**
+ * What a long-running writer owes its file: fresh statistics for the query planner, and a write-ahead log that stays
+ * small.
+ */
 export class Upkeep {
   readonly #store: Store;
   readonly #clock: Clock;

@@ -78,7 +78,8 @@ export async function verify(
   const accounts = accountsAt(store.db, at);
   const programme = withDiscovered(store, named);
   const stakers = stakersOf(programme);
-  // A pool in quarantine, or whose history waits to be fetched again, is not what the chain has, and is known not to be.
+  // A pool in quarantine, or whose history waits to be fetched again, is not what the chain has, and is known not to
+  // be.
   const out = new Set([
     ...store.refetches.waiting(),
     ...store.quarantines.outAt({ number: at, timestampSec: header.timestampSec }),

@@ -26,7 +26,9 @@ export interface Distribution {
   readonly files: readonly PayoutFile[];
 }
 
-/** The files that pay one token for some epochs. @throws FILE_DIFFERS and others where a file, read again, is not right */
+/**
+ * The files that pay one token for some epochs. @throws FILE_DIFFERS and others where a file, read again, is not right
+ */
 export function distributionOf(token: TokenSums, epochs: readonly EpochResult[], wanted: Wanted): Distribution {
   const { formats, cumulative, reason } = wanted;
   const reasons = epochs.flatMap((each) => reasonsOf(each, token, reason));

@@ -3,8 +3,8 @@ import type { FindingPlace } from "../store/findings.ts";
 import type { PositionPlace } from "../store/queries/positions.ts";
 import { HttpProblem } from "./answer.ts";
 
-// Where a page begins: after what the page before ended with. A cursor is what an answer gave as its `next`; anything else is
-// refused, since an empty last page would look like an end.
+// Where a page begins: after what the page before ended with. A cursor is what an answer gave as its `next`; anything
+// else is refused, since an empty last page would look like an end.
 
 const POOL = /^0x(?:[0-9a-f]{40}|[0-9a-f]{64})$/;
 /** A position's id, whatever its protocol; none where the pool's shares are the position. */
@@ -87,7 +87,10 @@ export function findingPlace({ blockNumber, logIndex, identity, pool }: FindingP
 /** What the rows of a list are in order of, from the first part on. */
 export type RowKey = readonly (string | number)[];
 
-/** A page of a list that is short enough to be read whole, in ascending order of its keys; what a cursor names may be gone by now. */
+/**
+ * A page of a list that is short enough to be read whole, in ascending order of its keys; what a cursor names may be
+ * gone by now.
+ */
 export function pageOf<T>(
   rows: readonly T[],
   keyOf: (row: T) => RowKey,

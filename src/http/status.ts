@@ -2,7 +2,10 @@ import type { Counts } from "../store/queries/positions.ts";
 import { factsOf } from "../store/queries/status-query.ts";
 import type { Store } from "../store/store.ts";
 
-/** Of each list of a status so many at most: the newest days and epochs, the first of what did not hold; others have routes of their own. */
+/**
+ * Of each list of a status so many at most: the newest days and epochs, the first of what did not hold; others have
+ * routes of their own.
+ */
 const LISTED_MAX = 100;
 
 /** How the ledger stands, with lists that end. */

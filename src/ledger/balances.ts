@@ -16,7 +16,9 @@ import { tierStatusNow } from "./tier-status.ts";
 /** In a programme without tiers everyone is in tier 1, whose multiplier is 1. */
 const NO_TIERS: TierStatus = { streakDays: null, tier: 1, multiplierBp: 10_000, bases: [] };
 
-/** What a commit knows of the providers whose balances it changed: when each changed last, and the pools' states then. */
+/**
+ * What a commit knows of the providers whose balances it changed: when each changed last, and the pools' states then.
+ */
 export class Touched {
   readonly blocks = new Map<Address, number>();
   readonly #told = new Map<number, Pick<Block, "timestampSec"> & Pick<AppliedBlock, "states">>();
@@ -84,15 +86,18 @@ export class Balances {
       this.#refresh([...new Set(providers)], refreshing);
       return;
     }
-    // Who held anything at a day's close has a row by it, whenever it changed before: that is not looked up, and an old ledger
-    // has many more closed accounts than open ones. Where users of a wrapper do not count, it depends on what changed.
+    // Who held anything at a day's close has a row by it, whenever it changed before: that is not looked up, and an old
+    // ledger has many more closed accounts than open ones. Where users of a wrapper do not count, it depends on what
+    // changed.
     const { close } = refreshing;
     const everyoneCounts = this.#followed.programme.wrappers.length === 0;
     const since = close !== undefined && everyoneCounts ? this.#store.balances.changedSince(close.block) : undefined;
     for (const chunk of this.#store.balances.everyHolder(CHUNK)) this.#refresh(chunk, refreshing, since);
   }
 
-  /** The same for the providers that a commit changed and that closed no day, without a look at what they held before. */
+  /**
+   * The same for the providers that a commit changed and that closed no day, without a look at what they held before.
+   */
   refreshTouched(touched: Touched): void {
     const refreshing = this.#begin(touched);
     const providers = [...touched.blocks.keys()].filter((each) => !this.#followed.special.has(each));
@@ -200,7 +205,9 @@ class Refreshing {
   }
 }
 
-/** The newest price of a token, or the newest of a day before `before`; a fixed price is known before any day closes. */
+/**
+ * The newest price of a token, or the newest of a day before `before`; a fixed price is known before any day closes.
+ */
 export function knownPriceE18(store: Store, programme: Programme, token: Address, before?: string): bigint | undefined {
   const [first] = programme.prices.get(token) ?? [];
   return store.days.newestPriceE18(token, before) ?? (first?.kind === "fixed" ? first.priceE18 : undefined);

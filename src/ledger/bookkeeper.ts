@@ -4,34 +4,19 @@ import type { WorkingSet } from "../core/accounting/working-set.ts";
 import { isSameState, type PoolState } from "../core/amm/pool-state.ts";
 import type { Block, LogBlock, Range } from "../core/chain.ts";
 import { applyBlock } from "../core/decode/block.ts";
-import type { Address, Hash } from "../core/hex.ts";
+import type { Address } from "../core/hex.ts";
 import type { Pool, Programme } from "../core/programme/programme.ts";
 import type { Quarantine } from "../core/programme/quarantine.ts";
 import type { LogsDigest, Repair } from "../store/contents.ts";
 import type { NewBlock, Store } from "../store/store.ts";
 import { Balances, type Touched } from "./balances.ts";
+import type { Committed, TakenFork } from "./committed.ts";
 import { DayCloser } from "./day-closer.ts";
 import { forgetReadersAbove, forgetReadersUpTo, recordFetchedBy } from "./first-readings.ts";
 import { Followed } from "./followed-pools.ts";
 import { type AppliedBlock, insertPostings } from "./postings.ts";
 import { requireFollowing } from "./range-order.ts";
 import { StateDigest } from "./state-digest.ts";
-
-/** What a commit added. */
-export interface Committed {
-  readonly blocks: number;
-  readonly events: number;
-  readonly postings: number;
-  readonly tip: number;
-  /** Pools that it stopped. */
-  readonly quarantined?: readonly Quarantine[];
-}
-
-/** A fork that is taken over with a redo; below the final block, where the operator agreed to it, with that one's hash on the new chain. */
-export interface TakenFork {
-  readonly common: number;
-  readonly finalHash: Hash | undefined;
-}
 
 /**
  * Turns facts of the chain into the ledger: some ranges, one transaction, all of it or nothing. Keeps working copies
@@ -71,8 +56,9 @@ export class Bookkeeper {
   }
 
   /**
-   * Closes up to `daysMax` days that end before the first block of a range that follows our tip, in a transaction of their own:
-   * however long nothing happened, no commit takes longer than that. @returns whether some were closed, and more may be left
+   * Closes up to `daysMax` days that end before the first block of a range that follows our tip, in a transaction of
+   * their own: however long nothing happened, no commit takes longer than that. @returns whether some were closed, and
+   * more may be left
    */
   closeDaysAhead(range: Range, daysMax: number): boolean {
     const next = range.blocks[0] ?? range.end;
@@ -162,7 +148,10 @@ export class Bookkeeper {
     this.store.insertBlock({ ...block, eventCount: 0, stateDigest: digest });
   }
 
-  /** Everything up to a final block was read twice and is the same; the block stays a row, so that no redo reaches below. */
+  /**
+   * Everything up to a final block was read twice and is the same; the block stays a row, so that no redo reaches
+   * below.
+   */
   settleUpTo(end: Range["end"]): void {
     const { store } = this;
     this.#write(() => {

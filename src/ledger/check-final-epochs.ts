@@ -5,10 +5,10 @@ import type { Store } from "../store/store.ts";
 export const FROZEN_EPOCH = "R-1";
 
 /**
- * Called when a day is closed: where it is the last one of an epoch that is final already, blocks beneath it were undone
- * and done again. Compares what they left (the digests of the pools' postings, and what everybody's days weigh) with what
- * was made final, and records a difference as a finding: what was paid is never rewritten, somebody has to decide. The
- * caller holds the transaction.
+ * Called when a day is closed: where it is the last one of an epoch that is final already, blocks beneath it were
+ * undone and done again. Compares what they left (the digests of the pools' postings, and what everybody's days weigh)
+ * with what was made final, and records a difference as a finding: what was paid is never rewritten, somebody has to
+ * decide. The caller holds the transaction.
  */
 export function recordFinalEpochs(store: Store, day: Day): void {
   const end = nextDay(day);

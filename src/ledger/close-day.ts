@@ -18,8 +18,9 @@ import { leavePoolOut, ThroughWrappers } from "./quarantined-days.ts";
 import { storeTierStatus, uncountedOn } from "./tier-status.ts";
 
 /**
- * Closes one day: every pool's means, the day's prices, a row for every provider with seconds in it, and how it stands. The store
- * must stand at the day's end, with the books written back; the caller holds the transaction. `earlier`: what goes before.
+ * Closes one day: every pool's means, the day's prices, a row for every provider with seconds in it, and how it stands.
+ * The store must stand at the day's end, with the books written back; the caller holds the transaction. `earlier`: what
+ * goes before.
  */
 export function closeDay(
   store: Store,
@@ -87,9 +88,10 @@ export function closeDay(
 }
 
 /**
- * Whose accounts are nobody's on a day, of those whose are nobody's now. What came with a pool that was added after an epoch was
- * final was a provider like any other on the days before the pool counts, and so was the address of a pool before a factory
- * made it: they were paid by. When a pool was made that an older version found is not known: it always was one.
+ * Whose accounts are nobody's on a day, of those whose are nobody's now. What came with a pool that was added after an
+ * epoch was final was a provider like any other on the days before the pool counts, and so was the address of a pool
+ * before a factory made it: they were paid by. When a pool was made that an older version found is not known: it always
+ * was one.
  */
 export function specialOn(
   store: Store,
@@ -131,7 +133,10 @@ function ofPool(
   }
 }
 
-/** @throws D-1, D-2 where what a pool's accounts held is not what it held itself, at the last block of the day that changed it. */
+/**
+ * @throws D-1, D-2 where what a pool's accounts held is not what it held itself, at the last block of the day that
+ * changed it.
+ */
 function requireWhole(poolDay: PoolDay, pool: Pool, day: Day, blockNumber: number): void {
   const wrong = poolDay.audit();
   if (wrong === undefined) return;

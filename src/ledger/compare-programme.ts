@@ -30,8 +30,8 @@ export interface Adoption {
 
 /**
  * Compares the programme file with the one the ledger was built with.
- * @throws PROGRAMME_CHANGED when recorded history would no longer be true: a pool is gone or begins elsewhere, and nobody ordered that
- * its history be fetched again.
+ * @throws PROGRAMME_CHANGED when recorded history would no longer be true: a pool is gone or begins elsewhere, and
+ * nobody ordered that its history be fetched again.
  */
 export function compareProgramme(store: Store, programme: Programme): Adoption {
   const stored = store.config.get("programme") as CanonicalProgramme | undefined;
@@ -133,8 +133,8 @@ function droppedBy(store: Store, { pools, factories }: Programme): ReadonlySet<A
 }
 
 /**
- * Whether factories make the pools that they made so far. What is not checked of their pools changes nothing that was recorded; nor does
- * a pool that is not followed, where it never was.
+ * Whether factories make the pools that they made so far. What is not checked of their pools changes nothing that was
+ * recorded; nor does a pool that is not followed, where it never was.
  */
 function areSameFactories(
   stored: CanonicalProgramme["factories"] = [],
@@ -173,8 +173,8 @@ export function requireSamePricing({ kind }: Adoption): void {
 type CanonicalWrappers = NonNullable<CanonicalProgramme["wrappers"]>;
 
 /**
- * Stakers of a ledger from before each belonged to one position manager get the one that is named now, where none of their
- * deposits was taken for a token of another.
+ * Stakers of a ledger from before each belonged to one position manager get the one that is named now, where none of
+ * their deposits was taken for a token of another.
  */
 function withManagers(store: Store, stored: CanonicalWrappers, now: CanonicalWrappers): CanonicalWrappers {
   return stored.map((wrapper) => {
@@ -188,7 +188,10 @@ function isSame(a: object | null, b: object | null): boolean {
   return JSON.stringify(a) === JSON.stringify(b);
 }
 
-/** Takes up changed tiers and rewards: every closed day's standings follow them at once. The caller holds the transaction. */
+/**
+ * Takes up changed tiers and rewards: every closed day's standings follow them at once. The caller holds the
+ * transaction.
+ */
 export function adoptRules(store: Store, programme: Programme, sha256: Sha256): void {
   adoptProgramme(store, programme, sha256);
   const followed = withDiscovered(store, programme);

@@ -8,8 +8,9 @@ export function daysEnding(dayEndSec: number, untilSec: number): number {
 }
 
 /**
- * Ranges cut at blocks with logs, so that no more than `daysMax` days end in each beside those that end before its first such
- * block, which can be closed ahead of it. `dayEndSec`: the end of the day that is open before them; null where none is yet.
+ * Ranges cut at blocks with logs, so that no more than `daysMax` days end in each beside those that end before its
+ * first such block, which can be closed ahead of it. `dayEndSec`: the end of the day that is open before them; null
+ * where none is yet.
  */
 export function cutByDays(ranges: readonly Range[], dayEndSec: number | null, daysMax: number): readonly Range[] {
   const last = ranges.at(-1);

@@ -35,7 +35,9 @@ export class DayCloser {
     return this.#dayEndSec;
   }
 
-  /** Closes every day, or the first `daysMax`, that ends at or before a block's time. The caller holds the transaction. */
+  /**
+   * Closes every day, or the first `daysMax`, that ends at or before a block's time. The caller holds the transaction.
+   */
   closeUpTo(books: WorkingSet, timestampSec: number, blockNumber: number, daysMax = Number.POSITIVE_INFINITY): void {
     let endSec = this.openDayEndSec();
     if (endSec === null || timestampSec < endSec) return;

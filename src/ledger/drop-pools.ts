@@ -7,8 +7,9 @@ import { adoptProgramme } from "./compare-programme.ts";
 import { type Rebuilt, rebuild } from "./rebuild.ts";
 
 /**
- * Takes pools that an operator dropped, and that the programme names no more, out of the ledger, and rebuilds what rested on them. What they
- * were worth on days of final epochs stays, as it was paid by. The caller holds the transaction.
+ * Takes pools that an operator dropped, and that the programme names no more, out of the ledger, and rebuilds what
+ * rested on them. What they were worth on days of final epochs stays, as it was paid by. The caller holds the
+ * transaction.
  */
 export function dropPools(store: Store, programme: Programme, sha256: Sha256, dropped: ReadonlySet<Address>): Rebuilt {
   const digests = new Map([...dropped].map((pool) => [pool, store.accounts.poolDigest(pool)]));

@@ -20,8 +20,8 @@ import { heldThen, holdingOf } from "./held-back.ts";
 import { epochOf, type Rewarding } from "./rewarding.ts";
 
 /**
- * Calculates an epoch, and those before it that are not final, since what they leave over goes on; ascending. The caller
- * holds a transaction, so that everything is of one state.
+ * Calculates an epoch, and those before it that are not final, since what they leave over goes on; ascending. The
+ * caller holds a transaction, so that everything is of one state.
  * @throws EPOCH_OPEN and others of `waitingFor`
  */
 export function calculateUpTo(store: Store, rewarding: Rewarding, number: number): readonly EpochResult[] {
@@ -80,7 +80,10 @@ export function calculate(
   };
 }
 
-/** The digests of pools at an epoch's last block: of those that it is paid by, not of those in quarantine, which have another history one day. */
+/**
+ * The digests of pools at an epoch's last block: of those that it is paid by, not of those in quarantine, which have
+ * another history one day.
+ */
 function paidPools(store: Store, epoch: Epoch, blockNumber: number): Readonly<Record<string, string>> {
   const out = store.quarantines.outOn(lastDayOf(epoch));
   const digests = Object.entries(store.rewards.digestsAt(blockNumber));
@@ -140,7 +143,10 @@ export function finalise(
   return { epoch, isNew: true };
 }
 
-/** By the rules as they were when the epoch was calculated: who is excluded since, or another minimum, does not reach back. */
+/**
+ * By the rules as they were when the epoch was calculated: who is excluded since, or another minimum, does not reach
+ * back.
+ */
 export function pastOf(rewarding: Rewarding, { record }: StoredEpoch): Rewarding {
   const rules = rulesFrom(record.rules);
   return { ...rewarding, rules, rewards: rules.rewards ?? rewarding.rewards };
@@ -167,7 +173,8 @@ export function requireSame(store: Store, rewarding: Rewarding, sha256: Sha256, 
       kept.has(pool) ? digest : (now.record.pools[pool] ?? "none"),
     ]),
   );
-  // A pool that was added since may have the last event before its end; the block it was made final with must still be ours.
+  // A pool that was added since may have the last event before its end; the block it was made final with must still be
+  // ours.
   const blockHash = store.blocks.at(record.blockNumber)?.hash ?? "none";
   const { programmeHash, blockNumber, rules } = record;
   const again = { ...now, record: { ...now.record, pools, programmeHash, rules, blockNumber, blockHash } };

@@ -165,7 +165,9 @@ function tokenExpectations(
   });
 }
 
-/** Of which tokens and range a position NFT is: its liquidity and its owner are right of a token of another pool, too. */
+/**
+ * Of which tokens and range a position NFT is: its liquidity and its owner are right of a token of another pool, too.
+ */
 function placeExpectations({ tokens }: Pool, holders: readonly HeldAccount[]): readonly Expectation[] {
   return holders.flatMap(({ custodian: manager, tokenId, range }): readonly Expectation[] => {
     if (tokenId === null || range === null) return [];

@@ -1,7 +1,8 @@
 import type { Range } from "../core/chain.ts";
 import type { Store } from "../store/store.ts";
 
-// Which endpoint read what is not settled yet, so that the second reading is another one's. Callers hold the transaction.
+// Which endpoint read what is not settled yet, so that the second reading is another one's. Callers hold the
+// transaction.
 
 /** Who read a block first, by its origin, and the last block of that stretch; none where nobody knows any more. */
 export function firstFetchedBy(

@@ -56,7 +56,10 @@ export class Followed {
     this.routes.stops = this.#store.quarantines.stops();
   }
 
-  /** Takes up the pools that a block's logs tell of, whose addresses are no providers from then on; the caller holds the transaction. */
+  /**
+   * Takes up the pools that a block's logs tell of, whose addresses are no providers from then on; the caller holds the
+   * transaction.
+   */
   discover({ logs, number, timestampSec }: LogBlock): void {
     if (this.routes.factories.size === 0) return;
     for (const log of logs) {
@@ -70,7 +73,9 @@ export class Followed {
     }
   }
 
-  /** `born`: contracts of pools that blocks before it told of and that are not followed yet; the block's own are added. */
+  /**
+   * `born`: contracts of pools that blocks before it told of and that are not followed yet; the block's own are added.
+   */
   filterRelevant<T extends LogBlock>(block: T, born: Set<Address>): T {
     const { factories } = this.routes;
     if (factories.size === 0) return block;
@@ -82,7 +87,10 @@ export class Followed {
   }
 }
 
-/** The programme with the pools that its factories made, as far as the ledger has followed the chain, and the wrappers that were dropped. */
+/**
+ * The programme with the pools that its factories made, as far as the ledger has followed the chain, and the wrappers
+ * that were dropped.
+ */
 export function withDiscovered(store: Store, programme: Programme): Programme {
   const dropped = store.refetches.wrappersDropped();
   return withMade(store, dropped.size === 0 ? programme : { ...programme, dropped });
@@ -98,7 +106,10 @@ function withMade(store: Store, programme: Programme): Programme {
   return { ...programme, pools: inOrder([...programme.pools, ...pools]) };
 }
 
-/** The wrappers that are stopped with a pool, or with the wrapper that they lie inside, and the tokens that the pool prices. */
+/**
+ * The wrappers that are stopped with a pool, or with the wrapper that they lie inside, and the tokens that the pool
+ * prices.
+ */
 export function touchedBy({ pool, wrapper }: Quarantine, { wrappers, prices }: Programme): Touches {
   const stopped = new Map(wrapper === null ? [] : [[wrapper, true]]);
   const touched = wrappers.filter(

@@ -5,8 +5,8 @@ import { dependentTokens } from "../core/valuation/price.ts";
 import type { Store } from "../store/store.ts";
 
 /**
- * What the old history of some pools priced, or did not while they were in quarantine, is priced anew by the rebuild that follows;
- * what is paid by stays.
+ * What the old history of some pools priced, or did not while they were in quarantine, is priced anew by the rebuild
+ * that follows; what is paid by stays.
  */
 export function forgetPricesOf(store: Store, programme: Programme, pools: ReadonlySet<Address>): void {
   const tokens = programme.pools.filter(({ address }) => pools.has(address)).flatMap((pool) => pool.tokens);

@@ -27,7 +27,10 @@ export function isExcluded({ excludedPools }: RewardRules, { date, pool, wrapper
   );
 }
 
-/** What an epoch that is not final holds back, and what it gives out of what earlier ones did; `calculated`: those right before it. */
+/**
+ * What an epoch that is not final holds back, and what it gives out of what earlier ones did; `calculated`: those right
+ * before it.
+ */
 export function holdingOf(
   store: Store,
   rewarding: Rewarding,
@@ -172,8 +175,8 @@ function isOutStill(store: Store, programme: Programme, { pool, wrapper }: Pick<
 }
 
 /**
- * Whose it is that an epoch held back: by what they had on those days beyond what they were paid by, without multipliers; undefined while
- * that is not known of all.
+ * Whose it is that an epoch held back: by what they had on those days beyond what they were paid by, without
+ * multipliers; undefined while that is not known of all.
  */
 function claimsOf(
   store: Store,

@@ -17,7 +17,9 @@ export type Moment = { readonly block: number } | { readonly date: Day };
 export interface Snapshot {
   /** The block asked for, or the day's last stored one. */
   readonly blockNumber: number;
-  /** The last stored block not above it: nothing was held otherwise from there to `blockNumber`. Null before the first. */
+  /**
+   * The last stored block not above it: nothing was held otherwise from there to `blockNumber`. Null before the first.
+   */
   readonly stored: { readonly number: number; readonly hash: string; readonly time: string } | null;
   readonly stateDigest: string | null;
   readonly positions: readonly HeldAccount[];
@@ -25,7 +27,10 @@ export interface Snapshot {
   readonly balances: readonly { readonly provider: Address; readonly value: bigint | null }[];
 }
 
-/** Answers what was held at a moment, from one state of the ledger. @throws BEFORE_LEDGER, BEYOND_TIP outside what it covers. */
+/**
+ * Answers what was held at a moment, from one state of the ledger. @throws BEFORE_LEDGER, BEYOND_TIP outside what it
+ * covers.
+ */
 export function snapshotAt(store: Store, programme: Programme, moment: Moment): Snapshot {
   return store.db.transaction(() => readSnapshot(store, programme, moment))();
 }
@@ -92,7 +97,9 @@ export interface PositionChange {
   readonly after: bigint;
 }
 
-/** Every position whose liquidity differs, ascending by pool, position and provider; what wrappers hold for it is added. */
+/**
+ * Every position whose liquidity differs, ascending by pool, position and provider; what wrappers hold for it is added.
+ */
 export function changesBetween(
   before: readonly HeldAccount[],
   after: readonly HeldAccount[],

@@ -22,9 +22,10 @@ interface Leaving {
 }
 
 /**
- * What of an epoch has no value and must not hold up everybody else: rows of pools that are worth at most `negligibleBp` of the
- * epoch's value together, by what their logs show to be in them at the newest prices before the epoch's end; those of pools that an
- * operator names; and accounts worth more than any sum bears. Row by row: what is known of others in the same pool counts.
+ * What of an epoch has no value and must not hold up everybody else: rows of pools that are worth at most
+ * `negligibleBp` of the epoch's value together, by what their logs show to be in them at the newest prices before the
+ * epoch's end; those of pools that an operator names; and accounts worth more than any sum bears. Row by row: what is
+ * known of others in the same pool counts.
  */
 function unvaluedIn(
   store: Store,
@@ -81,8 +82,8 @@ function unvaluedIn(
 const TOO_LARGE = "worth more than any sum bears: see quote.decimals";
 
 /**
- * Leaves out of the epochs up to one that are over and not final what cannot be valued and decides nothing, and the pools that are asked
- * to be; the caller holds the transaction. @returns what was left out
+ * Leaves out of the epochs up to one that are over and not final what cannot be valued and decides nothing, and the
+ * pools that are asked to be; the caller holds the transaction. @returns what was left out
  */
 export function leaveOutUpTo(
   store: Store,
@@ -132,7 +133,10 @@ class Unvalued {
       .map(({ provider }) => ({ date, pool: address, provider, reason: "too-large", note: TOO_LARGE }));
   }
 
-  /** The most that rows of a pool may be worth together on a day, at the newest prices, rounded up; undefined where no bound is known. */
+  /**
+   * The most that rows of a pool may be worth together on a day, at the newest prices, rounded up; undefined where no
+   * bound is known.
+   */
   mostOf(address: Address, date: Day, rows: readonly UnvaluedRow[]): bigint | undefined {
     const floored = this.#flooredOf(address, date, rows);
     return floored === null ? undefined : floored + 1n;
@@ -148,7 +152,8 @@ class Unvalued {
       const sums = pool.tokens.map((_, i) => rows.reduce((sum, { tokenSeconds }) => sum + (tokenSeconds[i] ?? 0n), 0n));
       return valueOfAmounts(pool.tokens, sums, priceOf, decimals, 86_400n);
     }
-    // A vault that no deposit was large enough to sample: all of them together are in it at most. Not where shares come without a log.
+    // A vault that no deposit was large enough to sample: all of them together are in it at most. Not where shares come
+    // without a log.
     const [asset] = pool.tokens;
     if (pool.protocol !== "erc4626" || pool.caveats.includes("other-share-flow")) return null;
     const day = { startSec: dayStartSec(date), endSec: dayEndSec(date) };

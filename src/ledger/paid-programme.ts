@@ -47,8 +47,8 @@ export function frozenProblems(store: Store, rules: Rules | null): readonly stri
 }
 
 /**
- * Of pools whose part of the programme is another one than the ledger was built with, what final epochs paid them by stays: their entries,
- * their wrappers, and whose users are credited. A rebuild that follows puts it back.
+ * Of pools whose part of the programme is another one than the ledger was built with, what final epochs paid them by
+ * stays: their entries, their wrappers, and whose users are credited. A rebuild that follows puts it back.
  */
 export function keepWhatChanges(store: Store, programme: Programme): void {
   const finalUntil = store.rewards.finalUntil();

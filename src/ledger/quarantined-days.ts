@@ -39,7 +39,10 @@ export class ThroughWrappers {
     return quarantine !== undefined;
   }
 
-  /** Says so of each of them, once the day's other rows are in; and of the wrapper itself, of days on which nobody has anything. */
+  /**
+   * Says so of each of them, once the day's other rows are in; and of the wrapper itself, of days on which nobody has
+   * anything.
+   */
   leaveOut(store: Store, day: Day): void {
     const isCredited = creditedBy(this.#programme);
     // Where its users are not credited in any case, nothing waits for it.
@@ -67,7 +70,9 @@ const nothingOf = (pool: Pool) => ({
   inRangeTokenSeconds: null,
 });
 
-/** Of a pool in quarantine nobody knows what anybody has: its holders have a row that says so, and that counts nothing. */
+/**
+ * Of a pool in quarantine nobody knows what anybody has: its holders have a row that says so, and that counts nothing.
+ */
 export function leavePoolOut(
   store: Store,
   { pool, day, quarantine, changes }: Out,

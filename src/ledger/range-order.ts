@@ -9,7 +9,10 @@ export const SETTLED_WRONG =
 const SAID_WRONG =
   "another endpoint is asked next; where there is none that says otherwise, name another one in RPC_URLS";
 
-/** Whether a range is what comes after our tip, in order. @throws CHAIN_MOVED, TIME_RUNS_BACK where it is not: it may be, read again */
+/**
+ * Whether a range is what comes after our tip, in order. @throws CHAIN_MOVED, TIME_RUNS_BACK where it is not: it may
+ * be, read again
+ */
 export function requireFollowing({ config }: Store, tip: ProcessedBlock | undefined, range: Range): void {
   requireAscending(range);
   if (tip === undefined) return;
@@ -35,7 +38,9 @@ export function beginSecOf({ blocks, headers = [], end }: Range): number {
   return Math.min(blocks[0]?.timestampSec ?? end.timestampSec, headers[0]?.timestampSec ?? end.timestampSec);
 }
 
-/** Blocks and headers of a range may come from several answers. @throws TIME_RUNS_BACK where these do not go together */
+/**
+ * Blocks and headers of a range may come from several answers. @throws TIME_RUNS_BACK where these do not go together
+ */
 function requireAscending({ blocks, headers = [], end }: Range): void {
   const told: readonly Pick<Block, "number" | "timestampSec">[] = [...blocks, ...headers, end];
   const found = runningBack(headers.length === 0 ? told : [...told].sort((a, b) => a.number - b.number));

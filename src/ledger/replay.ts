@@ -23,9 +23,10 @@ export interface Replayed {
 }
 
 /**
- * Lets a pool in quarantine go on by the logs that were kept since, as its entry in the programme is now, and rebuilds what rests on it:
- * without the node. What does not hold still stops it there; a wrapper whose logs do not fit is stopped alone. The caller holds the
- * transaction. @returns undefined where the pool is in no quarantine any more, or not everything was kept
+ * Lets a pool in quarantine go on by the logs that were kept since, as its entry in the programme is now, and rebuilds
+ * what rests on it: without the node. What does not hold still stops it there; a wrapper whose logs do not fit is
+ * stopped alone. The caller holds the transaction. @returns undefined where the pool is in no quarantine any more, or
+ * not everything was kept
  */
 export function replay(
   store: Store,
@@ -95,7 +96,10 @@ function applyKept(
   }
 }
 
-/** Writes what a pool's kept logs made; of the block in which it was stopped, what its earlier transactions left is replaced. */
+/**
+ * Writes what a pool's kept logs made; of the block in which it was stopped, what its earlier transactions left is
+ * replaced.
+ */
 function keep(store: Store, { address }: Pool, stop: Stop, blocks: readonly Made[]): void {
   const from = "blockNumber" in stop ? stop.blockNumber : undefined;
   let before = store.states.atOrBelow(address, from === undefined ? Number.MAX_SAFE_INTEGER : from - 1);

@@ -10,8 +10,9 @@ import { Balances } from "./balances.ts";
 import { storeTierStatusFrom } from "./tier-status.ts";
 
 /**
- * Values the days that were closed before their prices were known, and those whose prices were revised, with all that rests
- * on them, in one transaction. Every other price and value that a day has stays as it is. @returns the days that changed.
+ * Values the days that were closed before their prices were known, and those whose prices were revised, with all that
+ * rests on them, in one transaction. Every other price and value that a day has stays as it is. @returns the days that
+ * changed.
  */
 export function revalueDays(store: Store, programme: Programme): readonly Day[] {
   const changed = new Set<Day>();

@@ -4,8 +4,8 @@ import type { Pool } from "../core/programme/programme.ts";
 import { digestInQuarantine, type Stops } from "../core/programme/quarantine.ts";
 
 /**
- * The digest of a state (see `stateDigest`), told after each block with events: what was made of each pool's digest is kept,
- * so that a block costs what it changed and one hash, however many pools there are.
+ * The digest of a state (see `stateDigest`), told after each block with events: what was made of each pool's digest is
+ * kept, so that a block costs what it changed and one hash, however many pools there are.
  */
 export class StateDigest {
   readonly #sha256: Sha256;

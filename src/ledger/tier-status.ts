@@ -6,7 +6,10 @@ import { earningDays, epochWeights, standingAfter, type TierStatus } from "../co
 import { canBePriced } from "../core/valuation/value.ts";
 import type { Store } from "../store/store.ts";
 
-/** Keeps how every provider stands at the end of a day that was just closed, and what an epoch weighs that ends with it; the caller holds the transaction. */
+/**
+ * Keeps how every provider stands at the end of a day that was just closed, and what an epoch weighs that ends with it;
+ * the caller holds the transaction.
+ */
 export function storeTierStatus(store: Store, programme: Programme, day: Day): void {
   const { rules } = programme;
   if (rules === null || !isScheduled(rules, day)) return;
@@ -50,8 +53,9 @@ export function storeTierStatusFrom(store: Store, programme: Programme, first: D
 }
 
 /**
- * Pools that do not count on a day: those that were added since, after an epoch with that day was final; of those that a factory
- * made all where rewards are given and the rules do not say otherwise, else those in which no token price can tell a value.
+ * Pools that do not count on a day: those that were added since, after an epoch with that day was final; of those that
+ * a factory made all where rewards are given and the rules do not say otherwise, else those in which no token price can
+ * tell a value.
  */
 export function uncountedOn(store: Store, programme: Programme, day: Day): readonly Address[] {
   const all = programme.rules?.rewards?.discoveredPools === false;

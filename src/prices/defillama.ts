@@ -3,8 +3,8 @@ import { e18Of } from "./numbers.ts";
 import { ask, misshapen, type Sample, type Service } from "./service.ts";
 
 /**
- * DefiLlama's prices at the ends of days, where it has a sample within `distanceSecMax` of which it is confident enough; a
- * coin that it does not know is missing in its answer, and here. One request a day.
+ * DefiLlama's prices at the ends of days, where it has a sample within `distanceSecMax` of which it is confident
+ * enough; a coin that it does not know is missing in its answer, and here. One request a day.
  * @throws PRICE_SERVICE, PRICE_REFUSED
  */
 export async function defillamaPrices(

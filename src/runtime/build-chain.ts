@@ -1,7 +1,8 @@
-import type { EndpointListener, Expected } from "../chain/endpoints.ts";
+import type { EndpointListener, Expected } from "../chain/endpoint.ts";
 import { FollowedChain } from "../chain/followed-chain.ts";
 import { RANGE_LIMITS } from "../chain/ranges.ts";
-import { type Fetch, Rpc } from "../chain/rpc/rpc.ts";
+import type { Fetch } from "../chain/rpc/body.ts";
+import { Rpc } from "../chain/rpc/rpc.ts";
 import type { ChainPlan } from "../chain/thread/messages.ts";
 import { blockLogsDigest, sha256, systemClock } from "./platform.ts";
 

@@ -1,5 +1,5 @@
 import type { Worker } from "node:worker_threads";
-import type { EndpointListener, Expected } from "../chain/endpoints.ts";
+import type { EndpointListener, Expected } from "../chain/endpoint.ts";
 import type { ChainPlan, Port } from "../chain/thread/messages.ts";
 import { RemoteChain } from "../chain/thread/remote-chain.ts";
 import { LpLedgerError } from "../core/errors.ts";

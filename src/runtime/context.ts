@@ -1,10 +1,11 @@
 import { existsSync } from "node:fs";
 import { dirname } from "node:path";
 import type { Worker } from "node:worker_threads";
+import type { EndpointListener, Expected } from "../chain/endpoint.ts";
 import type { EndpointLimits } from "../chain/endpoint-health.ts";
-import type { EndpointListener, Expected } from "../chain/endpoints.ts";
 import type { FollowedChain } from "../chain/followed-chain.ts";
-import type { Fetch, Rpc } from "../chain/rpc/rpc.ts";
+import type { Fetch } from "../chain/rpc/body.ts";
+import type { Rpc } from "../chain/rpc/rpc.ts";
 import type { ChainPlan } from "../chain/thread/messages.ts";
 import { readProgramme } from "../config.ts";
 import { isoOf } from "../core/day.ts";
@@ -37,7 +38,9 @@ export interface Io {
   readonly fetch: (url: string, init: RequestInit) => Promise<Response>;
   /** For nodes. */
   readonly post: Fetch;
-  /** Begins the thread in which the daemon asks nodes, over the network whatever `post` is; without it there is none. */
+  /**
+   * Begins the thread in which the daemon asks nodes, over the network whatever `post` is; without it there is none.
+   */
   readonly beginChain?: () => Worker;
   out(text: string): void;
   talk(text: string): void;
@@ -78,7 +81,10 @@ export function backupsOf(settings: Settings): BackupFolder {
   };
 }
 
-/** Opens the ledger for writing, gives it to `use`, and closes it whatever happens. @throws NO_DATABASE where there is none */
+/**
+ * Opens the ledger for writing, gives it to `use`, and closes it whatever happens. @throws NO_DATABASE where there is
+ * none
+ */
 export async function withWriter<T>(io: Io, settings: Settings, use: (store: Store) => Promise<T>): Promise<T> {
   requireDatabase(settings.databasePath);
   return await withNewOrOld(settings, async (store, upgrade) => {

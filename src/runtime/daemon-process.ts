@@ -1,5 +1,5 @@
 import { ContractReader } from "../chain/contracts/contract-reader.ts";
-import type { EndpointListener } from "../chain/endpoints.ts";
+import type { EndpointListener } from "../chain/endpoint.ts";
 import type { FollowedChain } from "../chain/followed-chain.ts";
 import { wakeOnNewHeads } from "../chain/new-heads.ts";
 import type { Rpc } from "../chain/rpc/rpc.ts";
@@ -230,7 +230,10 @@ export class DaemonProcess {
     );
   }
 
-  /** Halted with HTTP on, the process keeps serving what it has until it is signalled; then it ends with the error's code. */
+  /**
+   * Halted with HTTP on, the process keeps serving what it has until it is signalled; then it ends with the error's
+   * code.
+   */
   async #serveUntilSignal(error: unknown): Promise<void> {
     const { http, store, log } = this.#parts;
     const { signal } = this.#stop;

@@ -1,8 +1,7 @@
 import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from "node:http";
 import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
 import { constants, createBrotliDecompress, createGunzip, createInflate } from "node:zlib";
-import type { HttpAnswer } from "../chain/rpc/body.ts";
-import type { Fetch, HttpRequest } from "../chain/rpc/rpc.ts";
+import type { Fetch, HttpAnswer, HttpRequest } from "../chain/rpc/body.ts";
 
 const AGENT_OPTIONS = { keepAlive: true, scheduling: "lifo" } as const;
 
@@ -11,8 +10,8 @@ const READ_BYTES = 2 ** 16;
 
 /**
  * Connections that read into one memory each. A new one for every 64 kB, which lives until it is collected, drives the
- * collector: with many logs it costs a twenty-fifth of all, and 16 MB. Node's parser copies what it hands on (a test holds it to
- * that), so the memory is free again as soon as it has looked.
+ * collector: with many logs it costs a twenty-fifth of all, and 16 MB. Node's parser copies what it hands on (a test
+ * holds it to that), so the memory is free again as soon as it has looked.
  */
 class ReadingAgent extends HttpAgent {
   override createConnection(...[options, onConnect]: Parameters<HttpAgent["createConnection"]>) {

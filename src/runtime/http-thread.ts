@@ -142,7 +142,10 @@ function listenError({ host, port }: HttpWorkerData, reason: string): LpLedgerEr
   });
 }
 
-/** What the thread is started with, or undefined where HTTP is off. @throws HTTP_PUBLIC where it would be open to everybody */
+/**
+ * What the thread is started with, or undefined where HTTP is off. @throws HTTP_PUBLIC where it would be open to
+ * everybody
+ */
 export function httpDataOf({ http, databasePath }: Settings, programme: Programme): HttpWorkerData | undefined {
   if (http.port === undefined) return undefined;
   const loopback = ["127.0.0.1", "::1", "localhost"].includes(http.host);

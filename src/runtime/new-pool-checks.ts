@@ -7,7 +7,10 @@ import { LpLedgerError } from "../core/errors.ts";
 import type { Pool, Programme } from "../core/programme/programme.ts";
 import type { Logger } from "../log.ts";
 
-/** Asks the contracts of pools that are to be followed. `patiently`: waits for a node that fails. @throws configError with all that is wrong */
+/**
+ * Asks the contracts of pools that are to be followed. `patiently`: waits for a node that fails. @throws configError
+ * with all that is wrong
+ */
 export async function requireSound(
   pools: readonly Pool[],
   { confirmed }: Programme,
@@ -48,7 +51,10 @@ export function startBlockProblem(pool: Pool): Problem {
   return { field: `pools.${pool.address}.startBlock`, expected: "a block not after the pool's creation", found };
 }
 
-/** A pool that answers as another protocol's do: none of its logs would mean anything. Where no other fits, `check` asks. */
+/**
+ * A pool that answers as another protocol's do: none of its logs would mean anything. Where no other fits, `check`
+ * asks.
+ */
 async function otherProtocolProblem(
   reader: ContractReader,
   { address, protocol, salted }: Pool,

@@ -32,8 +32,8 @@ export const systemClock: Clock = {
 };
 
 /**
- * Lets the heap grow by half of what lives in it before it is collected, not to four times of it: a daemon makes much that
- * lives for one commit, and beside its node memory is dear. Costs nothing that could be measured (decision 17).
+ * Lets the heap grow by half of what lives in it before it is collected, not to four times of it: a daemon makes much
+ * that lives for one commit, and beside its node memory is dear. Costs nothing that could be measured (decision 17).
  */
 export function keepHeapSmall(): void {
   setFlagsFromString("--heap-growing-percent=50");

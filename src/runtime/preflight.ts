@@ -17,8 +17,9 @@ export interface PreflightReport {
 }
 
 /**
- * Compares a programme with what its contracts say of themselves at the head. A question that a contract does not answer is
- * a problem like one that it answers otherwise, until the programme's `confirmed` names it: no answer is never a pass.
+ * Compares a programme with what its contracts say of themselves at the head. A question that a contract does not
+ * answer is a problem like one that it answers otherwise, until the programme's `confirmed` names it: no answer is
+ * never a pass.
  */
 export async function preflight(
   reader: ContractReader,

@@ -2,7 +2,7 @@ import type { Clock } from "../core/chain.ts";
 import type { LpLedgerError } from "../core/errors.ts";
 import type { Step } from "../daemon/converge.ts";
 import { SETTLING_WAITS } from "../daemon/run.ts";
-import type { Committed } from "../ledger/bookkeeper.ts";
+import type { Committed } from "../ledger/committed.ts";
 import type { Logger } from "../log.ts";
 import type { Io } from "./context.ts";
 

@@ -23,7 +23,10 @@ export class AddressFactsTable {
     this.#db = db;
   }
 
-  /** Some addresses that provide or were given rewards by the last epochs and were not asked about yet, or, of wallets, not since a time: code may come later. */
+  /**
+   * Some addresses that provide or were given rewards by the last epochs and were not asked about yet, or, of wallets,
+   * not since a time: code may come later.
+   */
   unknown(limit: number, sinceIso: string): readonly Address[] {
     return this.#db
       .prepare<[string, number], string>(`
@@ -58,7 +61,10 @@ export class AddressFactsTable {
     return new Map(rows.map((row) => [row.address, { ...row, address: toAddress(row.address) }]));
   }
 
-  /** Contracts that had more than a tenth of a pool on its newest day: by value, or by liquidity where that is not known. */
+  /**
+   * Contracts that had more than a tenth of a pool on its newest day: by value, or by liquidity where that is not
+   * known.
+   */
   largeHolders(): readonly LargeHolder[] {
     return this.#db
       .prepare<[], Row & { readonly pool: string; readonly shareBp: number }>(`

@@ -20,7 +20,10 @@ export interface ConfigValues {
   readonly settled_from: number;
   /** Up to this block no contents were kept: pools were added since, and a second reading has nothing to compare. */
   readonly contents_from: number;
-  /** The last closed day when the history of pools or feeds began to be fetched: days after it are closed without them until it is in. */
+  /**
+   * The last closed day when the history of pools or feeds began to be fetched: days after it are closed without them
+   * until it is in.
+   */
   readonly adding_after: string;
   /** Which endpoint read what is not settled yet: each from its block on, ascending. */
   readonly read_by: readonly { readonly from: number; readonly by: string }[];

@@ -22,7 +22,10 @@ interface Row {
   readonly blocks: Uint8Array;
 }
 
-/** Bytes of a block in `range_contents`: number less that of the row's first, count of logs, hash of the block, hash of the logs. */
+/**
+ * Bytes of a block in `range_contents`: number less that of the row's first, count of logs, hash of the block, hash of
+ * the logs.
+ */
 const BLOCK_BYTES = 56;
 const [COUNT_AT, HASH_AT, CONTENT_AT] = [4, 8, 40];
 

@@ -138,7 +138,8 @@ export class DaysTable {
 
   /**
    * Every account of a pool that was open at any moment since a block, with its changes since, in order of provider.
-   * The ledger must stand at the end of that time until all are taken. `changed`: what `changesSince` tells of the pool.
+   * The ledger must stand at the end of that time until all are taken. `changed`: what `changesSince` tells of the
+   * pool.
    */
   *holdings(pool: Pool, changed: Changes = new Map()): Generator<Holding> {
     const waiting = [...changed.values()].sort(byProvider);
@@ -279,7 +280,9 @@ export class DaysTable {
   }
 }
 
-/** A list of decimal texts as JSON, each divided and floored; by hand, since it is written for every account and day. */
+/**
+ * A list of decimal texts as JSON, each divided and floored; by hand, since it is written for every account and day.
+ */
 function textOf(amounts: Amounts, per = 1n): string {
   let text = "";
   for (const each of amounts) text += `${text === "" ? "[" : ","}"${per === 1n ? each : each / per}"`;

@@ -21,7 +21,9 @@ const DERIVED = [
   "provider_balances",
 ];
 
-/** The first day that is not final: the one in which the newest final block (or `below`, where that is lower) stands. */
+/**
+ * The first day that is not final: the one in which the newest final block (or `below`, where that is lower) stands.
+ */
 export function firstOpenDay(db: Database, below = Number.MAX_SAFE_INTEGER): string {
   const day = db
     .prepare<[number], string>(`

@@ -5,8 +5,8 @@ import type { Day } from "../core/day.ts";
 const TABLES = ["pool_days", "daily_balances"] as const;
 
 /**
- * What older versions valued days with that a final epoch rests on: a rebuild computes everything else anew and puts these back,
- * as they cannot be computed any more, and what was paid by them stays what it was.
+ * What older versions valued days with that a final epoch rests on: a rebuild computes everything else anew and puts
+ * these back, as they cannot be computed any more, and what was paid by them stays what it was.
  */
 export class EarlierValues {
   readonly #db: Database;

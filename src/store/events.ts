@@ -93,7 +93,10 @@ export class EventsTable {
       where pool_address = ? and log_address = pool_address and event in ('Burn', 'Collect') and block_number <= ?`);
   }
 
-  /** What each owner of each range of a Uniswap V3 pool burned up to a block and did not collect, in both tokens; minus where fees were collected. */
+  /**
+   * What each owner of each range of a Uniswap V3 pool burned up to a block and did not collect, in both tokens; minus
+   * where fees were collected.
+   */
   owed(pool: string, blockNumber: number): readonly Owed[] {
     const sums = new Map<string, { owner: Address; range: TickRange; amounts: [bigint, bigint] }>();
     for (const row of this.#exits.iterate(pool, blockNumber)) {
@@ -189,7 +192,10 @@ function eventOf(row: Row, pool: Pool): LedgerEvent {
   };
 }
 
-/** The movement a row describes: from `from_side` to `to_side`, where there is none to the provider, or back into issuance. */
+/**
+ * The movement a row describes: from `from_side` to `to_side`, where there is none to the provider, or back into
+ * issuance.
+ */
 function movementOf(row: Row, provider: Side | null): LedgerEvent["movement"] {
   if (row.from_side === null || provider === null) return null;
   const delta = BigInt(row.liquidity_delta);

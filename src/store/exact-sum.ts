@@ -1,4 +1,7 @@
-/** A sum of a column of values in two parts, "high" and "low" after a name: SQLite's own ends in an error where it passes 63 bits. */
+/**
+ * A sum of a column of values in two parts, "high" and "low" after a name: SQLite's own ends in an error where it
+ * passes 63 bits.
+ */
 export function exactSum(column: string, name: string): string {
   return `coalesce(sum(${column} >> 30), 0) as ${name}High, coalesce(sum(${column} & 1073741823), 0) as ${name}Low`;
 }

@@ -69,12 +69,17 @@ export class FindingsTable {
     this.#insert.run(blockNumber, logIndex, identity, pool, expected, actual);
   }
 
-  /** Closes findings up to a block that has since been applied with every identity intact; not what contracts denied, nor what was paid. */
+  /**
+   * Closes findings up to a block that has since been applied with every identity intact; not what contracts denied,
+   * nor what was paid.
+   */
   settleUpTo(blockNumber: number, resolution: string): number {
     return this.#settle.run(resolution, blockNumber).changes;
   }
 
-  /** Closes what did not hold of one pool up to a block; `withDenied`: what contracts denied, too; not what was paid. */
+  /**
+   * Closes what did not hold of one pool up to a block; `withDenied`: what contracts denied, too; not what was paid.
+   */
   closePool(pool: string, block: number, resolution: string, { withDenied }: { readonly withDenied: boolean }): void {
     this.#closePool.run({ resolution, block, pool, with_denied: withDenied ? 1 : 0 });
   }

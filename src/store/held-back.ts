@@ -106,7 +106,9 @@ export class HeldBackTable {
       }));
   }
 
-  /** What each had in a pool on days that were paid without it, and what it was paid by, in order of provider and day. */
+  /**
+   * What each had in a pool on days that were paid without it, and what it was paid by, in order of provider and day.
+   */
   lateRows(pool: Address, dates: readonly Day[], inRange: boolean): readonly LateRow[] {
     const value = (amount: string, of: string): string => (inRange ? `coalesce(${of}, ${amount})` : amount);
     return this.#db
@@ -128,7 +130,9 @@ export class HeldBackTable {
       }));
   }
 
-  /** What all pools, and one, were worth on a day, without some providers: where the programme's days have not begun. */
+  /**
+   * What all pools, and one, were worth on a day, without some providers: where the programme's days have not begun.
+   */
   worthOn(date: Day, pool: Address, without: ReadonlySet<Address>): { readonly ofPool: bigint; readonly all: bigint } {
     const rows = this.#db
       .prepare<[string], readonly [string, string, bigint]>(
@@ -145,7 +149,10 @@ export class HeldBackTable {
     return { ofPool, all };
   }
 
-  /** An epoch is final: what was in quarantine in it stays out of what it paid. @returns the pools of which something was */
+  /**
+   * An epoch is final: what was in quarantine in it stays out of what it paid. @returns the pools of which something
+   * was
+   */
   keepOut(first: Day, end: Day): readonly Address[] {
     const pools = this.#db
       .prepare<[string, string], string>(

@@ -2,8 +2,9 @@ import type { Database } from "better-sqlite3";
 import type { Address } from "../core/hex.ts";
 
 /**
- * `kept_spans` and `kept_balances`: what pools were worth on days that final epochs were paid by, where it would come out otherwise since:
- * they were dropped, have another entry, or are in quarantine no more. Whoever closes such a day, a rebuild or after an undo, puts it back.
+ * `kept_spans` and `kept_balances`: what pools were worth on days that final epochs were paid by, where it would come
+ * out otherwise since: they were dropped, have another entry, or are in quarantine no more. Whoever closes such a day,
+ * a rebuild or after an undo, puts it back.
  */
 export class KeptDaysTable {
   readonly #db: Database;
@@ -13,8 +14,8 @@ export class KeptDaysTable {
   }
 
   /**
-   * From now on what a pool is worth on the days from one to before another stays as it is. `from`: the first day on which it counted, where
-   * it is not given. The caller holds the transaction.
+   * From now on what a pool is worth on the days from one to before another stays as it is. `from`: the first day on
+   * which it counted, where it is not given. The caller holds the transaction.
    */
   keep(pool: Address, from: string | undefined, until: string): void {
     const first =

@@ -19,7 +19,9 @@ export interface LeftOut {
   readonly provider: string;
   readonly reason: "negligible" | "operator" | "too-large" | "quarantined" | "held-back";
   readonly note: string;
-  /** Of what is in quarantine: the wrapper that is alone, or '' where all of the pool is; not given of everything else. */
+  /**
+   * Of what is in quarantine: the wrapper that is alone, or '' where all of the pool is; not given of everything else.
+   */
   readonly stopped?: string;
   /** What it was worth at its last value, of what is in quarantine; not given where nobody knows. */
   readonly worth?: bigint | undefined;
@@ -74,8 +76,8 @@ export class LeftOutTable {
   }
 
   /**
-   * What is known to have been worth something, by day and pool, over all providers but some: of a provider with a row whose value is
-   * unknown, too, the other rows.
+   * What is known to have been worth something, by day and pool, over all providers but some: of a provider with a row
+   * whose value is unknown, too, the other rows.
    */
   knownValues(
     first: Day,
@@ -95,7 +97,9 @@ export class LeftOutTable {
       .map((row) => ({ date: row.date, pool: row.pool, value: exactSumOf(row, "value") }));
   }
 
-  /** Days on which somebody has more over several pools than any sum bears, each of which is valued; with those pools. */
+  /**
+   * Days on which somebody has more over several pools than any sum bears, each of which is valued; with those pools.
+   */
   beyondSums(
     first: Day,
     end: Day,
@@ -115,8 +119,9 @@ export class LeftOutTable {
   }
 
   /**
-   * The most base units of its asset that a vault's logs show to be in it at any moment of a day: what went in, less what came out, since
-   * nobody had any of it. Undefined where more came out than went in: what it earned or was given, no log tells.
+   * The most base units of its asset that a vault's logs show to be in it at any moment of a day: what went in, less
+   * what came out, since nobody had any of it. Undefined where more came out than went in: what it earned or was given,
+   * no log tells.
    */
   mostDeposited(pool: Address, { startSec, endSec }: Window): bigint | undefined {
     const [startIso, endIso] = [isoOf(startSec), isoOf(endSec)];
@@ -155,7 +160,9 @@ export class LeftOutTable {
     this.#add.run(date, pool, provider, reason, note, nowIso, stopped ?? null, worth ?? null);
   }
 
-  /** A day has been valued since, all of it that can be: nothing of it is left out any more but what is in quarantine. */
+  /**
+   * A day has been valued since, all of it that can be: nothing of it is left out any more but what is in quarantine.
+   */
   forget(date: Day): void {
     this.#db.prepare(`delete from left_out where date = ? and not ${IN_QUARANTINE}`).run(date);
   }

@@ -9,7 +9,10 @@ export interface DiscoveredPool extends Discovered {
   readonly tokens: readonly [Address, Address];
 }
 
-/** `pools`: those that are followed, named or made by a factory, and those that were dropped while final epochs rest on them. */
+/**
+ * `pools`: those that are followed, named or made by a factory, and those that were dropped while final epochs rest on
+ * them.
+ */
 export class PoolsTable {
   readonly #db: Database;
   readonly #insert;
@@ -33,7 +36,10 @@ export class PoolsTable {
               excluded.metadata ->> '$.countsFrom')))`);
   }
 
-  /** Removes pools that are not of these; only pools without history can go (foreign keys refuse others), and no dropped ones. */
+  /**
+   * Removes pools that are not of these; only pools without history can go (foreign keys refuse others), and no dropped
+   * ones.
+   */
   removeBut(pools: readonly Pool[]): void {
     const kept = JSON.stringify(pools.map((pool) => pool.address));
     this.#db

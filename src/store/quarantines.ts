@@ -119,7 +119,10 @@ export class QuarantinesTable {
     );
   }
 
-  /** What an undo of everything above a block takes back: what it rests on goes, or its day is open again; see `quarantineKey`. */
+  /**
+   * What an undo of everything above a block takes back: what it rests on goes, or its day is open again; see
+   * `quarantineKey`.
+   */
   undoneAbove(block: number): ReadonlySet<string> {
     const rows = this.#db
       .prepare<[number, number], string>(

@@ -1,7 +1,10 @@
 import type { Database } from "better-sqlite3";
 import { type Address, toAddress, toPoolId } from "../core/hex.ts";
 
-/** What is done with a pool: its history is fetched again, it goes on by what was kept of it, or nothing of it is followed any more. */
+/**
+ * What is done with a pool: its history is fetched again, it goes on by what was kept of it, or nothing of it is
+ * followed any more.
+ */
 export type OrderKind = "refetch" | "replay" | "drop";
 
 /** What an operator orders to be done with a pool by the next start, or what was done. */

@@ -100,7 +100,10 @@ export class RewardsTable {
     return { record, rewards: record.tokens.map(({ address }) => this.rowsOf(record.epoch, address)) };
   }
 
-  /** Writes an epoch in place of what was calculated before; the caller holds the transaction, and never replaces a final one. */
+  /**
+   * Writes an epoch in place of what was calculated before; the caller holds the transaction, and never replaces a
+   * final one.
+   */
   put({ record, rewards }: EpochResult, state: StoredEpoch["state"], resultHash: string, nowIso: string): void {
     const { epoch, end } = record;
     this.#db.prepare("delete from rewards where epoch = ?").run(epoch);

@@ -9,7 +9,10 @@ export interface StoredSample extends RateSample {
   readonly blockHash: string;
 }
 
-/** `share_rate_samples`, what contracts said a share is worth at moments of a day; `share_rates`, what days make of them. */
+/**
+ * `share_rate_samples`, what contracts said a share is worth at moments of a day; `share_rates`, what days make of
+ * them.
+ */
 export class ShareRatesTable {
   readonly #db: Database;
   readonly #rate;

@@ -122,8 +122,8 @@ export class StatesTable {
   }
 
   /**
-   * The states of a window in order, led by the one in force when it began, and where that does not tell what the pool held, by the last
-   * one that did. `closedBlock` is at or past its end.
+   * The states of a window in order, led by the one in force when it began, and where that does not tell what the pool
+   * held, by the last one that did. `closedBlock` is at or past its end.
    */
   timeline(
     { address, form, valuation }: Pick<Pool, "address" | "form" | "valuation">,

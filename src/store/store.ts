@@ -137,7 +137,8 @@ export class Store {
 
   /**
    * The only way to write: one immediate transaction around a synchronous function. An error rolls back and surfaces
-   * unchanged (SQLite's own in our words); a transaction inside another, or a function that returns a promise, is a bug.
+   * unchanged (SQLite's own in our words); a transaction inside another, or a function that returns a promise, is a
+   * bug.
    */
   write<T>(run: () => T): T {
     invariant(!this.db.inTransaction, "NESTED_WRITE", "a write was begun inside another");
@@ -174,7 +175,10 @@ export class Store {
     this.#insertBlock.run(number, hash, parentHash, isoOf(timestampSec), this.nowIso(), eventCount, stateDigest);
   }
 
-  /** Forgets blocks without events from `from` up to below `to`, but `kept`: below `final` only events and the settled block matter. */
+  /**
+   * Forgets blocks without events from `from` up to below `to`, but `kept`: below `final` only events and the settled
+   * block matter.
+   */
   thinBlocks(from: number, to: number, kept: number): void {
     this.#thinBlocks.run(from, to, kept);
   }

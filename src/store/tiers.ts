@@ -44,8 +44,8 @@ export class TiersTable {
 
   constructor(db: Database) {
     this.#db = db;
-    // A row of the day's pools that cannot be priced at all is left out; one that counts nothing counts nothing, but what of it is not in a
-    // wrapper in quarantine; of all others one unknown value hides the sum.
+    // A row of the day's pools that cannot be priced at all is left out; one that counts nothing counts nothing, but
+    // what of it is not in a wrapper in quarantine; of all others one unknown value hides the sum.
     this.#values = db
       .prepare<[string, string], ValueRow>(`
         with counted as (
@@ -108,8 +108,8 @@ export class TiersTable {
   }
 
   /**
-   * By provider, the least value of the last `days` days of its streak before a day. A day below the minimum that neither continued nor
-   * ended the streak is none of them.
+   * By provider, the least value of the last `days` days of its streak before a day. A day below the minimum that
+   * neither continued nor ended the streak is none of them.
    */
   leastOf(days: number, day: Day): ReadonlyMap<string, bigint> {
     const left = this.#db

@@ -64,7 +64,8 @@ export function undoAbove(db: Database, above: number): Undone {
   for (const { account_id: id } of touched) restoreAccount(db, id);
   for (const token of tokens) restoreToken(db, token);
 
-  // Pools that were made above it are no more; nothing of theirs is left that refers to them, and no account without a posting.
+  // Pools that were made above it are no more; nothing of theirs is left that refers to them, and no account without a
+  // posting.
   for (const { pool_address: pool } of born) {
     for (const table of ["pool_days", "daily_balances", "late_values", "position_tokens", "pools"])
       run(`delete from ${table} where pool_address = ?`, pool);

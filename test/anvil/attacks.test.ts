@@ -17,7 +17,8 @@ const WHOLE: readonly [number, number] = [-88_722, 88_722];
 let vault: Contract;
 let vaultBlock = 0;
 
-// Ann provides honestly, in the pair and all day long: 110,000 dollars. Bob is alone in a pool with 1,000, and plays with its price.
+// Ann provides honestly, in the pair and all day long: 110,000 dollars. Bob is alone in a pool with 1,000, and plays
+// with its price.
 const live = liveChain(5, async (life) => {
   const { stage } = life;
   const { anvil, tokens } = stage;

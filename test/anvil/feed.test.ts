@@ -14,7 +14,8 @@ let proxy: Contract;
 let moved = 0;
 let born = 0;
 
-// Three days. A phase ends at noon of the second one: the first aggregator goes on talking, and nobody listens to it any more.
+// Three days. A phase ends at noon of the second one: the first aggregator goes on talking, and nobody listens to it
+// any more.
 const live = liveChain(4, async (life) => {
   const { anvil, owner } = life.stage;
   const place = async (name: string): Promise<Contract> => {

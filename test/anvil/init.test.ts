@@ -2,7 +2,7 @@ import { existsSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { runCommand } from "../../demo/daemon.ts";
-import type { Fetch } from "../../src/chain/rpc/rpc.ts";
+import type { Fetch } from "../../src/chain/rpc/body.ts";
 import { init } from "../../src/cli/init.ts";
 import type { Address } from "../../src/core/hex.ts";
 import type { Io } from "../../src/runtime/context.ts";

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { ContractReader } from "../../src/chain/contracts/contract-reader.ts";
-import { type Fetch, Rpc } from "../../src/chain/rpc/rpc.ts";
+import type { Fetch } from "../../src/chain/rpc/body.ts";
+import { Rpc } from "../../src/chain/rpc/rpc.ts";
 import { toAddress } from "../../src/core/hex.ts";
 import { addressOf } from "../support/logs.ts";
 import { stillClock } from "../support/port.ts";

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { EndpointLimits } from "../../src/chain/endpoint-health.ts";
 import { FollowedChain } from "../../src/chain/followed-chain.ts";
 import { RANGE_LIMITS } from "../../src/chain/ranges.ts";
-import type { Fetch } from "../../src/chain/rpc/rpc.ts";
+import type { Fetch } from "../../src/chain/rpc/body.ts";
 import { Rpc } from "../../src/chain/rpc/rpc.ts";
 import type { Clock } from "../../src/core/chain.ts";
 import { type Address, toHash } from "../../src/core/hex.ts";

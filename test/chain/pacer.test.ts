@@ -116,7 +116,8 @@ describe("pacing requests", () => {
       const { accepted } = await served(20, () => rate, { latencyMs: 250 });
       expect(accepted / (rate * 20)).toBeGreaterThan(0.85);
     }
-    // What was sent for the last tenth of a second is little: not because more may not be, but because answers were awaited.
+    // What was sent for the last tenth of a second is little: not because more may not be, but because answers were
+    // awaited.
     for (const sentMs of [
       [0, 0, 0, 0],
       [0, 74, 135, 135, 135, 219],

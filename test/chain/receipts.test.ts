@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { logsOfReceipts } from "../../src/chain/receipts.ts";
-import { type Fetch, Rpc } from "../../src/chain/rpc/rpc.ts";
+import type { Fetch } from "../../src/chain/rpc/body.ts";
+import { Rpc } from "../../src/chain/rpc/rpc.ts";
 import { stillClock } from "../support/port.ts";
 
 const HASHES = ["0xa1", "0xa2", "0xa3"];

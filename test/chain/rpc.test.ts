@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { readLogs } from "../../src/chain/logs/read-logs.ts";
+import type { Fetch } from "../../src/chain/rpc/body.ts";
 import { classifyText, reactionTo } from "../../src/chain/rpc/classify-errors.ts";
 import { pageText } from "../../src/chain/rpc/envelope.ts";
 import { redact, secretsOf } from "../../src/chain/rpc/redact.ts";
-import type { Fetch } from "../../src/chain/rpc/rpc.ts";
 import { Rpc } from "../../src/chain/rpc/rpc.ts";
 import { RPC_ERRORS } from "../../src/chain/rpc/rpc-errors.ts";
 import { LpLedgerError } from "../../src/core/errors.ts";

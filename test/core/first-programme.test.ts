@@ -196,7 +196,9 @@ describe.skipIf(text === undefined)("a week of the first programme's own events"
   });
 });
 
-/** Whether there is a price at which both amounts are what the liquidity takes: a deposit rounds up, a withdrawal down. */
+/**
+ * Whether there is a price at which both amounts are what the liquidity takes: a deposit rounds up, a withdrawal down.
+ */
 function amountsFollow(
   liquidity: bigint,
   amount0: bigint,

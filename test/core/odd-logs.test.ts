@@ -102,7 +102,8 @@ describe("a Curve pool", () => {
         fees: [0n, 0n],
         token_supply: 900n * E18,
       });
-      // Burned, then the callback of the one who is paid in ETH: shares thrown away, as many as were burned, a gift, nothing.
+      // Burned, then the callback of the one who is paid in ETH: shares thrown away, as many as were burned, a gift,
+      // nothing.
       const called = [move(ann, ZERO, 100n * E18), move(ann, ZERO, 7n), move(ann, bob, E18), move(ann, bob, 0n)];
       play([move(ann, ZERO, 100n * E18), ...called, removed]);
       expect(book().supply).toBe(900n * E18);

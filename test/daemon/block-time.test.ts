@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { FollowedChain } from "../../src/chain/followed-chain.ts";
 import { HeaderCheck } from "../../src/chain/header-check.ts";
 import { RANGE_LIMITS } from "../../src/chain/ranges.ts";
-import type { Fetch } from "../../src/chain/rpc/rpc.ts";
+import type { Fetch } from "../../src/chain/rpc/body.ts";
 import type { Clock, Range } from "../../src/core/chain.ts";
 import { toHash } from "../../src/core/hex.ts";
 import { keccakOfText } from "../../src/core/keccak.ts";

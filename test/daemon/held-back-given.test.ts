@@ -63,7 +63,10 @@ async function refetched(
   await takenUp(store, chain, programme, `${temporaryFolder()}/ledger.sqlite`);
 }
 
-/** A ledger of a pair of which a log was missing while four epochs were made final without it, and whose history is whole since. */
+/**
+ * A ledger of a pair of which a log was missing while four epochs were made final without it, and whose history is
+ * whole since.
+ */
 async function paidThenMended() {
   const programme = parse({ rewards: rewards([{ pool: PAIR, from: "2026-01-03" }]) });
   const chain = await lied(programme);

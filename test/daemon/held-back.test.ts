@@ -46,7 +46,8 @@ describe("a pool in quarantine that a rule excludes", () => {
     const paid = [1, 2, 3, 4].map((epoch) => finalised(store, programme, epoch));
     // It rests on the pools that it paid.
     expect(paid.map(({ record }) => Object.hasOwn(record.pools, PAIR))).toEqual([true, true, false, false]);
-    // What it weighed of everything on its last day with a value, in whole hundredths: a pocket calculator says the same.
+    // What it weighed of everything on its last day with a value, in whole hundredths: a pocket calculator says the
+    // same.
     const [worth, all] = [sum(worthOn(store, PAIR, "2026-01-02").values()), allOn(store, "2026-01-02")];
     for (const [i, { record }] of paid.entries()) {
       const [sums] = record.tokens;
@@ -171,7 +172,8 @@ it("what was held back for a wrapper is given by what lay in it, beyond what was
   const { store: again } = await followed(chain, programme, store.db.name);
   unchanged(again, programme, paid);
   finalised(again, programme, 5);
-  // By what the same chain gives to a ledger that was never lied to, less what it gives where the wrapper's users do not count.
+  // By what the same chain gives to a ledger that was never lied to, less what it gives where the wrapper's users do
+  // not count.
   const [straight, direct] = [
     await followed(chain, programme),
     await followed(chain, withWrapper(own.wrappers.map((each) => ({ ...each, exclude: true })))),

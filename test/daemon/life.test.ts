@@ -11,7 +11,9 @@ import { MANAGER, PAIR, POOL } from "../support/world.ts";
 
 const SEEDS = Array.from({ length: 25 }, (_, i) => i + 1);
 
-/** For each day, pool and provider: liquidity x seconds, seconds open, seconds in range; from the model's states alone. */
+/**
+ * For each day, pool and provider: liquidity x seconds, seconds open, seconds in range; from the model's states alone.
+ */
 function walkDays(chain: FakeChain): ReadonlyMap<string, string> {
   const sums = new Map<string, { liquidity: bigint; open: number; inRange: number | null }>();
   const add = (key: string, seconds: number, liquidity: bigint, open: boolean, inRange: boolean | null): void => {

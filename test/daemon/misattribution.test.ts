@@ -94,8 +94,9 @@ function paidFor(transactions: readonly (readonly Draft[])[]) {
 
 describe("a position NFT", () => {
   it("in a staker counts for who deposited it, whatever token of that number another manager has there", () => {
-    // The thief's token number 1 is dust and lies in the staker without its knowing; the victim's number 1 is two thirds of the
-    // pool. Read in whichever manager had a number 1 first, the victim got nothing of the epoch, and the others all of it.
+    // The thief's token number 1 is dust and lies in the staker without its knowing; the victim's number 1 is two
+    // thirds of the pool. Read in whichever manager had a number 1 first, the victim got nothing of the epoch, and the
+    // others all of it.
     const { store, shareOf } = paidFor([
       mint(OTHERS, thief, 1n, 1_000_000n),
       [sent(OTHERS, thief, STAKER, 1n)],
@@ -139,13 +140,13 @@ describe("a position NFT", () => {
     expect(shareOf(victim) / 1e6).toBeCloseTo(68_400 / 127_800, 4);
   });
 
-  // A manager that calls out before it logs lets the caller do anything in between, also with tokens of pools that nobody
-  // follows: of those only the manager's own logs are heard.
+  // A manager that calls out before it logs lets the caller do anything in between, also with tokens of pools that
+  // nobody follows: of those only the manager's own logs are heard.
   it.each([2n * E18, 5n])(
     "keeps its liquidity from one of another pool that is minted in between, of %i units of liquidity",
     (liquidity) => {
-      // The victim buys the token. Of as much liquidity, the foreign one took all of it: thief 575,756, victim nothing. Of any other,
-      // the ledger stopped for good.
+      // The victim buys the token. Of as much liquidity, the foreign one took all of it: thief 575,756, victim nothing.
+      // Of any other, the ledger stopped for good.
       const foreign = [sent(MANAGER, ZERO, thief, 2n), increased(2n, liquidity)];
       const { shareOf } = paidFor([
         // The foreign pool's own log lies before its token's.

@@ -92,7 +92,8 @@ describe("what lies beneath a final epoch", () => {
     expect(findings.map(({ identity, logIndex }) => [identity, logIndex])).toEqual([["R-1", 1]]);
     expect(ledger.store.db.prepare("select * from rewards").all()).toEqual(paid);
     await settle();
-    // It stays open whatever is committed after it, until somebody explains it; an ordinary reorg does not open it again.
+    // It stays open whatever is committed after it, until somebody explains it; an ordinary reorg does not open it
+    // again.
     expect(ledger.store.findings.open()).toHaveLength(1);
     ledger.store.findings.resolve(findings[0]?.blockNumber ?? 0, "R-1", "compensated by hand");
     chain.grow(5, 3);

@@ -286,7 +286,10 @@ describe("who holds shares of a pool in quarantine", () => {
 
   it("keeps a streak only by what it may have been worth: dust of a broken pool lends nobody one", async () => {
     const kept = { lent: 0, ended: 0 };
-    /** A ledger of a chain that lies about the pair, under a minimum, and what providers had of everything at its last sound day. */
+    /**
+     * A ledger of a chain that lies about the pair, under a minimum, and what providers had of everything at its last
+     * sound day.
+     */
     const brokenBy = async (seed: number, minimum: string) => {
       const strict = programmeOf({ ...rules, tiers: { ...tiers, minimum } });
       const chain = grown(seed);

@@ -106,7 +106,8 @@ describe("a wrapper whose logs do not fit", () => {
           touches: { wrappers: kind === "nested" && !outer ? [OUTER] : [] },
         },
       ]);
-      // Who has the shares themselves is as on the chain, whatever the wrapper says; and of other pools everything is as ever.
+      // Who has the shares themselves is as on the chain, whatever the wrapper says; and of other pools everything is
+      // as ever.
       expect(custodyIn(store)).toEqual(custodyIn(straight.store));
       const others = (of: Store) => of.db.prepare(OF_OTHERS).raw().all(SHARE);
       expect(others(store)).toEqual(others(straight.store));

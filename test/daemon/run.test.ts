@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { Fetch } from "../../src/chain/rpc/rpc.ts";
+import type { Fetch } from "../../src/chain/rpc/body.ts";
 import type { Block, Clock } from "../../src/core/chain.ts";
 import { LpLedgerError } from "../../src/core/errors.ts";
 import type { ChainPort } from "../../src/daemon/chain-port.ts";

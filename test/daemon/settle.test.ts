@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { seeded } from "../../demo/life.ts";
 import { FollowedChain } from "../../src/chain/followed-chain.ts";
 import { RANGE_LIMITS } from "../../src/chain/ranges.ts";
-import type { Fetch } from "../../src/chain/rpc/rpc.ts";
+import type { Fetch } from "../../src/chain/rpc/body.ts";
 import { Rpc } from "../../src/chain/rpc/rpc.ts";
 import { findingOf, LpLedgerError } from "../../src/core/errors.ts";
 import { blockLogsDigest, sha256 } from "../../src/runtime/platform.ts";

@@ -29,7 +29,10 @@ const programme = parseProgramme(
 );
 const share: Address = toAddress(SHARE);
 
-/** A share of which ann has one, followed for so many blocks of 2 h 30 min, all of them final; `rateAt`: what its contract says. */
+/**
+ * A share of which ann has one, followed for so many blocks of 2 h 30 min, all of them final; `rateAt`: what its
+ * contract says.
+ */
 function followed(blocks: number, rateAt: (block: number) => bigint | null) {
   const mint = encodeLog(erc20Abi, SHARE, "Transfer", { from: ZERO, to: ann, value: E18 });
   const ranges = rangesOf([[mint], ...Array.from({ length: blocks - 1 }, () => [])]);

@@ -66,7 +66,9 @@ function programmeOf(but?: Pool): Programme {
   );
 }
 
-/** Every answer is wrong in one log of a pool: by its block's hash, so that another branch has another fault or none. */
+/**
+ * Every answer is wrong in one log of a pool: by its block's hash, so that another branch has another fault or none.
+ */
 function spoil(chain: FakeChain, pool: Pool, kind: (typeof FAULTS)[number], random: () => number): void {
   const isOf = ({ address, topics }: Pick<Told, "address" | "topics">): boolean =>
     pool.contracts.some((each) => each === address) && (!pool.salted || topics[1] === pool.address);

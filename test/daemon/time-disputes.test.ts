@@ -3,7 +3,10 @@ import { toHash } from "../../src/core/hex.ts";
 import { FakeChain } from "../support/fake-chain.ts";
 import { away, grown, HOURS, ledgerOf, shifted, straight } from "../support/timed-ledger.ts";
 
-/** Chains that nothing proves the times of: so many blocks, the last of them without logs, and maybe three days before what follows. */
+/**
+ * Chains that nothing proves the times of: so many blocks, the last of them without logs, and maybe three days before
+ * what follows.
+ */
 function chainsOf(count: number, { quiet = 70, more = 0, pauseSec = 0 } = {}): readonly FakeChain[] {
   return Array.from({ length: count }, () => {
     const chain = new FakeChain({ isProvable: false });

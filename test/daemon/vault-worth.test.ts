@@ -35,7 +35,10 @@ const redeem = (assets: bigint, shares: bigint): readonly Draft[] => [
   encodeLog(erc4626Abi, VAULT, "Withdraw", { sender: eve, receiver: eve, owner: eve, assets, shares }),
 ];
 
-/** What eve's days are worth, in quote units; one transaction a block, every 2 h 30 min; the first nine blocks are of the first day. */
+/**
+ * What eve's days are worth, in quote units; one transaction a block, every 2 h 30 min; the first nine blocks are of
+ * the first day.
+ */
 function daysOf(transactions: readonly (readonly Draft[])[]): readonly unknown[] {
   const process = new Process(programme);
   process.keeper.commitAll(rangesOf(transactions));
@@ -49,7 +52,8 @@ const quiet = (blocks: number): readonly (readonly Draft[])[] => Array.from({ le
 
 describe("a vault's share", () => {
   it("is worth nothing before anybody has told what it is worth, whatever is told at the day's end", () => {
-    // A donation makes a share worth 10^18 of the asset; a deposit tells it, and all but one share is redeemed in the same block.
+    // A donation makes a share worth 10^18 of the asset; a deposit tells it, and all but one share is redeemed in the
+    // same block.
     const told = [...deposit(1_000_000n * E18, 1_000_000n), ...redeem(1_899_999n * E18, 1_899_999n)];
     const [value] = daysOf([deposit(900_000n, 900_000n), ...quiet(7), told, ...quiet(3)]);
     // One share of a dollar for an hour and a half; it was 900,000 dollars for all of the day.

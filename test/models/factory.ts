@@ -16,7 +16,10 @@ interface Pair {
   readonly world: World;
 }
 
-/** A small model of a Uniswap V2 factory that makes pairs, some of a token that nobody knows, and of all that happens to them. */
+/**
+ * A small model of a Uniswap V2 factory that makes pairs, some of a token that nobody knows, and of all that happens to
+ * them.
+ */
 export class FactoryModel implements Model {
   readonly #pairs: Pair[] = [];
   /** Of the next pair's address, which anybody can compute. */

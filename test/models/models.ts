@@ -6,7 +6,10 @@ import { StakerModel } from "./staker.ts";
 import { VaultModel } from "./vault.ts";
 import { WrappedModel } from "./wrapped.ts";
 
-/** A model of every protocol and wrapper that has one of its own; Uniswap V2 and V3 are `World`'s, and what a factory makes is `FactoryModel`'s. */
+/**
+ * A model of every protocol and wrapper that has one of its own; Uniswap V2 and V3 are `World`'s, and what a factory
+ * makes is `FactoryModel`'s.
+ */
 export const MODELS: Readonly<Record<string, () => Model>> = {
   solidly: () => new SolidlyModel(false),
   aerodrome: () => new SolidlyModel(true),

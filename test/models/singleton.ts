@@ -19,7 +19,9 @@ interface Position extends TickRange {
   liquidity: bigint;
 }
 
-/** A small model of one pool in Uniswap V4's PoolManager, with a hook and a dynamic fee, and of its position manager. */
+/**
+ * A small model of one pool in Uniswap V4's PoolManager, with a hook and a dynamic fee, and of its position manager.
+ */
 export class SingletonModel implements Model {
   readonly id = keccak256(
     encodeAbiParameters(

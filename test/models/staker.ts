@@ -23,7 +23,8 @@ interface Nft extends TickRange {
 
 /**
  * A small model of one Uniswap V3 pool at a price that stays, two position managers that call out before they log an
- * increase, and a staker of the first one's NFTs (Uniswap v3-staker). NFTs are sent to the staker by plain transfers, too.
+ * increase, and a staker of the first one's NFTs (Uniswap v3-staker). NFTs are sent to the staker by plain transfers,
+ * too.
  */
 export class StakerModel implements Model {
   readonly #nfts: Nft[] = [];

@@ -6,7 +6,10 @@ import { ACTORS, below, type Model, pick, ZERO } from "./model.ts";
 const VAULT = addressOf(0xe1);
 const ASSET = addressOf(0xb1);
 
-/** A small model of an ERC-4626 vault whose assets grow, or of a plain share token that is only minted, moved and burned. */
+/**
+ * A small model of an ERC-4626 vault whose assets grow, or of a plain share token that is only minted, moved and
+ * burned.
+ */
 export class VaultModel implements Model {
   readonly #shares = new Map<string, bigint>();
   readonly #plain: boolean;

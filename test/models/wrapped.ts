@@ -22,7 +22,9 @@ export const WRAPPED_KINDS = [
 ] as const;
 type WrappedKind = (typeof WRAPPED_KINDS)[number];
 
-/** A plain share token and one contract that holds it for others; nested: staking rewards that hold a gauge's receipts. */
+/**
+ * A plain share token and one contract that holds it for others; nested: staking rewards that hold a gauge's receipts.
+ */
 export class WrappedModel implements Model {
   readonly #kind: WrappedKind;
   readonly #wrapper = addressOf(0xf2);

@@ -60,7 +60,8 @@ describe("a migration", () => {
       expect(store.db.prepare(digest).pluck().get()).toBe(tipDigest);
       expect(problemsOf(store.db, sha256)).toEqual([]);
       expect(schemaOf(store.db)).toEqual(schemaOf(openStore(join(temporaryFolder(), "new.sqlite")).store.db));
-      // What the release had derived is what this build derives from the same events; days are valued by another rule since schema 15.
+      // What the release had derived is what this build derives from the same events; days are valued by another rule
+      // since schema 15.
       const otherwise = schema < 15 ? VALUED : [];
       const before = dumpOf(store, otherwise);
       store.write(() => rebuild(store, testProgramme(), sha256, new Set()));

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { seeded } from "../../demo/life.ts";
-import type { Fetch } from "../../src/chain/rpc/rpc.ts";
+import type { Fetch } from "../../src/chain/rpc/body.ts";
 import { pairCreated, pairDeed } from "../models/factory.ts";
 import type { FakeBlock, FakeLog } from "./fake-chain.ts";
 import type { Draft } from "./logs.ts";
@@ -16,7 +16,9 @@ interface Block extends FakeBlock {
   readonly pairs: readonly Pair[];
 }
 
-/** A chain on which a Uniswap V2 factory makes pairs all the time, some of tokens nobody knows, and every pair lives. */
+/**
+ * A chain on which a Uniswap V2 factory makes pairs all the time, some of tokens nobody knows, and every pair lives.
+ */
 export class FactoryChain {
   #blocks: Block[];
   /** The answers to requests for logs, to see what was asked. */

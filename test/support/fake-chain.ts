@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { seeded } from "../../demo/life.ts";
-import type { Fetch } from "../../src/chain/rpc/rpc.ts";
+import type { Fetch } from "../../src/chain/rpc/body.ts";
 import type { Model } from "../models/model.ts";
 import { headerFields, headerHash } from "./headers.ts";
 import type { Draft } from "./logs.ts";
@@ -169,7 +169,9 @@ export class FakeChain {
     return block;
   }
 
-  /** The block with the hash of its header, where the chain is provable: its own hash so far becomes the state's root. */
+  /**
+   * The block with the hash of its header, where the chain is provable: its own hash so far becomes the state's root.
+   */
   #sealed(block: FakeBlock): FakeBlock {
     if (!this.#isProvable) return block;
     const { number, timestampSec, parentHash, hash: stateRoot } = block;

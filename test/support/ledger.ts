@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach } from "vitest";
 import type { RangeLimits } from "../../src/chain/ranges.ts";
-import type { Fetch } from "../../src/chain/rpc/rpc.ts";
+import type { Fetch } from "../../src/chain/rpc/body.ts";
 import { parseProgramme } from "../../src/config.ts";
 import type { Programme } from "../../src/core/programme/programme.ts";
 import type { ChainPort } from "../../src/daemon/chain-port.ts";

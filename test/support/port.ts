@@ -1,6 +1,6 @@
 import { FollowedChain } from "../../src/chain/followed-chain.ts";
 import { RANGE_LIMITS, type RangeLimits } from "../../src/chain/ranges.ts";
-import type { Fetch } from "../../src/chain/rpc/rpc.ts";
+import type { Fetch } from "../../src/chain/rpc/body.ts";
 import { Rpc } from "../../src/chain/rpc/rpc.ts";
 import type { Clock } from "../../src/core/chain.ts";
 import type { Programme } from "../../src/core/programme/programme.ts";

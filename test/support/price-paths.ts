@@ -3,7 +3,9 @@ import { sqrtRatioAtTick, TICK_MAX } from "../../src/core/amm/ticks.ts";
 import type { Window } from "../../src/core/valuation/holdings.ts";
 import type { PriceSpan } from "../../src/core/valuation/price-path.ts";
 
-/** Where a price may stand: inside a tick, on its lower boundary, or on a boundary reached from above, a tick below it. */
+/**
+ * Where a price may stand: inside a tick, on its lower boundary, or on a boundary reached from above, a tick below it.
+ */
 type Place = "inside" | "on" | "from above";
 
 export function spanAt(startSec: number, seconds: number, at: number, place: Place): PriceSpan {

@@ -61,7 +61,8 @@ export type Rates = Readonly<Partial<Record<Fault, number>>>;
 
 /**
  * A JSON-RPC proxy before a real node that fails as nodes do, by chance: it drops, doubles and reorders logs, cuts
- * answers off, hangs, resets, asks to slow down, lags, and forgets what is final. A block is lied about once, whoever lies.
+ * answers off, hangs, resets, asks to slow down, lags, and forgets what is final. A block is lied about once, whoever
+ * lies.
  */
 export class FaultyProxy {
   readonly url: string;

@@ -6,7 +6,10 @@ import { serveChain } from "../../src/chain/thread/serve-chain.ts";
 import { portOf } from "../../src/runtime/message-port.ts";
 import { testProgramme } from "./ledger.ts";
 
-/** A chain behind a real channel of messages, as it is behind a thread; `heard` and `told`: the kinds of all that came from it and went to it. */
+/**
+ * A chain behind a real channel of messages, as it is behind a thread; `heard` and `told`: the kinds of all that came
+ * from it and went to it.
+ */
 export function remote(make: () => FollowedChain) {
   const { port1, port2 } = new MessageChannel();
   serveChain(portOf(port2), make);

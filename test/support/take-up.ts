@@ -11,7 +11,10 @@ import { chainPort } from "./port.ts";
 const { signal } = new AbortController();
 const SETTLE = { blocksMin: 1, rangesMax: 50 };
 
-/** Does what a start does about its programme file and what was ordered, before it follows the chain; `databasePath`: beside which it works. */
+/**
+ * Does what a start does about its programme file and what was ordered, before it follows the chain; `databasePath`:
+ * beside which it works.
+ */
 export async function takenUp(
   store: Store,
   chain: Pick<FakeChain, "fetch">,

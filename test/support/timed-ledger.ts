@@ -1,6 +1,7 @@
 import { FollowedChain } from "../../src/chain/followed-chain.ts";
 import { RANGE_LIMITS } from "../../src/chain/ranges.ts";
-import { type Fetch, Rpc } from "../../src/chain/rpc/rpc.ts";
+import type { Fetch } from "../../src/chain/rpc/body.ts";
+import { Rpc } from "../../src/chain/rpc/rpc.ts";
 import { LpLedgerError } from "../../src/core/errors.ts";
 import type { Settling } from "../../src/daemon/cross-check.ts";
 import { blockLogsDigest } from "../../src/runtime/platform.ts";

@@ -94,7 +94,10 @@ export class World {
     return made.length === 0 ? this.swap(random) : made;
   }
 
-  /** Moves the V3 price a little, for what the liquidity on the way takes and gives; the log tells the liquidity in range afterwards. */
+  /**
+   * Moves the V3 price a little, for what the liquidity on the way takes and gives; the log tells the liquidity in
+   * range afterwards.
+   */
   swap(random: () => number): readonly Draft[] {
     const tick = Math.max(-3000, Math.min(3000, (this.tick ?? 0) + Math.floor(random() * 121) - 60));
     const [low, high] = [sqrtRatioAtTick(tick), sqrtRatioAtTick(tick + 1)];

@@ -14,7 +14,8 @@ import { FakeChain } from "./fake-chain.ts";
 import { chainPort, stillClock } from "./port.ts";
 import { worldProgramme } from "./world.ts";
 
-// Writes a filled ledger of this build's schema to test/fixtures: run once at each release, never again for the same schema.
+// Writes a filled ledger of this build's schema to test/fixtures: run once at each release, never again for the same
+// schema.
 const folder = mkdtempSync(join(tmpdir(), "lp-ledger-fixture-"));
 const path = join(folder, "ledger.sqlite");
 const opened = openForWriting(path);

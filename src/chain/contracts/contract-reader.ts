@@ -101,8 +101,8 @@ export class ContractReader {
   }
 
   /**
-   * What a node says of an old block; null where it no longer has its state. One that refuses in words that nobody knows must
-   * refuse it as often as it answers of the head meanwhile. Every other failure is no answer, and thrown.
+   * What a node says of an old block; null where it no longer has its state. One that refuses in words that nobody
+   * knows must refuse it as often as it answers of the head meanwhile. Every other failure is no answer, and thrown.
    */
   async #atOldBlock<T>(ask: () => Promise<T>, signal: AbortSignal): Promise<T | null> {
     for (let refused = 1; ; refused++) {
@@ -238,7 +238,8 @@ function callOf(question: ContractCall): ViewCall {
   }
 }
 
-// Where Uniswap V4's PoolManager keeps its pools, and within one its liquidity and its positions (v4-core StateLibrary).
+// Where Uniswap V4's PoolManager keeps its pools, and within one its liquidity and its positions (v4-core
+// StateLibrary).
 const POOLS_SLOT = 6n;
 const LIQUIDITY_OFFSET = 3n;
 const POSITIONS_OFFSET = 6n;

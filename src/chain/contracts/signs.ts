@@ -3,7 +3,9 @@ import type { ProtocolName, Wrapper, WrapperKind } from "../../core/programme/pr
 import type { ContractReader, ViewCall } from "./contract-reader.ts";
 import { call } from "./view-functions.ts";
 
-/** By which functions contracts of a protocol are known: those that answer, and those that only another one's answer. */
+/**
+ * By which functions contracts of a protocol are known: those that answer, and those that only another one's answer.
+ */
 interface Signs {
   readonly answers: readonly string[];
   readonly silent: readonly string[];
@@ -42,7 +44,9 @@ const SIGN_INPUTS: Readonly<Record<string, { readonly inputs: readonly string[];
     coins: { inputs: ["uint256"], args: [0n] },
   };
 
-/** The same of wrappers that name what they hold by the same function: Curve's first gauges are no tokens themselves. */
+/**
+ * The same of wrappers that name what they hold by the same function: Curve's first gauges are no tokens themselves.
+ */
 const WRAPPER_SIGNS: ReadonlyMap<WrapperKind, Signs> = new Map([
   ["curve-gauge-v1", { answers: [], silent: ["decimals"] }],
   ["curve-gauge", { answers: ["decimals"], silent: [] }],
@@ -71,7 +75,10 @@ export class ContractSigns {
     return await this.#signs(address, WRAPPER_SIGNS.get(kind), signal);
   }
 
-  /** The protocols whose signs a pool has, whoever named it; any token would do as an erc20, so that is never among them. */
+  /**
+   * The protocols whose signs a pool has, whoever named it; any token would do as an erc20, so that is never among
+   * them.
+   */
   async fitting(address: Address, signal: AbortSignal): Promise<readonly ProtocolName[]> {
     const names = [...new Set([...SIGNS.values()].flatMap(({ answers, silent }) => [...answers, ...silent]))];
     const early = call(address, { name: "coins", inputs: ["int128"], output: "uint256" }, [0n]);

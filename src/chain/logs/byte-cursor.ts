@@ -41,7 +41,9 @@ export class Slot<T> {
   }
 }
 
-/** A place in the bytes of a JSON text; every step tells whether it met what it expected, and passes it where it did. */
+/**
+ * A place in the bytes of a JSON text; every step tells whether it met what it expected, and passes it where it did.
+ */
 export class ByteCursor {
   /** The next byte. */
   at: number;
@@ -154,8 +156,9 @@ export class ByteCursor {
   }
 
   /**
-   * Writes hex in quotes as the bytes it stands for. `length`: how many they must be; `guess`: how many they may well be,
-   * which is quicker than to look for the end. @returns how many; undefined where it is no hex, or of another length.
+   * Writes hex in quotes as the bytes it stands for. `length`: how many they must be; `guess`: how many they may well
+   * be, which is quicker than to look for the end. @returns how many; undefined where it is no hex, or of another
+   * length.
    */
   hexTo(target: DataView, place: number, length?: number, guess = 0): number | undefined {
     const [body, from] = [this.#body, this.#firstDigit()];

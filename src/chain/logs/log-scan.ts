@@ -114,7 +114,8 @@ export class LogScan {
   /** `start`: the place of the list's bracket. */
   constructor(body: Buffer, start: number) {
     this.#cursor = new ByteCursor(body, start);
-    // Two digits a byte: what is written is never more than half of what is read, but for a transaction that is not met yet.
+    // Two digits a byte: what is written is never more than half of what is read, but for a transaction that is not met
+    // yet.
     this.#memory = new LogMemory(spareMemory.take(((body.length - start) >> 1) + WORD_BYTES));
   }
 

@@ -52,8 +52,8 @@ export class Names {
 }
 
 /**
- * Many logs as few large values instead of many small ones. A block's logs are made when they are asked for, and only those
- * of the last block asked for are kept: there are many thousands, and what does not live long costs the least.
+ * Many logs as few large values instead of many small ones. A block's logs are made when they are asked for, and only
+ * those of the last block asked for are kept: there are many thousands, and what does not live long costs the least.
  */
 export class LogTable {
   readonly memory: LogMemory;

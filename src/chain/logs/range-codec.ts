@@ -32,8 +32,8 @@ export function giveBack(memory: Uint8Array): void {
 
 /**
  * The same range in little memory, with the logs of a block made when they are asked for: ranges wait to be used, and
- * many thousand logs that wait as objects cost more than all that is done with them. `contentOf` adds to each block what its
- * logs amount to.
+ * many thousand logs that wait as objects cost more than all that is done with them. `contentOf` adds to each block
+ * what its logs amount to.
  */
 export function compact(range: Range, contentOf: (block: LogBlock) => string): Range {
   const pack = packed(range, contentOf);

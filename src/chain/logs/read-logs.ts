@@ -167,8 +167,8 @@ function isSameLog(a: Log, b: Log): boolean {
 }
 
 /**
- * The logs of one block out of two answers, in order, each once: a block that was asked for by its hash meanwhile may hold
- * what a second answer brings again. @throws LOGS_INCONSISTENT where two logs claim one index.
+ * The logs of one block out of two answers, in order, each once: a block that was asked for by its hash meanwhile may
+ * hold what a second answer brings again. @throws LOGS_INCONSISTENT where two logs claim one index.
  */
 export function mergeLogs(blockNumber: number, first: readonly Log[], second: readonly Log[]): readonly Log[] {
   const byIndex = new Map(first.map((log) => [log.logIndex, log]));
@@ -184,7 +184,10 @@ export function mergeLogs(blockNumber: number, first: readonly Log[], second: re
 const BYTES = /^0x(?:[0-9a-f]{2})*$/;
 const WORD = /^0x[0-9a-fA-F]{64}$/;
 
-/** What the last log held: neighbours mostly share block, time, transaction and emitter, and what is equal needs no second check. */
+/**
+ * What the last log held: neighbours mostly share block, time, transaction and emitter, and what is equal needs no
+ * second check.
+ */
 class Checked {
   readonly #last = new Map<string, { readonly raw: unknown; readonly value: unknown }>();
 

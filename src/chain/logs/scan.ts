@@ -13,8 +13,9 @@ export interface Scanned {
 
 /**
  * Takes lists of logs out of the body of an answer before it is parsed: as objects full of text they cost more than all
- * that is done with them. Only what is written as nodes write it is taken, without white space, escapes, upper case, nulls
- * or removed logs: a list in which anything else occurs is left to the parser, whole. `most`: how many lists were asked for.
+ * that is done with them. Only what is written as nodes write it is taken, without white space, escapes, upper case,
+ * nulls or removed logs: a list in which anything else occurs is left to the parser, whole. `most`: how many lists were
+ * asked for.
  */
 export function scanLogs(body: Buffer, most: number): Scanned {
   const lists: ScannedList[] = [];

@@ -10,7 +10,9 @@ export interface BatchLimits {
   readonly alone: readonly string[];
 }
 
-/** A size that was refused without a word about batches is tried again after so many requests of the size that was not. */
+/**
+ * A size that was refused without a word about batches is tried again after so many requests of the size that was not.
+ */
 const PATIENCE = 200;
 /** At most 256 requests are answered before a larger one is tried. */
 const TIMEOUTS_MAX = 8;
@@ -20,7 +22,10 @@ const REFUSING = new Set([400, 401, 403, 405, 413, 414, 415, 422, 500, 501]);
 /** How many calls one request to an endpoint may hold, learned from what it refuses. */
 export class BatchSizes {
   #max = Number.MAX_SAFE_INTEGER;
-  /** What was borne before a refusal that may be of something else, until all that was refused is answered in smaller requests. */
+  /**
+   * What was borne before a refusal that may be of something else, until all that was refused is answered in smaller
+   * requests.
+   */
   #doubted: { readonly max: number; readonly refused: Set<RpcCall> } | undefined;
   /** The limit is a guess: nothing named it. */
   #isGuess = false;

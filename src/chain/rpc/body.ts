@@ -10,7 +10,9 @@ export interface HttpAnswer {
 const BYTES_START = 2 ** 16;
 const BYTES_STEP = 2 ** 18;
 
-/** The body of an answer, in memory of `spare` that is to be given back; undefined where it has more bytes than allowed. */
+/**
+ * The body of an answer, in memory of `spare` that is to be given back; undefined where it has more bytes than allowed.
+ */
 export async function readBody(response: HttpAnswer, spare: BufferPool, bytesMax: number): Promise<Buffer | undefined> {
   const announced = bytesAnnounced(response, bytesMax);
   let whole = announced === undefined ? spare.takeLarge(BYTES_START) : spare.take(announced);
@@ -46,3 +48,13 @@ function enlarged(whole: Buffer, bytes: number, needed: number): Buffer {
   whole.copy(larger, 0, 0, bytes);
   return larger;
 }
+
+/** One request as the transport makes it. */
+export interface HttpRequest {
+  readonly method: "POST";
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+  readonly signal: AbortSignal;
+}
+
+export type Fetch = (url: string, init: HttpRequest) => Promise<HttpAnswer>;

@@ -58,8 +58,8 @@ export function classifyText(text: string, code?: unknown, status?: unknown): Cl
 
 /**
  * What to do about a failed request for a range.
- * `smaller`: ask for so many blocks; `cap` is a limit that will be the same tomorrow. `receipts`: one block is still too
- * much. `again`: the same, after a pause. `wait`: the node does not have it yet. `elsewhere`: this endpoint cannot.
+ * `smaller`: ask for so many blocks; `cap` is a limit that will be the same tomorrow. `receipts`: one block is still
+ * too much. `again`: the same, after a pause. `wait`: the node does not have it yet. `elsewhere`: this endpoint cannot.
  */
 export type Reaction =
   | { readonly do: "smaller"; readonly blocks: number; readonly cap?: number }

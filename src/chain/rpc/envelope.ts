@@ -1,6 +1,8 @@
 import { plainText } from "../../core/plain-text.ts";
 
-/** What an endpoint says instead of an answer, in whatever shape: JSON-RPC without an id, a gateway's object, a page. */
+/**
+ * What an endpoint says instead of an answer, in whatever shape: JSON-RPC without an id, a gateway's object, a page.
+ */
 export interface Refusal {
   readonly code: unknown;
   readonly text: string;
@@ -13,7 +15,9 @@ const PAGE_MAX = 20_000;
 /** Names under which gateways say why. */
 const REASONS = ["message", "error", "error_description", "detail", "details", "msg", "reason", "title", "description"];
 
-/** What an error says, which should be an object with a code and a message, and may be a text, a list or anything else. */
+/**
+ * What an error says, which should be an object with a code and a message, and may be a text, a list or anything else.
+ */
 export function refusalOf(error: unknown): Refusal {
   if (typeof error !== "object" || error === null)
     return { code: undefined, text: short(String(error ?? "no message")) };

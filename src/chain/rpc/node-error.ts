@@ -11,7 +11,10 @@ export type Failure = readonly [
   hint?: string,
 ];
 
-/** A failure of a node, which names it by id and tells nothing that its URL must not, in whatever field the node said it. */
+/**
+ * A failure of a node, which names it by id and tells nothing that its URL must not, in whatever field the node said
+ * it.
+ */
 export function nodeFailure(
   node: { readonly id: string; redacted(text: string): string },
   ...[code, what, calls = [], facts = {}, hint]: Failure

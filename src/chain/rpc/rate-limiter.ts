@@ -5,17 +5,26 @@ const LESSON_MS = 1_000;
 const FIRST_MS = 100;
 const FIRST_MS_MIN = 50;
 const LATELY_MS = 500;
-/** Below what was borne when refusals came; and what one lesson leaves at least once the rate is known: of one refusal, and of several, since a fast step that was refused is taken back. */
+/**
+ * Below what was borne when refusals came; and what one lesson leaves at least once the rate is known: of one refusal,
+ * and of several, since a fast step that was refused is taken back.
+ */
 const MARGIN_SHARE = 0.98;
 const SLOWER_SHARE_ONE = 0.98;
 const SLOWER_SHARE = 2 / 3;
-/** In the first lesson: how many answers it takes, by how much each refusal slows down, and how much more is asked than gets through. */
+/**
+ * In the first lesson: how many answers it takes, by how much each refusal slows down, and how much more is asked than
+ * gets through.
+ */
 const LESSON_ANSWERS = 20;
 const LESSON_MS_MAX = 3_000;
 const YIELD_SHARE = 0.75;
 const YIELD_EVERY_MS = 100;
 const PRESSURE = 1.1;
-/** Far below the ceiling the rate grows fast; near it by a small step, since a step beyond it costs a refusal, and by larger ones while none comes. A step that was refused makes the next ones rarer. */
+/**
+ * Far below the ceiling the rate grows fast; near it by a small step, since a step beyond it costs a refusal, and by
+ * larger ones while none comes. A step that was refused makes the next ones rarer.
+ */
 const FAR_GROWTH = 1.5;
 const NEAR_GROWTH = 0.03;
 const NEAR_EVERY_MS = 1_000;
@@ -41,7 +50,10 @@ export class RateLimiter {
   readonly #sent: number[] = [];
   readonly #refused: number[] = [];
   #perSecond = Number.POSITIVE_INFINITY;
-  /** What the endpoint bore before it refused last, since the rate changed; after a first refusal that named a pause, what it was asked for. */
+  /**
+   * What the endpoint bore before it refused last, since the rate changed; after a first refusal that named a pause,
+   * what it was asked for.
+   */
   #ceiling = Number.POSITIVE_INFINITY;
   #firstMs: number | undefined;
   /** Since the first refusal, until it is known how much gets through when a little too much is asked. */
@@ -96,7 +108,9 @@ export class RateLimiter {
     if (this.#learning !== undefined) this.#learning.borne += 1;
   }
 
-  /** The endpoint refused a request for its rate: slower from now on, and nothing at all for as long as it asked for. */
+  /**
+   * The endpoint refused a request for its rate: slower from now on, and nothing at all for as long as it asked for.
+   */
   refused(retryAfterMs: number | undefined): void {
     const now = this.#clock.nowMs();
     this.#pauseMs = Math.min(retryAfterMs ?? 0, PAUSE_MS_MAX);
@@ -114,7 +128,8 @@ export class RateLimiter {
     }
     // Many requests may be refused together; they teach one lesson.
     if (now - this.#taughtMs < LESSON_MS) return;
-    // A second counted in whole requests says little of the rate: all that was sent counts since it changed, but for pauses.
+    // A second counted in whole requests says little of the rate: all that was sent counts since it changed, but for
+    // pauses.
     const sinceMs = retryAfterMs === undefined ? Math.max(now - WINDOW_MS, this.#changedMs) : now;
     const since = Math.min(sinceMs, now - LESSON_MS);
     this.#taughtMs = now;

@@ -25,7 +25,10 @@ export type FailureKind =
 export interface ErrorRow {
   /** Who words it so. */
   readonly provider: string;
-  /** HTTP status and JSON-RPC code seen with it; null where there is no evidence. Neither decides: codes mean many things. */
+  /**
+   * HTTP status and JSON-RPC code seen with it; null where there is no evidence. Neither decides: codes mean many
+   * things.
+   */
   readonly http: number | null;
   readonly code: number | null;
   readonly kind: FailureKind;

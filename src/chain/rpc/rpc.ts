@@ -4,7 +4,7 @@ import { plainText } from "../../core/plain-text.ts";
 import { BufferPool } from "../logs/buffer-pool.ts";
 import { markOf, type Scanned, scanLogs } from "../logs/scan.ts";
 import { type BatchLimits, BatchSizes } from "./batch-limits.ts";
-import { type HttpAnswer, readBody } from "./body.ts";
+import { type Fetch, type HttpAnswer, readBody } from "./body.ts";
 import { classify, classifyText } from "./classify-errors.ts";
 import { isTooDeep, pageText, type Refusal, refusalIn, refusalOf } from "./envelope.ts";
 import { causeOf, requestOf, retryAfterMs } from "./http-parts.ts";
@@ -12,16 +12,6 @@ import { type Failure, nodeFailure } from "./node-error.ts";
 import { RateLimiter } from "./rate-limiter.ts";
 import { redact, secretsOf } from "./redact.ts";
 import type { RpcCall } from "./rpc-call.ts";
-
-/** One request as the transport makes it. */
-export interface HttpRequest {
-  readonly method: "POST";
-  readonly headers: Readonly<Record<string, string>>;
-  readonly body: string;
-  readonly signal: AbortSignal;
-}
-
-export type Fetch = (url: string, init: HttpRequest) => Promise<HttpAnswer>;
 
 export interface Endpoint {
   /** What logs, errors and metrics call it; never its URL. */
@@ -52,9 +42,9 @@ interface Answer {
 }
 
 /**
- * JSON-RPC over HTTP. Believes nothing: every answer must be a JSON-RPC 2.0 object with our id and a result of its
- * own; a refusal counts in whatever shape it comes. Does not retry, but for smaller batches where an endpoint refuses one; every
- * failure is a transient error that names the endpoint by id.
+ * JSON-RPC over HTTP. Believes nothing: every answer must be a JSON-RPC 2.0 object with our id and a result of its own;
+ * a refusal counts in whatever shape it comes. Does not retry, but for smaller batches where an endpoint refuses one;
+ * every failure is a transient error that names the endpoint by id.
  */
 export class Rpc {
   readonly #endpoint: Endpoint;
@@ -120,7 +110,10 @@ export class Rpc {
     return this.#waitedMs;
   }
 
-  /** Sends calls as one request, or as few as the endpoint bears; results in the order of the calls. Throws if any of them failed. */
+  /**
+   * Sends calls as one request, or as few as the endpoint bears; results in the order of the calls. Throws if any of
+   * them failed.
+   */
   async batch(calls: readonly RpcCall[], signal: AbortSignal): Promise<readonly unknown[]> {
     const outcomes = await this.outcomes(calls, signal);
     return outcomes.map((outcome) => {

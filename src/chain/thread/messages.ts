@@ -1,13 +1,13 @@
 import type { ErrorCode } from "../../core/error-codes.ts";
 import { type ErrorKind, LpLedgerError } from "../../core/errors.ts";
 import type { Programme } from "../../core/programme/programme.ts";
+import type { Expected } from "../endpoint.ts";
 import type { EndpointHealth, EndpointLimits } from "../endpoint-health.ts";
-import type { Expected } from "../endpoints.ts";
 import type { FollowedChain } from "../followed-chain.ts";
 import type { PackedRange } from "../logs/range-codec.ts";
 
-// A chain in a thread of its own: what is asked of it and what it answers travel as messages. Asking, reading, parsing and
-// checking answers then goes on while the ledger is written.
+// A chain in a thread of its own: what is asked of it and what it answers travel as messages. Asking, reading, parsing
+// and checking answers then goes on while the ledger is written.
 
 /** One end of a channel of messages between threads. */
 export interface Port {

@@ -3,8 +3,8 @@ import type { ContractCall } from "../../core/amm/contract-call.ts";
 import type { Block, FetchOptions, LogBlock, Range, RangeBounds } from "../../core/chain.ts";
 import { LpLedgerError } from "../../core/errors.ts";
 import type { Address, Hash } from "../../core/hex.ts";
+import type { EndpointListener, Expected } from "../endpoint.ts";
 import type { EndpointHealth } from "../endpoint-health.ts";
-import type { EndpointListener, Expected } from "../endpoints.ts";
 import { unpacked } from "../logs/range-codec.ts";
 import type { HeadSnapshot } from "../node.ts";
 import {

@@ -1,6 +1,6 @@
 import type { Range } from "../../core/chain.ts";
 import type { LpLedgerError } from "../../core/errors.ts";
-import type { EndpointListener, Expected } from "../endpoints.ts";
+import type { EndpointListener, Expected } from "../endpoint.ts";
 import type { FollowedChain } from "../followed-chain.ts";
 import { giveBack, packOf } from "../logs/range-codec.ts";
 import {

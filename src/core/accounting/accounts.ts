@@ -40,7 +40,9 @@ export function opened(id: number, key: AccountKey, range: TickRange | null, blo
 
 const NONE: readonly Account[] = [];
 
-/** Accounts by what identifies them: by provider and position nearly all are told apart, and one long key costs more. */
+/**
+ * Accounts by what identifies them: by provider and position nearly all are told apart, and one long key costs more.
+ */
 export class KnownAccounts {
   readonly #byProvider = new Map<Address, Map<string, Account[]>>();
   #size = 0;
@@ -65,7 +67,10 @@ export class KnownAccounts {
     this.#size += 1;
   }
 
-  /** Forgets positions in which nobody holds anything, which are seldom asked for again; all where more than `most` are left. */
+  /**
+   * Forgets positions in which nobody holds anything, which are seldom asked for again; all where more than `most` are
+   * left.
+   */
   shrinkTo(most: number): void {
     let size = 0;
     for (const [provider, ofProvider] of this.#byProvider) {

@@ -30,8 +30,8 @@ export function chainDigest(
 }
 
 /**
- * The digest of a state: the hash over its pools' digests in order of address. A pool counts from its first posting on: until
- * then its digest is "", however the pool came to be followed.
+ * The digest of a state: the hash over its pools' digests in order of address. A pool counts from its first posting on:
+ * until then its digest is "", however the pool came to be followed.
  */
 export function stateDigest(sha256: Sha256, digests: Iterable<readonly [address: string, digest: string]>): string {
   const counted = [...digests].filter(([, digest]) => digest !== "");

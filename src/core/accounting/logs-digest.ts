@@ -8,7 +8,10 @@ const encoder = new TextEncoder();
 const NOTHING = new Uint8Array();
 const LINE_END = encoder.encode("\n");
 
-/** Equal exactly when two readings of a block brought the same time and the same logs, byte for byte. Logs must be in log order. */
+/**
+ * Equal exactly when two readings of a block brought the same time and the same logs, byte for byte. Logs must be in
+ * log order.
+ */
 export function logsDigest(sha256: Sha256, { timestampSec, logs }: Pick<LogBlock, "timestampSec" | "logs">): string {
   const parts: LogBytes[] = [];
   lines.clear();

@@ -40,7 +40,10 @@ export interface Posting {
   readonly balanceAfter: bigint;
 }
 
-/** The signed change that `lp_events.liquidity_delta` shows: minus where the provider gives it up, zero where nothing moved. */
+/**
+ * The signed change that `lp_events.liquidity_delta` shows: minus where the provider gives it up, zero where nothing
+ * moved.
+ */
 export function liquidityDelta({ movement, provider }: Pick<LedgerEvent, "movement" | "provider">): bigint {
   if (movement === null) return 0n;
   const { from, to, amount } = movement;
@@ -54,7 +57,10 @@ export function holderOf({ owner, claimant }: PositionToken): Holder {
   return claimant === null ? owner : claimOf(claimant, owner);
 }
 
-/** The id a position has in `position_id`: the manager's address stands before the token id only where there are several. */
+/**
+ * The id a position has in `position_id`: the manager's address stands before the token id only where there are
+ * several.
+ */
 export function tokenPosition(pool: Pool, manager: Address, tokenId: string): string {
   return pool.managers.length > 1 ? `${manager}:${tokenId}` : tokenId;
 }
@@ -81,8 +87,8 @@ export function eventOf(
 }
 
 /**
- * The kernel: moves liquidity between two accounts. Postings sum to zero; no account but issuance goes below zero, but a
- * wrapper's own until its transaction is over.
+ * The kernel: moves liquidity between two accounts. Postings sum to zero; no account but issuance goes below zero, but
+ * a wrapper's own until its transaction is over.
  * @throws IDENTITY_BROKEN when the payer has less than the amount: its history is incomplete.
  */
 export function post(books: WorkingSet, event: LedgerEvent, blockNumber: number): readonly Posting[] {
@@ -146,7 +152,10 @@ function tokenNamedBy({ name, emitter, pool, position, range }: TokenEvent) {
   return { manager, tokenId };
 }
 
-/** A position NFT after one more of its events, undefined before its mint. A transfer ends whatever its owner held it for. */
+/**
+ * A position NFT after one more of its events, undefined before its mint. A transfer ends whatever its owner held it
+ * for.
+ */
 export function tokenAfter(
   token: PositionToken | undefined,
   event: TokenEvent,

@@ -4,8 +4,8 @@ import { Int256Sum } from "../int256-sum.ts";
 import { unsigned, WORD_BYTES } from "../word.ts";
 
 /**
- * Running state of a Uniswap V3 pool, by owner and range as the pool itself knows positions. What swaps tell is kept as it
- * lies in their logs, and made a bigint when somebody asks: hardly more often than once a block.
+ * Running state of a Uniswap V3 pool, by owner and range as the pool itself knows positions. What swaps tell is kept as
+ * it lies in their logs, and made a bigint when somebody asks: hardly more often than once a block.
  */
 export class TicksBook {
   readonly ticks: TickMap;

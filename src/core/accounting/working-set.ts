@@ -50,7 +50,10 @@ export function addTo(sums: Map<string, bigint>, key: string, delta: bigint): vo
 
 /** So many accounts and tokens are kept between commits. */
 const CACHED_MAX = 5_000;
-/** Where there are more, the accounts that hold something stay, unless they are more than these: all are looked through for it. */
+/**
+ * Where there are more, the accounts that hold something stay, unless they are more than these: all are looked through
+ * for it.
+ */
 const CACHED_OPEN_MAX = 4_500;
 
 /**

@@ -4,6 +4,7 @@ import type { SharesBook } from "../accounting/pool-books.ts";
 import { eventOf, type LedgerEvent } from "../accounting/post.ts";
 import { divCeil } from "../amm/amounts.ts";
 import type { Log } from "../chain.ts";
+import { E18 } from "../decimal.ts";
 import { broken } from "../errors.ts";
 import { type Address, ZERO_ADDRESS } from "../hex.ts";
 import type { Pool } from "../programme/programme.ts";
@@ -43,16 +44,15 @@ interface Change {
 
 /** Half of every fee belongs to the protocol and is no provider's any more. */
 const ADMIN_SHARE = 2n;
-const E18 = 10n ** 18n;
 
 /**
- * Curve StableSwap pools, old and new (curvefi/stableswap-ng, curvefi/curve-contract). The ledger is the `Transfer` of the
- * share token; neither kind guards the zero address, so shares sent there are burned only where a removal of the same
- * provider follows and its supply says so. `provider` in the pool's own logs is the caller and is never credited.
+ * Curve StableSwap pools, old and new (curvefi/stableswap-ng, curvefi/curve-contract). The ledger is the `Transfer` of
+ * the share token; neither kind guards the zero address, so shares sent there are burned only where a removal of the
+ * same provider follows and its supply says so. `provider` in the pool's own logs is the caller and is never credited.
  */
 export class CurveLogs implements TransactionDecoder {
   readonly #reading: DecodeContext;
-  /** Transfers to the zero address whose meaning a later log of their pool tells: a pool that pays calls out before it logs. */
+  /** Transfers to the zero address whose meaning a later log of their pool tells: a pool pays before it logs. */
   readonly #pending = new Map<Pool, DecodedLog[]>();
   /** The mint or burn that the pool's own log must report next, and the transfer that made it. */
   readonly #moved = new Map<Pool, { readonly sum: bigint; readonly log: Log }>();
@@ -160,7 +160,8 @@ export class CurveLogs implements TransactionDecoder {
 
   /**
    * The value of a share out of a log's invariant, which new pools give after all fees: the supply grew in the same
-   * proportion, so D before is `floor(S0 * D1 / S1)`: the integer that gives the shares that were issued, if there is one.
+   * proportion, so D before is `floor(S0 * D1 / S1)`: the integer that gives the shares that were issued, if there is
+   * one.
    */
   #value(pool: Pool, book: SharesBook, log: Log, change: Change, before: bigint): void {
     const { invariant: after } = change;
@@ -215,8 +216,8 @@ function exchange(
 }
 
 /**
- * What the pool holds for its providers after a change. A removal in proportion tells it afresh; between two of them the
- * protocol's half of the fees of exchanges, which no log tells, is still counted in.
+ * What the pool holds for its providers after a change. A removal in proportion tells it afresh; between two of them
+ * the protocol's half of the fees of exchanges, which no log tells, is still counted in.
  */
 function amountsAfter(
   book: SharesBook,
@@ -240,7 +241,10 @@ function amountsAfter(
   return held.map((each, i) => each + sign * (amounts?.[i] ?? 0n) - (fees[i] ?? 0n) / ADMIN_SHARE);
 }
 
-/** A removal of few shares says little of what there was: only a reading to a millionth counts where nothing else is known. */
+/**
+ * A removal of few shares says little of what there was: only a reading to a millionth counts where nothing else is
+ * known.
+ */
 const PRECISION = 1_000_000n;
 
 /**
@@ -286,7 +290,7 @@ export function invariantsBefore(
   return found;
 }
 
-/** D / supply in base units of the value token per base unit of a share, scaled by 1e36; D counts whole coins by 1e18. */
+/** D / supply in base units of the value token per base unit of a share, by 1e36; D counts whole coins by 1e18. */
 function shareValueE36({ tokens, valuation }: Pool, invariantD: bigint, supply: bigint): bigint {
   const decimals = tokens[valuation.by === "share-value" ? valuation.token : 0]?.decimals ?? 18;
   return (invariantD * E18 * 10n ** BigInt(decimals)) / supply;

@@ -24,7 +24,10 @@ export function factoryShapes(factory: Factory): Shapes {
   return protocol.form === "shares" ? new Map() : CREATED[protocol.form];
 }
 
-/** The pool that a factory's log tells of, if it is one's and the programme wants pools like it. `timeSec`: where it is to be known. */
+/**
+ * The pool that a factory's log tells of, if it is one's and the programme wants pools like it. `timeSec`: where it is
+ * to be known.
+ */
 export function poolCreated(
   factories: ReadonlyMap<Address, Factory>,
   log: Log,

@@ -8,13 +8,16 @@ import type { DecodeContext, DecodedLog, UnboundTokens } from "./reading.ts";
 import { losslessJson } from "./words.ts";
 
 /**
- * Position NFTs minted in one transaction. Their pool is only known at their first liquidity, later in it; managers that
- * call out before they log let the token be transferred and deposited until then, and all of that counts.
+ * Position NFTs minted in one transaction. Their pool is only known at their first liquidity, later in it; managers
+ * that call out before they log let the token be transferred and deposited until then, and all of that counts.
  */
 export class NewTokens implements UnboundTokens {
   readonly #logs = new Map<string, DecodedLog[]>();
 
-  /** Takes a log of a token whose pool is not known; those of tokens that were not minted in this transaction are foreign. */
+  /**
+   * Takes a log of a token whose pool is not known; those of tokens that were not minted in this transaction are
+   * foreign.
+   */
   note(manager: Address, tokenId: bigint, heard: DecodedLog): void {
     const key = `${manager}|${tokenId}`;
     if (heard.name === "Transfer" && heard.values["from"] === ZERO_ADDRESS) this.#logs.set(key, [heard]);

@@ -52,9 +52,10 @@ const MATCH = { IncreaseLiquidity: "Mint", DecreaseLiquidity: "Burn" } as const;
 
 /**
  * The position-manager logs of one transaction (Uniswap v3-periphery, NonfungiblePositionManager). A pool names the
- * manager as owner; whose liquidity it is follows in the manager's own log. Forks call out in between, and what is done there
- * may be of pools that nobody follows, of which only the manager's logs are heard. So a new token belongs to the pool log right
- * before its mint, a known one to the newest of its own pool and range, and no other token's log takes what is theirs.
+ * manager as owner; whose liquidity it is follows in the manager's own log. Forks call out in between, and what is done
+ * there may be of pools that nobody follows, of which only the manager's logs are heard. So a new token belongs to the
+ * pool log right before its mint, a known one to the newest of its own pool and range, and no other token's log takes
+ * what is theirs.
  */
 export class ManagerLogs {
   readonly #books: WorkingSet;
@@ -81,7 +82,8 @@ export class ManagerLogs {
     const { log, name, values } = heard;
     const decoded = { name, ...values } as unknown as ManagerLog;
     const token = this.#books.token(log.address, decoded.tokenId.toString());
-    // Of a pool in quarantine, or that is not followed while its history is fetched again: as those of pools that nobody follows.
+    // Of a pool in quarantine, or that is not followed while its history is fetched again: as those of pools that
+    // nobody follows.
     if (token !== undefined && this.#find(token.pool) === undefined) return;
     switch (decoded.name) {
       case "Transfer":
@@ -154,7 +156,10 @@ export class ManagerLogs {
     if (isOwn && last.log.logIndex === log.logIndex - 1) last.tokenId = tokenId;
   }
 
-  /** The newest pool log of a known token's pool and range; where there is none, the newest that is nobody's, which will not match. */
+  /**
+   * The newest pool log of a known token's pool and range; where there is none, the newest that is nobody's, which will
+   * not match.
+   */
   #takeOf(token: PositionToken, { address }: Log, change: TokenChange): Unmatched | undefined {
     const waiting = this.#waiting.filter((each) => isBy(each, address, change.name));
     const isOwn = ({ tokenId }: Unmatched) => tokenId === undefined || tokenId.toString() === token.tokenId;
@@ -165,8 +170,8 @@ export class ManagerLogs {
   }
 
   /**
-   * The pool log of a token that has no pool yet: the one it was paired with, else the newest with the same amounts that no known
-   * token will take. Undefined for a token of a pool that nobody follows.
+   * The pool log of a token that has no pool yet: the one it was paired with, else the newest with the same amounts
+   * that no known token will take. Undefined for a token of a pool that nobody follows.
    */
   #takeForNew(log: Log, change: TokenChange): Unmatched | undefined {
     const { address } = log;

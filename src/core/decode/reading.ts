@@ -59,8 +59,8 @@ export interface TransactionDecoder {
 }
 
 /**
- * Applies a log that moves no liquidity and is matched with no other of its transaction. @returns false where it cannot be
- * read so: then a reader of transactions says why.
+ * Applies a log that moves no liquidity and is matched with no other of its transaction. @returns false where it cannot
+ * be read so: then a reader of transactions says why.
  */
 export type DecodeAlone = (books: WorkingSet, pool: Pool, log: Log, place: Place) => boolean;
 

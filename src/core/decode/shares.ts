@@ -19,7 +19,9 @@ export interface ShareTransfer {
   readonly value: bigint;
 }
 
-/** Posts a transfer of shares; with `burned` they are redeemed, else shares sent to the zero address stay in the supply. */
+/**
+ * Posts a transfer of shares; with `burned` they are redeemed, else shares sent to the zero address stay in the supply.
+ */
 export function postTransfer(
   { books, place, emit }: DecodeContext,
   pool: Pool,
@@ -90,8 +92,8 @@ export class ShareLogs implements TransactionDecoder {
     this.#reading.emit(eventOf(pool, log, losslessJson(values), meaning));
     const key = `${pool.address} ${provider} ${name === "Deposit" ? shares : -shares}`;
     if (shares > 0n && !pool.caveats.includes("other-share-flow")) this.#said.push({ key, pool, log });
-    // A sample of few units says little: rounding would be most of it. Nor does a vault that is empty by now; one that logs a deposit
-    // before it issues the shares is not.
+    // A sample of few units says little: rounding would be most of it. Nor does a vault that is empty by now; one that
+    // logs a deposit before it issues the shares is not.
     const isEmpty = book.supply === 0n && name !== "Deposit";
     if (shares >= SAMPLE_MIN && assets >= SAMPLE_MIN && !isEmpty) book.shareValueE36 = (assets * E36) / shares;
   }

@@ -27,7 +27,10 @@ export interface AppliedTransaction {
   readonly pools: ReadonlySet<Pool>;
 }
 
-/** Applies a log that is all a transaction has for us, if it can be read by itself. @returns its pool; undefined where it cannot. */
+/**
+ * Applies a log that is all a transaction has for us, if it can be read by itself. @returns its pool; undefined where
+ * it cannot.
+ */
 export function applyAlone(books: WorkingSet, routes: Routes, log: Log, place: Place): Pool | undefined {
   const pool = emitterOf(routes, log);
   if (pool === undefined || isOut(routes, pool.address, place, log)) return undefined;
@@ -120,7 +123,10 @@ export function applyTransaction(
 /** Findings have their pool already; what the database says of itself no log can be blamed for. */
 const OF_THE_LEDGER: ReadonlySet<string> = new Set(["IDENTITY_BROKEN", "STATE_SUPPLY", "STATE_LIQUIDITY"]);
 
-/** L-1: whatever a contract says that its kind never does is a finding of its pool, or of the wrapper: nobody else must stop for it. */
+/**
+ * L-1: whatever a contract says that its kind never does is a finding of its pool, or of the wrapper: nobody else must
+ * stop for it.
+ */
 function ofPool(error: unknown, pool: Pool, place: Place, log: Log, wrapper?: Address): unknown {
   const isUnreadable =
     error instanceof RangeError ||

@@ -21,7 +21,10 @@ export const solidlyShapes = eventShapes(solidlyAbi, ["Transfer", "Sync", "Mint"
 /** Of an Aerodrome or Velodrome V2 pool: the same with other arguments in `Burn` and `Swap`. */
 export const aerodromeShapes = eventShapes(aerodromeAbi, ["Transfer", "Sync", "Mint", "Burn", "Swap", "Fees"]);
 
-/** How the forks differ: who keeps the locked minimum, what ends at the zero address, whether the protocol mints itself a fee. */
+/**
+ * How the forks differ: who keeps the locked minimum, what ends at the zero address, whether the protocol mints itself
+ * a fee.
+ */
 interface Dialect {
   readonly locked: Address;
   readonly burnsFrom: "pair" | "anybody";
@@ -223,8 +226,8 @@ function requireBurn({ pool, book, log, place }: Here, amounts: readonly [bigint
 }
 
 /**
- * V2-5: what is issued beside the shares of a Mint or Burn is the protocol's sixth of the growth of sqrt(k). Whether the
- * fee is on leaves no log, so its absence proves nothing.
+ * V2-5: what is issued beside the shares of a Mint or Burn is the protocol's sixth of the growth of sqrt(k). Whether
+ * the fee is on leaves no log, so its absence proves nothing.
  */
 function requireFee({ pool, book, log, place }: Here, supplyAfter: bigint): void {
   const { issued, before, kLast } = book;

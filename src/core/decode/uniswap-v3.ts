@@ -159,7 +159,9 @@ export class PoolLogs implements TransactionDecoder {
     return this.#books.held(pool, position, owner) + (unmatched.get(key) ?? 0n);
   }
 
-  /** V3-3: the amounts of a deposit or withdrawal follow from liquidity, range and the pool's price, to the last unit. */
+  /**
+   * V3-3: the amounts of a deposit or withdrawal follow from liquidity, range and the pool's price, to the last unit.
+   */
   #requireAmounts(pool: Pool, log: Log, change: LiquidityChange): void {
     const { price } = this.#books.ticks(pool);
     if (price === null || change.amount === 0n) return;

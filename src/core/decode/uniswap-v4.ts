@@ -43,9 +43,9 @@ const NO_SALT = `0x${"0".repeat(64)}`;
 const RETURNS_DELTA = 0xfn;
 
 /**
- * Uniswap V4 in one transaction (v4-core PoolManager, v4-periphery PositionManager). A position is the caller's by range
- * and salt; where the caller is the position manager the salt is the token's id. A new token's transfer comes before its
- * liquidity, and a burned token's before the liquidity that leaves it. No log tells amounts.
+ * Uniswap V4 in one transaction (v4-core PoolManager, v4-periphery PositionManager). A position is the caller's by
+ * range and salt; where the caller is the position manager the salt is the token's id. A new token's transfer comes
+ * before its liquidity, and a burned token's before the liquidity that leaves it. No log tells amounts.
  */
 export class SingletonLogs implements TransactionDecoder {
   readonly #reading: DecodeContext;
@@ -109,7 +109,8 @@ export class SingletonLogs implements TransactionDecoder {
       this.#reading.newTokens.note(log.address, tokenId, heard);
       return;
     }
-    // Of a pool in quarantine, or that is not followed while its history is fetched again: as those of pools that nobody follows.
+    // Of a pool in quarantine, or that is not followed while its history is fetched again: as those of pools that
+    // nobody follows.
     const pool = this.#reading.poolOf(token.pool);
     if (pool === undefined) return;
     if (token.owner !== from) {
@@ -170,7 +171,9 @@ export function holdsValueApart(hooks: string): boolean {
   return (BigInt(hooks) & RETURNS_DELTA) !== 0n;
 }
 
-/** V4-8: the pool's id is the hash of its key; its tokens are those of the programme, and its hook keeps nothing apart. */
+/**
+ * V4-8: the pool's id is the hash of its key; its tokens are those of the programme, and its hook keeps nothing apart.
+ */
 function requireKey(pool: Pool, log: Log, key: PoolKey, { place }: DecodeContext): void {
   const { currency0, currency1, fee, tickSpacing, hooks } = key;
   const id = keccakOfHex(...[currency0, currency1, fee, tickSpacing, hooks].map((part) => hexOf(BigInt(part), 32)));

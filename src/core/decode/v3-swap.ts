@@ -25,10 +25,10 @@ function tickOf({ view, start, end, topicCount }: LogBytes, feeWords: number): n
 }
 
 /**
- * Applies a pool's swap, which moves no liquidity and is matched with no other log; false before the pool's first price, and
- * where the log is not of its shape. Nine of ten logs are swaps: they are read by fixed offsets, and few need a bigint, where
- * a check is too close for doubles or an initialised tick is crossed. `feeWords`: words of `uint128` behind the event's own,
- * which forks have.
+ * Applies a pool's swap, which moves no liquidity and is matched with no other log; false before the pool's first
+ * price, and where the log is not of its shape. Nine of ten logs are swaps: they are read by fixed offsets, and few
+ * need a bigint, where a check is too close for doubles or an initialised tick is crossed. `feeWords`: words of
+ * `uint128` behind the event's own, which forks have.
  */
 export function swapAlone(feeWords: number): DecodeAlone {
   return (books, pool, log, place) => {
@@ -52,7 +52,10 @@ const TICKS_PER_LOG = 2 / Math.log1p(0.0001);
 /** In ticks: above what doubles are off by (1e-9), and what rounding a ratio up makes of the lowest ones (5e-6). */
 const DOUBT = 1e-4;
 
-/** Whether the price that begins at a place lies at this tick, and surely so: doubles do not tell it near the tick's ends. */
+/**
+ * Whether the price that begins at a place lies at this tick, and surely so: doubles do not tell it near the tick's
+ * ends.
+ */
 function isSurelyWithin(view: DataView, at: number, tick: number): boolean {
   const upper = view.getUint32(at + 12) * LIMB + view.getUint32(at + 16);
   const lower = view.getUint32(at + 20) + (view.getUint32(at + 24) + view.getUint32(at + 28) / LIMB) / LIMB;

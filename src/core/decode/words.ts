@@ -4,7 +4,10 @@ import { keccakOfText } from "../keccak.ts";
 import { bytesOf } from "../log-bytes.ts";
 import { isFilled, signed, unsigned } from "../word.ts";
 
-/** A decoded argument: addresses and 32 bytes as lower-case hex, integers of at most 32 bits as numbers, all others as bigint. */
+/**
+ * A decoded argument: addresses and 32 bytes as lower-case hex, integers of at most 32 bits as numbers, all others as
+ * bigint.
+ */
 export type Value = string | number | bigint | readonly bigint[];
 export type Values = Readonly<Record<string, Value>>;
 
@@ -34,7 +37,9 @@ export interface EventShape {
 
 export type Shapes = ReadonlyMap<string, EventShape>;
 
-/** The events of a published ABI, by topic0. Of arrays only those of uint256 occur; anything else is refused at load. */
+/**
+ * The events of a published ABI, by topic0. Of arrays only those of uint256 occur; anything else is refused at load.
+ */
 export function eventShapes(abi: readonly unknown[], names: readonly string[]): Shapes {
   const shapes = new Map<string, EventShape>();
   for (const entry of abi as readonly AbiEntry[]) {

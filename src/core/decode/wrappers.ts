@@ -38,8 +38,8 @@ export function homeOf({ address, inside }: Wrapper): Holder {
 /**
  * The logs of wrappers in one transaction: contracts that hold liquidity for others. A claim moves liquidity from the
  * wrapper's own account to its user's, and back. What a wrapper holds beyond its claims stays in its own account, where
- * everybody sees it; that it has what its users claim is checked when the transaction is over, since withdrawals log the
- * transfer first.
+ * everybody sees it; that it has what its users claim is checked when the transaction is over, since withdrawals log
+ * the transfer first.
  */
 export class WrapperLogs {
   readonly #reading: DecodeContext;

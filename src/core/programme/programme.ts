@@ -118,14 +118,18 @@ export const RATE_SAMPLES = 24;
 /** One percent a day: far more than interest, far less than a donation that pays. */
 export const RATE_RISE_BP = 100;
 
-/** So long a pool must have had a price in a day, where its source does not say otherwise: one block's price is anybody's. */
+/**
+ * So long a pool must have had a price in a day, where its source does not say otherwise: one block's price is
+ * anybody's.
+ */
 export const PRICED_SEC_MIN = 3_600;
 
 /**
- * `fixed`: quote units per whole token, scaled by 1e18. `pool`: the pool's own price in its other token, averaged over a day.
- * `imported`: what an operator brought in for the day. `rate`: what the share's own contract converts a whole share to, in
- * an asset that has a price. `chainlink`: the time-weighted mean of what a feed answered. `coingecko`, `defillama`: what
- * these services were asked for once and answered.
+ * `fixed`: quote units per whole token, scaled by 1e18. `pool`: the pool's own price in its other token, averaged over
+ * a day.
+ * `imported`: what an operator brought in for the day. `rate`: what the share's own contract converts a whole share to,
+ * in an asset that has a price. `chainlink`: the time-weighted mean of what a feed answered. `coingecko`, `defillama`:
+ * what these services were asked for once and answered.
  */
 export type PriceSource =
   | { readonly kind: "fixed"; readonly priceE18: bigint }
@@ -183,7 +187,10 @@ export interface Programme {
   readonly wrappers: readonly Wrapper[];
   /** By token, the sources of its price in order of preference: the first that has one for the day counts. */
   readonly prices: ReadonlyMap<Address, readonly PriceSource[]>;
-  /** Questions, as `address function()`, that contracts do not answer and whose answers the programme's author looked up. */
+  /**
+   * Questions, as `address function()`, that contracts do not answer and whose answers the programme's author looked
+   * up.
+   */
   readonly confirmed: ReadonlySet<string>;
   /** Tiers and rewards; null where the programme has neither. */
   readonly rules: Rules | null;
@@ -197,7 +204,10 @@ export function startBlockOf(programme: Programme): number {
   return Math.min(...starts, ...aggregatorsOf(programme).map(({ fromBlock }) => fromBlock));
 }
 
-/** The aggregators of all Chainlink feeds, each once, with the earliest block any feed wants of it; ascending by address. */
+/**
+ * The aggregators of all Chainlink feeds, each once, with the earliest block any feed wants of it; ascending by
+ * address.
+ */
 export function aggregatorsOf({ prices }: Pick<Programme, "prices">): readonly Aggregator[] {
   const all = new Map<Address, Aggregator>();
   for (const source of [...prices.values()].flat()) {
@@ -218,8 +228,9 @@ export function addressesOf(programme: Programme): readonly Address[] {
 }
 
 /**
- * Addresses that keep accounts but are never providers: zero, one, pools, position managers and wrappers. A feed's aggregator
- * holds nothing for others: it comes and goes with the feed's phases, and who was paid must not depend on that.
+ * Addresses that keep accounts but are never providers: zero, one, pools, position managers and wrappers. A feed's
+ * aggregator holds nothing for others: it comes and goes with the feed's phases, and who was paid must not depend on
+ * that.
  */
 export function specialAddresses(programme: Programme): Set<Address> {
   const special = contractsOf(programme).add(ZERO_ADDRESS).add(ONE_ADDRESS);

@@ -3,7 +3,10 @@ import type { Finding } from "../errors.ts";
 import type { Address } from "../hex.ts";
 import type { Wrapper } from "./programme.ts";
 
-/** From where on something does not count: a transaction, by its first log that is heard; or the end of a day that does not add up. */
+/**
+ * From where on something does not count: a transaction, by its first log that is heard; or the end of a day that does
+ * not add up.
+ */
 export type Stop = { readonly blockNumber: number; readonly logIndex: number } | { readonly fromSec: number };
 
 /** What is stopped of a pool: all of it, or what lies in some wrappers of its shares. */
@@ -38,7 +41,9 @@ interface Place {
   readonly timestampSec: number;
 }
 
-/** Whether nothing of a transaction counts for what is stopped; `firstLog`: the transaction's first log that was heard. */
+/**
+ * Whether nothing of a transaction counts for what is stopped; `firstLog`: the transaction's first log that was heard.
+ */
 export function isStopped(stop: Stop | undefined, { blockNumber, timestampSec }: Place, firstLog: number): boolean {
   if (stop === undefined) return false;
   if ("fromSec" in stop) return timestampSec >= stop.fromSec;
@@ -70,7 +75,10 @@ export function* around(wrapper: Wrapper, at: (address: Address) => readonly Wra
   }
 }
 
-/** What is said of a wrapper that is stopped, or of the first one that it lies inside and that is; undefined where none is. */
+/**
+ * What is said of a wrapper that is stopped, or of the first one that it lies inside and that is; undefined where none
+ * is.
+ */
 export function saidOfWrapper<T>(
   wrappers: readonly Wrapper[],
   stopped: ReadonlyMap<Address, T> | undefined,
@@ -86,7 +94,10 @@ export function saidOfWrapper<T>(
   return undefined;
 }
 
-/** What a pool gives to the digest of a block's state: its own digest, and that it, or a wrapper, does not count any more where that is so. */
+/**
+ * What a pool gives to the digest of a block's state: its own digest, and that it, or a wrapper, does not count any
+ * more where that is so.
+ */
 export function digestInQuarantine(digest: string, stops: PoolStops | undefined, at: Place): string {
   if (stops === undefined) return digest;
   const out = [...stops.wrappers].filter(([, stop]) => isStoppedAt(stop, at)).map(([wrapper]) => ` without ${wrapper}`);

@@ -17,11 +17,16 @@ export interface Schedule {
 export interface TierRules {
   /** Value of a day (scaled by quote.decimals) at or above which it continues a streak. */
   readonly minimum: bigint;
-  /** Tier 1, tier 2, ...: the highest one whose week and value a day reaches is its tier. The first asks for nothing. */
+  /**
+   * Tier 1, tier 2, ...: the highest one whose week and value a day reaches is its tier. The first asks for nothing.
+   */
   readonly levels: readonly Level[];
   /** Each day of an epoch counts with the tier of the provider's last day in it, not with its own. */
   readonly retroactive: boolean;
-  /** Whether a multiplier counts for all that an address has on a day, or only for what it held all the weeks that earn it. */
+  /**
+   * Whether a multiplier counts for all that an address has on a day, or only for what it held all the weeks that earn
+   * it.
+   */
   readonly basis: "address" | "held";
 }
 
@@ -54,7 +59,9 @@ export interface RewardRules {
   readonly negligibleBp: number;
 }
 
-/** A pool, or a wrapper of its shares alone, on the days from `from` to before `until`; to the end where there is none. */
+/**
+ * A pool, or a wrapper of its shares alone, on the days from `from` to before `until`; to the end where there is none.
+ */
 export interface ExcludedPool {
   readonly pool: Address;
   readonly wrapper: Address | null;

@@ -38,11 +38,17 @@ export interface EpochRecord {
   readonly rules: object;
   readonly tokens: readonly TokenSums[];
   readonly totalWeight: string;
-  /** What is held back for pools in quarantine, and given out of what earlier epochs held back; null where there is nothing. */
+  /**
+   * What is held back for pools in quarantine, and given out of what earlier epochs held back; null where there is
+   * nothing.
+   */
   readonly held: HeldRecord | null;
 }
 
-/** What an epoch holds back and releases, as it is kept; amounts are base units in decimal text, in the order of the tokens. */
+/**
+ * What an epoch holds back and releases, as it is kept; amounts are base units in decimal text, in the order of the
+ * tokens.
+ */
 export interface HeldRecord {
   readonly heldBack: readonly (Omit<HeldBack, "poolWeight" | "allWeight" | "amounts"> & {
     readonly poolWeight: string;

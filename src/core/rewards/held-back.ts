@@ -30,8 +30,8 @@ export interface Release {
 }
 
 /**
- * Holds back of each day's budget (its part of the epoch's, telescoped) what the pool weighed of everything on its last valued day, floored;
- * of one day never more than its budget.
+ * Holds back of each day's budget (its part of the epoch's, telescoped) what the pool weighed of everything on its last
+ * valued day, floored; of one day never more than its budget.
  */
 export function heldBackOf(
   epoch: Epoch,

@@ -76,7 +76,10 @@ export function capOf({ capBp }: RewardRules, { cap }: RewardToken, pot: bigint)
   return share === null || (cap !== null && cap < share) ? cap : share;
 }
 
-/** What an epoch gives to whom, token by token in the order of the rules. Weights of excluded providers must not be among `weights`. */
+/**
+ * What an epoch gives to whom, token by token in the order of the rules. Weights of excluded providers must not be
+ * among `weights`.
+ */
 export function rewardsOf(
   rules: RewardRules,
   epoch: Epoch,
@@ -136,7 +139,10 @@ export function rewardsOf(
   });
 }
 
-/** What is given out of what earlier epochs held back, to nobody more than the cap of that pot, and what nobody can be given. */
+/**
+ * What is given out of what earlier epochs held back, to nobody more than the cap of that pot, and what nobody can be
+ * given.
+ */
 function lateOf(
   rules: RewardRules,
   token: RewardToken,

@@ -7,10 +7,11 @@ export interface Claim {
 }
 
 /**
- * Splits a pot by weight into integers that sum to it exactly: everybody gets the floor of its exact part, and the units
- * left over go one by one to the largest remainders, ties to the lower address. Nobody gets more than `cap`: what is over
- * it is split again among the others, until it fits.
- * @returns amounts by provider, and what could not be given out (all of it without a claim; what is over where all are capped)
+ * Splits a pot by weight into integers that sum to it exactly: everybody gets the floor of its exact part, and the
+ * units left over go one by one to the largest remainders, ties to the lower address. Nobody gets more than `cap`: what
+ * is over it is split again among the others, until it fits.
+ * @returns amounts by provider, and what could not be given out (all of it without a claim; what is over where all are
+ * capped)
  */
 export function split(
   pot: bigint,
@@ -51,7 +52,8 @@ interface Part {
 /** The parts with the largest remainders, so many of them, ties to the lower address. */
 function largest(parts: readonly Part[], count: number): readonly Part[] {
   if (count === 0) return [];
-  // As doubles most remainders stay apart, and sort a hundred times faster; only those at the edge are compared exactly.
+  // As doubles most remainders stay apart, and sort a hundred times faster; only those at the edge are compared
+  // exactly.
   const doubles = Float64Array.from(parts, ({ remainder }) => Number(remainder)).sort();
   const edge = doubles[doubles.length - count] ?? 0;
   const near = (part: Part): number => Number(part.remainder);

@@ -26,8 +26,8 @@ export interface Counting {
 
 /**
  * Continues a provider's streak by one day. A day below the minimum ends it and counts nothing; a day without a value
- * leaves the streak unknown until it is priced, or until a later day ends it anyway. A day that is below the minimum only without what
- * was left out of it neither continues the streak nor ends it.
+ * leaves the streak unknown until it is priced, or until a later day ends it anyway. A day that is below the minimum
+ * only without what was left out of it neither continues the streak nor ends it.
  * @param before the streak at the end of the day before: 0 where there was no liquidity
  * @param counting needed only where multipliers count for what was held
  */
@@ -56,9 +56,9 @@ export function earningDays({ week }: Level): number {
 }
 
 /**
- * What each level counts for: the least value of the days that earn it, the day itself included; nothing where the streak is
- * shorter or that is below the level's value, and never more than what the level before counts for. The first one counts for what
- * counts of the day.
+ * What each level counts for: the least value of the days that earn it, the day itself included; nothing where the
+ * streak is shorter or that is below the level's value, and never more than what the level before counts for. The first
+ * one counts for what counts of the day.
  */
 function basesOf(
   { levels }: Pick<TierRules, "levels">,
@@ -104,8 +104,8 @@ export function weightOfDay(
 
 /**
  * What each provider's days of an epoch weigh: the sum of value x multiplier, each day by its own, or, where tiers are
- * retroactive, all by the last one's. `days`: by provider, and of each in order; providers come out in that order, those
- * that weigh nothing left out.
+ * retroactive, all by the last one's. `days`: by provider, and of each in order; providers come out in that order,
+ * those that weigh nothing left out.
  */
 export function* epochWeights(
   rules: Pick<TierRules, "retroactive" | "basis" | "levels">,
@@ -129,7 +129,9 @@ export function* epochWeights(
   if (last !== undefined) yield* weightOf(last);
 }
 
-/** What a value counts with its multipliers, floored; null where it is not known, or more than the database's sums bear. */
+/**
+ * What a value counts with its multipliers, floored; null where it is not known, or more than the database's sums bear.
+ */
 export function weightedValue(
   rules: Pick<TierRules, "basis" | "levels"> | null,
   value: bigint | null,

@@ -5,7 +5,10 @@ import { invariant } from "../errors.ts";
 import type { Address } from "../hex.ts";
 import type { Feed } from "../programme/programme.ts";
 
-/** keccak256("AnswerUpdated(int256,uint256,uint256)"): answer and round are topics, the time of observation is data (libocr). */
+/**
+ * keccak256("AnswerUpdated(int256,uint256,uint256)"): answer and round are topics, the time of observation is data
+ * (libocr).
+ */
 export const ANSWER_UPDATED = "0x0559884fd3a460db3073b7fc896cc77986f16e378210ded43186175bf646fc5f";
 
 /** One answer of a Chainlink aggregator. */

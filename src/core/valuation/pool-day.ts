@@ -23,7 +23,10 @@ export interface DayShare {
   readonly secondsOpen: number;
   /** Seconds in which any of its positions was in range; null for share tokens. */
   readonly secondsInRange: number | null;
-  /** The same as `tokenSeconds`, of each position only while it was in range; null where that is not asked for, or there are no ranges. */
+  /**
+   * The same as `tokenSeconds`, of each position only while it was in range; null where that is not asked for, or there
+   * are no ranges.
+   */
   readonly inRangeTokenSeconds: Amounts | null;
 }
 
@@ -33,8 +36,8 @@ interface Held {
 }
 
 /**
- * One day of one pool: its own means, and what each provider had, told as soon as the provider's accounts are all in: there
- * may be very many. Providers with no seconds are left out.
+ * One day of one pool: its own means, and what each provider had, told as soon as the provider's accounts are all in:
+ * there may be very many. Providers with no seconds are left out.
  */
 export class PoolDay {
   readonly means: PoolMeans;
@@ -51,8 +54,8 @@ export class PoolDay {
   #held: Held[] = [];
 
   /**
-   * `states` begins with the state in force when the day began (at or before its start), if there was one, or with an earlier one that
-   * told more, and goes on in order. `inRange`: value what stood in range, too.
+   * `states` begins with the state in force when the day began (at or before its start), if there was one, or with an
+   * earlier one that told more, and goes on in order. `inRange`: value what stood in range, too.
    */
   constructor(pool: Pool, day: Window, states: readonly TimedState[], inRange = false) {
     const spans = spansOf(day, carried(states));
@@ -122,8 +125,8 @@ export class PoolDay {
   }
 
   /**
-   * Compares what all accounts held with what the pool did, once they are all in. D-2: before any floor it is what the pool's own
-   * figures say, to the last bit. D-1: after all floors it is not more than its logs leave in it.
+   * Compares what all accounts held with what the pool did, once they are all in. D-2: before any floor it is what the
+   * pool's own figures say, to the last bit. D-1: after all floors it is not more than its logs leave in it.
    * @returns the identity that does not hold, if there is one
    */
   audit(): BrokenDay | undefined {
@@ -201,8 +204,8 @@ interface Opened extends Window {
 const byLowerTick = (a: Opened, b: Opened): number => a.range.tickLower - b.range.tickLower;
 
 /**
- * The union over a provider's positions: between two changes one set of ranges is open. They are sorted once, so that each
- * set is merged in one pass: this is done for every provider and day.
+ * The union over a provider's positions: between two changes one set of ranges is open. They are sorted once, so that
+ * each set is merged in one pass: this is done for every provider and day.
  */
 function secondsInRange(held: readonly Held[], path: PricePath): number {
   const only = onlyStretch(held);

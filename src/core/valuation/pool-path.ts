@@ -16,7 +16,10 @@ export interface PoolPath {
   readonly prices: PricePath | null;
   /** Takes the liquidity of one account. */
   count(range: TickRange | null, stretches: readonly Stretch[]): void;
-  /** What all accounts held together, scaled as `held` is, out of the pool's own figures; undefined where they contradict each other. */
+  /**
+   * What all accounts held together, scaled as `held` is, out of the pool's own figures; undefined where they
+   * contradict each other.
+   */
   total(): PerUnit | undefined;
 }
 
@@ -56,9 +59,10 @@ function pathOfShares(pool: Pool, spans: readonly Span[]): PoolPath {
 }
 
 /**
- * What a share was worth in each token. Where the pool's logs did not tell, it was worth what it was when they last did. Before the
- * first time a vault's share is worth nothing that anybody knows: what somebody tells of it later, at a moment of their choice,
- * says nothing of before. A pool's balances are another thing: what the logs left open a removal shows, and it was there.
+ * What a share was worth in each token. Where the pool's logs did not tell, it was worth what it was when they last
+ * did. Before the first time a vault's share is worth nothing that anybody knows: what somebody tells of it later, at a
+ * moment of their choice, says nothing of before. A pool's balances are another thing: what the logs left open a
+ * removal shows, and it was there.
  */
 function ratesOf(pool: Pool, spans: readonly Span[]): readonly RateSpan[] {
   const known = spans.map(({ state }) => ratesIn(pool, state));
@@ -83,8 +87,8 @@ function ratesIn(pool: Pool, state: Span["state"]): readonly bigint[] | null {
 }
 
 /**
- * What the logs say that a pool held of each token, x seconds; null where they do not tell for the whole day, and where shares
- * are valued in one token.
+ * What the logs say that a pool held of each token, x seconds; null where they do not tell for the whole day, and where
+ * shares are valued in one token.
  */
 export function loggedAmounts(pool: Pool, spans: readonly Span[]): Amounts | null {
   if (pool.form === "shares" && pool.valuation.by !== "balances") return null;

@@ -27,13 +27,16 @@ const BLOCK = 128;
 const RANGES_MAX = 20_000;
 const Q288 = 1n << 288n;
 
-/** 1 / sqrtPriceX96 with 192 bits below those of Q64.96, so that the error of a day stays below 2^-47 unit-seconds for any L below 2^128. */
+/**
+ * 1 / sqrtPriceX96 with 192 bits below those of Q64.96, so that the error of a day stays below 2^-47 unit-seconds for
+ * any L below 2^128.
+ */
 export const inverseOf = (sqrtPriceX96: bigint): bigint => Q288 / sqrtPriceX96;
 
 /**
  * The path of a pool's price through a day, and the exact integral of a position's amounts along it: what liquidity
- * held, second by second, never what it would have held at a mean price. A span counts by its tick; a swap that ends on a
- * boundary from above leaves the tick below the price.
+ * held, second by second, never what it would have held at a mean price. A span counts by its tick; a swap that ends on
+ * a boundary from above leaves the tick below the price.
  */
 export class PricePath implements HeldPath {
   /** Token0 by 2^192, token1 by 2^96. */

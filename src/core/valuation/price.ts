@@ -9,13 +9,18 @@ import type { DayRate } from "./share-rate.ts";
 const Q192 = 1n << 192n;
 const Q112 = 1n << 112n;
 
-/** A pool's own averages of a day, over the seconds in which it had a price: those with active liquidity, or reserves. */
+/**
+ * A pool's own averages of a day, over the seconds in which it had a price: those with active liquidity, or reserves.
+ */
 export type PoolMeans =
   | {
       readonly kind: "ticks";
       readonly seconds: number;
       readonly meanTick: number;
-      /** The lowest tick at or below which the price stood for at least half of them; null of a day that an older version closed. */
+      /**
+       * The lowest tick at or below which the price stood for at least half of them; null of a day that an older
+       * version closed.
+       */
       readonly medianTick: number | null;
     }
   | {
@@ -27,7 +32,10 @@ export type PoolMeans =
       readonly reserve0Seconds: bigint;
       readonly reserve1Seconds: bigint;
       readonly supplySeconds: bigint;
-      /** The reserves at the median price, token0 in token1; null without a price, and of a day that an older version closed. */
+      /**
+       * The reserves at the median price, token0 in token1; null without a price, and of a day that an older version
+       * closed.
+       */
       readonly median: Reserves | null;
     }
   | {
@@ -50,7 +58,9 @@ export function meanTickOf(tickSeconds: bigint, seconds: number): number {
   return Number(divFloor(tickSeconds, BigInt(seconds)));
 }
 
-/** How a pool's states of a day become one price: by default the median, which takes half of its priced seconds to move. */
+/**
+ * How a pool's states of a day become one price: by default the median, which takes half of its priced seconds to move.
+ */
 export type Averaging = Pick<PriceSource & { readonly kind: "pool" }, "average" | "minSeconds">;
 
 /**

@@ -25,8 +25,8 @@ export function areEnough(samples: number, wanted: number): boolean {
 }
 
 /**
- * The time-weighted median: the least rate at or below which the share stood for at least half of the time; each sample stands
- * until the next one. What is given to a share's contract counts once it is there at half of the moments.
+ * The time-weighted median: the least rate at or below which the share stood for at least half of the time; each sample
+ * stands until the next one. What is given to a share's contract counts once it is there at half of the moments.
  */
 export function medianRate(day: Day, samples: readonly RateSample[]): bigint | undefined {
   const stood = samples.map(({ atSec, rate }, i) => ({
@@ -42,7 +42,10 @@ export function medianRate(day: Day, samples: readonly RateSample[]): bigint | u
   return undefined;
 }
 
-/** What a day believes of its median: no more than the last rate that was believed, and what it may rise by since; a fall at once. */
+/**
+ * What a day believes of its median: no more than the last rate that was believed, and what it may rise by since; a
+ * fall at once.
+ */
 export function believedRate(
   median: bigint,
   last: { readonly day: Day; readonly rate: bigint } | undefined,

@@ -6,15 +6,18 @@ import { inverseOf, type PriceSpan } from "./price-path.ts";
 /** Net liquidity that is added to ticks at one moment. */
 type NetChanges = Map<number, bigint>;
 
-/** A stretch of a day with the liquidity that was active in it by the pool's state, which each swap's own word is compared with. */
+/**
+ * A stretch of a day with the liquidity that was active in it by the pool's state, which each swap's own word is
+ * compared with.
+ */
 export interface LiquiditySpan extends PriceSpan {
   readonly liquidity: bigint;
 }
 
 /**
- * What all positions of a pool held together, summed over a day: from the net liquidity at each tick, as the pool itself counts, and
- * the path of the price, walked from state to state. It shares no sum and no search with what is told of each position, and must
- * come out the same to the last bit.
+ * What all positions of a pool held together, summed over a day: from the net liquidity at each tick, as the pool
+ * itself counts, and the path of the price, walked from state to state. It shares no sum and no search with what is
+ * told of each position, and must come out the same to the last bit.
  */
 export class TicksTotal {
   readonly #byTime = new Map<number, NetChanges>();
@@ -60,8 +63,8 @@ export class TicksTotal {
   }
 
   /**
-   * @returns token0 x seconds scaled by 2^192, token1 x seconds scaled by 2^96; undefined where the net liquidity below the price is not
-   * what was active by the pool's states.
+   * @returns token0 x seconds scaled by 2^192, token1 x seconds scaled by 2^96; undefined where the net liquidity below
+   * the price is not what was active by the pool's states.
    */
   over(spans: readonly LiquiditySpan[]): PerUnit | undefined {
     const [first] = spans;

@@ -4,7 +4,9 @@ import type { Pool } from "../programme/programme.ts";
 import type { Window } from "./holdings.ts";
 import { meanTickOf, type PoolMeans, type Reserves } from "./price.ts";
 
-/** What a day needs to know of a state: of concentrated liquidity only where the price stood, and whether it was one. */
+/**
+ * What a day needs to know of a state: of concentrated liquidity only where the price stood, and whether it was one.
+ */
 export type DayState =
   | Exclude<PoolState, { kind: "ticks" }>
   | ({

@@ -9,10 +9,10 @@ import type { Pool, Programme, Token } from "../programme/programme.ts";
 export const VALUE_MAX = ((1n << 63n) - 1n) / 1000n;
 
 /**
- * The value of amounts of some tokens in quote units scaled by 10^quoteDecimals, floored once at the end; null where a token
- * with an amount has no price, or where the value is so large that sums of it would not fit the database's 63 bits: an absurd price of one pool must
- * leave rows visibly unpriced, not stop the ledger. `amounts`: base units, or base units x seconds; `per` divides every amount (86,400 for
- * amounts x seconds of a day).
+ * The value of amounts of some tokens in quote units scaled by 10^quoteDecimals, floored once at the end; null where a
+ * token with an amount has no price, or where the value is so large that sums of it would not fit the database's 63
+ * bits: an absurd price of one pool must leave rows visibly unpriced, not stop the ledger. `amounts`: base units, or
+ * base units x seconds; `per` divides every amount (86,400 for amounts x seconds of a day).
  */
 export function valueOfAmounts(
   tokens: readonly Token[],
@@ -37,7 +37,10 @@ export function valueOfAmounts(
 
 export const E36 = 10n ** 36n;
 
-/** Token base units behind a balance at a pool's current state, rounded down as a withdrawal would be; null while unknown. */
+/**
+ * Token base units behind a balance at a pool's current state, rounded down as a withdrawal would be; null while
+ * unknown.
+ */
 export function currentAmounts(pool: Pool, state: PoolState, balance: bigint, range: TickRange | null): Amounts | null {
   switch (state.kind) {
     case "ticks":
@@ -59,7 +62,10 @@ export function inOneToken(pool: Pool, index: number, amount: bigint): Amounts {
   return pool.tokens.map((_, i) => (i === index ? amount : 0n));
 }
 
-/** What the amounts of a day (base units x seconds, in the pool's order) are worth; null while a needed price is unknown. */
+/**
+ * What the amounts of a day (base units x seconds, in the pool's order) are worth; null while a needed price is
+ * unknown.
+ */
 export function valueOfDay(
   programme: Programme,
   pool: Pool,
@@ -76,8 +82,8 @@ export interface DayAmounts {
 }
 
 /**
- * What a share of a pool's day is worth, whenever that is found out. Without a known value of the pool's shares that day a
- * price alone does not tell: then, and while a needed price is unknown, it is null and never zero.
+ * What a share of a pool's day is worth, whenever that is found out. Without a known value of the pool's shares that
+ * day a price alone does not tell: then, and while a needed price is unknown, it is null and never zero.
  */
 export function valueOfShare(
   programme: Programme,
@@ -94,7 +100,8 @@ export function valueOfShare(
 
 /**
  * Whether every token that decides what a pool's positions are worth has a source of a price. Pools that only a factory
- * named may have none: they count for no tier and no reward, while in the programme's own pools a missing price is waited for.
+ * named may have none: they count for no tier and no reward, while in the programme's own pools a missing price is
+ * waited for.
  */
 export function canBePriced({ prices }: Pick<Programme, "prices">, pool: Pool): boolean {
   const { tokens, form, valuation } = pool;

@@ -36,7 +36,9 @@ export function copyCanonical(db: Database): void {
     db.exec(`insert or ignore into main.${table} select * from side.${table}`);
 }
 
-/** Removes what was heard of some pools; the caller holds the transaction, fills it again and rebuilds what is derived. */
+/**
+ * Removes what was heard of some pools; the caller holds the transaction, fills it again and rebuilds what is derived.
+ */
 export function forgetPools(db: Database, pools: ReadonlySet<Address>): void {
   const list = JSON.stringify([...pools]);
   for (const table of ["lp_events", "pool_states", "quarantines"])

@@ -7,7 +7,10 @@ export const EXIT_FILE_GONE = 72;
 /** More links than this lead nowhere (Linux follows 40). */
 const LINKS_MAX = 40;
 
-/** Where a file really lies, whatever links lead to it, also before it is made: locks and logs lie beside it, not beside a link. */
+/**
+ * Where a file really lies, whatever links lead to it, also before it is made: locks and logs lie beside it, not beside
+ * a link.
+ */
 export function realPathOf(path: string, links = 0): string {
   try {
     return realpathSync(path);
@@ -31,8 +34,8 @@ function targetOf(path: string): string | undefined {
 }
 
 /**
- * One file has one name: SQLite keeps its write-ahead log and its locks beside the name by which it was opened, so that by two names
- * two processes write over each other. `path` is real; `mounts`: the mount table as Linux tells it.
+ * One file has one name: SQLite keeps its write-ahead log and its locks beside the name by which it was opened, so that
+ * by two names two processes write over each other. `path` is real; `mounts`: the mount table as Linux tells it.
  * @throws TWO_NAMES for a file with hard links, and for one that is mounted by itself
  */
 export function requireOneName(path: string, mounts = mountTable()): void {

@@ -3,8 +3,8 @@ import type { Database } from "better-sqlite3";
 import { stateDigest } from "../../core/accounting/digest.ts";
 
 /**
- * Brings the state digests of a ledger of schema 13 or older to the rule of today: a pool that the programme names contributes
- * nothing before its first posting, like one that a factory made. The caller holds the transaction.
+ * Brings the state digests of a ledger of schema 13 or older to the rule of today: a pool that the programme names
+ * contributes nothing before its first posting, like one that a factory made. The caller holds the transaction.
  */
 export function recomputeStateDigests(db: Database): void {
   const named = db.prepare<[], string>("select pool_address from pools where metadata ->> '$.factory' is null");

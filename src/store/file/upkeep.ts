@@ -25,7 +25,9 @@ export function truncateWal(db: Database): boolean {
   return result?.busy === 0;
 }
 
-/** Rewrites the whole file without holes. Needs as much room again, which is checked first; the caller holds the lock. */
+/**
+ * Rewrites the whole file without holes. Needs as much room again, which is checked first; the caller holds the lock.
+ */
 export function vacuum(db: Database): { readonly bytesBefore: number; readonly bytesAfter: number } {
   const bytesBefore = statSync(db.name).size;
   const { bavail, bsize } = statfsSync(dirname(db.name));

@@ -63,7 +63,9 @@ export async function backupFromWriter(
   }
 }
 
-/** Copies the ledger from another process: `VACUUM INTO`, since the online copy never ends while somebody else writes. */
+/**
+ * Copies the ledger from another process: `VACUUM INTO`, since the online copy never ends while somebody else writes.
+ */
 export function backupFromOutside(db: Database.Database, where: BackupFolder): Backup {
   const part = partIn(where);
   try {

@@ -56,8 +56,8 @@ export function problemsOf(db: Database, sha256: Sha256): readonly string[] {
 }
 
 /**
- * Canonical tables whose rows carry a checksum, each with its key and the wall-clock column that it leaves out. Of columns
- * that were `added` since the first release it leaves out the empty ones at the end.
+ * Canonical tables whose rows carry a checksum, each with its key and the wall-clock column that it leaves out. Of
+ * columns that were `added` since the first release it leaves out the empty ones at the end.
  */
 const CHECKED = [
   { table: "lp_events", key: "block_number, log_index", without: "", added: ["to_side"] },
@@ -131,7 +131,9 @@ function digestWithNamed(sha256: Sha256, digests: ReadonlyMap<string, string>): 
   return sha256(lines.join("\n"));
 }
 
-/** Follows the postings from the first to the last: balances, per-pool digests, and the digest of every stored block. */
+/**
+ * Follows the postings from the first to the last: balances, per-pool digests, and the digest of every stored block.
+ */
 function digestProblems(db: Database, sha256: Sha256): readonly string[] {
   const { chainId, schema } = factsOf(db);
   const named = "select pool_address from pools where metadata ->> '$.factory' is null";

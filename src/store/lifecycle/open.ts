@@ -77,7 +77,9 @@ export function openForReading(path: string): OpenDatabase {
   return openBeside(path, true);
 }
 
-/** Opens a ledger for short writes to an operator's tables beside a running writer, which it neither needs nor stops. */
+/**
+ * Opens a ledger for short writes to an operator's tables beside a running writer, which it neither needs nor stops.
+ */
 export function openForOperator(path: string): OpenDatabase {
   return openBeside(path, false);
 }

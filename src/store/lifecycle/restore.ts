@@ -24,7 +24,9 @@ export interface RestorePlan {
 const pendingPath = (databasePath: string): string => `${databasePath}.restore-pending`;
 const restoringPath = (databasePath: string): string => `${databasePath}.restoring`;
 
-/** The newest backup that is good; damaged newer ones are passed over with a word. @throws NO_BACKUP where none is good. */
+/**
+ * The newest backup that is good; damaged newer ones are passed over with a word. @throws NO_BACKUP where none is good.
+ */
 export function newestGood(folder: string, plan: RestorePlan): Backup {
   const all = listBackups(folder, (path, reason) => plan.onSkip(path, [reason]));
   const ledgers = new Set(all.flatMap(({ manifest }) => manifest.ledgerId ?? []));

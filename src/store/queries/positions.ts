@@ -91,8 +91,8 @@ export interface PositionPlace {
 }
 
 /**
- * Every open position in canonical order: pool, position, provider, as text; what wrappers hold for a provider is added, and
- * what an excluded wrapper holds for its users is the wrapper's own. `after`: only those behind a line.
+ * Every open position in canonical order: pool, position, provider, as text; what wrappers hold for a provider is
+ * added, and what an excluded wrapper holds for its users is the wrapper's own. `after`: only those behind a line.
  */
 export function positionLines(db: Database, after?: PositionPlace): Generator<PositionLine> {
   return merged(accountLines(db, after ?? { pool: "", position: "", provider: "" }));

@@ -166,7 +166,9 @@ function formerProvider(db: Database, provider: string): BalanceRow | undefined 
   return { ...nothing, first_seen_date: row.first, last_updated: `${nextDay(row.last)}T00:00:00Z` };
 }
 
-/** A provider's open positions after one of them, in order of pool, position and wrapper; all where `limit` is negative. */
+/**
+ * A provider's open positions after one of them, in order of pool, position and wrapper; all where `limit` is negative.
+ */
 export function positionsOf(
   db: Database,
   provider: string,

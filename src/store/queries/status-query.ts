@@ -5,7 +5,10 @@ import { type Counts, countAll, lastReorg, smallCounts } from "./positions.ts";
 /** How the ledger stands, from the database alone. */
 export type Facts = ReturnType<typeof factsOf>;
 
-/** Reads how the ledger stands; the caller holds a snapshot. Counting goes through whole tables: `counts` may be older ones. */
+/**
+ * Reads how the ledger stands; the caller holds a snapshot. Counting goes through whole tables: `counts` may be older
+ * ones.
+ */
 export function factsOf(store: Store, counts: Counts = countAll(store.db)) {
   const { config, blocks, db } = store;
   const tip = blocks.tip();
