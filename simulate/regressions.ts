@@ -70,6 +70,7 @@ const SINCE_ENVELOPES: ReadonlyMap<number, string> = new Map([
     6699,
     "the head of one node behind a URL was lower than what another one called final, and blocks of both were taken as final",
   ],
+  [13073, "a range of one block had the parent of one chain and the hash of another, where its header was read twice"],
   [857, "logs asked for by a block's hash were never asked for with fewer topics, where a refusal had unknown words"],
 ]);
 

@@ -50,4 +50,19 @@ describe("prose", () => {
     expect(tooLong(files, commentsOf)).toEqual([]);
     expect(tooLong([fileURLToPath(import.meta.url)], () => [`// ${"x ".repeat(LONGEST)}`]).length).toBe(1);
   });
+
+  it("uses no word that the glossary retired", () => {
+    const table = readFileSync(join(ROOT, "docs/glossary.md"), "utf8").split("## Retired")[1] ?? "";
+    const retired = [...table.matchAll(/^\| (`.*?) \| /gm)].flatMap(([, cell = ""]) =>
+      [...cell.matchAll(/`(\w+)`/g)].map(([, word = ""]) => word),
+    );
+    expect(retired.length).toBeGreaterThan(20);
+    const found = filesUnder(join(ROOT, "src"), /\.ts$/).flatMap((file) => {
+      const text = readFileSync(file, "utf8");
+      return retired
+        .filter((word) => new RegExp(`\\b${word}\\b`).test(text))
+        .map((word) => `${relative(ROOT, file)}: ${word}`);
+    });
+    expect(found).toEqual([]);
+  });
 });

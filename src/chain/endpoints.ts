@@ -80,7 +80,7 @@ export class Endpoints {
       this.#use(each, each.failures > 0 ? "tried again" : "the most preferred that does well");
       return each;
     }
-    // When nobody else is left for long, one that denies our final block is heard: the guard must see that fork and
+    // When nobody else is left for long, one that denies our final block is read: the guard must see that fork and
     // stop.
     const denying = this.#all.find((each) => each.deniesFinal);
     if (denying !== undefined && this.#clock.nowMs() - this.#agreedMs >= NOBODY_AGREES_MS) {

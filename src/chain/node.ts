@@ -115,6 +115,9 @@ export class ChainNode {
     });
     const start = await this.#blocks.present(asked.first, from, signal);
     const end = await this.#blocks.present(asked.last, to, signal);
+    // Of a range of one block both are the same one, which the parts of an answer may show of two chains.
+    if (start.number === end.number && start.hash !== end.hash)
+      throw inconsistent(`block ${to} has two hashes in one answer`);
     if (known !== undefined && known !== end.hash) throw inconsistent(`block ${to} changed while its logs were read`);
     const placed = this.logs.read(asked.logs, filter, from, to);
     this.logs.answered(filter, asked.calls, asked.logs[0], placed);

@@ -33,7 +33,8 @@ export async function runCli(argv: readonly string[], io: Io): Promise<number> {
   }
 }
 
-function commandsOf(io: Io, asJson: boolean): Command {
+/** All commands, as they are parsed and as their help shows them. */
+export function commandsOf(io: Io, asJson: boolean): Command {
   const program = new Command("lp-ledger")
     .description("An exact, reorg-safe ledger of who provided how much liquidity, for how long.")
     .version(versionOf(), "-V, --version", "show the version")

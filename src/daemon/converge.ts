@@ -44,7 +44,7 @@ export interface ConvergeOptions {
   readonly soon?: (signal: AbortSignal) => Promise<void>;
 }
 
-/** So many days are closed at most before signals are heard. */
+/** So many days are closed at most before signals are read. */
 const DAYS_MAX = 31;
 const never = async (): Promise<void> => {};
 const FOLLOW_RANGES_MAX = 100;

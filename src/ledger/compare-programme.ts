@@ -108,13 +108,15 @@ export function compareProgramme(store: Store, programme: Programme): Adoption {
     ...unknown,
     ...store.pools.discovered().flatMap(({ address }) => (again.has(address) ? [address] : [])),
   ]);
-  const heard = new Map((stored.feeds ?? []).map(({ address, fromBlock }) => [address, fromBlock]));
+  const decoded = new Map((stored.feeds ?? []).map(({ address, fromBlock }) => [address, fromBlock]));
   const aggregators = aggregatorsOf(programme);
   const feeds = new Set(
-    aggregators.filter((each) => each.fromBlock < (heard.get(each.address) ?? Infinity)).map(({ address }) => address),
+    aggregators
+      .filter((each) => each.fromBlock < (decoded.get(each.address) ?? Infinity))
+      .map(({ address }) => address),
   );
   const named = new Set<string>(aggregators.map(({ address }) => address));
-  const rest = { added, feeds, feedsGone: [...heard.keys()].some((each) => !named.has(each)), dropped };
+  const rest = { added, feeds, feedsGone: [...decoded.keys()].some((each) => !named.has(each)), dropped };
   if (dropped.size > 0) return { kind: "dropped", ...rest };
   if (added.size > 0 || feeds.size > 0) return { kind: "added", ...rest };
   if (!isSame(stored.valuation, now.valuation)) return { kind: "revalued", ...rest };

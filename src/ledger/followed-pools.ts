@@ -32,7 +32,7 @@ export class Followed {
     this.routes.stops = this.#store.quarantines.stops();
   }
 
-  /** Keeps what is heard of stopped pools, so that they can go on by it; the caller holds the transaction. */
+  /** Keeps what is read of stopped pools, so that they can go on by it; the caller holds the transaction. */
   keepStopped(block: LogBlock, books: WorkingSet): void {
     const { quarantinedLogs } = this.#store;
     const { number: blockNumber, timestampSec } = block;

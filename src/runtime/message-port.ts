@@ -4,7 +4,7 @@ import type { Port } from "../chain/thread/messages.ts";
 /**
  * A thread, or the thread that began it, as one end of the messages about a chain. Each message has a turn of the event
  * loop of its own: Node hands on up to a thousand in one turn, and while each of them begins a commit no signal would
- * be heard, no timer would fire and no garbage be collected on time.
+ * be received, no timer would fire and no garbage be collected on time.
  */
 export function portOf(end: Worker | MessagePort): Port {
   return {

@@ -51,7 +51,7 @@ export interface Owed {
   readonly amounts: readonly [bigint, bigint];
 }
 
-/** `lp_events` and `postings`: what was heard, and what it changed. */
+/** `lp_events` and `postings`: what was read, and what it changed. */
 export class EventsTable {
   readonly #insertEvent;
   readonly #insertPosting;

@@ -18,7 +18,7 @@ interface Row {
 
 const PAGE = 2_000;
 
-/** `quarantined_logs`: what was heard in transactions of pools in quarantine, as it was heard. */
+/** `quarantined_logs`: what was read in transactions of pools in quarantine, as it was read. */
 export class QuarantinedLogsTable {
   readonly #db: Database;
   readonly #insert;

@@ -4,7 +4,7 @@ import { FollowedChain } from "../../src/chain/followed-chain.ts";
 import { RANGE_LIMITS } from "../../src/chain/ranges.ts";
 import type { Fetch } from "../../src/chain/rpc/body.ts";
 import { Rpc } from "../../src/chain/rpc/rpc.ts";
-import type { Clock } from "../../src/core/chain.ts";
+import type { Clock, Range } from "../../src/core/chain.ts";
 import { type Address, toHash } from "../../src/core/hex.ts";
 import { blockLogsDigest } from "../../src/runtime/platform.ts";
 import { codeOf } from "../support/code-of.ts";
@@ -148,6 +148,26 @@ describe("several endpoints", () => {
     expect(next.chain.health()[0]?.stateLackedTo).toBe(9); // From an earlier start.
     expect(await next.chain.call([question], 3, signal)).toEqual(["7"]);
     expect(next.chain.health()[0]?.stateLackedTo).toBe(null); // It has it after all.
+  });
+
+  it("never take the parent of one chain with the hash of another for a range of one block", async () => {
+    const [served, other, clock] = [grown(), new FakeChain(), movingClock()];
+    other.grow(30, 5);
+    other.grow(10, 6);
+    let read = 0;
+    served.fault = (method, [number], result) => {
+      if (method !== "eth_getBlockByNumber" || Number(number) !== 40) return result;
+      read += 1;
+      const { hash = "", parentHash = "" } = other.blocks[40] ?? {};
+      return read === 1 ? { ...(result as object), hash, parentHash } : result;
+    };
+    const { chain } = follow([node(served.fetch)], clock);
+    const { head } = await chain.pollHead([], signal);
+    const first = chain.ranges(40, 40, { head: { ...head, number: 41 }, finalTo: 40 }, signal).next();
+    const range = await first.then(({ value }) => value as Range);
+    // Asked again, since it had two hashes at first.
+    expect([range.parentHash, range.end.hash]).toEqual([served.blocks[39]?.hash, served.blocks[40]?.hash]);
+    expect(read).toBeGreaterThan(2);
   });
 
   it("are left when they fail, and the preferred one is taken up again once it does well", async () => {

@@ -21,7 +21,7 @@ export class Watch {
   readonly #known: Set<Address>;
   readonly #created: ((log: Log, block: number) => readonly Address[]) | undefined;
 
-  /** `created`: the contracts whose logs are to be heard since this log. */
+  /** `created`: the contracts whose logs are to be read since this log. */
   constructor(filter: LogFilter, created?: (log: Log, block: number) => readonly Address[]) {
     this.topics = filter.topics;
     this.#addresses = [...filter.addresses];

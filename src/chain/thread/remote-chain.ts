@@ -38,13 +38,13 @@ class Inbox {
     this.#wake();
   }
 
-  /** From here on nothing else is heard. */
+  /** From here on nothing else is read. */
   fail(error: unknown): void {
     this.#failure ??= { error };
     this.#wake();
   }
 
-  /** What was said and not heard. */
+  /** What was said and not read. */
   rest(): readonly ChainMessage[] {
     return this.#said.splice(0);
   }

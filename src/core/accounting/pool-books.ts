@@ -12,7 +12,7 @@ export interface ReservesBook {
   isFirst: boolean;
   /** What swaps paid in fees that leave the pair, since the last one was compared with the reserves. */
   fees: readonly [bigint, bigint];
-  /** Product of the reserves after the newest Mint or Burn; null until one was heard by these books. */
+  /** Product of the reserves after the newest Mint or Burn; null until one was read by these books. */
   kLast: bigint | null;
 }
 

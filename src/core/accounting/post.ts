@@ -78,7 +78,7 @@ export function eventOf(
   meaning: Pick<LedgerEvent, "name" | "provider" | "position" | "range" | "movement">,
 ): LedgerEvent {
   const { name, provider, position, range } = meaning;
-  // A transfer of nothing, or to oneself, is heard but moves nothing.
+  // A transfer of nothing, or to oneself, is read but moves nothing.
   const idle =
     meaning.movement === null || meaning.movement.amount === 0n || meaning.movement.from === meaning.movement.to;
   const movement = idle ? null : meaning.movement;

@@ -61,16 +61,16 @@ export class CurveLogs implements TransactionDecoder {
     this.#reading = reading;
   }
 
-  read(pool: Pool, heard: DecodedLog): void {
-    const { name, values } = heard;
+  read(pool: Pool, decoded: DecodedLog): void {
+    const { name, values } = decoded;
     if (name === "Transfer") {
       const { from, to, value } = values as unknown as ShareTransfer;
       if (to === ZERO_ADDRESS && from !== ZERO_ADDRESS && value > 0n) {
-        this.#pending.set(pool, [...(this.#pending.get(pool) ?? []), heard]);
+        this.#pending.set(pool, [...(this.#pending.get(pool) ?? []), decoded]);
         return;
       }
-      postTransfer(this.#reading, pool, heard, false);
-      if (from === ZERO_ADDRESS) this.#issue(pool, heard.log, value);
+      postTransfer(this.#reading, pool, decoded, false);
+      if (from === ZERO_ADDRESS) this.#issue(pool, decoded.log, value);
       return;
     }
     const book = this.#reading.books.shares(pool);
@@ -78,7 +78,7 @@ export class CurveLogs implements TransactionDecoder {
       case "RampA":
       case "StopRampA":
         book.fallsUntilSec = Number(values["future_time"] ?? values["t"]);
-        this.#reading.emit(evidence(pool, heard, null));
+        this.#reading.emit(evidence(pool, decoded, null));
         return;
       case "TokenExchangeUnderlying":
         // It counts the coins of the pool beneath: what moved in this one, no log tells.
@@ -88,13 +88,13 @@ export class CurveLogs implements TransactionDecoder {
         exchange(book, pool, values as unknown as Exchange);
         return;
       default:
-        this.#change(pool, book, heard, { name, ...values } as unknown as Change);
+        this.#change(pool, book, decoded, { name, ...values } as unknown as Change);
     }
   }
 
   finish(): void {
     for (const [pool, pending] of this.#pending)
-      for (const heard of pending) postTransfer(this.#reading, pool, heard, false);
+      for (const decoded of pending) postTransfer(this.#reading, pool, decoded, false);
     for (const [pool, { sum, log }] of this.#moved) {
       if (sum === 0n) continue; // Anybody can have nothing transferred from the zero address.
       const why = "shares were issued or redeemed, and no log of the pool reports it";
@@ -111,7 +111,7 @@ export class CurveLogs implements TransactionDecoder {
     if (change.name === "AddLiquidity") return;
     const { supply } = this.#reading.books.shares(pool);
     const pending = this.#pending.get(pool) ?? [];
-    const heard = pending.find(({ values }) => {
+    const decoded = pending.find(({ values }) => {
       const { from, value } = values as unknown as ShareTransfer;
       return (
         change.provider === from &&
@@ -119,19 +119,19 @@ export class CurveLogs implements TransactionDecoder {
         (change.token_amount === undefined || change.token_amount === value)
       );
     });
-    if (heard === undefined) return;
-    pending.splice(pending.indexOf(heard), 1);
-    postTransfer(this.#reading, pool, heard, true);
-    this.#issue(pool, heard.log, -(heard.values as unknown as ShareTransfer).value);
+    if (decoded === undefined) return;
+    pending.splice(pending.indexOf(decoded), 1);
+    postTransfer(this.#reading, pool, decoded, true);
+    this.#issue(pool, decoded.log, -(decoded.values as unknown as ShareTransfer).value);
   }
 
-  #change(pool: Pool, book: SharesBook, heard: DecodedLog, change: Change): void {
-    const { log, name } = heard;
+  #change(pool: Pool, book: SharesBook, decoded: DecodedLog, change: Change): void {
+    const { log, name } = decoded;
     this.#burn(pool, change);
     const said = this.#moved.has(pool);
     const moved = this.#moved.get(pool)?.sum ?? 0n;
     this.#moved.delete(pool);
-    this.#reading.emit(evidence(pool, heard, change.provider));
+    this.#reading.emit(evidence(pool, decoded, change.provider));
     const { place } = this.#reading;
     if (change.token_supply !== undefined && change.token_supply !== book.supply) {
       const why = "the supply the pool reports is not what its transfers add up to: the history is incomplete";

@@ -18,10 +18,10 @@ export class NewTokens implements UnboundTokens {
    * Takes a log of a token whose pool is not known; those of tokens that were not minted in this transaction are
    * foreign.
    */
-  note(manager: Address, tokenId: bigint, heard: DecodedLog): void {
+  note(manager: Address, tokenId: bigint, decoded: DecodedLog): void {
     const key = `${manager}|${tokenId}`;
-    if (heard.name === "Transfer" && heard.values["from"] === ZERO_ADDRESS) this.#logs.set(key, [heard]);
-    else this.#logs.get(key)?.push(heard);
+    if (decoded.name === "Transfer" && decoded.values["from"] === ZERO_ADDRESS) this.#logs.set(key, [decoded]);
+    else this.#logs.get(key)?.push(decoded);
   }
 
   mintedAt(manager: Address, tokenId: bigint): number | undefined {

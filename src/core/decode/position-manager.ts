@@ -53,7 +53,7 @@ const MATCH = { IncreaseLiquidity: "Mint", DecreaseLiquidity: "Burn" } as const;
 /**
  * The position-manager logs of one transaction (Uniswap v3-periphery, NonfungiblePositionManager). A pool names the
  * manager as owner; whose liquidity it is follows in the manager's own log. Forks call out in between, and what is done
- * there may be of pools that nobody follows, of which only the manager's logs are heard. So a new token belongs to the
+ * there may be of pools that nobody follows, of which only the manager's logs are read. So a new token belongs to the
  * pool log right before its mint, a known one to the newest of its own pool and range, and no other token's log takes
  * what is theirs.
  */
@@ -78,8 +78,8 @@ export class ManagerLogs {
     this.#waiting.push({ pool, log, change });
   }
 
-  read(heard: DecodedLog): void {
-    const { log, name, values } = heard;
+  read(decodedLog: DecodedLog): void {
+    const { log, name, values } = decodedLog;
     const decoded = { name, ...values } as unknown as ManagerLog;
     const token = this.#books.token(log.address, decoded.tokenId.toString());
     // Of a pool in quarantine, or that is not followed while its history is fetched again: as those of pools that
@@ -87,7 +87,7 @@ export class ManagerLogs {
     if (token !== undefined && this.#find(token.pool) === undefined) return;
     switch (decoded.name) {
       case "Transfer":
-        this.#transfer(heard, decoded, token);
+        this.#transfer(decodedLog, decoded, token);
         return;
       case "Collect":
         if (token === undefined) return;
@@ -113,10 +113,10 @@ export class ManagerLogs {
     }
   }
 
-  #transfer(heard: DecodedLog, { tokenId, from, to }: TokenTransfer, token: PositionToken | undefined): void {
-    const { log, values } = heard;
+  #transfer(decodedLog: DecodedLog, { tokenId, from, to }: TokenTransfer, token: PositionToken | undefined): void {
+    const { log, values } = decodedLog;
     if (token === undefined) {
-      this.#reading.newTokens.note(log.address, tokenId, heard);
+      this.#reading.newTokens.note(log.address, tokenId, decodedLog);
       if (from === ZERO_ADDRESS) this.#pair(log, tokenId);
       return;
     }
@@ -200,9 +200,9 @@ export class ManagerLogs {
     name: TokenChange["name"],
   ): Generator<{ readonly token: PositionToken; readonly change: TokenChange }> {
     for (const log of this.#reading.logs) {
-      const heard = log.address === address && log.logIndex > logIndex ? decodeLog(managerShapes, log) : undefined;
-      if (heard?.name !== name) continue;
-      const change = { name, ...heard.values } as unknown as TokenChange;
+      const decodedLog = log.address === address && log.logIndex > logIndex ? decodeLog(managerShapes, log) : undefined;
+      if (decodedLog?.name !== name) continue;
+      const change = { name, ...decodedLog.values } as unknown as TokenChange;
       const token = this.#books.token(address, change.tokenId.toString());
       if (token !== undefined) yield { token, change };
     }

@@ -30,7 +30,7 @@ export interface DecodeContext {
 
 /** See `NewTokens`. */
 export interface UnboundTokens {
-  note(manager: Address, tokenId: bigint, heard: DecodedLog): void;
+  note(manager: Address, tokenId: bigint, decoded: DecodedLog): void;
   /** Where a token was minted in this transaction. */
   mintedAt(manager: Address, tokenId: bigint): number | undefined;
   bind(reading: DecodeContext, pool: Pool, manager: Address, id: bigint, range: TickRange): PositionToken | undefined;
@@ -51,9 +51,9 @@ export function decodeLog(shapes: Shapes, log: Log): DecodedLog | undefined {
 
 /** Reads the logs of one transaction that are of one family of protocols, in their order. */
 export interface TransactionDecoder {
-  read(pool: Pool, heard: DecodedLog): void;
+  read(pool: Pool, decoded: DecodedLog): void;
   /** A log of a position manager. */
-  readManager?(heard: DecodedLog): void;
+  readManager?(decoded: DecodedLog): void;
   /** The transaction is over: what its logs must have left in order is checked. */
   finish?(): void;
 }

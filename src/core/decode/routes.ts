@@ -63,7 +63,7 @@ export function isRelevant(routes: Routes, log: Log): boolean {
   return emitterOf(routes, log) !== undefined || [managers, wrappers, factories, feeds].some((of) => of.has(address));
 }
 
-/** Every topic0 the decoders hear, ascending: the log filter. */
+/** Every topic0 the decoders know, ascending: the log filter. */
 export function relevantTopics(programme: Programme): readonly string[] {
   const topics = new Set<string>();
   const add = (shapes: Shapes): void => {

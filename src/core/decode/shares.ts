@@ -73,19 +73,19 @@ export class ShareLogs implements TransactionDecoder {
     this.#reading = reading;
   }
 
-  read(pool: Pool, heard: DecodedLog): void {
+  read(pool: Pool, decoded: DecodedLog): void {
     const book = this.#reading.books.shares(pool);
     if (pool.protocol === "erc20") book.shareValueE36 = E36;
-    if (heard.name === "Transfer") {
-      const { from, to, value } = heard.values as unknown as ShareTransfer;
-      postTransfer(this.#reading, pool, heard, to === ZERO_ADDRESS);
+    if (decoded.name === "Transfer") {
+      const { from, to, value } = decoded.values as unknown as ShareTransfer;
+      postTransfer(this.#reading, pool, decoded, to === ZERO_ADDRESS);
       // What was redeemed last says nothing of what comes in next.
       if (book.supply === 0n && pool.protocol !== "erc20") book.shareValueE36 = null;
       if (from === ZERO_ADDRESS) this.#moved.push(`${pool.address} ${to} ${value}`);
       else if (to === ZERO_ADDRESS) this.#moved.push(`${pool.address} ${from} ${-value}`);
       return;
     }
-    const { log, name, values } = heard;
+    const { log, name, values } = decoded;
     const [assets, shares] = [values["assets"] as bigint, values["shares"] as bigint];
     const provider = values["owner"] as Address;
     const meaning = { name, provider, position: "", range: null, movement: null };

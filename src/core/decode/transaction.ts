@@ -83,10 +83,10 @@ export function applyTransaction(
           pools.add(pool);
           continue;
         }
-        const heard = decodeLog(protocol.shapes, log);
-        if (heard === undefined) continue;
+        const decoded = decodeLog(protocol.shapes, log);
+        if (decoded === undefined) continue;
         pools.add(pool);
-        readerOf(protocol).read(pool, heard);
+        readerOf(protocol).read(pool, decoded);
       } catch (error) {
         throw ofPool(error, pool, place, log);
       }
@@ -96,10 +96,10 @@ export function applyTransaction(
       if (wrapper.pool !== null && isGone(wrapper.pool)) continue;
       if (first !== undefined && isWrapperOut(routes, wrapper, place, first)) continue;
       try {
-        const heard = decodeLog(WRAPPERS.get(wrapper.kind)?.shapes ?? new Map(), log);
-        if (heard === undefined) continue;
+        const decoded = decodeLog(WRAPPERS.get(wrapper.kind)?.shapes ?? new Map(), log);
+        if (decoded === undefined) continue;
         claims ??= new WrapperLogs(reading);
-        claims.read(wrapper, heard);
+        claims.read(wrapper, decoded);
       } catch (error) {
         const of = wrapper.pool === null ? undefined : routes.pools.get(wrapper.pool);
         if (of !== undefined) throw ofPool(error, of, place, log, wrapper.address);
@@ -108,8 +108,8 @@ export function applyTransaction(
       }
     }
     const protocol = routes.managers.get(log.address);
-    const heard = protocol?.managers && decodeLog(protocol.managers, log);
-    if (protocol !== undefined && heard !== undefined) readerOf(protocol).readManager?.(heard);
+    const decoded = protocol?.managers && decodeLog(protocol.managers, log);
+    if (protocol !== undefined && decoded !== undefined) readerOf(protocol).readManager?.(decoded);
   }
   for (const { reader } of readers) reader.finish?.();
   claims?.finish();

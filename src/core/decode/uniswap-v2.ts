@@ -71,8 +71,8 @@ export class PairLogs implements TransactionDecoder {
     this.#reading = reading;
   }
 
-  read(pool: Pool, heard: DecodedLog): void {
-    readPairLog(this.#reading, pool, heard);
+  read(pool: Pool, decodedLog: DecodedLog): void {
+    readPairLog(this.#reading, pool, decodedLog);
   }
 }
 
@@ -83,7 +83,7 @@ function readPairLog({ books, place, emit }: DecodeContext, pool: Pool, { log, n
     case "Transfer": {
       const movement = movementOf(pool, decoded);
       requireFirstMint(pool, book.supply, decoded, movement, log, place);
-      emit(heard(pool, log, "Transfer", values, movement));
+      emit(decodedLog(pool, log, "Transfer", values, movement));
       // The locked minimum goes to nobody: the deposit it comes with has a transfer of its own.
       const locked =
         movement.from === "issuance" &&
@@ -103,13 +103,13 @@ function readPairLog({ books, place, emit }: DecodeContext, pool: Pool, { log, n
       book.reserves = [decoded.reserve0, decoded.reserve1];
       return;
     case "Mint":
-      emit(heard(pool, log, "Mint", values, null));
+      emit(decodedLog(pool, log, "Mint", values, null));
       requireReserves(books, pool, [decoded.amount0, decoded.amount1], log, place);
       requireMint({ pool, book, log, place }, [decoded.amount0, decoded.amount1]);
       endOfChange(book);
       return;
     case "Burn":
-      emit(heard(pool, log, "Burn", values, null));
+      emit(decodedLog(pool, log, "Burn", values, null));
       requireBurn({ pool, book, log, place }, [decoded.amount0, decoded.amount1], decoded.to);
       endOfChange(book);
       return;
@@ -135,7 +135,7 @@ function movementOf(pool: Pool, transfer: { from: Address; to: Address; value: b
 }
 
 /** The credited side, or for a burn the pair that gives the shares up. */
-function heard(pool: Pool, log: Log, name: string, values: Values, movement: Movement | null): LedgerEvent {
+function decodedLog(pool: Pool, log: Log, name: string, values: Values, movement: Movement | null): LedgerEvent {
   const side = movement?.to === "issuance" ? movement.from : movement?.to;
   const provider = side === undefined || side === "issuance" ? null : partsOf(side).provider;
   return eventOf(pool, log, losslessJson(values), { name, provider, position: "", range: null, movement });

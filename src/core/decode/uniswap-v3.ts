@@ -63,8 +63,8 @@ export class PoolLogs implements TransactionDecoder {
     this.#emit = reading.emit;
   }
 
-  readManager(heard: DecodedLog): void {
-    this.#managerLogs().read(heard);
+  readManager(decoded: DecodedLog): void {
+    this.#managerLogs().read(decoded);
   }
 
   #managerLogs(): ManagerLogs {

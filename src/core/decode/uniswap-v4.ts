@@ -49,7 +49,7 @@ const RETURNS_DELTA = 0xfn;
  */
 export class SingletonLogs implements TransactionDecoder {
   readonly #reading: DecodeContext;
-  readonly #burning = new Map<string, { readonly heard: DecodedLog; readonly token: PositionToken }>();
+  readonly #burning = new Map<string, { readonly decoded: DecodedLog; readonly token: PositionToken }>();
 
   constructor(reading: DecodeContext) {
     this.#reading = reading;
@@ -99,14 +99,14 @@ export class SingletonLogs implements TransactionDecoder {
     emit(eventOf(pool, log, losslessJson(values), { name, provider, position, range, movement }));
   }
 
-  readManager(heard: DecodedLog): void {
-    const { log, name, values } = heard;
+  readManager(decoded: DecodedLog): void {
+    const { log, name, values } = decoded;
     const { from, to, tokenId } = values as unknown as TokenTransfer;
     const { books, place, emit } = this.#reading;
     const key = `${log.address}|${tokenId}`;
     const token = books.token(log.address, tokenId.toString());
     if (token === undefined) {
-      this.#reading.newTokens.note(log.address, tokenId, heard);
+      this.#reading.newTokens.note(log.address, tokenId, decoded);
       return;
     }
     // Of a pool in quarantine, or that is not followed while its history is fetched again: as those of pools that
@@ -118,7 +118,7 @@ export class SingletonLogs implements TransactionDecoder {
       throw broken("V3-9", pool, place, log, token.owner, from, why);
     }
     if (to === ZERO_ADDRESS) {
-      this.#burning.set(key, { heard, token });
+      this.#burning.set(key, { decoded, token });
       return;
     }
     const { position } = token;
@@ -131,8 +131,8 @@ export class SingletonLogs implements TransactionDecoder {
   /** V4-7: a burned token has no liquidity left at the end of its transaction. */
   finish(): void {
     const { books, place, emit } = this.#reading;
-    for (const { heard, token } of this.#burning.values()) {
-      const { log, name, values } = heard;
+    for (const { decoded, token } of this.#burning.values()) {
+      const { log, name, values } = decoded;
       const pool = this.#poolOf(token);
       const left = books.held(pool, token.position, holderOf(token));
       if (left !== 0n) {

@@ -44,75 +44,75 @@ export function homeOf({ address, inside }: Wrapper): Holder {
 export class WrapperLogs {
   readonly #reading: DecodeContext;
   /** Receipts of a gauge that were sent to the zero address, and the withdrawals that explain them. */
-  readonly #sent: { readonly wrapper: Wrapper; readonly heard: DecodedLog }[] = [];
+  readonly #sent: { readonly wrapper: Wrapper; readonly decoded: DecodedLog }[] = [];
   readonly #withdrawn: string[] = [];
 
   constructor(reading: DecodeContext) {
     this.#reading = reading;
   }
 
-  read(wrapper: Wrapper, heard: DecodedLog): void {
-    const { name, values } = heard;
+  read(wrapper: Wrapper, decoded: DecodedLog): void {
+    const { name, values } = decoded;
     const [user, amount] = [values["user"] as Address, values["amount"] as bigint];
     switch (wrapper.kind) {
       case "staking-rewards":
-        this.#claim(wrapper, heard, user, name === "Staked" ? amount : -amount);
+        this.#claim(wrapper, decoded, user, name === "Staked" ? amount : -amount);
         return;
       case "masterchef":
       case "masterchef-v2": {
         if (values["pid"] !== wrapper.pid) return;
         const credited = wrapper.kind === "masterchef" ? user : (values["to"] as Address);
-        if (name === "Deposit") this.#claim(wrapper, heard, credited, amount);
+        if (name === "Deposit") this.#claim(wrapper, decoded, credited, amount);
         // Some forks log nothing as the amount of an emergency: it is always all.
-        else this.#claim(wrapper, heard, user, name === "Withdraw" ? -amount : -this.#claimed(wrapper, user));
+        else this.#claim(wrapper, decoded, user, name === "Withdraw" ? -amount : -this.#claimed(wrapper, user));
         return;
       }
       case "curve-gauge-v1": {
         const value = values["value"] as bigint;
-        this.#claim(wrapper, heard, values["provider"] as Address, name === "Deposit" ? value : -value);
+        this.#claim(wrapper, decoded, values["provider"] as Address, name === "Deposit" ? value : -value);
         return;
       }
       case "curve-gauge":
-        this.#gauge(wrapper, heard);
+        this.#gauge(wrapper, decoded);
         return;
       case "uniswap-v3-staker":
-        this.#deposit(wrapper, heard);
+        this.#deposit(wrapper, decoded);
     }
   }
 
   finish(): void {
-    for (const { wrapper, heard } of this.#sent) {
-      const { from, value } = heard.values as unknown as { from: Address; value: bigint };
+    for (const { wrapper, decoded } of this.#sent) {
+      const { from, value } = decoded.values as unknown as { from: Address; value: bigint };
       const at = this.#withdrawn.indexOf(`${wrapper.address} ${from} ${value}`);
       if (at >= 0) this.#withdrawn.splice(at, 1);
-      if (at >= 0) this.#claim(wrapper, heard, from, -value);
-      else this.#move(wrapper, heard, claimOf(from, wrapper.address), claimOf(ZERO_ADDRESS, wrapper.address), value);
+      if (at >= 0) this.#claim(wrapper, decoded, from, -value);
+      else this.#move(wrapper, decoded, claimOf(from, wrapper.address), claimOf(ZERO_ADDRESS, wrapper.address), value);
     }
   }
 
   /** A gauge is an ERC-20 of its own: its transfers are the claims; `Deposit` and `Withdraw` say the same again. */
-  #gauge(wrapper: Wrapper, heard: DecodedLog): void {
-    const { name, values } = heard;
+  #gauge(wrapper: Wrapper, decoded: DecodedLog): void {
+    const { name, values } = decoded;
     const value = values["value"] as bigint;
     if (name === "Withdraw") {
       this.#withdrawn.push(`${wrapper.address} ${values["provider"]} ${value}`);
       return;
     }
     const [from, to] = [values["from"] as Address, values["to"] as Address];
-    if (from === ZERO_ADDRESS) this.#claim(wrapper, heard, to, value);
-    else if (to === ZERO_ADDRESS) this.#sent.push({ wrapper, heard });
-    else this.#move(wrapper, heard, claimOf(from, wrapper.address), claimOf(to, wrapper.address), value);
+    if (from === ZERO_ADDRESS) this.#claim(wrapper, decoded, to, value);
+    else if (to === ZERO_ADDRESS) this.#sent.push({ wrapper, decoded });
+    else this.#move(wrapper, decoded, claimOf(from, wrapper.address), claimOf(to, wrapper.address), value);
   }
 
   /** A staker's position NFT: whoever the deposit belongs to has all its liquidity, whatever it grows to. */
-  #deposit({ address, manager }: Wrapper, heard: DecodedLog): void {
-    const { log, name, values } = heard;
+  #deposit({ address, manager }: Wrapper, decoded: DecodedLog): void {
+    const { log, name, values } = decoded;
     const { books, emit, newTokens } = this.#reading;
     if (manager === null) throw new Error(`unreachable: the staker ${address} has no manager`);
     const tokenId = values["tokenId"] as bigint;
     const token = books.token(manager, tokenId.toString());
     // Unknown: new in this transaction, or of a pool that the programme does not follow.
-    if (token === undefined) newTokens.note(manager, tokenId, heard);
+    if (token === undefined) newTokens.note(manager, tokenId, decoded);
     if (token === undefined || token.owner !== address) return;
     const pool = this.#reading.poolOf(token.pool);
     if (pool === undefined) return;
@@ -125,10 +125,10 @@ export class WrapperLogs {
   }
 
   /** A deposit of an amount above zero, or a withdrawal of one below. */
-  #claim(wrapper: Wrapper, heard: DecodedLog, user: Address, amount: bigint): void {
+  #claim(wrapper: Wrapper, decoded: DecodedLog, user: Address, amount: bigint): void {
     const [home, claim] = [homeOf(wrapper), claimOf(user, wrapper.address)];
-    if (amount > 0n) this.#move(wrapper, heard, home, claim, amount);
-    else this.#move(wrapper, heard, claim, home, -amount);
+    if (amount > 0n) this.#move(wrapper, decoded, home, claim, amount);
+    else this.#move(wrapper, decoded, claim, home, -amount);
   }
 
   #move(wrapper: Wrapper, { log, name, values }: DecodedLog, from: Holder, to: Holder, amount: bigint): void {

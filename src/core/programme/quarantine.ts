@@ -4,7 +4,7 @@ import type { Address } from "../hex.ts";
 import type { Wrapper } from "./programme.ts";
 
 /**
- * From where on something does not count: a transaction, by its first log that is heard; or the end of a day that does
+ * From where on something does not count: a transaction, by its first log that is read; or the end of a day that does
  * not add up.
  */
 export type Stop = { readonly blockNumber: number; readonly logIndex: number } | { readonly fromSec: number };
@@ -42,7 +42,7 @@ interface Place {
 }
 
 /**
- * Whether nothing of a transaction counts for what is stopped; `firstLog`: the transaction's first log that was heard.
+ * Whether nothing of a transaction counts for what is stopped; `firstLog`: the transaction's first log that was read.
  */
 export function isStopped(stop: Stop | undefined, { blockNumber, timestampSec }: Place, firstLog: number): boolean {
   if (stop === undefined) return false;

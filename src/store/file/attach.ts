@@ -13,7 +13,7 @@ export function attach(db: Database, path: string): { detach(): void } {
 }
 
 /**
- * Copies what the side ledger heard (pools, events, pool states, blocks) into this one; the caller holds the
+ * Copies what the side ledger read (pools, events, pool states, blocks) into this one; the caller holds the
  * transaction and rebuilds what is derived. Both must have followed the same chain.
  */
 export function copyCanonical(db: Database): void {
@@ -37,7 +37,7 @@ export function copyCanonical(db: Database): void {
 }
 
 /**
- * Removes what was heard of some pools; the caller holds the transaction, fills it again and rebuilds what is derived.
+ * Removes what was read of some pools; the caller holds the transaction, fills it again and rebuilds what is derived.
  */
 export function forgetPools(db: Database, pools: ReadonlySet<Address>): void {
   const list = JSON.stringify([...pools]);

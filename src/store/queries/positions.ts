@@ -26,7 +26,7 @@ export function someAccounts(db: Database, count: number, random: () => number):
   return [...found];
 }
 
-/** One pool, by chance, of which no log was heard; undefined where there is none. */
+/** One pool, by chance, of which no log was read; undefined where there is none. */
 export function someSilentPool(db: Database, random: () => number): string | undefined {
   const silent = db
     .prepare<[], string>(
