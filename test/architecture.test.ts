@@ -168,6 +168,15 @@ describe("the architecture", () => {
     expect(WAITING.test(codeOf("/** May not await. */ const x = y;"))).toBe(false);
   });
 
+  it("speaks SQL in the store alone", () => {
+    const speaking = /\b(?:db|database)\.(?:prepare|exec|pragma)\(/;
+    const offenders = FILES.filter(
+      ({ file, text }) => houseOf(roomOf(file)) !== "store" && speaking.test(codeOf(text)),
+    );
+    expect(offenders.map(({ file }) => relative(ROOT, file))).toEqual([]);
+    expect(speaking.test('store.db.prepare("select 1")')).toBe(true);
+  });
+
   it("has no import cycles", () => {
     const graph = new Map(
       FILES.map(({ file, text }) => [

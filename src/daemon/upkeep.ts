@@ -1,5 +1,12 @@
 import type { Clock } from "../core/chain.ts";
-import { checkpointAfter, truncateWal, WAL_PAGES, WAL_PAGES_BEHIND, walBytes } from "../store/file/upkeep.ts";
+import {
+  checkpointAfter,
+  optimizeQueries,
+  truncateWal,
+  WAL_PAGES,
+  WAL_PAGES_BEHIND,
+  walBytes,
+} from "../store/file/upkeep.ts";
 import type { Store } from "../store/store.ts";
 
 const OPTIMIZE_EVERY_MS = 3_600_000;
@@ -41,7 +48,7 @@ export class Upkeep {
     if (now >= this.#optimizeDueMs) {
       this.#optimizeDueMs = now + OPTIMIZE_EVERY_MS;
       const startedAt = this.#store.nowIso();
-      this.#store.db.pragma("optimize");
+      optimizeQueries(this.#store.db);
       const seconds = (this.#clock.nowMs() - now) / 1000;
       this.#store.write(() => this.#store.insertMaintenance({ kind: "optimize", startedAt, seconds, outcome: {} }));
     }

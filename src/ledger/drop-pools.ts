@@ -1,7 +1,7 @@
 import type { Sha256 } from "../core/accounting/digest.ts";
 import type { Address } from "../core/hex.ts";
 import type { Programme } from "../core/programme/programme.ts";
-import { forgetPools } from "../store/file/attach.ts";
+import { deferForeignKeys, forgetPools } from "../store/file/attach.ts";
 import type { Store } from "../store/store.ts";
 import { adoptProgramme } from "./compare-programme.ts";
 import { type Rebuilt, rebuild } from "./rebuild.ts";
@@ -17,7 +17,7 @@ export function dropPools(store: Store, programme: Programme, sha256: Sha256, dr
   if (finalUntil !== undefined) for (const pool of dropped) store.keptDays.keep(pool, undefined, finalUntil);
   const tip = store.blocks.tip()?.number ?? 0;
   // Rows go before what they refer to does, and come again with the rebuild.
-  store.db.pragma("defer_foreign_keys = on");
+  deferForeignKeys(store.db);
   forgetPools(store.db, dropped);
   const kept = store.keptDays.pools();
   store.pools.drop(dropped, (pool) => kept.has(pool));

@@ -44,3 +44,8 @@ export function forgetPools(db: Database, pools: ReadonlySet<Address>): void {
   for (const table of ["lp_events", "pool_states", "quarantines"])
     db.prepare(`delete from ${table} where pool_address in (select value from json_each(?))`).run(list);
 }
+
+/** Rows may go before those that refer to them, until the transaction ends. */
+export function deferForeignKeys(db: Database): void {
+  db.pragma("defer_foreign_keys = on");
+}

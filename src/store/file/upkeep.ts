@@ -89,3 +89,8 @@ export function requireSafeFileSystem(path: string, typeOf: (folder: string) => 
 export function fileSystemType(folder: string): number {
   return statfsSync(folder).type;
 }
+
+/** Refreshes what the query planner knows of the tables. */
+export function optimizeQueries(db: Database): void {
+  db.pragma("optimize");
+}
