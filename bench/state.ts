@@ -52,7 +52,7 @@ export async function measureState(accounts: number, days: number): Promise<read
   served.fresh();
   const [, filledBlock = 0, daysBlock = 0, busyBlock = 0, lastBlock = 0] = (await served.ask("bench_ask")).phaseEnds;
   const figures: Figure[] = [];
-  const tell = (what: string, value: number, unit: string, note: string): void => {
+  const tell: Tell = (what, value, unit, note) => {
     figures.push({ what, value: Math.round(value * 100) / 100, unit, note });
     process.stderr.write(`${what}: ${value.toFixed(2)} ${unit} (${note})\n`);
   };
@@ -64,12 +64,8 @@ export async function measureState(accounts: number, days: number): Promise<read
 
     await served.ask("bench_setHead", [daysBlock]);
     const closes = await closeDays(served, HOURS);
-    tell(
-      "close a day",
-      median(closes),
-      "ms",
-      `${accounts} open accounts, worst of ${closes.length}: ${max(closes)} ms`,
-    );
+    const worst = `${accounts} open accounts, worst of ${closes.length}: ${max(closes)} ms`;
+    tell("close a day", median(closes), "ms", worst);
     await served.ask("bench_setHead", [busyBlock]);
     const busy = await closeDays(served, BUSY_SPANS / 40);
     // Forty commits a day, one of which closes it.
@@ -80,31 +76,7 @@ export async function measureState(accounts: number, days: number): Promise<read
       `${accounts} open accounts, ${BUSY_SPANS} swaps; with ${BUSY_SPANS / 40} of them`,
     );
 
-    const reader = openForReading(served.database);
-    const store = new Store(reader.db, systemClock);
-    const programme = readProgramme(served.programme);
-    const count = (table: string): number => Number(reader.db.prepare(`select count(*) from ${table}`).pluck().get());
-    const { postings, rows } = { postings: count("postings"), rows: count("daily_balances") };
-    for (const [name, share] of [
-      ["a tenth", 0.1],
-      ["half", 0.5],
-      ["all but the last block", 1],
-    ] as const) {
-      const block = Math.floor((filledBlock - 1) * share);
-      const times = timed(5, () => snapshotAt(store, programme, { block }));
-      tell(`at --block after ${name} of history`, median(times), "ms", `${postings} postings, with values`);
-    }
-    tell(
-      "daily_balances",
-      bytesOf(served.database, "daily_balances") / rows,
-      "bytes a row",
-      `${rows} rows, index included`,
-    );
-    for (const [name, query] of Object.entries(USUAL_QUERIES)) {
-      const statement = reader.db.prepare(query);
-      tell(name, median(timed(5, () => statement.all())), "ms", `on ${rows} daily rows`);
-    }
-    reader.close();
+    measureReads(served, filledBlock, tell);
 
     await served.ask("bench_setHead", [lastBlock]);
     const [quiet, backed] = await backupStall(served, busyBlock, lastBlock);
@@ -128,6 +100,37 @@ export async function measureState(accounts: number, days: number): Promise<read
   } finally {
     served.end();
   }
+}
+
+type Tell = (what: string, value: number, unit: string, note: string) => void;
+
+/** Questions about the past, and the usual queries, on the file as it is. */
+function measureReads(served: Served, filledBlock: number, tell: Tell): void {
+  const reader = openForReading(served.database);
+  const store = new Store(reader.db, systemClock);
+  const programme = readProgramme(served.programme);
+  const count = (table: string): number => Number(reader.db.prepare(`select count(*) from ${table}`).pluck().get());
+  const { postings, rows } = { postings: count("postings"), rows: count("daily_balances") };
+  for (const [name, share] of [
+    ["a tenth", 0.1],
+    ["half", 0.5],
+    ["all but the last block", 1],
+  ] as const) {
+    const block = Math.floor((filledBlock - 1) * share);
+    const times = timed(5, () => snapshotAt(store, programme, { block }));
+    tell(`at --block after ${name} of history`, median(times), "ms", `${postings} postings, with values`);
+  }
+  tell(
+    "daily_balances",
+    bytesOf(served.database, "daily_balances") / rows,
+    "bytes a row",
+    `${rows} rows, index included`,
+  );
+  for (const [name, query] of Object.entries(USUAL_QUERIES)) {
+    const statement = reader.db.prepare(query);
+    tell(name, median(timed(5, () => statement.all())), "ms", `on ${rows} daily rows`);
+  }
+  reader.close();
 }
 
 const USUAL_QUERIES = {

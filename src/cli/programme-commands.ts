@@ -61,15 +61,16 @@ function morePriceCommands(prices: Command, io: Io): void {
     .action((reason: string, _: ReviseOptions, self: Command) => pricesRevise(io, reason, self.optsWithGlobals()));
 }
 
+function epoch(): Option {
+  const number = wholeNumber("an epoch, counted from 1", 100_000, 1);
+  return new Option("--epoch <number>", "which epoch, counted from 1").argParser(number);
+}
+
 /** Loyalty, and what it earns. */
 export function rewardCommands(program: Command, io: Io): void {
   command(program, "tiers", "how the tiers are filled, and each provider's next threshold", "lp-ledger tiers").action(
     (options: CommonOptions) => tiers(io, options),
   );
-  const epoch = (): Option =>
-    new Option("--epoch <number>", "which epoch, counted from 1").argParser(
-      wholeNumber("an epoch, counted from 1", 100_000, 1),
-    );
   const rewards = command(program, "rewards", "reward epochs, from calculation to files", "lp-ledger rewards").action(
     (options: CommonOptions) => rewardsShow(io, options),
   );
@@ -107,6 +108,10 @@ export function rewardCommands(program: Command, io: Io): void {
     .argument("<address>", "the provider", address)
     .addOption(epoch().makeOptionMandatory())
     .action((of: Address, _: ExplainOptions, self: Command) => rewardsExplain(io, of, self.optsWithGlobals()));
+  exportCommand(rewards, io);
+}
+
+function exportCommand(rewards: Command, io: Io): void {
   command(
     rewards,
     "export",

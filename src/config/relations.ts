@@ -55,6 +55,13 @@ export function relationProblems(programme: Programme, file: ProgrammeFile): rea
     if (asset !== null) decimals.set(asset.address, asset.decimals ?? 0);
   }
   problems.push(...ruleProblems(file, programme.quote.decimals), ...unpricedProblems(programme));
+  problems.push(...priceProblems(programme, decimals));
+  return problems;
+}
+
+/** Sources of prices must have what they need. `decimals`: of every token that is known. */
+function priceProblems(programme: Programme, decimals: ReadonlyMap<Address, number>): readonly Problem[] {
+  const problems: Problem[] = [];
   for (const [of, sources] of programme.prices) {
     if (!decimals.has(of)) problems.push({ field: `prices.${of}`, expected: "a token of a followed pool", found: of });
     // A day takes what there is when it is closed: what comes later would count or not by chance.

@@ -59,8 +59,7 @@ export async function run(
 ): Promise<"stopped" | "reached"> {
   let identified = false;
   let failures = 0;
-  let looksAtHead = 0;
-  let wasSound: boolean | undefined;
+  const heads = new LooksAtHead();
   let lastSuccessMs = clock.nowMs();
   const late = new DayRevaluation(keeper.store, (days) => options.onValued?.(days));
   const rates = new ShareRates(keeper.store, clock);
@@ -100,30 +99,19 @@ export async function run(
       // Whoever waits for the end of it waits as long as for a node.
       if (options.once && settling.waitedMs(lastSuccessMs) >= options.giveUpMs())
         throw new LpLedgerError("transient", UNSETTLED, SETTLING_WAITS);
-      // A look that falls behind says nothing of what is final, and the ones before it do not count with it.
-      const isSound = step.verdict === "known" || step.verdict === "extends";
-      const isThere = reached(keeper, step, options.until);
-      if (!isThere || isSound !== wasSound) looksAtHead = 0;
-      if (isThere && step.settling === "done" && !step.finalPending) looksAtHead += 1;
-      wasSound = isSound;
+      const looksAtHead = heads.look(step, reached(keeper, step, options.until));
       // The second look at the head is what finds out how much of the ledger is final.
       if (options.once && looksAtHead === 2) return "reached";
       const isHurried = options.once && step.settling !== "waits";
       const goOn = step.settling === "more" || step.more || (isHurried && (looksAtHead === 1 || step.finalPending));
-      if (step.verdict !== "forked" && !goOn) {
-        const restMs = restMsOf(options.pollIntervalMs(), clock.nowMs() - lookedMs);
-        await (options.rest?.(restMs, signal) ?? clock.sleep(restMs, signal));
-      }
+      if (step.verdict === "forked" || goOn) continue;
+      await rest(options, clock, clock.nowMs() - lookedMs, signal);
     } catch (error) {
       if (signal.aborted) return "stopped";
       if (!(error instanceof LpLedgerError) || error.kind !== "transient" || ENDINGS.has(error.code)) throw error;
       const silentMs = clock.nowMs() - lastSuccessMs;
       silence.lasts(silentMs, error);
-      // A full disk is waited out however long it takes, unless somebody waits for the end: nothing is lost, and
-      // readers are served.
-      const isBorne = error.code === "DISK_FULL" && !options.once;
-      if (silentMs >= options.giveUpMs() && !isBorne)
-        throw error.code === "DISK_FULL" ? error : gaveUp(error, silentMs);
+      if (silentMs >= options.giveUpMs()) giveUp(error, silentMs, options.once);
       // Whatever answers next may be another chain behind the same URL.
       identified = false;
       const waitMs = backoffMs(failures);
@@ -136,8 +124,32 @@ export async function run(
   return "stopped";
 }
 
-function restMsOf(intervalMs: number, tookMs: number): number {
-  return Math.max(intervalMs * REST_SHARE_MIN, intervalMs - Math.max(0, tookMs));
+/** @throws the failure; but a full disk is waited out, and readers are served, unless somebody waits for the end */
+function giveUp(error: LpLedgerError, silentMs: number, once: boolean): void {
+  if (error.code !== "DISK_FULL") throw gaveUp(error, silentMs);
+  if (once) throw error;
+}
+
+/** Counts looks that found nothing left to follow, one after another. */
+class LooksAtHead {
+  #count = 0;
+  #wasSound: boolean | undefined;
+
+  /** A look that falls behind says nothing of what is final, and the ones before it do not count with it. */
+  look({ verdict, settling, finalPending }: Step, isThere: boolean): number {
+    const isSound = verdict === "known" || verdict === "extends";
+    if (!isThere || isSound !== this.#wasSound) this.#count = 0;
+    if (isThere && settling === "done" && !finalPending) this.#count += 1;
+    this.#wasSound = isSound;
+    return this.#count;
+  }
+}
+
+/** Until the next look is due, after one that took so long. */
+async function rest(options: RunOptions, clock: Clock, tookMs: number, signal: AbortSignal): Promise<void> {
+  const intervalMs = options.pollIntervalMs();
+  const restMs = Math.max(intervalMs * REST_SHARE_MIN, intervalMs - Math.max(0, tookMs));
+  await (options.rest?.(restMs, signal) ?? clock.sleep(restMs, signal));
 }
 
 async function readRates(rates: ShareRates, keeper: Bookkeeper, chain: ChainPort, signal: AbortSignal): Promise<void> {

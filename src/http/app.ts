@@ -1,29 +1,24 @@
-import { createHash, timingSafeEqual } from "node:crypto";
 import { setImmediate as turn } from "node:timers/promises";
 import { Hono } from "hono";
-import { streamSSE } from "hono/streaming";
 import type { Clock } from "../core/chain.ts";
 import type { Programme } from "../core/programme/programme.ts";
-import { pulseOf } from "../store/queries/lists.ts";
 import { factsOf } from "../store/queries/status-query.ts";
 import type { Store } from "../store/store.ts";
 import { asOf, HttpProblem, problem, type RequestSnapshot, tagOf } from "./answer.ts";
 import { Counted } from "./cached-counts.ts";
+import { type GuardOptions, guard } from "./guard.ts";
+import { live } from "./live.ts";
 import { type DaemonCounters, metricsOf } from "./metrics.ts";
 import { API_STYLE, openApi, openApiPage } from "./openapi.ts";
 import { type ReadyLimits, readinessOf } from "./ready.ts";
 import { ROUTES, type Route } from "./routes.ts";
 
-export interface AppOptions {
+export interface AppOptions extends GuardOptions {
   readonly version: string;
   readonly clock: Clock;
   readonly limits: ReadyLimits;
   readonly inFlightMax: number;
   readonly streamsMax: number;
-  /** Host names that may be asked for; anything else is somebody's page that points here. */
-  readonly hosts: ReadonlySet<string>;
-  readonly token: string | undefined;
-  readonly corsOrigins: readonly string[];
   /** The dashboard's files by path. */
   readonly files: ReadonlyMap<
     string,
@@ -37,49 +32,13 @@ export interface AppOptions {
   busy<T>(run: () => T): T;
 }
 
-const PREFLIGHT = {
-  "access-control-allow-methods": "GET, HEAD",
-  "access-control-allow-headers": "authorization, if-none-match",
-  "access-control-max-age": "600",
-};
-const URL_CHARS_MAX = 8_192;
-const PULSE_MS = 500;
-const HEADERS: Readonly<Record<string, string>> = {
-  "x-content-type-options": "nosniff",
-  "x-frame-options": "DENY",
-  "referrer-policy": "no-referrer",
-  "cross-origin-opener-policy": "same-origin",
-  "cross-origin-resource-policy": "same-origin",
-  "permissions-policy": "camera=(), geolocation=(), microphone=()",
-  "content-security-policy":
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-};
-
 /** The read-only HTTP side over one ledger file. */
 export function createApp(store: Store, programmeOf: () => Programme, options: AppOptions): Hono {
   const app = new Hono();
   const counted = new Counted(store, options.clock);
   const counts = { requests: 0, refused: 0, inFlight: 0, streams: 0 };
 
-  app.use(async (c, next) => {
-    const origin = c.req.header("origin");
-    const listed = origin !== undefined && options.corsOrigins.includes(origin);
-    if (c.req.method === "OPTIONS" && listed) c.res = new Response(null, { status: 204, headers: PREFLIGHT });
-    else {
-      const refusal = refusalOf(c.req.raw, options);
-      if (refusal === undefined) {
-        counts.requests += 1;
-        await next();
-      } else c.res = refusal;
-    }
-    for (const [name, value] of Object.entries(HEADERS)) c.res.headers.set(name, value);
-    if (options.corsOrigins.length > 0) c.res.headers.append("vary", "Origin");
-    if (listed) {
-      c.res.headers.set("access-control-allow-origin", origin);
-      c.res.headers.set("access-control-expose-headers", "etag");
-      c.res.headers.set("cross-origin-resource-policy", "cross-origin");
-    }
-  });
+  app.use(guard(options, () => (counts.requests += 1)));
   app.onError((error) => {
     if (error instanceof HttpProblem) return problem(error.status, error.title, error.message);
     options.onError(error);
@@ -124,44 +83,7 @@ export function createApp(store: Store, programmeOf: () => Programme, options: A
       }),
     );
 
-  app.get("/v1/live", (c) => {
-    if (c.req.method === "HEAD") return new Response(null, { headers: { "content-type": "text/event-stream" } });
-    if (counts.streams >= options.streamsMax)
-      return problem(503, "Too many streams", `${options.streamsMax} streams are open`, { "retry-after": "5" });
-    counts.streams += 1;
-    return streamSSE(c, async (stream) => {
-      const ended = new AbortController();
-      stream.onAbort(() => ended.abort());
-      try {
-        let known = snapshot(() => pulseOf(store.db));
-        await stream.writeSSE({ event: "hello", data: JSON.stringify({ block: snapshot(() => asOf(store)) }) });
-        for (let quiet = 0; !ended.signal.aborted; quiet++) {
-          await options.clock.sleep(PULSE_MS, ended.signal).catch(() => {});
-          if (ended.signal.aborted) break;
-          const now = snapshot(() => pulseOf(store.db));
-          const events = [
-            ...(now.reorgs !== known.reorgs ? ["reorg"] : []),
-            ...(now.hash !== known.hash ? ["commit"] : []),
-            ...(now.lastDay !== known.lastDay ? ["day"] : []),
-          ];
-          known = now;
-          if (events.length > 0) quiet = 0;
-          for (const event of events)
-            await stream.writeSSE({
-              event,
-              data: JSON.stringify({ block: snapshot(() => asOf(store)), day: now.lastDay }),
-            });
-          if (quiet >= 30) {
-            quiet = 0;
-            await stream.writeSSE({ event: "beat", data: "{}" }); // So that a silent line is known from a broken one.
-          }
-        }
-      } finally {
-        counts.streams -= 1;
-      }
-    });
-  });
-
+  app.get("/v1/live", live({ store, clock: options.clock, streamsMax: options.streamsMax, snapshot, counts }));
   app.get("/health", () => json({ alive: true, version: options.version }));
   app.get("/ready", () =>
     answered(() => {
@@ -179,6 +101,12 @@ export function createApp(store: Store, programmeOf: () => Programme, options: A
       return new Response(text, { headers: { "content-type": "text/plain; version=0.0.4; charset=utf-8" } });
     }),
   );
+  addPages(app, options);
+  return app;
+}
+
+/** The API's description, and the dashboard's files. */
+function addPages(app: Hono, options: AppOptions): void {
   app.get("/openapi.json", (c) =>
     tagged(c.req.raw, `${JSON.stringify(openApi(options.version, options.token !== undefined))}\n`, "application/json"),
   );
@@ -195,30 +123,6 @@ export function createApp(store: Store, programmeOf: () => Programme, options: A
           },
         }),
     );
-  return app;
-}
-
-/** Why a request is not even looked at; undefined where it is. */
-function refusalOf(request: Request, { hosts, token, files }: AppOptions): Response | undefined {
-  const { method, url, headers } = request;
-  if (method !== "GET" && method !== "HEAD")
-    return problem(405, "Method not allowed", "this API is read-only", { allow: "GET, HEAD" });
-  if (url.length > URL_CHARS_MAX) return problem(414, "URI too long", `at most ${URL_CHARS_MAX} characters are read`);
-  const { hostname, pathname } = new URL(url);
-  if (!hosts.has(hostname)) return problem(421, "Misdirected request", `this server does not answer for ${hostname}`);
-  // Everything but what is named here, letter by letter, asks for the token where there is one.
-  if (token === undefined || ["/health", "/api", "/api.css"].includes(pathname) || files.has(pathname))
-    return undefined;
-  const given = /^Bearer (.+)$/.exec(headers.get("authorization") ?? "")?.[1] ?? "";
-  return sameText(given, token)
-    ? undefined
-    : problem(401, "Unauthorized", "a bearer token is needed", { "www-authenticate": "Bearer" });
-}
-
-/** Compares without telling by time how much of it was right. */
-function sameText(given: string, expected: string): boolean {
-  const digest = (text: string): Buffer => createHash("sha256").update(text).digest();
-  return timingSafeEqual(digest(given), digest(expected));
 }
 
 /** Checks what was asked; every mistake at once. */

@@ -39,11 +39,67 @@ export function compareProgramme(store: Store, programme: Programme): Adoption {
   if (stored === undefined || store.blocks.tip() === undefined)
     return { kind: "new", added: new Set(), feeds: new Set(), feedsGone: false, dropped: new Set() };
   const now = canonicalProgramme(programme);
+  const dropped = droppedBy(store, programme);
+  const known = knownPools(store, stored, dropped);
+  const problems = historyProblems(store, programme, { stored, now, dropped, known });
+  if (problems.length > 0) {
+    throw new LpLedgerError(
+      "usage",
+      "PROGRAMME_CHANGED",
+      `the programme file would change recorded history: ${problems.join("; ")}`,
+      {
+        hint:
+          "put the entry back as it was; or have a pool's history fetched again by its new entry, with its managers and wrappers: " +
+          "lp-ledger pool refetch POOL; or take it out of the ledger, and out of the file: lp-ledger pool drop POOL, wrapper drop WRAPPER; or start a new DATABASE with this programme. Pools can be added at any time, with the wrappers of " +
+          "their shares, and epochs after the final ones, each with budgets of its own",
+      },
+    );
+  }
+  const again = store.refetches.waiting();
+  const unknown = programme.pools.map((pool) => pool.address).filter((address) => !known.has(address));
+  const added = new Set([
+    ...unknown,
+    ...store.pools.discovered().flatMap(({ address }) => (again.has(address) ? [address] : [])),
+  ]);
+  const decoded = new Map((stored.feeds ?? []).map(({ address, fromBlock }) => [address, fromBlock]));
+  const aggregators = aggregatorsOf(programme);
+  const feeds = new Set(
+    aggregators
+      .filter((each) => each.fromBlock < (decoded.get(each.address) ?? Infinity))
+      .map(({ address }) => address),
+  );
+  const named = new Set<string>(aggregators.map(({ address }) => address));
+  const rest = { added, feeds, feedsGone: [...decoded.keys()].some((each) => !named.has(each)), dropped };
+  if (dropped.size > 0) return { kind: "dropped", ...rest };
+  if (added.size > 0 || feeds.size > 0) return { kind: "added", ...rest };
+  if (!isSame(stored.valuation, now.valuation)) return { kind: "revalued", ...rest };
+  const areRulesSame =
+    isSame(stored.rules ?? null, now.rules ?? null) && isSame(stored.factories ?? [], now.factories ?? []);
+  return { kind: areRulesSame ? "same" : "ruled", ...rest };
+}
+
+/** What is compared: the programme that the ledger was built with, and the one of the file. */
+interface Compared {
+  readonly stored: CanonicalProgramme;
+  readonly now: CanonicalProgramme;
+  readonly dropped: ReadonlySet<Address>;
+  /** Pools that the ledger follows, but for those whose history is to be fetched again. */
+  readonly known: ReadonlySet<string>;
+}
+
+function knownPools(store: Store, stored: CanonicalProgramme, dropped: ReadonlySet<Address>): ReadonlySet<string> {
+  const again = store.refetches.waiting();
+  const followed = [...stored.pools, ...store.pools.discovered()].map(({ address }) => address as Address);
+  return new Set(followed.filter((each) => !again.has(each) && !dropped.has(each)));
+}
+
+/** What of recorded history would no longer be true. */
+function historyProblems(store: Store, programme: Programme, compared: Compared): readonly string[] {
+  const { stored, now, dropped } = compared;
   const problems: string[] = [];
   if (stored.chainId !== undefined && stored.chainId !== now.chainId)
     problems.push(`the chain was ${stored.chainId}, now it is ${now.chainId}`);
   const again = store.refetches.waiting();
-  const dropped = droppedBy(store, programme);
   const isAgain = (address: string): boolean => again.has(address as Address) || dropped.has(address as Address);
   for (const pool of stored.pools) {
     const here = now.pools.find((each) => each.address === pool.address);
@@ -68,10 +124,10 @@ export function compareProgramme(store: Store, programme: Programme): Adoption {
   const { symbol } = stored.valuation.quote;
   if (symbol !== now.valuation.quote.symbol)
     problems.push(`prices were counted in ${symbol}, now they are in ${now.valuation.quote.symbol}`);
-  // A pool that is added may come with wrappers of its own.
-  const known = new Set(
-    [...stored.pools.map(({ address }) => address), ...discovered].filter((each) => !isAgain(each)),
-  );
+  return [...problems, ...wrapperProblems(store, programme, compared)];
+}
+
+function wrapperProblems(store: Store, programme: Programme, { stored, now, known }: Compared): readonly string[] {
   // Position NFTs of one manager may be of several pools: all of them are fetched again, or none changes its stakers.
   const managersKnown = new Set(
     withDiscovered(store, programme)
@@ -87,42 +143,8 @@ export function compareProgramme(store: Store, programme: Programme): Adoption {
           : managersKnown.has(manager as Address),
     );
   const [were, kept] = [ofKnown(stored.wrappers), ofKnown(now.wrappers)];
-  if (JSON.stringify(withManagers(store, were, kept)) !== JSON.stringify(kept)) {
-    problems.push(`the wrappers were ${JSON.stringify(were)}, now they are ${JSON.stringify(kept)}`);
-  }
-  if (problems.length > 0) {
-    throw new LpLedgerError(
-      "usage",
-      "PROGRAMME_CHANGED",
-      `the programme file would change recorded history: ${problems.join("; ")}`,
-      {
-        hint:
-          "put the entry back as it was; or have a pool's history fetched again by its new entry, with its managers and wrappers: " +
-          "lp-ledger pool refetch POOL; or take it out of the ledger, and out of the file: lp-ledger pool drop POOL, wrapper drop WRAPPER; or start a new DATABASE with this programme. Pools can be added at any time, with the wrappers of " +
-          "their shares, and epochs after the final ones, each with budgets of its own",
-      },
-    );
-  }
-  const unknown = programme.pools.map((pool) => pool.address).filter((address) => !known.has(address));
-  const added = new Set([
-    ...unknown,
-    ...store.pools.discovered().flatMap(({ address }) => (again.has(address) ? [address] : [])),
-  ]);
-  const decoded = new Map((stored.feeds ?? []).map(({ address, fromBlock }) => [address, fromBlock]));
-  const aggregators = aggregatorsOf(programme);
-  const feeds = new Set(
-    aggregators
-      .filter((each) => each.fromBlock < (decoded.get(each.address) ?? Infinity))
-      .map(({ address }) => address),
-  );
-  const named = new Set<string>(aggregators.map(({ address }) => address));
-  const rest = { added, feeds, feedsGone: [...decoded.keys()].some((each) => !named.has(each)), dropped };
-  if (dropped.size > 0) return { kind: "dropped", ...rest };
-  if (added.size > 0 || feeds.size > 0) return { kind: "added", ...rest };
-  if (!isSame(stored.valuation, now.valuation)) return { kind: "revalued", ...rest };
-  const areRulesSame =
-    isSame(stored.rules ?? null, now.rules ?? null) && isSame(stored.factories ?? [], now.factories ?? []);
-  return { kind: areRulesSame ? "same" : "ruled", ...rest };
+  if (JSON.stringify(withManagers(store, were, kept)) === JSON.stringify(kept)) return [];
+  return [`the wrappers were ${JSON.stringify(were)}, now they are ${JSON.stringify(kept)}`];
 }
 
 /** Pools that are to be dropped, once the programme names or makes them no more. */

@@ -14,11 +14,17 @@ import { isExcluded } from "./held-back.ts";
  * nothing it rests on can change any more.
  */
 export function waitingFor(store: Store, rewards: RewardRules, epoch: Epoch): LpLedgerError | undefined {
-  const { excluded } = rewards;
-  const wait = (code: ErrorCode, message: string, hint: string): LpLedgerError =>
+  const wait: Wait = (code, message, hint) =>
     new LpLedgerError("transient", code, `epoch ${epoch.number} (${epoch.first} to ${lastDayOf(epoch)}) ${message}`, {
       hint,
     });
+  return waitingForBlocks(store, epoch, wait) ?? waitingForRows(store, rewards, epoch, wait);
+}
+
+type Wait = (code: ErrorCode, message: string, hint: string) => LpLedgerError;
+
+/** What must be read before. */
+function waitingForBlocks(store: Store, epoch: Epoch, wait: Wait): LpLedgerError | undefined {
   const closed = store.days.last()?.date;
   const last = lastDayOf(epoch);
   if (closed === undefined || closed < last)
@@ -49,6 +55,11 @@ export function waitingFor(store: Store, rewards: RewardRules, epoch: Epoch): Lp
       `is not settled: blocks up to ${before}, of ${timeAt(before)}, were followed before this ledger began to read twice`,
       "follow the chain once more into a new DATABASE",
     );
+  return undefined;
+}
+
+/** What must be known of what was read. */
+function waitingForRows(store: Store, rewards: RewardRules, epoch: Epoch, wait: Wait): LpLedgerError | undefined {
   const [refetched] = store.refetches.waiting();
   if (refetched !== undefined)
     return wait(
@@ -65,7 +76,7 @@ export function waitingFor(store: Store, rewards: RewardRules, epoch: Epoch): Lp
     );
   const unknown = store.tiers
     .unknown(epoch.first, epoch.end)
-    .filter(({ provider }) => !excluded.has(toAddress(provider)));
+    .filter(({ provider }) => !rewards.excluded.has(toAddress(provider)));
   if (unknown.length > 0) {
     const pools = new Set(store.leftOut.unvalued(epoch.first, epoch.end).map(({ pool }) => pool));
     return wait("EPOCH_UNPRICED", ...unpricedText(unknown, [...pools]));

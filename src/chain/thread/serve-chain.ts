@@ -15,42 +15,84 @@ import {
   type Streams,
 } from "./messages.ts";
 
-/** Answers what a `RemoteChain` asks at the other end of the port; `follow` makes the chain of a plan. */
-export function serveChain(
-  port: Port,
-  follow: (plan: ChainPlan, expected: () => Expected, told: EndpointListener) => FollowedChain,
-): void {
-  let chain: FollowedChain | undefined;
-  let expected: Expected = { chainId: 0 };
-  const running = new Map<number, { readonly left: AbortController; more(): void }>();
-  const say = (said: ChainMessage, handed?: readonly ArrayBuffer[]): void => port.postMessage(said, handed);
-  const answer = (id: number, answered: ChainResponse, handed?: readonly ArrayBuffer[]): void =>
-    say({ ...answered, id, health: chain?.health() ?? [] }, handed);
-  const told: EndpointListener = {
-    onSwitch: (from, to, reason) => say({ kind: "switch", from, to, reason }),
-    onRefused: (endpoint, reason) => say({ kind: "refused", endpoint, reason }),
-    onUnauthenticated: (endpoint, reason) => say({ kind: "unauthenticated", endpoint, reason }),
-  };
+type Follow = (plan: ChainPlan, expected: () => Expected, told: EndpointListener) => FollowedChain;
 
-  async function call(id: number, method: string, args: readonly unknown[]): Promise<void> {
+/** Answers what a `RemoteChain` asks at the other end of the port; `follow` makes the chain of a plan. */
+export function serveChain(port: Port, follow: Follow): void {
+  const server = new ChainServer(port, follow);
+  port.listen((message) => server.take(message as ChainRequest));
+}
+
+class ChainServer {
+  readonly #port: Port;
+  readonly #follow: Follow;
+  #chain: FollowedChain | undefined;
+  #expected: Expected = { chainId: 0 };
+  readonly #running = new Map<number, { readonly left: AbortController; more(): void }>();
+
+  constructor(port: Port, follow: Follow) {
+    this.#port = port;
+    this.#follow = follow;
+  }
+
+  take(asked: ChainRequest): void {
+    if ("expected" in asked) this.#expected = asked.expected;
+    switch (asked.kind) {
+      case "begin":
+        this.#begin(asked.plan);
+        return;
+      case "call":
+        void this.#call(asked.id, asked.method, asked.args);
+        return;
+      case "stream":
+        void this.#stream(asked.id, asked.method, asked.args);
+        return;
+      case "more":
+        this.#running.get(asked.id)?.more();
+        return;
+      case "stop":
+        this.#running.get(asked.id)?.left.abort();
+        return;
+      case "back":
+        giveBack(asked.memory);
+        return;
+      case "inconsistent":
+        this.#chain?.reportInconsistent(raised(asked.error) as LpLedgerError);
+        return;
+      case "rotate":
+        this.#chain?.rotate(asked.reason);
+    }
+  }
+
+  #begin(plan: ChainPlan): void {
+    this.#chain = this.#follow(plan, () => this.#expected, {
+      onSwitch: (from, to, reason) => this.#say({ kind: "switch", from, to, reason }),
+      onRefused: (endpoint, reason) => this.#say({ kind: "refused", endpoint, reason }),
+      onUnauthenticated: (endpoint, reason) => this.#say({ kind: "unauthenticated", endpoint, reason }),
+    });
+  }
+
+  async #call(id: number, method: string, args: readonly unknown[]): Promise<void> {
     const left = new AbortController();
-    running.set(id, { left, more: () => {} });
+    this.#running.set(id, { left, more: () => {} });
     try {
+      const chain = this.#chain;
       const run = chain?.[method as keyof Calls].bind(chain) as (...all: unknown[]) => Promise<unknown>;
-      answer(id, { kind: "value", value: await run(...withSignal(args, left.signal)) });
+      this.#answer(id, { kind: "value", value: await run(...withSignal(args, left.signal)) });
     } catch (error) {
-      answer(id, { kind: "error", error: plain(error) });
+      this.#answer(id, { kind: "error", error: plain(error) });
     } finally {
-      running.delete(id);
+      this.#running.delete(id);
     }
   }
 
   /** Hands out one range whenever one is asked for; the chain itself reads ahead. */
-  async function stream(id: number, method: string, args: readonly unknown[]): Promise<void> {
+  async #stream(id: number, method: string, args: readonly unknown[]): Promise<void> {
     const left = new AbortController();
     const wanted = new Wanted(left.signal);
-    running.set(id, { left, more: () => wanted.add() });
+    this.#running.set(id, { left, more: () => wanted.add() });
     try {
+      const chain = this.#chain;
       const run = chain?.[method as keyof Streams].bind(chain) as (...all: unknown[]) => AsyncGenerator<Range>;
       for await (const range of run(...withSignal(args, left.signal))) {
         await wanted.take();
@@ -59,47 +101,25 @@ export function serveChain(
           break;
         }
         const pack = packOf(range);
-        answer(id, { kind: "range", range: pack }, [pack.memory.buffer as ArrayBuffer]);
+        this.#answer(id, { kind: "range", range: pack }, [pack.memory.buffer as ArrayBuffer]);
       }
       await wanted.take(); // Nobody may be waiting yet: what is said then is lost.
-      answer(id, { kind: "done" });
+      this.#answer(id, { kind: "done" });
     } catch (error) {
       await wanted.take();
-      answer(id, { kind: "error", error: plain(error) });
+      this.#answer(id, { kind: "error", error: plain(error) });
     } finally {
-      running.delete(id);
+      this.#running.delete(id);
     }
   }
 
-  port.listen((message) => {
-    const asked = message as ChainRequest;
-    if ("expected" in asked) expected = asked.expected;
-    switch (asked.kind) {
-      case "begin":
-        chain = follow(asked.plan, () => expected, told);
-        return;
-      case "call":
-        void call(asked.id, asked.method, asked.args);
-        return;
-      case "stream":
-        void stream(asked.id, asked.method, asked.args);
-        return;
-      case "more":
-        running.get(asked.id)?.more();
-        return;
-      case "stop":
-        running.get(asked.id)?.left.abort();
-        return;
-      case "back":
-        giveBack(asked.memory);
-        return;
-      case "inconsistent":
-        chain?.reportInconsistent(raised(asked.error) as LpLedgerError);
-        return;
-      case "rotate":
-        chain?.rotate(asked.reason);
-    }
-  });
+  #answer(id: number, answered: ChainResponse, handed?: readonly ArrayBuffer[]): void {
+    this.#say({ ...answered, id, health: this.#chain?.health() ?? [] }, handed);
+  }
+
+  #say(said: ChainMessage, handed?: readonly ArrayBuffer[]): void {
+    this.#port.postMessage(said, handed);
+  }
 }
 
 function withSignal(args: readonly unknown[], signal: AbortSignal): readonly unknown[] {
