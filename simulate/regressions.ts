@@ -71,6 +71,10 @@ const SINCE_ENVELOPES: ReadonlyMap<number, string> = new Map([
     "the head of one node behind a URL was lower than what another one called final, and blocks of both were taken as final",
   ],
   [13073, "a range of one block had the parent of one chain and the hash of another, where its header was read twice"],
+  [
+    14154,
+    "a time that was mended rested on a log that was missing lower: it stopped at each start, and nothing read that lower block again",
+  ],
   [857, "logs asked for by a block's hash were never asked for with fewer topics, where a refusal had unknown words"],
 ]);
 

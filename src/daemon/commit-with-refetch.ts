@@ -48,8 +48,7 @@ export async function commitWithRefetch(
       broken.push(error as LpLedgerError);
     }
   }
-  if (await reverify(keeper, chain, base, signal, how))
-    throw new LpLedgerError("transient", "REPAIRED_BELOW", `blocks below ${base + 1} were not what they are: repaired`);
+  await requireSoundBelow(keeper, chain, base, signal, how);
   const findings = broken.flatMap((error) => findingOf(error) ?? []);
   const all = [...(how.below ?? []), ...seen];
   const stopped =
@@ -60,6 +59,17 @@ export async function commitWithRefetch(
     for (const finding of findings) keeper.store.findings.insert(finding);
   });
   throw firstWithLater(broken);
+}
+
+/**
+ * What does not hold may rest on a log that is missing lower: everything unsettled up to a block is read again.
+ * @throws REPAIRED_BELOW, transient, where that was not what it is and is mended now
+ */
+export async function requireSoundBelow(
+  ...[keeper, chain, base, signal, how]: Parameters<typeof reverify>
+): Promise<void> {
+  if (await reverify(keeper, chain, base, signal, how))
+    throw new LpLedgerError("transient", "REPAIRED_BELOW", `blocks below ${base + 1} were not what they are: repaired`);
 }
 
 /** Undefined where something does not hold that cannot be confined to a pool. */

@@ -1,5 +1,5 @@
 import type { Range } from "../core/chain.ts";
-import { LpLedgerError } from "../core/errors.ts";
+import { findingOf, LpLedgerError } from "../core/errors.ts";
 import type { Hash } from "../core/hex.ts";
 import { startBlockOf } from "../core/programme/programme.ts";
 import { judge, type KnownBlock, type Verdict } from "../core/reorg-detection.ts";
@@ -7,6 +7,7 @@ import type { Bookkeeper } from "../ledger/bookkeeper.ts";
 import type { Committed } from "../ledger/committed.ts";
 import type { ProcessedBlock } from "../store/blocks.ts";
 import type { ChainPort } from "./chain-port.ts";
+import { requireSoundBelow } from "./commit-with-refetch.ts";
 import { type CrossCheckOptions, crossCheck, type Settling } from "./cross-check.ts";
 import { retimed } from "./disputed-time.ts";
 import { keepFinal } from "./finality.ts";
@@ -127,7 +128,11 @@ async function retimedTip(
   if (atTip?.hash !== tip.hash || atTip.timestampSec === tip.timestampSec) return false;
   const { above, ranges, again, repairs } = await retimed(keeper, chain, tip, atTip, signal);
   const redone = (read: readonly Range[]): Committed => keeper.redo(above, read, repairs);
-  const committed = await commitReplacing(keeper, above, ranges, quarantine === true ? again : undefined, redone);
+  const other = quarantine === true ? again : undefined;
+  const committed = await commitReplacing(keeper, above, ranges, other, redone).catch(async (error: unknown) => {
+    if (findingOf(error) !== undefined) await requireSoundBelow(keeper, chain, above, signal, { quarantine, onCommit });
+    throw error;
+  });
   if (committed.quarantined !== undefined) onCommit(committed);
   return true;
 }

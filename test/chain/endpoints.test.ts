@@ -150,6 +150,24 @@ describe("several endpoints", () => {
     expect(next.chain.health()[0]?.stateLackedTo).toBe(null); // It has it after all.
   });
 
+  it("are not believed where what one calls final is not below its head", async () => {
+    const [served, behind, clock] = [grown(), new FakeChain(), movingClock()];
+    behind.grow(20, 6);
+    served.finalized = 30;
+    // Another node behind the same URL, of another chain, says what the head is.
+    const balanced = node(async (url, init) => {
+      const body = JSON.parse(String(init.body)) as { params: readonly unknown[] }[];
+      const [mine, theirs] = await Promise.all([served.fetch(url, init), behind.fetch(url, init)]);
+      const [ours, others] = [await (mine as Response).json(), await (theirs as Response).json()] as [
+        unknown[],
+        unknown[],
+      ];
+      return Response.json(body.map(({ params }, i) => (params[0] === "latest" ? others[i] : ours[i])));
+    });
+    const { chain } = follow([balanced], clock);
+    await expect(chain.pollHead([], signal)).rejects.toMatchObject({ code: "LOGS_INCONSISTENT" });
+  });
+
   it("never take the parent of one chain with the hash of another for a range of one block", async () => {
     const [served, other, clock] = [grown(), new FakeChain(), movingClock()];
     other.grow(30, 5);
