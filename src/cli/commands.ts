@@ -62,7 +62,7 @@ function configCommands(program: Command, io: Io): void {
   command(config, "get", "show one setting or one value of the state", "lp-ledger config get last_processed_block")
     .argument("<key>", "as lp-ledger config list names it")
     .action((key: string, _: CommonOptions, self: Command) => configGet(io, key, self.optsWithGlobals()));
-  command(config, "set", "keep a setting; a running daemon takes it up at once", "lp-ledger config set backup_keep 20")
+  command(config, "set", "keep a setting; a running daemon applies it at once", "lp-ledger config set backup_keep 20")
     .argument("<key>", "an operator's setting")
     .argument("<value>", "a whole number")
     .action((key: string, value: string, _: CommonOptions, self: Command) =>

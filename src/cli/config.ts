@@ -35,7 +35,7 @@ export async function configGet(io: Io, key: string, options: CommonOptions): Pr
   io.out(options.json ? jsonAnswer(found) : `${JSON.stringify(found.value)}\n`);
 }
 
-/** Keeps an operator setting in the ledger; a running daemon takes it up at its next step. */
+/** Keeps an operator setting in the ledger; a running daemon applies it at its next step. */
 export async function configSet(io: Io, key: string, text: string, options: CommonOptions): Promise<void> {
   const value = parseOperatorValue(key, text);
   await change(io, key, options, (store) => store.config.setOperator(key, value, store.nowIso()));

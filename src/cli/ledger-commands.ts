@@ -75,7 +75,7 @@ export function followCommands(program: Command, io: Io): void {
 
 /** Commands that look after the file. */
 export function fileCommands(program: Command, io: Io): void {
-  command(program, "optimize", "rewrite the file without holes, while no daemon runs", "lp-ledger optimize").action(
+  command(program, "optimize", "compact the file (VACUUM), while no daemon runs", "lp-ledger optimize").action(
     (options: CommonOptions) => optimize(io, options),
   );
   command(

@@ -2,7 +2,7 @@ import { type CommonOptions, type Io, settingsOf, withWriter } from "../runtime/
 import { systemClock } from "../runtime/platform.ts";
 import { vacuum } from "../store/file/upkeep.ts";
 
-/** Rewrites the file without holes, offline; refuses while a daemon runs or where there is no room. */
+/** Compacts the file (VACUUM), offline; refuses while a daemon runs or where there is no room. */
 export async function optimize(io: Io, options: CommonOptions): Promise<void> {
   const settings = settingsOf(io, options);
   await withWriter(io, settings, async (store) => {

@@ -92,7 +92,7 @@ function isFetched(source: PriceSource): source is Fetched {
   return source.kind === "coingecko" || source.kind === "defillama";
 }
 
-/** Closed days that wait for a price and have none of this token, neither used nor brought in. */
+/** Closed days that wait for a price and have none of this token, neither used nor imported. */
 function missingDays(store: Store, token: Address): readonly Day[] {
   const kinds = ["coingecko", "defillama"] as const;
   return store.prices

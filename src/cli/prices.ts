@@ -92,7 +92,7 @@ export async function pricesRevise(io: Io, reason: string, options: ReviseOption
   if (options.json) io.out(jsonAnswer({ token, days, price: options.price ?? null, finalEpochs: paid }));
   else
     io.out(
-      `${days.length} ${days.length === 1 ? "day" : "days"} revised: a running daemon takes it up at once, else the next start\n`,
+      `${days.length} ${days.length === 1 ? "day" : "days"} revised: a running daemon applies it at once, else the next start\n`,
     );
   if (paid.length > 0)
     io.talk(

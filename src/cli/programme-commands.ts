@@ -22,7 +22,7 @@ export function priceCommands(program: Command, io: Io): void {
   const prices = command(
     program,
     "prices",
-    "prices brought in by hand, and those that are missing",
+    "imported prices, and those that are missing",
     "lp-ledger prices missing",
   ).action((options: CommonOptions) => pricesMissing(io, options));
   command(prices, "missing", "list the tokens and closed days that have no price", "lp-ledger prices missing").action(
@@ -34,7 +34,7 @@ export function priceCommands(program: Command, io: Io): void {
     "bring prices in from a file: CSV with the heading token,date,price, or a JSON list of such objects with text prices",
     "lp-ledger prices import prices.csv",
   )
-    .argument("<file>", "the file; with any mistake in it nothing is brought in")
+    .argument("<file>", "the file; with any mistake in it nothing is imported")
     .action((file: string, _: CommonOptions, self: Command) => pricesImport(io, file, self.optsWithGlobals()));
   morePriceCommands(prices, io);
 }

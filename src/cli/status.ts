@@ -77,7 +77,7 @@ function stateText({
     ...(quarantines.length === 0 ? [] : [`${counted(quarantines.length, "quarantine")}, all else goes on`]),
     ...(findings.length === 0 ? [] : [`${counted(findings.length, "finding")} open`]),
   ];
-  return wrong.length === 0 ? "ok" : `NOT WELL: ${wrong.join("; ")}`;
+  return wrong.length === 0 ? "ok" : `ATTENTION: ${wrong.join("; ")}`;
 }
 
 const counted = (count: number, what: string): string => `${count} ${what}${count === 1 ? "" : "s"}`;
@@ -115,14 +115,14 @@ function endpointLine(endpoint: Facts["endpoints"][number]): string {
     ...(needsAddress ? ["no filter without addresses"] : []),
     ...(stateLackedTo === null ? [] : [`no state of block ${stateLackedTo} and before`]),
   ];
-  const state = healthy ? "well" : `NOT WELL (${lastError ?? "it lags"})`;
+  const state = healthy ? "healthy" : `failing (${lastError ?? "it lags"})`;
   const times =
     headers === "authentic"
       ? ", headers hash to their blocks"
       : headers === "unauthenticated"
         ? ", HEADERS ARE NOT PROVEN (times are compared between readings)"
         : "";
-  return `endpoint        ${id}${used ? " (in use)" : ""}: ${state}, head ${head ?? "not seen"}${limits.length === 0 ? "" : `, bears ${limits.join(", ")}`}${times}`;
+  return `endpoint        ${id}${used ? " (in use)" : ""}: ${state}, head ${head ?? "not seen"}${limits.length === 0 ? "" : `, limits: ${limits.join(", ")}`}${times}`;
 }
 
 /** For supervisors: an error where the ledger is halted, broken, or has stood still for too long. */

@@ -13,7 +13,7 @@ export interface Problem {
 export function configError(
   source: string,
   problems: readonly Problem[],
-  hint = "mend them all and run lp-ledger check",
+  hint = "correct all of them, then run lp-ledger check",
 ): LpLedgerError {
   const lines = problems.map(({ field, expected, found }) => `  ${field}: expected ${expected}, found ${found}`);
   return new LpLedgerError(

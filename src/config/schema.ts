@@ -193,14 +193,14 @@ const priceSource = z.union([
           .max(10_000)
           .optional()
           .describe(
-            "how much it is believed to rise in a day, in hundredths of a percent (default 100); more waits, or is brought in by lp-ledger prices",
+            "how much it is believed to rise in a day, in hundredths of a percent (default 100); more waits, or is imported by lp-ledger prices",
           ),
       })
       .describe(
         "of an ERC-4626 share: what its contract converts it to, the median of samples through the day; the asset needs a price",
       ),
   }),
-  z.strictObject({ imported: z.literal(true).describe("what lp-ledger prices import brought in for the day") }),
+  z.strictObject({ imported: z.literal(true).describe("what lp-ledger prices import imported for the day") }),
   z.strictObject({ chainlink: feed }),
   z.strictObject({
     coingecko: z

@@ -61,7 +61,7 @@ export const ERROR_PAGES = {
   SEVERAL_LEDGERS: ["the folder holds backups of several ledgers", "name the one to restore"],
   PROGRAMME_CHANGED: ["the programme file would change recorded history", "change it back, or do what the message names"],
   PROGRAMME_REVALUED: ["the prices, quote or tokens are not those that the ledger was valued with", "run `lp-ledger rebuild`, or change them back"],
-  PROGRAMME_AHEAD: ["the programme file is not the one that the ledger follows", "let the daemon take it up first"],
+  PROGRAMME_AHEAD: ["the programme file is not the one that the ledger follows", "let the daemon apply it first"],
   PRICE_CIRCLE: ["pools price each other in a circle", "give one of the tokens a fixed price or another pool"],
   PRICE_REFUSED: ["a price service refuses what it is asked for", "look at the coin's id, the key, and how far back its plan reaches"],
   DROP_ALONE: ["one start drops pools or adds some, not both", "let one start drop, the next one add"],

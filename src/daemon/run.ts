@@ -28,7 +28,7 @@ export interface RunOptions extends ConvergeOptions {
   requireLedger?(): void;
   /** After each look at the chain, whatever it brought. */
   onLook?(): void;
-  /** Days got their values late, from prices that were brought in. */
+  /** Days got their values late, from prices that were imported. */
   onValued?(days: readonly string[]): void;
   /** A transient failure that is about to be retried. */
   onRetry?(error: LpLedgerError, waitMs: number): void;

@@ -46,7 +46,7 @@ export const METRICS: Readonly<Record<string, string>> = {
   lp_ledger_endpoint_up: "1 where an endpoint does well",
   lp_ledger_endpoint_used: "1 for the endpoint in use",
   lp_ledger_endpoint_head_block: "head of an endpoint",
-  lp_ledger_endpoint_range_blocks: "most blocks an endpoint bears in a range",
+  lp_ledger_endpoint_range_blocks: "most blocks an endpoint answers in a range",
   lp_ledger_rpc_requests_total: "requests to an endpoint since the daemon started",
   lp_ledger_rpc_failures_total: "failed requests to an endpoint since the daemon started",
   lp_ledger_rpc_seconds_total: "time spent waiting for an endpoint since the daemon started",

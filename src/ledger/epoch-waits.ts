@@ -86,7 +86,7 @@ function waitingForRows(store: Store, rewards: RewardRules, epoch: Epoch, wait: 
     return wait(
       "EPOCH_UNPRICED",
       `waits for revised prices to be taken up: ${revised.map(({ date }) => date).join(", ")}`,
-      "the daemon takes them up at once, or when it is started",
+      "the daemon applies them at once, or when it is started",
     );
   const finding = store
     .openFindings()

@@ -24,8 +24,8 @@ interface Leaving {
 /**
  * What of an epoch has no value and must not hold up everybody else: rows of pools that are worth at most
  * `negligibleBp` of the epoch's value together, by what their logs show to be in them at the newest prices before the
- * epoch's end; those of pools that an operator names; and accounts worth more than any sum bears. Row by row: what is
- * known of others in the same pool counts.
+ * epoch's end; those of pools that an operator names; and accounts worth more than any sum can hold. Row by row: what
+ * is known of others in the same pool counts.
  */
 function unvaluedIn(
   store: Store,
@@ -79,7 +79,7 @@ function unvaluedIn(
   return left;
 }
 
-const TOO_LARGE = "worth more than any sum bears: see quote.decimals";
+const TOO_LARGE = "worth more than any sum bears: see quote.decimals"; // Stored: it stays as it was.
 
 /**
  * Leaves out of the epochs up to one that are over and not final what cannot be valued and decides nothing, and the
@@ -122,7 +122,7 @@ class Unvalued {
     this.#pools = new Map(programme.pools.map((pool) => [pool.address, pool]));
   }
 
-  /** Accounts of which everything is known, and whose worth is more than any sum bears. */
+  /** Accounts of which everything is known, and whose worth is more than any sum can hold. */
   tooLarge(address: Address, date: Day, rows: readonly UnvaluedRow[]): readonly LeftOut[] {
     const pool = this.#pools.get(address);
     const means = pool && this.#store.prices.meansOf(pool, date);

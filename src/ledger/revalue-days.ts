@@ -61,7 +61,7 @@ function value(store: Store, programme: Programme, day: Day, which: "all" | "unp
   return true;
 }
 
-/** Looks for prices that were brought in or revised while the daemon runs. */
+/** Looks for prices that were imported or revised while the daemon runs. */
 export class DayRevaluation {
   readonly #store: Store;
   readonly #onValued: (days: readonly Day[]) => void;

@@ -98,7 +98,8 @@ export class LeftOutTable {
   }
 
   /**
-   * Days on which somebody has more over several pools than any sum bears, each of which is valued; with those pools.
+   * Days on which somebody has more over several pools than any sum can hold, each of which is valued; with those
+   * pools.
    */
   beyondSums(
     first: Day,

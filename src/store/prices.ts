@@ -78,7 +78,7 @@ export class PricesTable {
     return row === undefined || priceE18 === undefined ? undefined : { priceE18, source: row.source };
   }
 
-  /** The newest day before one for which an operator brought in a price of a token. */
+  /** The newest day before one for which an operator imported a price of a token. */
   lastByOperator(token: Address, before: Day): Day | undefined {
     return (
       this.#db
@@ -117,7 +117,7 @@ export class PricesTable {
       .run(service, request, status, body, nowIso);
   }
 
-  /** Changes whenever a price, a rate or a revision is brought in. */
+  /** Changes whenever a price, a rate or a revision is imported. */
   mark(): string {
     const sql = `
       select

@@ -28,7 +28,7 @@ export class RevisionsTable {
     this.#db = db;
   }
 
-  /** Asks for a revision; the daemon takes it up with everything that rests on it. */
+  /** Asks for a revision; the daemon applies it with everything that rests on it. */
   add({ token, date, priceE18, reason }: Revision, nowIso: string): void {
     const price = priceE18 === undefined ? null : formatPriceE18(priceE18);
     this.#db

@@ -166,11 +166,11 @@ before the life ended. What is not caught is found by settling, which reads ever
 wallet to another that is missing breaks nothing until its receiver spends it. The same test that writes this table
 fails when it changes.
 
-Two more are checked of each pool when a day is closed. **D-2**: before anything is floored, what all accounts held of each
-token, second by second, is to the last bit what the pool itself did, counted another way: of concentrated liquidity the net liquidity at
-each tick, walked along the path of the price; of shares supply x value. **D-1**: after flooring, all accounts together held
-no more than the pool's logs leave in it, uncollected fees included; not of values in one token, nor where a log does not
-tell.
+Two more are checked of each pool when a day is closed. **D-2**: before anything is floored, what all accounts held of
+each token, second by second, is to the last bit what the pool itself did, counted another way: of concentrated
+liquidity the net liquidity at each tick, walked along the path of the price; of shares supply x value. **D-1**: after
+flooring, all accounts together held no more than the pool's logs leave in it, uncollected fees included; not of values
+in one token, nor where a log does not tell.
 
 | model | log | caught | by |
 |---|---|---|---|`;
@@ -178,20 +178,22 @@ tell.
 const TABLE_HEADING = `
 ## Who can break them, and what then
 
-Where an identity does not hold, whoever is asked, what the table names is in **quarantine** from the transaction on that shows it (of D-1 and
-D-2 from that day on): nothing of it counts, its holders' days are valued without it and say so, epochs in which it is rewarded wait, and
-everything else goes on. A second reading that brings what was missing ends it by itself. \`lp-ledger audit show\` says the ways out of
-a finding:
+Where an identity does not hold, whoever is asked, what the table names is in **quarantine** from the transaction on
+that shows it (of D-1 and D-2 from that day on): nothing of it counts, its holders' days are valued without it and say
+so, epochs in which it is rewarded wait, and everything else goes on. A second reading that brings what was missing ends
+it by itself. \`lp-ledger audit show\` says the ways out of a finding:
 
 - \`lp-ledger pool refetch POOL\`: its history again, alone, also by another entry (caveats, managers, wrappers);
-- the **caveat** of the table in the pool's entry, or in a factory's \`caveats\` or \`poolCaveats\`, and \`lp-ledger audit resolve\`: where
-  the contract is of that kind, the pool goes on by the logs that were kept since, without the node;
+- the **caveat** of the table in the pool's entry, or in a factory's \`caveats\` or \`poolCaveats\`, and \`lp-ledger audit
+  resolve\`: where the contract is of that kind, the pool goes on by the logs that were kept since, without the node;
 - \`lp-ledger pool drop POOL\`, with a programme file that does not name it (of a factory: whose \`except\` does), and
   \`lp-ledger wrapper drop WRAPPER\`, whose contract is nobody from then on; or \`"exclude": true\` in a wrapper's entry;
-- \`rewards.exclude\` with the pool or wrapper, which holds its part back and lets the others be paid: see [rewards](rewards.md).
+- \`rewards.exclude\` with the pool or wrapper, which holds its part back and lets the others be paid: see
+  [rewards](rewards.md).
 
-What cannot be confined still ends with 70: blocks and their order, the reorg guard, digests, the file itself, and logs of a position manager,
-a factory or a price feed that are not of their kind, as those are contracts of many pools that the programme names itself.
+What cannot be confined still ends with 70: blocks and their order, the reorg guard, digests, the file itself, and logs
+of a position manager, a factory or a price feed that are not of their kind, as those are contracts of many pools that
+the programme names itself.
 
 Each row is played by a test (test/daemon/every-identity.test.ts), those of third parties on the real contracts too
 (test/anvil/halts.test.ts), where the gas was counted.

@@ -242,7 +242,7 @@ describe("dust that nobody can value", () => {
   });
 });
 
-describe("an account that is worth more than any sum bears", () => {
+describe("an account that is worth more than any sum can hold", () => {
   it("holds up nobody else's epoch, and counts nothing itself", () => {
     const process = followed(minted(SHARE ?? "", eve ?? "", 10n ** 40n));
     expect(why(process)).toBe("EPOCH_UNPRICED");

@@ -127,7 +127,7 @@ export const PRICED_SEC_MIN = 3_600;
 /**
  * `fixed`: quote units per whole token, scaled by 1e18. `pool`: the pool's own price in its other token, averaged over
  * a day.
- * `imported`: what an operator brought in for the day. `rate`: what the share's own contract converts a whole share to,
+ * `imported`: what an operator imported for the day. `rate`: what the share's own contract converts a whole share to,
  * in an asset that has a price. `chainlink`: the time-weighted mean of what a feed answered. `coingecko`, `defillama`:
  * what these services were asked for once and answered.
  */

@@ -26,7 +26,7 @@ export function truncateWal(db: Database): boolean {
 }
 
 /**
- * Rewrites the whole file without holes. Needs as much room again, which is checked first; the caller holds the lock.
+ * Compacts the whole file (VACUUM). Needs as much room again, which is checked first; the caller holds the lock.
  */
 export function vacuum(db: Database): { readonly bytesBefore: number; readonly bytesAfter: number } {
   const bytesBefore = statSync(db.name).size;
