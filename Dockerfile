@@ -1,6 +1,6 @@
 # syntax=docker/dockerfile:1
 
-FROM node:20-bookworm-slim AS build
+FROM node:24-bookworm-slim AS build
 WORKDIR /app
 # better-sqlite3 compiles its addon where no prebuilt one fits.
 RUN apt-get update \
@@ -25,7 +25,7 @@ CMD ["--host", "0.0.0.0", "--port", "8545", "--cache-path", "/tmp/anvil"]
 FROM build AS production
 RUN npm prune --omit=dev
 
-FROM node:20-bookworm-slim AS runtime
+FROM node:24-bookworm-slim AS runtime
 ENV NODE_ENV=production \
     DATABASE=/data/ledger.sqlite \
     PROGRAMME=/config/programme.json
