@@ -8,6 +8,7 @@ import { AnnexLife, programmeWith, setAnnex } from "./annex.ts";
 import { Anvil } from "./anvil.ts";
 import { Daemon, type Place, runCommand } from "./daemon.ts";
 import { Life } from "./life.ts";
+import { serveUntilInterrupted } from "./open.ts";
 import { StableLife, setStablePair, withStablePair } from "./stable.ts";
 import { setStage } from "./stage.ts";
 
@@ -44,7 +45,7 @@ const LOYALTY = {
   },
 };
 
-const USAGE = `npm run demo [-- --seed N] [-- --json] [-- --keep DIR]
+const USAGE = `npm run demo [-- --seed N] [-- --json] [-- --keep DIR] [-- --open]
 
 Plays ${DAYS} days of liquidity on a real anvil with the real Uniswap contracts, with the real daemon beside it, a reorg,
 a SIGKILL and a restart, and compares every position with the chain at the end.
@@ -52,6 +53,7 @@ a SIGKILL and a restart, and compares every position with the chain at the end.
   --seed N    which life to play (default 1); the same seed gives the same chain and the same state digest
   --json      print one JSON object as the last line instead of tables
   --keep DIR  leave the database and the programme file in DIR
+  --open      serve the dashboard at the end, until Ctrl-C
 `;
 
 interface Summary {
@@ -76,6 +78,7 @@ const { values } = parseArgs({
     seed: { type: "string", default: "1" },
     json: { type: "boolean", default: false },
     keep: { type: "string" },
+    open: { type: "boolean", default: false },
     help: { type: "boolean", default: false },
   },
 });
@@ -107,7 +110,9 @@ async function demo(seed: number, json: boolean, keep: string | undefined): Prom
   const daemon = new Daemon(place);
   try {
     const restarts = await play(anvil, daemon, place, seed);
-    return await judge(place, restarts, await reward(place, folder), json);
+    const code = await judge(place, restarts, await reward(place, folder), json);
+    if (values.open) await serveUntilInterrupted(place, say);
+    return code;
   } catch (error) {
     say(`failed: ${(error as Error).message}`);
     process.stderr.write(readFileSync(place.logFile, { encoding: "utf8", flag: "a+" }));
@@ -116,8 +121,13 @@ async function demo(seed: number, json: boolean, keep: string | undefined): Prom
     await daemon.end("SIGKILL");
     await anvil.stop();
     if (keep === undefined) rmSync(folder, { recursive: true, force: true });
-    else say(`left in ${folder}: ledger.sqlite, programme.json, daemon.log`);
+    else say(`left in ${folder}: look at it with\n         ${lookAt(place)}`);
   }
+}
+
+/** A command line that shows what was kept, from this folder. */
+function lookAt({ database, programme }: Place): string {
+  return `DATABASE=${database} PROGRAMME=${programme} node dist/src/main.js stats`;
 }
 
 /** Plays the days; returns how often the daemon was restarted. */

@@ -42,3 +42,25 @@ it("the demo survives its reorg, its kill and its restart, is right in every pos
   expect(summary["stateDigest"]).toMatch(/^[0-9a-f]{64}$/);
   expect(existsSync(join(folder, "ledger.sqlite")) && existsSync(join(folder, "programme.json"))).toBe(true);
 });
+
+it("the demo serves its dashboard until it is interrupted, where that is asked for", async () => {
+  const child = spawn(process.execPath, ["--import", "tsx", "demo/main.ts", "--json", "--open"], {
+    cwd: ROOT,
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  child.stdout.resume();
+  const closed = new Promise((resolve) => child.once("close", resolve));
+  const url = await new Promise<string | undefined>((resolve) => {
+    let told = "";
+    child.stderr.on("data", (chunk: Buffer) => {
+      told += chunk.toString();
+      const found = /the dashboard is at (http:\/\/127\.0\.0\.1:\d+\/?)/.exec(told)?.[1];
+      if (found !== undefined) resolve(found);
+    });
+    child.once("close", () => resolve(undefined));
+  });
+  const page = await fetch(url ?? "http://127.0.0.1:1/");
+  expect([page.status, await page.text()]).toEqual([200, expect.stringContaining("<html")]);
+  child.kill("SIGINT");
+  expect(await closed).toBe(0);
+});
