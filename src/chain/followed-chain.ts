@@ -172,7 +172,7 @@ export class FollowedChain {
    */
   async blockTime(hash: Hash, number: number, signal: AbortSignal): Promise<number | null> {
     const said: { readonly endpoint: Endpoint; readonly timestampSec: number }[] = [];
-    const call = async (endpoint: Endpoint): Promise<number | null> => {
+    const askTime = async (endpoint: Endpoint): Promise<number | null> => {
       const header = await this.#endpoints
         .on(endpoint, () => endpoint.node.blockByHash(hash, signal))
         .catch(() => null);
@@ -184,11 +184,11 @@ export class FollowedChain {
       return null;
     };
     for (const endpoint of await this.#endpoints.serving(signal)) {
-      const agreed = await call(endpoint);
+      const agreed = await askTime(endpoint);
       if (agreed !== null) return agreed;
     }
     const [only] = said;
-    return only !== undefined && !this.#endpoints.areSeveral ? await call(only.endpoint) : null;
+    return only !== undefined && !this.#endpoints.areSeveral ? await askTime(only.endpoint) : null;
   }
 
   reportInconsistent(error: LpLedgerError): void {

@@ -6,11 +6,29 @@ import { classify } from "./rpc/classify-errors.ts";
 import type { Rpc } from "./rpc/rpc.ts";
 import type { RpcCall } from "./rpc/rpc-call.ts";
 
+/** Of which blocks logs are asked for, and how the filter is put. */
+interface How {
+  readonly where: Readonly<Record<string, string>>;
+  readonly form: Form;
+}
+
+/** Calls of the same request, before and after those for logs. */
+type Around = readonly [before: readonly RpcCall[], after: RpcCall];
+
+interface LogAnswer {
+  /** Of the first and the last call. */
+  readonly first: unknown;
+  readonly last: unknown;
+  readonly logs: readonly unknown[];
+  /** The calls for logs. */
+  readonly calls: readonly RpcCall[];
+}
+
 /** Asks one node for logs, in the parts that it bears, and checks what it answers. */
 export class LogReader {
   readonly #rpc: Rpc;
   readonly #watch: Watch;
-  readonly #questions: LogRequests;
+  readonly #requests: LogRequests;
   /** Single blocks' logs that were refused for no known reason, since any were answered. */
   #unexplained = 0;
   #narrowings = 0;
@@ -19,11 +37,11 @@ export class LogReader {
   constructor(rpc: Rpc, watch: Watch, limits?: FilterLimits) {
     this.#rpc = rpc;
     this.#watch = watch;
-    this.#questions = new LogRequests(limits);
+    this.#requests = new LogRequests(limits);
   }
 
   get limits(): FilterLimits {
-    return this.#questions.limits;
+    return this.#requests.limits;
   }
 
   /** How often the filter was found to be what a node refused without saying so. */
@@ -32,35 +50,34 @@ export class LogReader {
   }
 
   /** Asks for a filter's logs between other calls, in the parts that the node bears. */
-  async ask(
+  async ask(filter: LogFilter, how: How, around: Around, signal: AbortSignal): Promise<LogAnswer> {
+    const asked = await this.#ask(filter, how, around, signal);
+    const isNewQuestion = how.form !== "other" || !this.#requests.isSameInOtherForm(filter);
+    if (isNewQuestion || !asked.logs.every(isEmpty)) return asked;
+    // No logs at all may be a node's answer to a question that is too long for it, so that one is asked otherwise.
+    return await this.#ask(filter, { where: how.where, form: "listed-each-topic" }, around, signal);
+  }
+
+  async #ask(
     filter: LogFilter,
-    { where, form }: { readonly where: Readonly<Record<string, string>>; readonly form: Form },
-    [before, after]: readonly [before: readonly RpcCall[], after: RpcCall],
+    { where, form }: How,
+    [before, after]: Around,
     signal: AbortSignal,
-  ): Promise<{
-    readonly first: unknown;
-    readonly last: unknown;
-    readonly logs: readonly unknown[];
-    readonly calls: readonly RpcCall[];
-  }> {
+  ): Promise<LogAnswer> {
     let isNarrowed = false;
     for (;;) {
-      const calls = this.#questions.calls(filter, where, form);
+      const calls = this.#requests.calls(filter, where, form);
       try {
         const answers = await this.#rpc.batch([...before, ...calls, after], signal);
         if (isSingleBlock(where)) this.#unexplained = 0;
         if (isNarrowed) this.#narrowings += 1;
-        const logs = answers.slice(before.length, -1);
-        // No logs at all may be a node's answer to a question that is too long for it, so that one is asked otherwise.
-        if (form === "other" && this.#questions.isSameInOtherForm(filter) && logs.every(isEmpty))
-          return await this.ask(filter, { where, form: "listed-each-topic" }, [before, after], signal);
-        return { first: answers[0], last: answers.at(-1), logs, calls };
+        return { first: answers[0], last: answers.at(-1), logs: answers.slice(before.length, -1), calls };
       } catch (error) {
         if (!(error instanceof LpLedgerError)) throw error;
-        if (this.#questions.refused(calls, error)) continue;
+        if (this.#requests.refused(calls, error)) continue;
         if (!this.#mayBeFilter(where, error)) throw error;
         if (!isNarrowed && !(await this.#answersLeast(filter, where, signal))) throw error;
-        if (!this.#questions.refused(calls, error, true)) throw error;
+        if (!this.#requests.refused(calls, error, true)) throw error;
         isNarrowed = true;
       }
     }
@@ -100,9 +117,9 @@ export class LogReader {
     return placed;
   }
 
-  /** See `LogQuestions`. */
+  /** See `LogRequests`. */
   answered(...answered: Parameters<LogRequests["answered"]>): void {
-    this.#questions.answered(...answered);
+    this.#requests.answered(...answered);
   }
 }
 
